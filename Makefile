@@ -1,0 +1,143 @@
+# Millrace. `make help` lists what there is to do.
+#
+# One object tree a set of flags (build/plain, build/address-undefined, build/thread), so that objects of different flags never
+# mix; generated sources are shared by all of them in build/gen.
+
+VERSION := 0.1.0
+CC      ?= gcc
+PYTHON  := python3
+VENV    := $(or $(MILLRACE_PARTS),build/parts)/venv/bin/python
+WARN    := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+	   -Wwrite-strings -Werror
+SAN     ?=# make SAN=address,undefined test-unit | make SAN=thread test-unit
+comma   := ,
+B       := build/$(or $(subst $(comma),-,$(SAN)),plain)
+GEN     := build/gen
+PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto libmongoc-1.0
+CPPFLAGS += -I. -I$(GEN) $(shell pkg-config --cflags $(PKGS))
+FLAGS   := $(WARN) -O2 -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+ALLOC   := $(if $(SAN),,-ljemalloc)
+LINK     = $(CC) $(FLAGS) $(CFLAGS) $(LDFLAGS) -o $@
+
+LIBS_common    := -lrdkafka -lxxhash -lmicrohttpd -lz -lm -lpthread
+LIBS_ingest    := -lyajl -lcrypto
+LIBS_processor :=
+LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
+LIBS_ctl       := -lyajl -lcrypto
+
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c
+GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/build.h
+GEN_OBJ := $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(GEN_C))
+SRC_common    := $(wildcard common/*.c)
+SRC_ingest    := $(wildcard ingest/*.c)
+SRC_processor := $(wildcard processor/*.c)
+SRC_sink      := $(wildcard sink/mongo/*.c)
+SRC_ctl       := $(wildcard deploy/ctl/*.c)
+PARTS    := common ingest processor sink ctl
+PROGRAMS := ingest processor sink ctl
+BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
+UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
+
+.PHONY: all help programs run test test-unit test-san test-fuzz test-long mutants deps clean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: programs
+
+help:
+	@echo 'make            build the programs into build/plain/bin'
+	@echo 'make run        Kafka, database, programs and real input on this machine; ONCE=1 ends after the first window'
+	@echo 'make test       all tests; test-unit, test-san, test-fuzz are parts of it'
+	@echo 'make test-long  what takes longer, mutants among it'
+	@echo 'make SAN=address,undefined [target]   the same under sanitizers (also SAN=thread)'
+
+programs: $(BINS)
+
+deps:
+	@deploy/local/deps
+
+run: deps
+	@$(MAKE) --no-print-directory programs
+	@$(VENV) deploy/local/run $(if $(ONCE),--once)
+
+test: deps
+	@$(VENV) tests/run test
+
+test-long: deps
+	@$(VENV) tests/run long
+
+mutants: deps
+	@$(VENV) tests/mutants/run
+
+# Generated sources
+$(GEN)/build.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define MILLRACE_BUILD "$(VERSION)+$(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)"' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(GEN)/schemas/.done: schemas/gen.py schemas/ids schemas/reasons.txt $(wildcard schemas/*.avsc)
+	@mkdir -p $(@D)
+	$(PYTHON) schemas/gen.py --out $(@D)
+	@touch $@
+
+$(GEN)/schemas/%.c $(GEN)/schemas/%.h: $(GEN)/schemas/.done ;
+
+# Objects depend on what they include, and the first build on all that is generated.
+$(B)/gen/%.o: $(GEN)/%.c | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/%.o: %.c | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# One archive a part, without its main, for the program and its unit tests alike.
+define part_rules
+$(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(filter common,$(1)),$$(GEN_OBJ))
+	@rm -f $$@
+	@mkdir -p $$(@D)
+	$$(AR) rcs $$@ $$^
+
+$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib$(1).a $(B)/libcommon.a
+	$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) -lavro $$(shell pkg-config --libs check) $$(ALLOC)
+endef
+$(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
+
+define program_rules
+$(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $(B)/lib$(1).a $(B)/libcommon.a
+	@mkdir -p $$(@D)
+	$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) $$(ALLOC)
+endef
+$(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
+
+# A test's object is built like any other; its folder says what it is linked with.
+unit-bins: $(UNIT)
+.PHONY: unit-bins
+
+test-unit: $(UNIT)
+	@$(PYTHON) tests/run units $(UNIT)
+
+test-san:
+	@$(MAKE) --no-print-directory SAN=address,undefined test-unit
+
+# libFuzzer targets, tests/fuzz/fuzz_*.c, by clang with the sanitizers on.
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 10
+FUZZ_SRC := $(filter-out %/main.c,$(SRC_common) $(SRC_ingest) $(SRC_processor))
+
+build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard common/*.h ingest/*.h processor/*.h) $(GEN_C) | $(GEN_H)
+	@mkdir -p $(@D)
+	clang $(WARN) -Wno-gnu-zero-variadic-macro-arguments -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(CPPFLAGS) \
+	  $< $(FUZZ_SRC) $(GEN_C) $(LIBS_ingest) $(LIBS_processor) $(LIBS_common) -o $@
+
+fuzz-bins: $(FUZZ)
+.PHONY: fuzz-bins
+
+test-fuzz: $(FUZZ)
+	@$(PYTHON) tests/run fuzz $(FUZZ_SECONDS) $(FUZZ)
+
+clean:
+	@find build -mindepth 1 -maxdepth 1 ! -name parts -exec rm -rf {} + 2>/dev/null || true
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,49 @@
+/* kafka.h - how every program talks to librdkafka: configuration, names, errors.
+ *
+ * The user's kafka.* settings come first; what correctness rests on (isolation level, acks, auto.offset.reset, commits) is set
+ * after them by each caller, and a user who sets such a key gets an error instead of a silent override. */
+#ifndef MILLRACE_KAFKA_H
+#define MILLRACE_KAFKA_H
+
+#include <librdkafka/rdkafka.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/program.h"
+
+enum { KAFKA_TOPIC_SIZE = 128 };
+
+/* One property of librdkafka that a caller fixes. */
+struct kafka_prop {
+	const char *name, *value;
+};
+
+/* A configuration from kafka.*, a short client.id made of program and role, the house's defaults (socket.nagle.disable=true, bounded queues;
+ * user's kafka.* may change these), and the caller's fixed properties (array ended by {0}). Borrows p until the
+ * client that is made from it is destroyed (its log lines go to p->log). The caller owns the result until kafka_open(). */
+rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const struct kafka_prop *fixed, struct err *err);
+
+/* Makes a client. Takes conf in any case. NULL with *err set on failure. */
+rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err);
+
+/* Flushes nothing, closes a consumer with a deadline and destroys; a client that does not end in time is left behind and
+ * false returned (closing during a rebalance can hang in 2.0.2). NULL is a no-op and true. */
+bool kafka_close(rd_kafka_t *rk, int timeout_ms);
+
+/* Writes "millrace.c.CELL.NAME" into out and returns out. */
+const char *kafka_cell_topic(char out[KAFKA_TOPIC_SIZE], const char *cell, const char *name);
+
+/* The kind of a client error: fatal, retriable, or rejected. */
+enum err_kind kafka_err_kind(rd_kafka_resp_err_t code);
+
+/* Sets *err from an error object and destroys it; err may be NULL. Always returns -1. */
+int kafka_error(struct err *err, rd_kafka_error_t *error, const char *what);
+
+/* Sets *err from a code. Always returns -1. */
+int kafka_code(struct err *err, rd_kafka_resp_err_t code, const char *what);
+
+/* Waits until the cluster answers a metadata request, up to timeout_ms of real time. ERR_RETRY naming the brokers when it does not. */
+int kafka_wait(rd_kafka_t *rk, int timeout_ms, struct err *err);
+
+#endif

@@ -1,0 +1,51 @@
+/* map.h - a hash table from 16-byte keys to pointers.
+ *
+ * Open addressing with linear probing and backward-shift deletion, at most 3/4 full. Keys must already be well mixed
+ * (fingerprints, hashes): their low 64 bits are the hash. The map owns neither what its pointers mean nor the caller's
+ * key bytes (it keeps copies). Not thread-safe. */
+#ifndef MILLRACE_MAP_H
+#define MILLRACE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/str.h"
+
+enum { MAP_KEY_BYTES = 16 };
+
+struct map_slot {
+	uint8_t key[MAP_KEY_BYTES];
+	void *value; /* NULL: free */
+};
+
+struct map {
+	struct map_slot *slots; /* a power of two of them, or NULL */
+	size_t nr_slots;
+	size_t len;
+};
+
+#define MAP_INIT {0}
+
+/* Frees the slots, not the values. */
+void map_fini(struct map *m);
+
+/* The value of key, or NULL. */
+void *map_get(const struct map *m, const uint8_t key[MAP_KEY_BYTES]);
+
+/* Sets key to value (not NULL), new or not. 0, or -1 when memory is short: the map is unchanged then. */
+int map_put(struct map *m, const uint8_t key[MAP_KEY_BYTES], void *value);
+
+/* Removes key; returns what it had, or NULL. */
+void *map_remove(struct map *m, const uint8_t key[MAP_KEY_BYTES]);
+
+/* Makes room for n entries in all, so that puts up to there cannot fail. 0, or -1 when memory is short. */
+int map_reserve(struct map *m, size_t n);
+
+/* Walks all entries in no order: *at starts at 0; NULL ends. The map must not change meanwhile. */
+const struct map_slot *map_next(const struct map *m, size_t *at);
+
+/* A key for any byte string: XXH3-128 of it. */
+void map_key_of(struct str s, uint8_t key[MAP_KEY_BYTES]);
+
+#endif

@@ -1,0 +1,46 @@
+/* report.h - what every program says of itself: heartbeats, notices, dead letters.
+ *
+ * One plain producer (idempotent, acks=all), apart from the data's own. Heartbeats and notices are best effort: they never
+ * block, and one that cannot be queued is counted and forgotten. A dead letter is different: its caller waits for the
+ * acknowledgement before it moves an offset, and is told through a callback.
+ * Not thread-safe: one owner, who also calls report_poll() in its loop. */
+#ifndef MILLRACE_REPORT_H
+#define MILLRACE_REPORT_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/admin.h"
+#include "common/err.h"
+#include "common/program.h"
+#include "schemas/schemas.h"
+
+struct report;
+
+/* A reporter of this program. Borrows p and admin until report_free(). cell may be NULL. */
+struct report *report_new(const struct program *p, const struct admin *admin, const char *cell, struct err *err);
+
+/* Waits up to timeout_ms (real) for what is queued, then frees; NULL is a no-op. */
+void report_free(struct report *r, int timeout_ms);
+
+/* Serves delivery reports and sends a heartbeat when one is due (heartbeat.interval, real time). figures are borrowed for the call. Call once a loop turn. */
+void report_poll(struct report *r, const struct figure *figures, size_t nr_figures);
+
+/* A line of the operator log. event is a fixed word; text for a person; fields may be NULL with nr 0. All borrowed. */
+void report_notice(struct report *r, enum severity severity, const char *event, const char *text,
+		   const struct tag *fields, size_t nr_fields);
+
+/* Fills a DeadLetter from a message and a verdict; all strings borrow message, code, reason and p; headers live in arena. offset and
+ * bytes are the message's own. -1 when memory is short. */
+int report_deadletter_fill(const struct program *p, const rd_kafka_message_t *message, int64_t epoch, const char *code,
+			   const char *reason, struct arena *arena, struct dead_letter *out, struct err *err);
+
+/* Called from report_poll() when a dead letter was acknowledged (ok) or given up. */
+typedef void (*report_deadletter_fn)(void *ctx, bool ok, const char *error);
+
+/* Produces a dead letter; copies it. done is called exactly once, later, when this returned 0. ERR_RETRY when the queue is full. */
+int report_deadletter(struct report *r, const struct dead_letter *letter, report_deadletter_fn done, void *ctx, struct err *err);
+
+#endif

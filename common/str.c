@@ -1,0 +1,123 @@
+/* str.c - see str.h. */
+#include "common/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int str_cmp(struct str a, struct str b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int order = n ? memcmp(a.p, b.p, n) : 0;
+
+	if (order)
+		return order;
+	return (a.len > b.len) - (a.len < b.len);
+}
+
+/* Length of the well-formed sequence at p, or 0. The second byte's narrower range for E0, ED, F0 and F4 is what keeps
+ * overlong forms, surrogates and code points above U+10FFFF out (Unicode, table 3-7). */
+static size_t utf8_sequence(const uint8_t *p, size_t left)
+{
+	uint8_t lo = 0x80, hi = 0xbf;
+	size_t n;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4)
+		return 0;
+	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (left < n)
+		return 0;
+	if (p[0] == 0xe0)
+		lo = 0xa0;
+	else if (p[0] == 0xed)
+		hi = 0x9f;
+	else if (p[0] == 0xf0)
+		lo = 0x90;
+	else if (p[0] == 0xf4)
+		hi = 0x8f;
+	if (p[1] < lo || p[1] > hi)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+bool str_is_utf8(struct str s)
+{
+	const uint8_t *p = (const uint8_t *)s.p;
+	size_t at = 0;
+
+	while (at < s.len) {
+		size_t n = utf8_sequence(p + at, s.len - at);
+
+		if (!n)
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+void buf_fini(struct buf *b)
+{
+	free(b->p);
+	*b = (struct buf)BUF_INIT;
+}
+
+uint8_t *buf_reserve(struct buf *b, size_t n)
+{
+	size_t cap = b->cap ? b->cap : 256;
+	uint8_t *p;
+
+	if (b->failed)
+		return NULL;
+	if (b->cap - b->len >= n && b->p)
+		return b->p + b->len;
+	while (cap - b->len < n) {
+		if (cap > SIZE_MAX / 2) {
+			b->failed = true;
+			return NULL;
+		}
+		cap *= 2;
+	}
+	p = realloc(b->p, cap);
+	if (!p) {
+		b->failed = true;
+		return NULL;
+	}
+	b->p = p;
+	b->cap = cap;
+	return p + b->len;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	uint8_t *to = n ? buf_reserve(b, n) : NULL;
+
+	if (!to)
+		return;
+	memcpy(to, bytes, n);
+	b->len += n;
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list args, again;
+	uint8_t *to;
+	int n;
+
+	va_start(args, fmt);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	to = n < 0 ? NULL : buf_reserve(b, (size_t)n + 1);
+	if (to) {
+		vsnprintf((char *)to, (size_t)n + 1, fmt, again);
+		b->len += (size_t)n;
+	} else {
+		b->failed = true;
+	}
+	va_end(again);
+}

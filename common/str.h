@@ -1,0 +1,81 @@
+/* str.h - borrowed byte strings and growable buffers.
+ *
+ * Low-level: may include nothing of common/ but err.h. A struct str never owns its bytes and is not NUL-terminated.
+ * A struct buf owns its bytes. Its failure to grow is sticky: appends after it are no-ops and buf_failed() says so, so
+ * that an encoder checks once at its end instead of at every field. Invariant: len <= cap, and p is NULL iff cap is 0. */
+#ifndef MILLRACE_STR_H
+#define MILLRACE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct str {
+	const char *p; /* NULL only where a header says so */
+	size_t len;
+};
+
+#define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
+#define STR_FMT "%.*s"
+#define STR_ARG(s) (int)(s).len, (s).p
+
+/* The bytes of a NUL-terminated string, borrowed; z may be NULL, which gives an empty str. */
+static inline struct str str_from(const char *z)
+{
+	return (struct str){z ? z : "", z ? strlen(z) : 0};
+}
+
+/* Same length and bytes. */
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+/* Bytewise order, a prefix before what it begins: < 0, 0, > 0. */
+int str_cmp(struct str a, struct str b);
+
+/* Is s well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)? NUL bytes count as well-formed. */
+bool str_is_utf8(struct str s);
+
+struct buf {
+	uint8_t *p;
+	size_t len;
+	size_t cap;
+	bool failed;
+};
+
+#define BUF_INIT {0}
+
+/* Frees the bytes; the buffer is as after BUF_INIT. */
+void buf_fini(struct buf *b);
+
+/* Forgets the content and the failure, keeps the memory. */
+static inline void buf_clear(struct buf *b)
+{
+	b->len = 0;
+	b->failed = false;
+}
+
+/* Makes room for n more bytes and returns where they go (len does not move), or NULL when memory is short (sticky). */
+uint8_t *buf_reserve(struct buf *b, size_t n);
+
+/* Appends n bytes; copies. */
+void buf_add(struct buf *b, const void *bytes, size_t n);
+
+/* Appends printf-formatted text, without the NUL. */
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Did any append since the last buf_clear() find no memory? */
+static inline bool buf_failed(const struct buf *b)
+{
+	return b->failed;
+}
+
+/* The content, borrowed until the next append. */
+static inline struct str buf_str(const struct buf *b)
+{
+	return (struct str){b->p ? (const char *)b->p : "", b->len};
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* table.h - reader of compacted topics: read to the end, then follow.
+ *
+ * Cells, sites, controls are tables held in memory by every program that needs them; no database is asked (law L1). One reader
+ * serves all tables of a program. It knows its end when each topic has been read up to where it ended at tables_new(), and is
+ * loaded from then on. Rows are handed over on the thread that polls, in topic order; a row's bytes are borrowed for the call.
+ * Not thread-safe: one owner. */
+#ifndef MILLRACE_TABLE_H
+#define MILLRACE_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/program.h"
+#include "common/str.h"
+
+/* One row: value.p is NULL for a deletion. timestamp_ms is Kafka's, mapped to virtual time. */
+struct table_row {
+	struct str key, value;
+	int64_t timestamp_ms;
+	int64_t offset;
+};
+
+/* Takes one row. -1 with *err set when it cannot be understood: counted, and returned by tables_poll() for the program to log. */
+typedef int (*table_row_fn)(void *ctx, const struct table_row *row, struct err *err);
+
+struct table_spec {
+	const char *topic;
+	table_row_fn row;
+	void *ctx;
+};
+
+struct tables;
+
+/* Starts reading nr single-partition topics from their beginning; copies the specs, borrows p. ERR_RETRY when a topic is not there yet
+ * (message says to run millrace-ctl topics apply). */
+struct tables *tables_new(const struct program *p, const struct table_spec *specs, size_t nr, struct err *err);
+
+/* Closes; NULL is a no-op. */
+void tables_free(struct tables *t);
+
+/* Makes fd (of events_wake_fd()) readable whenever there is something to poll for. */
+void tables_wake_on(struct tables *t, int fd);
+
+/* Hands over what has arrived, waiting up to timeout_ms (real) for the first row; at most max_rows a call. Returns how many, or -1 with *err set by the last
+ * row that was refused (the others were handed over all the same) or by the client. */
+int tables_poll(struct tables *t, int timeout_ms, int max_rows, struct err *err);
+
+/* Has every table been read to its end once? */
+bool tables_loaded(const struct tables *t);
+
+/* Polls until loaded, up to timeout_ms (real). ERR_RETRY when the time is over. */
+int tables_load(struct tables *t, int timeout_ms, struct err *err);
+
+/* Real (monotonic) time at which the brokers were last known to be there: a table is stale when this lies far back. */
+int64_t tables_contact_mono_ms(const struct tables *t);
+
+#endif
