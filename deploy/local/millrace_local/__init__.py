@@ -1,0 +1,14 @@
+"""What deploy/local and the tests share: where the parts are, processes, and a stack of Kafka and databases.
+
+    from millrace_local import Stack, Process, PARTS
+    with Stack("/tmp/mine", base_port=20000) as stack:   # down at the end, data kept; stack.wipe() deletes it
+        stack.up()
+        stack.env()["KAFKA"]
+
+Needs nothing but the standard library, so that it runs before deploy/local/deps has installed anything.
+"""
+from .paths import PARTS, ROOT, VENV_PYTHON
+from .process import Failure, Process, tail
+from .stack import Stack
+
+__all__ = ["Failure", "PARTS", "Process", "ROOT", "Stack", "VENV_PYTHON", "tail"]
