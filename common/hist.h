@@ -57,8 +57,9 @@ int hist_merge(struct hist *dst, const struct hist *src);
 /* The counts of all buckets and zero, added up. */
 uint64_t hist_count(const struct hist *h);
 
-/* Quantile q in [0, 1]: the geometric midpoint of the bucket that holds rank ceil(q * count) (at least 1), clamped to [min, max],
- * which the caller knows exactly. 0 for an empty histogram. */
+/* Quantile q in [0, 1]: the value of the bucket that holds rank ceil(q * count) (at least 1) which is off by the same ratio at both
+ * of the bucket's ends, 2bl/(b+1), l the lower one (DDSketch: Masson, Rim, Lee, VLDB 2019), so by (b-1)/(b+1) = 1.08 % at most; clamped to
+ * [min, max], which the caller knows exactly. 0 for an empty histogram. */
 double hist_quantile(const struct hist *h, double q, double min, double max);
 
 /* The histogram as it travels: dense counts from an offset, at any scale. Arrays are borrowed. */

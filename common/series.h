@@ -28,7 +28,7 @@ struct series_id {
 int series_sort_tags(struct tag *tags, size_t len);
 
 /* Writes the fingerprint. Strings are within SERIES_STRING_MAX (the site within 65,535) and tags sorted, as the caller has
- * checked; more than SERIES_TAGS_MAX tags is a bug of the caller's. */
+ * checked. */
 void series_fingerprint(const struct series_id *id, uint8_t out[SERIES_FINGERPRINT_BYTES]);
 
 /* Low 64 bits of a fingerprint (its last 8 canonical bytes, big-endian). */
