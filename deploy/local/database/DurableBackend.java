@@ -37,6 +37,8 @@ final class DurableBackend extends H2Backend {
     private static final int TARGET_FILL_PERCENT = 60;
     private static final int COMPACTION_BYTES = 4 << 20;
 
+    private static final int MAX_BATCH = 100_000;
+
     private final MVStore store;
     private final ReentrantLock lock = new ReentrantLock(true);
     private long applied;
@@ -46,6 +48,7 @@ final class DurableBackend extends H2Backend {
     DurableBackend(MVStore store) {
         super(store);
         this.store = store;
+        store.setRetentionTime(0); // every commit is synced, so the space of older ones may be used again at once
         version(new ReportedVersion());
     }
 
@@ -53,7 +56,7 @@ final class DurableBackend extends H2Backend {
     @Override
     public Document handleCommand(Channel channel, String database, String command, Document query) {
         String name = command.toLowerCase(Locale.ROOT);
-        if (name.equals("hello")) {
+        if (name.equals("hello") || name.equals("ismaster")) {
             return hello(channel, database);
         }
         if (READS.contains(name) && !writesByPipeline(query)) {
@@ -64,14 +67,23 @@ final class DurableBackend extends H2Backend {
         if (ticket.failure != null) {
             throw ticket.failure;
         }
-        return ticket.reply;
+        return name.equals("insert") ? counted(ticket.reply) : ticket.reply;
     }
 
-    /** The server under this class knows the older command only. */
+    /** The server under this class knows the older command only, and a batch limit MongoDB gave up long ago. */
     private Document hello(Channel channel, String database) {
         Document reply = super.handleCommand(channel, database, "isMaster", new Document("isMaster", 1));
         reply.put("isWritablePrimary", true);
         reply.put("readOnly", false);
+        reply.put("maxWriteBatchSize", MAX_BATCH);
+        return reply;
+    }
+
+    /** MongoDB's n counts what was inserted; the server under this class counts what was asked for. */
+    private static Document counted(Document reply) {
+        if (reply.get("writeErrors") instanceof List<?> errors && reply.get("n") instanceof Number n) {
+            reply.put("n", n.intValue() - errors.size());
+        }
         return reply;
     }
 

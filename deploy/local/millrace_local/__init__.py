@@ -7,8 +7,10 @@
 
 Needs nothing but the standard library, so that it runs before deploy/local/deps has installed anything.
 """
+from .database import Database
 from .paths import PARTS, ROOT, VENV_PYTHON
-from .process import Failure, Process, tail
+from .process import Failure, Process, free_base_port, port_is_open, tail
 from .stack import Stack
 
-__all__ = ["Failure", "PARTS", "Process", "ROOT", "Stack", "VENV_PYTHON", "tail"]
+__all__ = ["Database", "Failure", "PARTS", "Process", "ROOT", "Stack", "VENV_PYTHON", "free_base_port", "port_is_open",
+           "tail"]

@@ -4,11 +4,13 @@ A pid alone names nobody, as the kernel hands it out again: a pid file holds the
 (field 22 of /proc/PID/stat), and signals go through a pidfd opened before that time is compared, so that they cannot
 reach a stranger. The pidfd also becomes readable when the process ends, which is what waiting here waits on.
 """
+import contextlib
 import os
 import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -47,6 +49,36 @@ def port_is_open(port, host="127.0.0.1"):
         return False
 
 
+def free_base_port(span=30):
+    """A base port with span free ports above it, below the range the kernel deals out to clients.
+
+    Two tests that ask at once start their search in different places (their pids)."""
+    bases = range(12000, 31000, 100)
+    first = os.getpid() % len(bases)
+    for base in [*bases[first:], *bases[:first]]:
+        if not any(port_is_open(base + offset) for offset in range(span)):
+            return base
+    raise Failure(f"no {span} free ports in a row between {bases[0]} and {bases[-1]}")
+
+
+@contextlib.contextmanager
+def _uninterrupted():
+    """Puts Ctrl-C and SIGTERM off: one that came between a start and its pid file would leave an orphan behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals interrupt the main thread only
+        return
+    caught = []
+    before = {number: signal.signal(number, lambda number, _: caught.append(number))
+              for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in caught:
+            signal.raise_signal(number)
+
+
 class Process:
     """One named process with DIR/NAME.pid and DIR/log/NAME.log. Log files are appended to, so that restarts show."""
 
@@ -59,13 +91,13 @@ class Process:
     def start(self, command, env=None, cwd=None):
         """Starts command in a session of its own, so that a terminal's Ctrl-C reaches only who started it."""
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log_file, "ab") as log:
+        with open(self.log_file, "ab") as log, _uninterrupted():
             try:
                 self._child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log,
                                                stderr=log, env=env, cwd=cwd, start_new_session=True)
             except OSError as error:
                 raise Failure(f"{self.name} cannot be started: {error}") from error
-        self.pid_file.write_text(f"{self._child.pid} {_start_time(self._child.pid)}\n")
+            self.pid_file.write_text(f"{self._child.pid} {_start_time(self._child.pid)}\n")
         return self
 
     @property
