@@ -1,0 +1,257 @@
+/* log.c - see log.h.
+ *
+ * A line is put together on the stack and written at once, so that lines of several threads never mix and logging cannot fail for
+ * want of memory. Invariants:
+ *  I1  What goes into a line goes in as units (a character or its escape, a number, a piece of punctuation): a unit is there
+ *      whole or not at all, so that a cut line is still well-formed in both formats.
+ *  I2  LINE_RESERVE bytes at the end belong to what closes a line: at most one quotation mark (none can be opened once the
+ *      reserve is reached), the mark of a cut, a brace and the newline. */
+#include "common/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/str.h"
+
+enum { LINE_BYTES = 8192, LINE_RESERVE = 32 };
+
+struct line {
+	char text[LINE_BYTES];
+	size_t len;
+	bool cut; /* something found no room; nothing is added after it */
+	bool json;
+};
+
+static void line_add(struct line *l, const char *unit, size_t n)
+{
+	if (l->cut || l->len + n > sizeof(l->text) - LINE_RESERVE) {
+		l->cut = true;
+		return;
+	}
+	memcpy(l->text + l->len, unit, n);
+	l->len += n;
+}
+
+/* Closing marks go into the reserve (I2). */
+static void line_close(struct line *l, const char *mark)
+{
+	size_t n = strlen(mark);
+
+	memcpy(l->text + l->len, mark, n);
+	l->len += n;
+}
+
+/* Length of the well-formed UTF-8 sequence at s, or 0. */
+static size_t sequence_length(struct str s)
+{
+	uint8_t first = (uint8_t)s.p[0];
+	size_t n = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+	return s.len >= n && str_is_utf8((struct str){s.p, n}) ? n : 0;
+}
+
+/* Control characters of ASCII and of Latin-1 (U+0080 to U+009F, which terminals obey too). */
+static bool is_control(struct str sequence)
+{
+	uint8_t first = (uint8_t)sequence.p[0];
+
+	if (sequence.len == 1)
+		return first < 0x20 || first == 0x7f;
+	return sequence.len == 2 && first == 0xc2 && (uint8_t)sequence.p[1] < 0xa0;
+}
+
+/* The short escape of a character that both formats share, or NULL. */
+static const char *short_escape(char c)
+{
+	switch (c) {
+	case '"':
+		return "\\\"";
+	case '\\':
+		return "\\\\";
+	case '\n':
+		return "\\n";
+	case '\r':
+		return "\\r";
+	case '\t':
+		return "\\t";
+	default:
+		return NULL;
+	}
+}
+
+static void line_add_bytes_hex(struct line *l, struct str s)
+{
+	char unit[sizeof("\\xNN\\xNN")];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len && i < 2; i++)
+		n += (size_t)snprintf(unit + n, sizeof(unit) - n, "\\x%02x", (uint8_t)s.p[i]);
+	line_add(l, unit, n);
+}
+
+static void line_add_control(struct line *l, struct str s)
+{
+	char unit[8];
+
+	if (l->json) /* U+0080 to U+009F are C2 80 to C2 9F: the last byte is the code point */
+		line_add(l, unit, (size_t)snprintf(unit, sizeof(unit), "\\u%04x", (uint8_t)s.p[s.len - 1]));
+	else
+		line_add_bytes_hex(l, s);
+}
+
+/* One character of a quoted string; returns how many bytes of s it took. */
+static size_t line_add_char(struct line *l, struct str s)
+{
+	size_t n = sequence_length(s);
+	const char *escape = short_escape(s.p[0]);
+
+	if (n == 0) {
+		if (l->json)
+			line_add(l, "\\ufffd", 6);
+		else
+			line_add_bytes_hex(l, (struct str){s.p, 1});
+		return 1;
+	}
+	if (escape)
+		line_add(l, escape, strlen(escape));
+	else if (is_control((struct str){s.p, n}))
+		line_add_control(l, (struct str){s.p, n});
+	else
+		line_add(l, s.p, n);
+	return n;
+}
+
+static bool needs_quotes(struct str s)
+{
+	size_t n;
+
+	for (size_t at = 0; at < s.len; at += n) {
+		struct str rest = {s.p + at, s.len - at};
+
+		n = sequence_length(rest);
+		if (n == 0 || is_control((struct str){rest.p, n}) || strchr(" \"=\\", rest.p[0]))
+			return true;
+	}
+	return s.len == 0;
+}
+
+static void line_add_string(struct line *l, const char *text)
+{
+	struct str s = str_from(text);
+	bool quoted = l->json || needs_quotes(s);
+
+	if (quoted)
+		line_add(l, "\"", 1);
+	if (l->cut)
+		return;
+	for (size_t at = 0; at < s.len && !l->cut;)
+		at += line_add_char(l, (struct str){s.p + at, s.len - at});
+	if (quoted)
+		line_close(l, "\"");
+}
+
+static void line_add_number(struct line *l, double v)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%.15g", v);
+	if (strtod(text, NULL) != v) /* 15 digits read well, 17 are always enough */
+		snprintf(text, sizeof(text), "%.17g", v);
+	if (isfinite(v))
+		line_add(l, text, strlen(text));
+	else
+		line_add_string(l, text); /* JSON has no literal for it */
+}
+
+static void line_add_value(struct line *l, const struct log_field *f)
+{
+	char text[24];
+
+	switch (f->type) {
+	case LOG_TYPE_STR:
+		line_add_string(l, f->v.str);
+		break;
+	case LOG_TYPE_INT:
+		line_add(l, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, f->v.integer));
+		break;
+	case LOG_TYPE_UINT:
+		line_add(l, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, f->v.uinteger));
+		break;
+	case LOG_TYPE_NUM:
+		line_add_number(l, f->v.number);
+		break;
+	case LOG_TYPE_BOOL:
+		line_add(l, f->v.boolean ? "true" : "false", f->v.boolean ? 4 : 5);
+		break;
+	case LOG_TYPE_END:
+		break;
+	}
+}
+
+/* Adds one field; when nothing of its value found room, the field is not there at all. */
+static void line_add_field(struct line *l, const struct log_field *f)
+{
+	size_t before = l->len, value_at;
+
+	if (before)
+		line_add(l, l->json ? "," : " ", 1);
+	else if (l->json)
+		line_add(l, "{", 1);
+	if (l->json)
+		line_add_string(l, f->key);
+	else
+		line_add(l, f->key, strlen(f->key));
+	line_add(l, l->json ? ":" : "=", 1);
+	value_at = l->len;
+	if (!l->cut)
+		line_add_value(l, f);
+	if (l->cut && l->len == value_at)
+		l->len = before;
+}
+
+static const char *level_name(enum log_level level)
+{
+	static const char *const names[] = {"debug", "info", "warn", "error"};
+
+	return (size_t)level < sizeof(names) / sizeof(names[0]) ? names[level] : "error";
+}
+
+static void line_write(const struct log *log, struct line *l)
+{
+	ssize_t n;
+
+	if (l->cut)
+		line_close(l, l->json ? ",\"cut\":true" : " cut=true");
+	line_close(l, l->json ? "}\n" : "\n");
+	do
+		n = write(log->fd, l->text, l->len);
+	while (n < 0 && errno == EINTR);
+}
+
+void log_write(const struct log *log, enum log_level level, const char *event, const struct log_field *fields)
+{
+	int saved_errno = errno; /* callers log a failure before they act on errno */
+	char now[CLOCK_ISO_SIZE];
+	struct line l;
+
+	if (level < log->level)
+		return;
+	l.len = 0;
+	l.cut = false;
+	l.json = log->json;
+	line_add_field(&l, &LOG_STR("time", clock_iso(clock_wall_ms(), now, sizeof(now))));
+	line_add_field(&l, &LOG_STR("level", level_name(level)));
+	line_add_field(&l, &LOG_STR("program", log->program));
+	if (log->instance[0])
+		line_add_field(&l, &LOG_STR("instance", log->instance));
+	line_add_field(&l, &LOG_STR("event", event));
+	for (; fields->type != LOG_TYPE_END; fields++)
+		line_add_field(&l, fields);
+	line_write(log, &l);
+	errno = saved_errno;
+}
