@@ -1,0 +1,133 @@
+/* test_str.c - strings, buffers and arenas. */
+#include "common/str.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "tests/unit/unit.h"
+
+static const struct { const char *bytes; bool good; } utf8_cases[] = {
+	{"", true}, {"plain", true}, {"\xc3\xa9", true}, {"\xe2\x82\xac", true}, {"\xf0\x9f\x98\x80", true},
+	{"\xed\x9f\xbf", true}, {"\xee\x80\x80", true}, {"\xf4\x8f\xbf\xbf", true},
+	{"\x80", false}, {"\xc3", false}, {"\xc0\xaf", false}, {"\xc1\xbf", false}, {"\xe0\x9f\xbf", false}, {"\xe2\x82", false},
+	{"\xed\xa0\x80", false}, {"\xed\xbf\xbf", false}, {"\xf0\x8f\xbf\xbf", false}, {"\xf4\x90\x80\x80", false},
+	{"\xf5\x80\x80\x80", false}, {"\xff", false}, {"a\xc3(", false}, {"\xe2(\xa1", false}, {"\xf0\x9f\x98", false},
+};
+
+START_TEST(utf8)
+{
+	ck_assert_int_eq(str_is_utf8(str_from(utf8_cases[_i].bytes)), utf8_cases[_i].good);
+}
+END_TEST
+
+START_TEST(order)
+{
+	ck_assert_int_lt(str_cmp(STR("a"), STR("b")), 0);
+	ck_assert_int_lt(str_cmp(STR("a"), STR("ab")), 0);
+	ck_assert_int_gt(str_cmp(STR("\xff"), STR("a")), 0);
+	ck_assert_int_eq(str_cmp(STR("same"), STR("same")), 0);
+	ck_assert_int_lt(str_cmp(STR(""), STR("a")), 0);
+	ck_assert(str_eq(str_from(NULL), STR("")));
+	ck_assert(!str_eq(STR("a"), STR("b")));
+}
+END_TEST
+
+START_TEST(buf_grows)
+{
+	struct buf b = BUF_INIT;
+
+	for (int i = 0; i < 10000; i++)
+		buf_printf(&b, "%04d", i);
+	ck_assert_uint_eq(b.len, 40000);
+	ck_assert_mem_eq(b.p + 4 * 1234, "1234", 4);
+	buf_add(&b, "x", 1);
+	buf_add(&b, NULL, 0);
+	ck_assert_uint_eq(b.len, 40001);
+	buf_clear(&b);
+	ck_assert_uint_eq(buf_str(&b).len, 0);
+	buf_fini(&b);
+	ck_assert_ptr_nonnull(buf_str(&b).p);
+}
+END_TEST
+
+START_TEST(buf_failure_is_sticky)
+{
+	struct buf b = BUF_INIT;
+
+	buf_add(&b, "kept", 4);
+	ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX / 2 + 1));
+	ck_assert(buf_failed(&b));
+	buf_add(&b, "lost", 4);
+	ck_assert_uint_eq(b.len, 4);
+	buf_clear(&b);
+	ck_assert(!buf_failed(&b));
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(arena_aligned_zeroed_apart)
+{
+	struct arena a = ARENA_INIT;
+	uint8_t *last = NULL;
+
+	for (size_t size = 0; size < 3000; size += 7) {
+		uint8_t *p = arena_alloc(&a, size);
+
+		ck_assert_ptr_nonnull(p);
+		ck_assert_uint_eq((uintptr_t)p % _Alignof(max_align_t), 0);
+		for (size_t i = 0; i < size; i++)
+			ck_assert_uint_eq(p[i], 0);
+		memset(p, 0xff, size);
+		ck_assert_ptr_ne(p, last);
+		last = size ? p : NULL;
+	}
+	arena_clear(&a);
+	ck_assert_uint_eq(a.used_bytes, 0);
+	ck_assert_uint_eq(*(uint8_t *)arena_alloc(&a, 1), 0);
+	arena_fini(&a);
+}
+END_TEST
+
+START_TEST(arena_keeps_to_its_limit)
+{
+	struct arena a = {.limit_bytes = 1000};
+
+	ck_assert_ptr_nonnull(arena_alloc(&a, 600));
+	ck_assert_ptr_null(arena_alloc(&a, 600));
+	ck_assert_ptr_nonnull(arena_alloc(&a, 300));
+	ck_assert_ptr_null(arena_alloc(&a, SIZE_MAX));
+	ck_assert_ptr_null(arena_calloc(&a, SIZE_MAX / 2, 3));
+	arena_clear(&a);
+	ck_assert_ptr_nonnull(arena_alloc(&a, 900));
+	arena_fini(&a);
+	ck_assert_uint_eq(a.limit_bytes, 1000);
+}
+END_TEST
+
+START_TEST(arena_str_ends_with_nul)
+{
+	struct arena a = ARENA_INIT;
+	struct str s = arena_str(&a, (struct str){"abcdef", 3});
+
+	ck_assert_str_eq(s.p, "abc");
+	ck_assert_uint_eq(s.len, 3);
+	ck_assert_str_eq(arena_str(&a, STR("")).p, "");
+	arena_fini(&a);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("str");
+	TCase *tc = tcase_create("str");
+
+	tcase_add_loop_test(tc, utf8, 0, NR(utf8_cases));
+	tcase_add_test(tc, order);
+	tcase_add_test(tc, buf_grows);
+	tcase_add_test(tc, buf_failure_is_sticky);
+	tcase_add_test(tc, arena_aligned_zeroed_apart);
+	tcase_add_test(tc, arena_keeps_to_its_limit);
+	tcase_add_test(tc, arena_str_ends_with_nul);
+	suite_add_tcase(suite, tc);
+	return unit_main(suite);
+}
