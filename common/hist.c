@@ -199,35 +199,35 @@ static double bucket_value(int32_t index)
 	return hist_lower_bound(index) * (2 * b / (b + 1));
 }
 
+/* The value that stands for the rank-th smallest; the histogram is not empty and rank within its count. */
+static double ranked_value(const struct hist *h, double rank)
+{
+	uint64_t seen = 0;
+
+	for (uint32_t i = h->neg.len; i > 0; i--) {
+		seen += h->neg.buckets[i - 1].count;
+		if ((double)seen >= rank)
+			return -bucket_value(h->neg.buckets[i - 1].index);
+	}
+	seen += h->zero;
+	if ((double)seen >= rank)
+		return 0;
+	for (uint32_t i = 0; i < h->pos.len; i++) {
+		seen += h->pos.buckets[i].count;
+		if ((double)seen >= rank)
+			return bucket_value(h->pos.buckets[i].index);
+	}
+	return h->pos.len ? bucket_value(h->pos.buckets[h->pos.len - 1].index) : 0;
+}
+
 double hist_quantile(const struct hist *h, double q, double min, double max)
 {
-	uint64_t count = hist_count(h), seen = 0;
-	double rank = ceil(q * (double)count), value = max;
+	uint64_t count = hist_count(h);
+	double rank = ceil(q * (double)count), value;
 
 	if (!count)
 		return 0;
-	if (rank < 1)
-		rank = 1;
-	for (uint32_t i = h->neg.len; i > 0; i--) {
-		seen += h->neg.buckets[i - 1].count;
-		if ((double)seen >= rank) {
-			value = -bucket_value(h->neg.buckets[i - 1].index);
-			goto found;
-		}
-	}
-	seen += h->zero;
-	if ((double)seen >= rank) {
-		value = 0;
-		goto found;
-	}
-	for (uint32_t i = 0; i < h->pos.len; i++) {
-		seen += h->pos.buckets[i].count;
-		if ((double)seen >= rank) {
-			value = bucket_value(h->pos.buckets[i].index);
-			goto found;
-		}
-	}
-found:
+	value = ranked_value(h, rank < 1 ? 1 : rank);
 	return value < min ? min : value > max ? max : value;
 }
 
