@@ -100,7 +100,7 @@ $(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(fil
 	$$(AR) rcs $$@ $$^
 
 $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib$(1).a $(B)/libcommon.a
-	$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) -lavro $$(shell pkg-config --libs check) $$(ALLOC)
+	$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
 endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
 
@@ -121,15 +121,28 @@ test-unit: $(UNIT)
 test-san:
 	@$(MAKE) --no-print-directory SAN=address,undefined test-unit
 
-# libFuzzer targets, tests/fuzz/fuzz_*.c, by clang with the sanitizers on.
+# libFuzzer targets, tests/fuzz/fuzz_*.c, by clang with the sanitizers on; an object tree of their own.
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
-FUZZ_SRC := $(filter-out %/main.c,$(SRC_common) $(SRC_ingest) $(SRC_processor))
+FUZZ_PARTS := common ingest processor
+FUZZ_FLAGS := $(WARN) -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
+FUZZ_OBJ   := $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part))))) \
+	      $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C))
 
-build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard common/*.h ingest/*.h processor/*.h) $(GEN_C) | $(GEN_H)
+build/fuzz/obj/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)
-	clang $(WARN) -Wno-gnu-zero-variadic-macro-arguments -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(CPPFLAGS) \
-	  $< $(FUZZ_SRC) $(GEN_C) $(LIBS_ingest) $(LIBS_processor) $(LIBS_common) -o $@
+	clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+
+build/fuzz/obj/%.o: %.c | $(GEN_H)
+	@mkdir -p $(@D)
+	clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+
+build/fuzz/libfuzzed.a: $(FUZZ_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/libfuzzed.a
+	clang -fsanitize=fuzzer,address,undefined $^ $(foreach part,$(FUZZ_PARTS),$(LIBS_$(part))) -o $@
 
 fuzz-bins: $(FUZZ)
 .PHONY: fuzz-bins
