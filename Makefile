@@ -76,12 +76,18 @@ $(GEN)/build.h: FORCE
 	@echo '#define MILLRACE_BUILD "$(VERSION)+$(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)"' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(GEN)/schemas/.done: schemas/gen.py schemas/ids schemas/reasons.txt $(wildcard schemas/*.avsc)
+$(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/reasons.txt $(wildcard schemas/*.avsc)
 	@mkdir -p $(@D)
 	$(PYTHON) schemas/gen.py --out $(@D)
 	@touch $@
 
-$(GEN)/schemas/%.c $(GEN)/schemas/%.h: $(GEN)/schemas/.done ;
+$(filter $(GEN)/schemas/%,$(GEN_C) $(GEN_H)): $(GEN)/schemas/.done ;
+
+# For the property tests of the codecs alone.
+$(GEN)/schemas_test/equal.h: tests/unit/common/gen_equal.py $(GEN)/schemas/.done
+	@mkdir -p $(@D)
+	$(PYTHON) $< --out $@
+$(B)/tests/unit/common/test_codec_avro.o: $(GEN)/schemas_test/equal.h
 
 # Objects depend on what they include, and the first build on all that is generated.
 $(B)/gen/%.o: $(GEN)/%.c | $(GEN_H)

@@ -8,6 +8,7 @@
  *      than there are bytes left: memory is a fixed multiple of the input, however it is cut into blocks. */
 #include "common/codec.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "schemas/schemas.h"
@@ -48,7 +49,8 @@ static const uint8_t *take(struct codec_reader *r, size_t n)
 	return p;
 }
 
-static uint64_t read_varint(struct codec_reader *r)
+/* The general way: near the end of the input, or malformed. */
+static uint64_t read_varint_carefully(struct codec_reader *r)
 {
 	size_t max = left(r) < VARINT_MAX_BYTES ? left(r) : VARINT_MAX_BYTES;
 	uint64_t value = 0;
@@ -66,6 +68,24 @@ static uint64_t read_varint(struct codec_reader *r)
 	}
 	codec_fault(r, max < VARINT_MAX_BYTES ? "cut off" : "number over 64 bits");
 	return 0;
+}
+
+/* Numbers are most of a message, so the bounds are looked at once a number, not once a byte. */
+static inline uint64_t read_varint(struct codec_reader *r)
+{
+	const uint8_t *p = r->p;
+	uint64_t value;
+
+	if (left(r) < VARINT_MAX_BYTES)
+		return read_varint_carefully(r);
+	value = *p & 0x7f;
+	for (unsigned shift = 7; *p++ >= 0x80; shift += 7) {
+		if (shift == 7 * (VARINT_MAX_BYTES - 1))
+			return read_varint_carefully(r);
+		value |= (uint64_t)(*p & 0x7f) << shift;
+	}
+	r->p = p;
+	return value;
 }
 
 int64_t codec_read_long(struct codec_reader *r)
@@ -97,24 +117,26 @@ bool codec_read_bool(struct codec_reader *r)
 
 float codec_read_float(struct codec_reader *r)
 {
-	const uint8_t *p = take(r, 4);
+	const uint8_t *p = take(r, sizeof(uint32_t));
 	uint32_t bits = 0;
 	float value;
 
-	for (int i = 0; p && i < 4; i++)
-		bits |= (uint32_t)p[i] << (8 * i);
+	if (p)
+		memcpy(&bits, p, sizeof(bits));
+	bits = le32toh(bits);
 	memcpy(&value, &bits, sizeof(value));
 	return value;
 }
 
 double codec_read_double(struct codec_reader *r)
 {
-	const uint8_t *p = take(r, 8);
+	const uint8_t *p = take(r, sizeof(uint64_t));
 	uint64_t bits = 0;
 	double value;
 
-	for (int i = 0; p && i < 8; i++)
-		bits |= (uint64_t)p[i] << (8 * i);
+	if (p)
+		memcpy(&bits, p, sizeof(bits));
+	bits = le64toh(bits);
 	memcpy(&value, &bits, sizeof(value));
 	return value;
 }
@@ -237,24 +259,20 @@ void codec_write_long(struct buf *b, int64_t v)
 
 void codec_write_float(struct buf *b, float v)
 {
-	uint8_t out[4];
 	uint32_t bits;
 
 	memcpy(&bits, &v, sizeof(bits));
-	for (int i = 0; i < 4; i++)
-		out[i] = (uint8_t)(bits >> (8 * i));
-	buf_add(b, out, sizeof(out));
+	bits = htole32(bits);
+	buf_add(b, &bits, sizeof(bits));
 }
 
 void codec_write_double(struct buf *b, double v)
 {
-	uint8_t out[8];
 	uint64_t bits;
 
 	memcpy(&bits, &v, sizeof(bits));
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(bits >> (8 * i));
-	buf_add(b, out, sizeof(out));
+	bits = htole64(bits);
+	buf_add(b, &bits, sizeof(bits));
 }
 
 void codec_write_bytes(struct buf *b, struct str v)
