@@ -43,4 +43,7 @@ typedef void (*report_deadletter_fn)(void *ctx, bool ok, const char *error);
 /* Produces a dead letter; copies it. done is called exactly once, later, when this returned 0. ERR_RETRY when the queue is full. */
 int report_deadletter(struct report *r, const struct dead_letter *letter, report_deadletter_fn done, void *ctx, struct err *err);
 
+/* Heartbeats, notices and dead letters that could not be queued or were given up, since the start. */
+uint64_t report_unsent(const struct report *r);
+
 #endif

@@ -55,4 +55,7 @@ int tables_load(struct tables *t, int timeout_ms, struct err *err);
 /* Real (monotonic) time at which the brokers were last known to be there: a table is stale when this lies far back. */
 int64_t tables_contact_mono_ms(const struct tables *t);
 
+/* Rows that a table refused since the start. tables_load() goes on over them, so a program logs this number when it is not 0. */
+uint64_t tables_refused(const struct tables *t);
+
 #endif

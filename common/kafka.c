@@ -1,0 +1,443 @@
+/* kafka.c - see kafka.h.
+ *
+ * Log lines. librdkafka calls log_cb from any of its threads with nothing but the client, and the client's opaque belongs
+ * to the caller's own callbacks. So what a log line needs, struct client_log, travels in the one other place that the
+ * public API reads back from a client: the opaque of its default topic configuration. It lives as long as the
+ * configuration does, which is as long as the client (an on_conf_destroy interceptor frees it).
+ *
+ * A broker that is away makes the same lines for as long as it is away. One that was written is not repeated for 10 s; the next
+ * one says how many were not. "The same" means facility and text without digits: ports and durations do not make
+ * a line new.
+ *
+ * Closing. rd_kafka_consumer_close() and rd_kafka_destroy() have no deadline and can hang in 2.0.2. The first is replaced by its
+ * asynchronous form, the second runs in a thread of its own, and a client that does not end is left behind, mute, as
+ * the program that it would log to may go away. */
+#include "common/kafka.h"
+
+#include <ctype.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+
+enum { LOG_SLOTS = 16, LOG_QUIET_MS = 10000, CLIENT_ID_SIZE = 48, CLOSE_TURN_MS = 50, WAIT_TURN_MS = 100 };
+
+/* A line that was written lately. */
+struct said {
+	uint64_t what; /* hash of facility and text; 0: free */
+	int64_t at_mono_ms;
+	uint64_t suppressed;
+};
+
+struct client_log {
+	pthread_mutex_t lock;          /* over all below: librdkafka logs from many threads */
+	const struct program *program; /* NULL: left behind, says nothing any more */
+	unsigned refs;                 /* the configuration, and kafka_close() while it waits */
+	struct said said[LOG_SLOTS];
+};
+
+/* What a client has unless the user's kafka.* say otherwise. A property for the other kind of client is ignored by librdkafka. */
+static const struct kafka_prop defaults[] = {
+	{"socket.nagle.disable", "true"},
+	{"log.connection.close", "false"}, /* brokers close idle connections all day */
+	{"reconnect.backoff.max.ms", "2000"},
+	{"queue.buffering.max.kbytes", "65536"}, /* librdkafka's is 1 GiB */
+	{"compression.codec", "lz4"},
+	{"queued.max.messages.kbytes", "16384"},
+	{"queued.min.messages", "1000000"}, /* never the bound: low values throttle */
+	{0},
+};
+
+/* Second names of properties that someone may fix: a user could go round the check by them. */
+static const struct kafka_prop aliases[] = {
+	{"metadata.broker.list", "bootstrap.servers"},
+	{"request.required.acks", "acks"},
+	{"delivery.timeout.ms", "message.timeout.ms"},
+	{"queue.buffering.max.ms", "linger.ms"},
+	{"compression.type", "compression.codec"},
+	{"max.in.flight", "max.in.flight.requests.per.connection"},
+	{"retries", "message.send.max.retries"},
+	{"max.partition.fetch.bytes", "fetch.message.max.bytes"},
+	{"auto.commit.enable", "enable.auto.commit"},
+	{0},
+};
+
+static enum log_level level_of(int syslog_level)
+{
+	if (syslog_level <= 3)
+		return LOG_LEVEL_ERROR;
+	if (syslog_level == 4)
+		return LOG_LEVEL_WARN;
+	return syslog_level <= 6 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+}
+
+/* FNV-1a of facility and text without digits; never 0. */
+static uint64_t line_hash(const char *facility, const char *text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (const char *p = facility; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	for (const char *p = text; *p; p++)
+		if (!isdigit((unsigned char)*p))
+			hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	return hash ? hash : 1;
+}
+
+/* May this line be written now? *suppressed: how often it was not since the last time. The oldest slot makes room for a new line. */
+static bool log_allow(struct client_log *cl, uint64_t what, uint64_t *suppressed)
+{
+	int64_t now = clock_mono_ms();
+	struct said *slot = &cl->said[0];
+
+	for (size_t i = 0; i < LOG_SLOTS; i++) {
+		if (cl->said[i].what == what) {
+			slot = &cl->said[i];
+			break;
+		}
+		if (cl->said[i].at_mono_ms < slot->at_mono_ms)
+			slot = &cl->said[i];
+	}
+	if (slot->what != what)
+		*slot = (struct said){.what = what};
+	else if (now - slot->at_mono_ms < LOG_QUIET_MS) {
+		slot->suppressed++;
+		return false;
+	}
+	*suppressed = slot->suppressed;
+	slot->suppressed = 0;
+	slot->at_mono_ms = now;
+	return true;
+}
+
+/* The struct client_log of a client, NULL when it was not made by kafka_conf(). */
+static struct client_log *log_of(const rd_kafka_t *rk)
+{
+	/* The casts only satisfy prototypes that forgot const: nothing is changed. */
+	rd_kafka_conf_t *conf = (rd_kafka_conf_t *)rd_kafka_conf((rd_kafka_t *)rk);
+	rd_kafka_topic_conf_t *topic = rd_kafka_conf_get_default_topic_conf(conf);
+	char text[32];
+	size_t size = sizeof(text);
+	void *p = NULL;
+
+	if (!topic || rd_kafka_topic_conf_get(topic, "opaque", text, &size) != RD_KAFKA_CONF_OK || sscanf(text, "%p", &p) != 1)
+		return NULL;
+	return p;
+}
+
+static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text)
+{
+	struct client_log *cl = rk ? log_of(rk) : NULL;
+	enum log_level level = level_of(syslog_level);
+	uint64_t suppressed = 0;
+
+	if (!cl)
+		return;
+	/* kafka.* serve producers and consumers alike, so that each is given properties of the other kind. */
+	if (strstr(text, "property and will be ignored by this"))
+		level = LOG_LEVEL_DEBUG;
+	pthread_mutex_lock(&cl->lock);
+	if (cl->program && level >= cl->program->log.level &&
+	    (level == LOG_LEVEL_DEBUG || log_allow(cl, line_hash(facility, text), &suppressed)))
+		log_write(&cl->program->log, level, "kafka_client",
+			  (const struct log_field[]){LOG_STR("client", rd_kafka_name(rk)), LOG_STR("facility", facility),
+						     LOG_STR("text", text),
+						     suppressed ? LOG_UINT("suppressed", suppressed) : (struct log_field){0}, {0}});
+	pthread_mutex_unlock(&cl->lock);
+}
+
+static void log_unref(struct client_log *cl)
+{
+	bool last;
+
+	pthread_mutex_lock(&cl->lock);
+	last = --cl->refs == 0;
+	pthread_mutex_unlock(&cl->lock);
+	if (!last)
+		return;
+	pthread_mutex_destroy(&cl->lock);
+	free(cl);
+}
+
+/* log_of() with a reference, so that it outlives the client. */
+static struct client_log *log_ref(const rd_kafka_t *rk)
+{
+	struct client_log *cl = log_of(rk);
+
+	if (!cl)
+		return NULL;
+	pthread_mutex_lock(&cl->lock);
+	cl->refs++;
+	pthread_mutex_unlock(&cl->lock);
+	return cl;
+}
+
+/* Lets no further line out; none is being written when this returns. */
+static void log_mute(struct client_log *cl)
+{
+	pthread_mutex_lock(&cl->lock);
+	cl->program = NULL;
+	pthread_mutex_unlock(&cl->lock);
+}
+
+static rd_kafka_resp_err_t on_conf_destroy(void *ctx)
+{
+	log_unref(ctx);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Gives conf a struct client_log; conf owns it from then on. */
+static int conf_attach_log(rd_kafka_conf_t *conf, const struct program *p, struct err *err)
+{
+	rd_kafka_topic_conf_t *topic = rd_kafka_topic_conf_new();
+	struct client_log *cl = calloc(1, sizeof(*cl));
+
+	if (!cl || !topic ||
+	    rd_kafka_conf_interceptor_add_on_conf_destroy(conf, "millrace", on_conf_destroy, cl) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		free(cl);
+		if (topic)
+			rd_kafka_topic_conf_destroy(topic);
+		return err_nomem(err, "a Kafka client's log");
+	}
+	pthread_mutex_init(&cl->lock, NULL);
+	cl->program = p;
+	cl->refs = 1;
+	rd_kafka_topic_conf_set_opaque(topic, cl);
+	rd_kafka_conf_set_default_topic_conf(conf, topic);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	return 0;
+}
+
+static const char *canonical(const char *name)
+{
+	for (const struct kafka_prop *a = aliases; a->name; a++)
+		if (strcmp(a->name, name) == 0)
+			return a->value;
+	return name;
+}
+
+/* Is this a property whose value must not be repeated anywhere? */
+static bool is_secret(const char *name)
+{
+	return strstr(name, "password") || strstr(name, "secret") || strstr(name, "key.pem") || strstr(name, "sasl.oauthbearer") ||
+	       strstr(name, "jaas");
+}
+
+static int conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+{
+	char why[256];
+
+	if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+		return 0;
+	return err_set(err, ERR_REJECT, "kafka.%s: %s", name, is_secret(name) ? "librdkafka refuses the value" : why);
+}
+
+static int conf_set_all(rd_kafka_conf_t *conf, const struct kafka_prop *props, struct err *err)
+{
+	for (; props && props->name; props++)
+		if (conf_set(conf, props->name, props->value, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Applies the user's kafka.*: refuses what the caller fixes, and demands to know where Kafka is. */
+static int conf_set_users(rd_kafka_conf_t *conf, const struct program *p, const struct kafka_prop *fixed, struct err *err)
+{
+	const char *name, *value;
+	bool where_known = false;
+
+	for (size_t i = 0; conf_kafka_at(p->conf, i, &name, &value); i++) {
+		for (const struct kafka_prop *f = fixed; f && f->name; f++)
+			if (strcmp(canonical(f->name), canonical(name)) == 0)
+				return err_set(err, ERR_REJECT, "kafka.%s cannot be set: %s rests on %s = %s", name, p->name,
+					       f->name, f->value);
+		if (conf_set(conf, name, value, err) < 0)
+			return -1;
+		if (strcmp(canonical(name), "bootstrap.servers") == 0 || strcmp(name, "test.mock.num.brokers") == 0)
+			where_known = true;
+	}
+	if (where_known)
+		return 0;
+	return err_set(err, ERR_REJECT, "kafka.bootstrap.servers is not set: give --set kafka.bootstrap.servers=HOST:PORT or "
+		       "MILLRACE_KAFKA_BOOTSTRAP_SERVERS=HOST:PORT in the environment");
+}
+
+rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const struct kafka_prop *fixed, struct err *err)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	const char *dash = strchr(p->name, '-');
+	char client_id[CLIENT_ID_SIZE];
+
+	snprintf(client_id, sizeof(client_id), "mr-%s-%s", dash ? dash + 1 : p->name, role);
+	if (conf_attach_log(conf, p, err) < 0 || conf_set(conf, "client.id", client_id, err) < 0 ||
+	    conf_set_all(conf, defaults, err) < 0 || conf_set_users(conf, p, fixed, err) < 0 ||
+	    conf_set_all(conf, fixed, err) < 0) {
+		rd_kafka_conf_destroy(conf);
+		return NULL;
+	}
+	return conf;
+}
+
+rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err)
+{
+	rd_kafka_t *rk;
+	char why[256];
+
+	if (!conf)
+		return NULL;
+	rk = rd_kafka_new(type, conf, why, sizeof(why));
+	if (!rk) {
+		enum err_kind kind = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG ? ERR_REJECT : ERR_FATAL;
+
+		err_set(err, kind, "cannot make a Kafka client: %s", why);
+		rd_kafka_conf_destroy(conf);
+	}
+	return rk;
+}
+
+/* Leaves the group and gives back the assignment, serving the rebalance callbacks meanwhile. False when the time is over. */
+static bool consumer_close(rd_kafka_t *rk, int64_t deadline_mono_ms)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_error_t *error = rd_kafka_consumer_close_queue(rk, queue);
+	bool closed = error != NULL; /* a consumer without a group, or one that is closed already */
+
+	if (error)
+		rd_kafka_error_destroy(error);
+	while (!closed && clock_mono_ms() < deadline_mono_ms) {
+		rd_kafka_queue_poll_callback(queue, CLOSE_TURN_MS);
+		closed = rd_kafka_consumer_closed(rk) == 1;
+	}
+	/* An unfinished close still writes to the queue: it stays with the client that is left behind. */
+	if (closed)
+		rd_kafka_queue_destroy(queue);
+	return closed;
+}
+
+static void *destroy_main(void *rk)
+{
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return NULL;
+}
+
+static bool destroy_until(rd_kafka_t *rk, int64_t deadline_mono_ms)
+{
+	int64_t left_ms = deadline_mono_ms - clock_mono_ms();
+	int64_t until_ms = clock_wall_ms() + (left_ms > CLOSE_TURN_MS ? left_ms : CLOSE_TURN_MS);
+	struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, destroy_main, rk) != 0) {
+		destroy_main(rk);
+		return true;
+	}
+	if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+		return true;
+	pthread_detach(thread);
+	return false;
+}
+
+bool kafka_close(rd_kafka_t *rk, int timeout_ms)
+{
+	int64_t deadline = clock_mono_ms() + timeout_ms;
+	struct client_log *cl;
+	bool ended;
+
+	if (!rk)
+		return true;
+	cl = log_ref(rk);
+	ended = (rd_kafka_type(rk) != RD_KAFKA_CONSUMER || consumer_close(rk, deadline)) && destroy_until(rk, deadline);
+	if (cl && !ended)
+		log_mute(cl);
+	if (cl)
+		log_unref(cl);
+	return ended;
+}
+
+const char *kafka_cell_topic(char out[KAFKA_TOPIC_SIZE], const char *cell, const char *name)
+{
+	snprintf(out, KAFKA_TOPIC_SIZE, "millrace.c.%s.%s", cell, name);
+	return out;
+}
+
+enum err_kind kafka_err_kind(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	/* This record, or this call, will be refused for ever. */
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+	case RD_KAFKA_RESP_ERR__BAD_MSG:
+	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+	case RD_KAFKA_RESP_ERR__INVALID_ARG:
+		return ERR_REJECT;
+	/* The client cannot be used any more, or Kafka is not what we need. */
+	case RD_KAFKA_RESP_ERR__FATAL:
+	case RD_KAFKA_RESP_ERR__FENCED:
+	case RD_KAFKA_RESP_ERR__DESTROY:
+	case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE:
+	case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+	case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+	case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+	case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+	case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+	case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
+		return ERR_FATAL;
+	/* Brokers that are away or busy; also what an operator can put right while we wait: rights, topics, full disks. */
+	default:
+		return ERR_RETRY;
+	}
+}
+
+int kafka_error(struct err *err, rd_kafka_error_t *error, const char *what)
+{
+	enum err_kind kind = kafka_err_kind(rd_kafka_error_code(error));
+
+	if (rd_kafka_error_is_fatal(error))
+		kind = ERR_FATAL;
+	else if (rd_kafka_error_is_retriable(error) || rd_kafka_error_txn_requires_abort(error))
+		kind = ERR_RETRY;
+	err_set(err, kind, "%s: %s (%s)", what, rd_kafka_error_string(error), rd_kafka_error_name(error));
+	rd_kafka_error_destroy(error);
+	return -1;
+}
+
+int kafka_code(struct err *err, rd_kafka_resp_err_t code, const char *what)
+{
+	return err_set(err, kafka_err_kind(code), "%s: %s (%s)", what, rd_kafka_err2str(code), rd_kafka_err2name(code));
+}
+
+int kafka_wait(rd_kafka_t *rk, int timeout_ms, struct err *err)
+{
+	int64_t deadline = clock_mono_ms() + timeout_ms;
+	char brokers[256] = "";
+	size_t size = sizeof(brokers);
+
+	for (;;) {
+		const struct rd_kafka_metadata *metadata;
+		int64_t left_ms = deadline - clock_mono_ms();
+		rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, NULL, &metadata, left_ms > 1 ? (int)left_ms : 1);
+
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+			rd_kafka_metadata_destroy(metadata);
+			return 0;
+		}
+		if (clock_mono_ms() + WAIT_TURN_MS >= deadline) {
+			rd_kafka_conf_get(rd_kafka_conf(rk), "metadata.broker.list", brokers, &size);
+			return err_set(err, ERR_RETRY, "Kafka at %s does not answer within %d ms: %s", brokers, timeout_ms,
+				       rd_kafka_err2str(code));
+		}
+		/* A broker that answers with errors gives no event to wait for. */
+		poll(NULL, 0, WAIT_TURN_MS);
+	}
+}
