@@ -32,7 +32,7 @@ int64_t clock_map_ms(const struct clock *c, int64_t wall_ms);
 /* The wall clock itself, real also under a test clock. */
 int64_t clock_wall_ms(void);
 
-/* A real clock that never jumps, for durations and deadlines. Its zero is arbitrary. */
+/* A real clock that never jumps, for durations and deadlines; the same as CLOCK_MONOTONIC, for timed waits. */
 int64_t clock_mono_ms(void);
 
 /* Real milliseconds that a virtual duration takes (rounded up): how long to wait. */
