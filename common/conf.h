@@ -42,7 +42,7 @@ struct conf_section {
 
 struct conf;
 
-/* An empty configuration over nr sections; copies the array, borrows fields and targets until conf_free(). NULL: out of memory. */
+/* An empty configuration over nr sections; copies the array and the rows, borrows their strings and the targets until conf_free(). NULL: out of memory. */
 struct conf *conf_new(const struct conf_section *sections, size_t nr);
 
 /* Frees the strings in the targets too; NULL is a no-op. */
@@ -55,6 +55,9 @@ int conf_set_option(struct conf *c, const char *key_value, struct err *err); /* 
 /* Reads all sources and fills every target. environ is an array of "NAME=value" ended by NULL. On failure the targets hold
  * nothing that may be used. */
 int conf_load(struct conf *c, char *const *environ_list, struct err *err);
+
+/* An ERR_REJECT about a setting that only its program can judge: "key NAME = 'VALUE' from SOURCE WHY". Always -1. Use after conf_load(). */
+int conf_reject(const struct conf *c, const char *name, const char *why, struct err *err);
 
 /* Prints every setting as "key = value  # source", sections in order, then the kafka.* ones; secrets are masked (a kafka.* key
  * that holds "password" or "secret" or "key.pem" counts as one). */

@@ -1,0 +1,266 @@
+/* program.c - see program.h.
+ *
+ * The common settings' rows, the command line, and what follows from both: clock, log, names. p->log can be used from the first line of
+ * program_init() on, so that a program can log why it does not start. */
+#include "common/program.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIME_MAX_MS INT64_C(253402300799999) /* the end of the year 9999 */
+
+static const struct conf_field common_fields[] = {
+	{"cell", CONF_STR, offsetof(struct common_conf, cell), "main", 1, 32, "the cell this program serves: [a-z0-9-]"},
+	{"instance.id", CONF_STR, offsetof(struct common_conf, instance_id), "", 0, 63,
+	 "fixed name of this instance: [A-Za-z0-9._-]; empty is host:pid and dynamic group membership"},
+	{"admin.listen", CONF_STR, offsetof(struct common_conf, admin_listen), "", 0, 64,
+	 "IPv4:port or [IPv6]:port of metrics and health; empty is none"},
+	{"admin.token_file", CONF_STR, offsetof(struct common_conf, admin_token_file), "", 0, 4096,
+	 "file with the token that the admin port's controls ask for"},
+	{"memory.budget", CONF_BYTES, offsetof(struct common_conf, memory_budget_bytes), "256Mi", INT64_C(32) << 20, INT64_C(1) << 40,
+	 "what this program may use: 80 % of its container's limit"},
+	{"heartbeat.interval", CONF_MS, offsetof(struct common_conf, heartbeat_interval_ms), "5s", 100, 600000,
+	 "how often the program says that it lives"},
+	{"log.format", CONF_STR, offsetof(struct common_conf, log_format), "text", 0, 0, "text or json"},
+	{"log.level", CONF_STR, offsetof(struct common_conf, log_level), "info", 0, 0, "debug, info, warn or error"},
+	{"clock.start_ms", CONF_INT, offsetof(struct common_conf, clock_start_ms), "0", 0, TIME_MAX_MS,
+	 "virtual time at clock.real_ms; --test-clock only"},
+	{"clock.real_ms", CONF_INT, offsetof(struct common_conf, clock_real_ms), "0", 0, TIME_MAX_MS,
+	 "wall clock at which virtual time was clock.start_ms"},
+	{"clock.speed", CONF_NUM, offsetof(struct common_conf, clock_speed), "1", 1, 100000, "virtual milliseconds per real one"},
+	{0},
+};
+
+enum { NR_COMMON_FIELDS = sizeof(common_fields) / sizeof(common_fields[0]) };
+
+/* What the command line says besides settings. */
+struct options {
+	bool help, version, check_config, print_config, test_clock;
+};
+
+static struct conf *make_conf(struct program *p, const struct program_spec *spec)
+{
+	struct conf_field fields[NR_COMMON_FIELDS];
+	struct conf_section sections[2] = {{fields, &p->common}, spec->section};
+
+	memcpy(fields, common_fields, sizeof(fields));
+	for (size_t i = 0; fields[i].name; i++)
+		if (strcmp(fields[i].name, "admin.listen") == 0 && spec->admin_default)
+			fields[i].def = spec->admin_default;
+	return conf_new(sections, 2);
+}
+
+enum { OPT_CONFIG = 256, OPT_SET, OPT_CHECK, OPT_PRINT, OPT_CLOCK, OPT_FAULTS, OPT_HELP, OPT_VERSION };
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, OPT_CONFIG},   {"set", required_argument, NULL, OPT_SET},
+	{"check-config", no_argument, NULL, OPT_CHECK},    {"print-config", no_argument, NULL, OPT_PRINT},
+	{"test-clock", no_argument, NULL, OPT_CLOCK},      {"test-faults", required_argument, NULL, OPT_FAULTS},
+	{"help", no_argument, NULL, OPT_HELP},             {"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+static int take_faults(struct program *p, const char *list, struct err *err)
+{
+	free(p->faults);
+	p->faults = strdup(list);
+	return p->faults ? 0 : err_nomem(err, "--test-faults");
+}
+
+/* One option; argument is the word it was read from, for the message when it is none of ours. */
+static int take_option(struct program *p, int option, const char *argument, struct options *o, struct err *err)
+{
+	switch (option) {
+	case OPT_CONFIG:
+		return conf_set_file(p->conf, optarg, err);
+	case OPT_SET:
+		return conf_set_option(p->conf, optarg, err);
+	case OPT_FAULTS:
+		return take_faults(p, optarg, err);
+	case OPT_CHECK:
+		o->check_config = true;
+		return 0;
+	case OPT_PRINT:
+		o->print_config = true;
+		return 0;
+	case OPT_CLOCK:
+		o->test_clock = true;
+		return 0;
+	case OPT_HELP:
+		o->help = true;
+		return 0;
+	case OPT_VERSION:
+		o->version = true;
+		return 0;
+	case ':':
+		return err_set(err, ERR_REJECT, "option '%.100s' wants a value (--help lists the options)", argument);
+	default:
+		return err_set(err, ERR_REJECT, "option '%.100s' is not understood (--help lists the options)", argument);
+	}
+}
+
+static int read_options(struct program *p, int argc, char **argv, struct options *o, struct err *err)
+{
+	int option;
+
+	optind = 0; /* glibc: start anew, also when a test has called before */
+	while ((option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1)
+		if (take_option(p, option, argv[optind > 0 ? optind - 1 : 0], o, err) < 0)
+			return -1;
+	if (optind < argc)
+		return err_set(err, ERR_REJECT, "'%.100s' is not an option (--help lists the options)", argv[optind]);
+	return 0;
+}
+
+static void print_help(const struct program *p, const struct program_spec *spec)
+{
+	printf("%s - %s\n\n"
+	       "usage: %s [--config FILE] [--set KEY=VALUE].. [--check-config] [--print-config] [--help] [--version]\n"
+	       "       for tests: [--test-clock [--test-faults NAME[@N],..]]\n\n",
+	       spec->name, spec->summary, spec->name);
+	conf_print_help(p->conf, stdout);
+}
+
+/* Index of text in names (ended by NULL), or -1. */
+static int index_of(const char *text, const char *const *names)
+{
+	for (int i = 0; names[i]; i++)
+		if (strcmp(names[i], text) == 0)
+			return i;
+	return -1;
+}
+
+static int setup_log(struct program *p, struct err *err)
+{
+	static const char *const formats[] = {"text", "json", NULL};
+	static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+	int format = index_of(p->common.log_format, formats), level = index_of(p->common.log_level, levels);
+
+	if (format < 0)
+		return conf_reject(p->conf, "log.format", "is neither text nor json", err);
+	if (level < 0)
+		return conf_reject(p->conf, "log.level", "is none of debug, info, warn, error", err);
+	p->log.json = format == 1;
+	p->log.level = (enum log_level)level;
+	return 0;
+}
+
+static int setup_names(struct program *p, struct err *err)
+{
+	static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	static const char any[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	const char *id = p->common.instance_id;
+
+	if (p->common.cell[strspn(p->common.cell, lower)])
+		return conf_reject(p->conf, "cell", "holds something else than a-z, 0-9 and -", err);
+	if (id[strspn(id, any)]) /* it becomes a group.instance.id and a transactional.id */
+		return conf_reject(p->conf, "instance.id", "holds something else than A-Z, a-z, 0-9, '.', '_' and '-'", err);
+	if (*id)
+		snprintf(p->instance, sizeof(p->instance), "%s", id);
+	memcpy(p->log.instance, p->instance, sizeof(p->log.instance));
+	return 0;
+}
+
+static int setup_clock(struct program *p, bool test, struct err *err)
+{
+	static const char alone[] = "needs --test-clock";
+	const struct common_conf *c = &p->common;
+
+	if (!test && c->clock_start_ms != 0)
+		return conf_reject(p->conf, "clock.start_ms", alone, err);
+	if (!test && c->clock_real_ms != 0)
+		return conf_reject(p->conf, "clock.real_ms", alone, err);
+	if (!test && c->clock_speed != 1)
+		return conf_reject(p->conf, "clock.speed", alone, err);
+	if ((c->clock_start_ms == 0) != (c->clock_real_ms == 0))
+		return conf_reject(p->conf, "clock.start_ms", "goes together with clock.real_ms: set both or none", err);
+	p->clock = (struct clock){test, c->clock_start_ms, c->clock_real_ms, c->clock_speed};
+	p->started_ms = clock_now_ms(&p->clock);
+	return 0;
+}
+
+/* What can be known before anything is read; the log works from here on. */
+static void setup_defaults(struct program *p, const struct program_spec *spec)
+{
+	memset(p, 0, sizeof(*p));
+	p->name = spec->name;
+	if (gethostname(p->host, sizeof(p->host)) < 0)
+		snprintf(p->host, sizeof(p->host), "unknown");
+	p->host[sizeof(p->host) - 1] = '\0';
+	snprintf(p->instance, sizeof(p->instance), "%.50s:%d", p->host, (int)getpid());
+	p->log = (struct log){.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO, .program = spec->name};
+	memcpy(p->log.instance, p->instance, sizeof(p->log.instance));
+}
+
+static int check_faults(const char *list, bool test_clock, struct err *err)
+{
+	if (list && !test_clock)
+		return err_set(err, ERR_REJECT, "--test-faults needs --test-clock");
+	return 0;
+}
+
+/* Options and settings; 1 when nothing is left to do. */
+static int configure(struct program *p, const struct program_spec *spec, int argc, char **argv, struct err *err)
+{
+	struct options o = {0};
+
+	if (read_options(p, argc, argv, &o, err) < 0)
+		return -1;
+	if (o.help)
+		print_help(p, spec);
+	else if (o.version)
+		printf("%s %s\n", spec->name, PROGRAM_BUILD);
+	if (o.help || o.version)
+		return 1;
+	if (check_faults(p->faults, o.test_clock, err) < 0 || conf_load(p->conf, environ, err) < 0 || setup_log(p, err) < 0 ||
+	    setup_names(p, err) < 0 || setup_clock(p, o.test_clock, err) < 0)
+		return -1;
+	if (o.print_config)
+		conf_print(p->conf, stdout);
+	if (o.check_config)
+		printf("configuration is valid\n");
+	return o.print_config || o.check_config;
+}
+
+int program_init(struct program *p, const struct program_spec *spec, int argc, char **argv, struct err *err)
+{
+	int rc;
+
+	setup_defaults(p, spec);
+	p->conf = make_conf(p, spec);
+	if (!p->conf)
+		return err_nomem(err, "the settings");
+	rc = configure(p, spec, argc, argv, err);
+	if (rc < 0)
+		program_fini(p);
+	return rc;
+}
+
+void program_fini(struct program *p)
+{
+	conf_free(p->conf);
+	p->conf = NULL;
+	free(p->faults);
+	p->faults = NULL;
+}
+
+bool program_fault(const struct program *p, const char *name, uint64_t *calls)
+{
+	size_t n = strlen(name);
+
+	++*calls;
+	for (const char *at = p->faults; at && *at; at += strcspn(at, ","), at += *at == ',') {
+		if (strncmp(at, name, n) != 0)
+			continue;
+		if (at[n] == '\0' || at[n] == ',')
+			return true;
+		if (at[n] == '@' && *calls >= strtoull(at + n + 1, NULL, 10))
+			return true;
+	}
+	return false;
+}
