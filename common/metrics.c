@@ -8,7 +8,6 @@
  *  I3  The output is UTF-8 whatever the label values were: one bad byte would cost the whole scrape. */
 #include "common/metrics.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -16,13 +15,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "build.h"
+#include "common/process.h"
 
 enum { LABELS_MAX = 4 };
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_SECONDS_TOTAL /* a counter of fractions */ };
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_FRACTIONS /* shown as a counter, set like a gauge */ };
 
 struct metric {
 	char *name;
@@ -298,81 +297,18 @@ double metric_value(const struct metric *metric)
 	return metric && metric->type != METRIC_COUNTER ? double_of(value) : (double)value;
 }
 
-/* The fields of /proc/self/stat from the third on (the second is a name that may hold anything but ends at the last bracket):
- * utime and stime are fields 14 and 15, starttime is 22, in ticks. */
-static bool read_stat(double *cpu_ticks, double *start_ticks)
-{
-	char text[1024];
-	FILE *file = fopen("/proc/self/stat", "re");
-	size_t n = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
-	unsigned long long user, kernel, start;
-	char *rest;
-
-	if (file)
-		fclose(file);
-	text[n] = '\0';
-	rest = strrchr(text, ')');
-	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu", &user,
-			    &kernel, &start) != 3)
-		return false;
-	*cpu_ticks = (double)(user + kernel);
-	*start_ticks = (double)start;
-	return true;
-}
-
-static double read_boot_seconds(void)
-{
-	char line[256];
-	unsigned long long boot = 0;
-	FILE *file = fopen("/proc/stat", "re");
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "btime %llu", &boot) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return (double)boot;
-}
-
-static double read_rss_bytes(void)
-{
-	unsigned long long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*u %llu", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
-/* Does not count the descriptor that looks. */
-static double count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	if (!dir)
-		return 0;
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-		n += entry->d_name[0] != '.';
-	closedir(dir);
-	return n - 1;
-}
-
 static void update_process(struct metrics *m)
 {
-	double cpu, start, ticks = (double)sysconf(_SC_CLK_TCK);
+	struct process_figures now;
 
-	metric_set(m->rss, read_rss_bytes());
-	metric_set(m->fds, count_fds());
-	if (!read_stat(&cpu, &start))
-		return;
-	metric_set(m->cpu, cpu / ticks);
-	metric_set(m->start, read_boot_seconds() + start / ticks);
+	process_read(&now);
+	metric_set(m->rss, now.rss_bytes);
+	metric_set(m->cpu, now.cpu_seconds);
+	metric_set(m->start, now.start_seconds);
+	metric_set(m->fds, now.open_fds);
 }
 
+/* Of the types only this file makes; no labels. */
 static struct metric *register_typed(struct metrics *m, enum metric_type type, const char *name, const char *help, ...)
 {
 	va_list args;
@@ -392,7 +328,7 @@ struct metrics *metrics_new(const char *program)
 		return NULL;
 	pthread_mutex_init(&m->mutex, NULL);
 	m->rss = metrics_gauge(m, "process_resident_memory_bytes", "Resident memory.", NULL);
-	m->cpu = register_typed(m, METRIC_SECONDS_TOTAL, "process_cpu_seconds_total", "User and system CPU time spent.", NULL);
+	m->cpu = register_typed(m, METRIC_FRACTIONS, "process_cpu_seconds_total", "User and system CPU time spent.", NULL);
 	m->start = metrics_gauge(m, "process_start_time_seconds", "Start of the process since the epoch.", NULL);
 	m->fds = metrics_gauge(m, "process_open_fds", "Open file descriptors.", NULL);
 	metric_set(metrics_gauge(m, "millrace_build_info", "What runs: always 1.", "program", program, "build", MILLRACE_BUILD, NULL), 1);
