@@ -5,7 +5,6 @@
 #include "common/program.h"
 
 #include <getopt.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,11 +196,28 @@ static void setup_defaults(struct program *p, const struct program_spec *spec)
 	memcpy(p->log.instance, p->instance, sizeof(p->log.instance));
 }
 
+/* A list that is misspelt would arm nothing, and a test would pass for it. */
 static int check_faults(const char *list, bool test_clock, struct err *err)
 {
-	if (list && !test_clock)
+	const char *at = list;
+
+	if (!list)
+		return 0;
+	if (!test_clock)
 		return err_set(err, ERR_REJECT, "--test-faults needs --test-clock");
-	return 0;
+	for (;;) {
+		size_t name = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_.-"), digits = 1;
+
+		at += name;
+		if (*at == '@') {
+			digits = strspn(at + 1, "0123456789");
+			at += 1 + digits;
+		}
+		if (name == 0 || digits == 0 || digits > 18 || (*at != ',' && *at != '\0'))
+			return err_set(err, ERR_REJECT, "--test-faults '%.100s' is not NAME[@N],..", list);
+		if (*at++ == '\0')
+			return 0;
+	}
 }
 
 /* Options and settings; 1 when nothing is left to do. */

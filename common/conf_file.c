@@ -1,0 +1,83 @@
+/* conf_file.c - see conf_file.h. */
+#include "common/conf_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/str.h"
+
+enum { READ_BYTES = 16384 };
+
+/* Cuts white space off both ends, in place. */
+static char *trim(char *text)
+{
+	static const char blanks[] = " \t\r";
+	size_t n;
+
+	text += strspn(text, blanks);
+	n = strlen(text);
+	while (n > 0 && strchr(blanks, text[n - 1]))
+		n--;
+	text[n] = '\0';
+	return text;
+}
+
+/* Reads until the end, or until it is too much. */
+static int read_all(int fd, const char *path, struct buf *text, struct err *err)
+{
+	while (text->len <= CONF_FILE_BYTES_MAX) {
+		uint8_t *to = buf_reserve(text, READ_BYTES);
+		ssize_t n = to ? read(fd, to, READ_BYTES) : 0;
+
+		if (!to)
+			return err_nomem(err, "the configuration file");
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return err_set(err, ERR_REJECT, "cannot read configuration file '%.200s': %s", path, strerror(errno));
+		text->len += n > 0 ? (size_t)n : 0;
+	}
+	return err_set(err, ERR_REJECT, "configuration file '%.200s' is larger than %d bytes", path, CONF_FILE_BYTES_MAX);
+}
+
+/* The line's text is not repeated in the message: it may hold a secret whose '=' was forgotten. */
+static int read_line(char *line, size_t len, const char *path, int number, conf_file_fn entry, void *ctx, struct err *err)
+{
+	char *equals;
+
+	line[len] = '\0';
+	if (strlen(line) != len)
+		return err_set(err, ERR_REJECT, "%.200s:%d holds a NUL byte", path, number);
+	line = trim(line);
+	if (*line == '\0' || *line == '#')
+		return 0;
+	equals = strchr(line, '=');
+	if (!equals || equals == line)
+		return err_set(err, ERR_REJECT, "%.200s:%d is not \"key = value\"", path, number);
+	*equals = '\0';
+	return entry(ctx, trim(line), trim(equals + 1), number, err);
+}
+
+int conf_file_read(const char *path, conf_file_fn entry, void *ctx, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	int number = 0, rc, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(err, ERR_REJECT, "cannot open configuration file '%.200s': %s", path, strerror(errno));
+	rc = read_all(fd, path, &text, err);
+	close(fd);
+	buf_add(&text, "\n", 1); /* the last line ends like any other */
+	if (rc == 0 && buf_failed(&text))
+		rc = err_nomem(err, "the configuration file");
+	for (size_t at = 0, len; rc == 0 && at < text.len; at += len + 1) {
+		char *line = (char *)text.p + at;
+
+		len = (size_t)((char *)memchr(line, '\n', text.len - at) - line);
+		rc = read_line(line, len, path, ++number, entry, ctx, err);
+	}
+	buf_fini(&text);
+	return rc;
+}
