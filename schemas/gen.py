@@ -67,8 +67,8 @@ def header(schemas):
         lines += declare_type(t)
     for number, root, _, _ in schemas.roots:
         lines += declare_message(number, root)
-    each = " ".join(f"X({snake(root.name)})" for _, root, _, _ in schemas.roots)
-    return lines + ["/* X(name) for each record that has an id. */", f"#define SCHEMAS_FOR_EACH(X) {each}", "",
+    each = [f"\tX({snake(root.name)}, {snake(root.name).upper()})" for _, root, _, _ in schemas.roots]
+    return lines + ["/* X(name, NAME) for each record that has an id. */", " \\\n".join(["#define SCHEMAS_FOR_EACH(X)"] + each), "",
                     "/* The name of the record with this schema id, and its schema as JSON; NULL when no record has it. */",
                     "const char *schema_name(uint32_t id);",
                     "const char *schema_json(uint32_t id); /* see above */", "", "#endif"]
