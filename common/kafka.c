@@ -6,8 +6,7 @@
  * configuration does, which is as long as the client (an on_conf_destroy interceptor frees it).
  *
  * A broker that is away makes the same lines for as long as it is away. One that was written is not repeated for 10 s; the next
- * one says how many were not. "The same" means facility and text without digits: ports and durations do not make
- * a line new.
+ * one says how many were not. See line_hash() for what "the same" is.
  *
  * Closing. rd_kafka_consumer_close() and rd_kafka_destroy() have no deadline and can hang in 2.0.2. The first is replaced by its
  * asynchronous form, the second runs in a thread of its own, and a client that does not end is left behind, mute, as
@@ -28,7 +27,7 @@ enum { LOG_SLOTS = 16, LOG_QUIET_MS = 10000, CLIENT_ID_SIZE = 48, CLOSE_TURN_MS 
 
 /* A line that was written lately. */
 struct said {
-	uint64_t what; /* hash of facility and text; 0: free */
+	uint64_t what; /* line_hash(); 0: free */
 	int64_t at_mono_ms;
 	uint64_t suppressed;
 };
@@ -49,6 +48,8 @@ static const struct kafka_prop defaults[] = {
 	{"compression.codec", "lz4"},
 	{"queued.max.messages.kbytes", "16384"},
 	{"queued.min.messages", "1000000"}, /* never the bound: low values throttle */
+	{"enable.auto.commit", "false"}, /* who commits says what; and what is dropped at the close must not count as read */
+	{"enable.auto.offset.store", "false"},
 	{0},
 };
 
@@ -66,25 +67,31 @@ static const struct kafka_prop aliases[] = {
 	{0},
 };
 
+/* librdkafka's "error" (3) is mostly a connection that it is going to make again: a warning here. What a program cannot do, it hears from
+ * the call that failed, and logs itself. */
 static enum log_level level_of(int syslog_level)
 {
-	if (syslog_level <= 3)
+	if (syslog_level <= 2)
 		return LOG_LEVEL_ERROR;
-	if (syslog_level == 4)
+	if (syslog_level <= 4)
 		return LOG_LEVEL_WARN;
 	return syslog_level <= 6 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
-/* FNV-1a of facility and text without digits; never 0. */
-static uint64_t line_hash(const char *facility, const char *text)
+/* FNV-1a of what a line says: the text without its thread and client name ("[thrd:app]: rdkafka#consumer-2: ", which is how an error
+ * that FAIL told is told again by ERROR), without " (after 3 ms in state ..)" and without digits. Never 0. */
+static uint64_t line_hash(const rd_kafka_t *rk, const char *text)
 {
+	const char *name = rd_kafka_name(rk), *end = strstr(text, " (after ");
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-	for (const char *p = facility; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	for (const char *p = text; *p; p++)
-		if (!isdigit((unsigned char)*p))
-			hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	if (*text == '[' && strstr(text, "]: "))
+		text = strstr(text, "]: ") + 3;
+	if (strncmp(text, name, strlen(name)) == 0 && strncmp(text + strlen(name), ": ", 2) == 0)
+		text += strlen(name) + 2;
+	for (; *text && (!end || text < end); text++)
+		if (!isdigit((unsigned char)*text))
+			hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
 	return hash ? hash : 1;
 }
 
@@ -142,7 +149,7 @@ static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility,
 		level = LOG_LEVEL_DEBUG;
 	pthread_mutex_lock(&cl->lock);
 	if (cl->program && level >= cl->program->log.level &&
-	    (level == LOG_LEVEL_DEBUG || log_allow(cl, line_hash(facility, text), &suppressed)))
+	    (level == LOG_LEVEL_DEBUG || log_allow(cl, line_hash(rk, text), &suppressed)))
 		log_write(&cl->program->log, level, "kafka_client",
 			  (const struct log_field[]){LOG_STR("client", rd_kafka_name(rk)), LOG_STR("facility", facility),
 						     LOG_STR("text", text),
@@ -299,7 +306,9 @@ rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *
 	return rk;
 }
 
-/* Leaves the group and gives back the assignment, serving the rebalance callbacks meanwhile. False when the time is over. */
+/* Leaves the group and gives back the assignment, serving the rebalance callbacks meanwhile. False when the time is over.
+ * Records that were fetched and never polled come through the same queue: rd_kafka_queue_poll_callback() would abort on
+ * them, so it is served as a consumer would, and they are dropped. */
 static bool consumer_close(rd_kafka_t *rk, int64_t deadline_mono_ms)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
@@ -309,7 +318,10 @@ static bool consumer_close(rd_kafka_t *rk, int64_t deadline_mono_ms)
 	if (error)
 		rd_kafka_error_destroy(error);
 	while (!closed && clock_mono_ms() < deadline_mono_ms) {
-		rd_kafka_queue_poll_callback(queue, CLOSE_TURN_MS);
+		rd_kafka_message_t *message = rd_kafka_consume_queue(queue, CLOSE_TURN_MS);
+
+		if (message)
+			rd_kafka_message_destroy(message);
 		closed = rd_kafka_consumer_closed(rk) == 1;
 	}
 	/* An unfinished close still writes to the queue: it stays with the client that is left behind. */

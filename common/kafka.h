@@ -19,12 +19,13 @@ struct kafka_prop {
 	const char *name, *value;
 };
 
-/* A configuration from kafka.*, a short client.id made of program and role, the house's defaults (socket.nagle.disable=true, bounded queues;
- * user's kafka.* may change these), and the caller's fixed properties (array ended by {0}). Borrows p until the
+/* A configuration from kafka.*, a short client.id made of program and role, the house's defaults (socket.nagle.disable=true, bounded queues,
+ * nothing committed or stored by itself; user's kafka.* may change these), and the caller's fixed properties (array ended by {0}). Borrows p until the
  * client that is made from it is destroyed (its log lines go to p->log). The caller owns the result until kafka_open(). */
 rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const struct kafka_prop *fixed, struct err *err);
 
-/* Makes a client. Takes conf in any case. NULL with *err set on failure. */
+/* Makes a client. Takes conf in any case. NULL with *err set on failure; conf NULL gives NULL and leaves *err, so that
+ * kafka_open(type, kafka_conf(..), err) works. */
 rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err);
 
 /* Flushes nothing, closes a consumer with a deadline and destroys; a client that does not end in time is left behind and
