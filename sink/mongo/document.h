@@ -1,0 +1,49 @@
+/* document.h - an Aggregate as the document that people query.
+ *
+ * One document a fragment. Its _id is made of where the record stands, so that writing it twice is refused by the database and
+ * everything may be repeated (DESIGN.md, "Sink"). Fields and their order are described for readers in sink/mongo/README.md.
+ * A maker keeps its buffers from one document to the next. Not thread-safe: one owner. */
+#ifndef MILLRACE_SINK_MONGO_DOCUMENT_H
+#define MILLRACE_SINK_MONGO_DOCUMENT_H
+
+#include <bson/bson.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/hist.h"
+#include "schemas/schemas.h"
+
+enum {
+	DOCUMENT_ID_BYTES = 44,
+	DOCUMENT_MAX_BYTES = 16 * 1024 * 1024, /* what a server takes; a larger one fails its whole batch */
+};
+
+/* Where a record stood when it was first written. A retried dead letter keeps its origin, and so its _id. */
+struct document_origin {
+	int64_t epoch; /* of the cell's topics */
+	int32_t partition;
+	int64_t offset;
+};
+
+struct document_maker {
+	bson_t doc;
+	struct hist hist; /* merged from the record's histogram, for the percentiles */
+};
+
+/* An empty maker. */
+void document_maker_init(struct document_maker *m);
+
+/* Frees its buffers. */
+void document_maker_fini(struct document_maker *m);
+
+/* Writes the _id: fingerprint, window start, epoch, partition, offset; integers big-endian. */
+void document_id(const uint8_t fingerprint[16], int64_t window_start_ms, const struct document_origin *origin,
+		 uint8_t out[DOCUMENT_ID_BYTES]);
+
+/* Builds the document of a, which must be a window of window_ms. The result is borrowed until the next call. NULL with *err set:
+ * ERR_REJECT when the record contradicts its schema's words (count, window, tags, histogram) or its document is too large;
+ * ERR_FATAL when memory is short. */
+const bson_t *document_build(struct document_maker *m, const struct aggregate *a, int32_t window_ms,
+			     const struct document_origin *origin, struct err *err);
+
+#endif
