@@ -49,16 +49,32 @@ def port_is_open(port, host="127.0.0.1"):
         return False
 
 
-def free_base_port(span=30):
-    """A base port with span free ports above it, below the range the kernel deals out to clients.
+_CLAIMS = []  # sockets that live as long as this process, each the claim to one base port
 
-    Two tests that ask at once start their search in different places (their pids)."""
+
+def free_base_port(wanted=None, span=30):
+    """A base port with span free ports above it: wanted if it is free, else one below the range of clients' ports.
+
+    It is claimed for the life of this process (by an abstract socket, which lives where ports live and leaves no file
+    behind), so that two that ask at the same time get different ones."""
     bases = range(12000, 31000, 100)
     first = os.getpid() % len(bases)
-    for base in [*bases[first:], *bases[:first]]:
-        if not any(port_is_open(base + offset) for offset in range(span)):
+    for base in [*([wanted] if wanted else []), *bases[first:], *bases[:first]]:
+        if not any(port_is_open(base + offset) for offset in range(span)) and _claim(base):
             return base
     raise Failure(f"no {span} free ports in a row between {bases[0]} and {bases[-1]}")
+
+
+def _claim(base):
+    """False when another process holds the claim."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(f"\0millrace-base-port-{base}")
+    except OSError:
+        claim.close()
+        return False
+    _CLAIMS.append(claim)
+    return True
 
 
 @contextlib.contextmanager
@@ -159,7 +175,9 @@ class Process:
 
     def terminate(self):
         """SIGTERM without waiting, and SIGCONT, as a frozen process hears nothing; False when nobody is there."""
-        return self.signal(signal.SIGTERM) and self.signal(signal.SIGCONT)
+        told = self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
+        return told
 
     def stop(self, seconds=20):
         """terminate(), then SIGKILL after the deadline.

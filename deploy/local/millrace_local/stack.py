@@ -31,6 +31,9 @@ class Stack:
         self.directory = Path(directory).absolute()
         self.log = log
         self.settings = self._merge(settings)
+        base, number = self.settings["base_port"], self.settings["brokers"]
+        self.brokers = [Broker(self.directory, n, number, base) for n in range(1, number + 1)]
+        self.databases = [Database(self.directory, n, base) for n in range(1, self.settings["databases"] + 1)]
 
     def __enter__(self):
         return self
@@ -76,16 +79,6 @@ class Stack:
         if settings["cluster_id"].startswith("-"):  # a tool would take it for an option
             settings["cluster_id"] = "A" + settings["cluster_id"][1:]
         return settings
-
-    @property
-    def brokers(self):
-        number = self.settings["brokers"]
-        return [Broker(self.directory, n, number, self.settings["base_port"]) for n in range(1, number + 1)]
-
-    @property
-    def databases(self):
-        return [Database(self.directory, n, self.settings["base_port"])
-                for n in range(1, self.settings["databases"] + 1)]
 
     def up(self):
         """Starts what does not run and returns when all of it answers. What was up before stays up on a failure."""

@@ -1,0 +1,98 @@
+"""Millrace's own programs on top of a stack, as run starts them: control plane first, then one of each.
+
+Everything listens on 127.0.0.1. A port that somebody holds is replaced by a free one, but for Kafka's and the
+database's, which Stack refuses by name.
+"""
+import http.client
+import json
+import os
+import socket
+import subprocess
+
+from .paths import ROOT
+from .process import Failure, Process, port_is_open
+
+BINARIES = ROOT / "build" / "plain" / "bin"
+DATABASE = "millrace"
+CELL = "main"
+SITE = "demo"
+PUSH_PORT = 4318
+ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103}
+READY_SECONDS = 60
+
+
+def pick_port(wanted):
+    """wanted if nobody holds it, else one that the kernel says is free."""
+    if not port_is_open(wanted):
+        return wanted
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_ready(admin_port):
+    """Does GET /health/ready say 200?"""
+    connection = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def ctl(kafka, *words):
+    """One call of millrace-ctl; its standard output."""
+    command = [str(BINARIES / "millrace-ctl"), "--kafka", kafka, *words]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=120)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failure(f"millrace-ctl {' '.join(words)}: {error}") from error
+    if done.returncode:
+        raise Failure(f"millrace-ctl {' '.join(words)} ended with {done.returncode}: "
+                      f"{(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def create_site(kafka, key_file):
+    """Topics, the cell, the site and a key for it. The key goes into a file only its owner may read."""
+    ctl(kafka, "topics", "apply", "--replication-factor", "1")
+    ctl(kafka, "cell", "add", CELL)
+    ctl(kafka, "site", "add", SITE, "--cell", CELL)
+    answer = ctl(kafka, "key", "create", SITE, "--json")
+    try:
+        key = json.loads(answer)["key"]
+    except (ValueError, KeyError, TypeError):
+        raise Failure("millrace-ctl key create --json printed no key") from None
+    with open(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(key + "\n")
+
+
+class Programs:
+    """ingest, processor and sink with their processes in one directory."""
+
+    def __init__(self, directory):
+        self.processes = {name: Process(name, directory) for name in ADMIN_PORTS}
+        self.admin_ports = dict(ADMIN_PORTS)
+        self.push_port = PUSH_PORT
+
+    def start(self, env):
+        """Starts them on the stack whose stack.env is given; the ports are chosen now."""
+        self.push_port = pick_port(PUSH_PORT)
+        for name, process in self.processes.items():
+            self.admin_ports[name] = pick_port(ADMIN_PORTS[name])
+            settings = {"kafka.bootstrap.servers": env["KAFKA"], "cell": CELL,
+                        "admin.listen": f"127.0.0.1:{self.admin_ports[name]}"}
+            if name == "ingest":
+                settings["push.listen"] = f"127.0.0.1:{self.push_port}"
+            if name == "sink":
+                settings |= {"mongo.uri": env["MONGO_1"], "mongo.database": DATABASE}
+            words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+            process.start([BINARIES / f"millrace-{name}", *words])
+
+    def wait_ready(self):
+        """Returns when all three say that they are ready."""
+        for name, process in self.processes.items():
+            process.wait_until(lambda port=self.admin_ports[name]: is_ready(port), READY_SECONDS, "ready")
