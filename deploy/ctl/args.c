@@ -1,0 +1,310 @@
+/* args.c - see args.h.
+ *
+ * Words are read once, left to right. The first that is no option is the noun, the second the verb where the noun has verbs,
+ * the rest are operands; an option is looked up among the global ones and, once the command is known, among its own. */
+#include "deploy/ctl/args.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_noun(const struct args_command *command, const char *noun)
+{
+	return strcmp(command->noun, noun) == 0;
+}
+
+static int min3(int a, int b, int c)
+{
+	int least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+int args_distance(const char *a, const char *b)
+{
+	enum { LONGEST = 31 };
+	int d[LONGEST + 1][LONGEST + 1];
+	size_t la = strlen(a), lb = strlen(b);
+
+	if (la > LONGEST || lb > LONGEST)
+		return LONGEST;
+	for (size_t i = 0; i <= la; i++)
+		d[i][0] = (int)i;
+	for (size_t j = 0; j <= lb; j++)
+		d[0][j] = (int)j;
+	for (size_t i = 1; i <= la; i++)
+		for (size_t j = 1; j <= lb; j++) {
+			d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < d[i][j])
+				d[i][j] = d[i - 2][j - 2] + 1;
+		}
+	return d[la][lb];
+}
+
+/* Remembers candidate when it is nearer to word than the best so far. Two edits are a typing error, more another word. */
+static void suggest(const char *word, const char *candidate, const char **best, int *best_distance)
+{
+	int distance = args_distance(word, candidate);
+
+	if (distance <= 2 && distance < (int)strlen(candidate) && distance < *best_distance) {
+		*best = candidate;
+		*best_distance = distance;
+	}
+}
+
+static int unknown_noun(const struct args *a, const char *word, struct err *err)
+{
+	const char *best = NULL;
+	int distance = 3;
+
+	for (const struct args_command *c = a->commands; c->noun; c++)
+		suggest(word, c->noun, &best, &distance);
+	if (best)
+		return err_set(err, ERR_REJECT, "unknown command \"%s\": did you mean \"%s\"?", word, best);
+	return err_set(err, ERR_REJECT, "unknown command \"%s\": see millrace-ctl --help", word);
+}
+
+static int unknown_verb(const struct args *a, const char *word, struct err *err)
+{
+	const char *best = NULL;
+	int distance = 3;
+
+	for (const struct args_command *c = a->commands; c->noun; c++)
+		if (same_noun(c, a->noun))
+			suggest(word, c->verb, &best, &distance);
+	if (best)
+		return err_set(err, ERR_REJECT, "unknown command \"%s %s\": did you mean \"%s %s\"?", a->noun, word, a->noun, best);
+	return err_set(err, ERR_REJECT, "unknown command \"%s %s\": see millrace-ctl %s --help", a->noun, word, a->noun);
+}
+
+static int add_setting(struct args *a, const char *word, struct err *err)
+{
+	char *copy = strdup(word);
+
+	if (!copy)
+		return err_nomem(err, "the command line");
+	a->settings[a->nr_settings++] = copy;
+	return 0;
+}
+
+static void add_options(struct args *a, const struct args_option *options)
+{
+	for (const struct args_option *o = options; o && o->name; o++)
+		if (o->type != ARGS_SETTING && o->type != ARGS_INSTEAD && a->nr_values < ARGS_OPTIONS_MAX)
+			a->values[a->nr_values++] = (struct args_value){.option = o, .text = o->def,
+									.number = o->def ? strtoll(o->def, NULL, 10) : 0};
+}
+
+/* Takes a word that is no option. */
+static int take_word(struct args *a, const char *word, struct err *err)
+{
+	const struct args_command *c = a->commands;
+
+	if (a->command) {
+		if (a->nr_operands == ARGS_OPERANDS_MAX || !a->command->operands[a->nr_operands])
+			return err_set(err, ERR_REJECT, "\"%s\" is one word too many for \"%s%s%s\"", word, a->command->noun,
+				       a->command->verb ? " " : "", a->command->verb ? a->command->verb : "");
+		a->operands[a->nr_operands++] = word;
+		return 0;
+	}
+	while (c->noun && (!same_noun(c, a->noun ? a->noun : word) || (a->noun && strcmp(c->verb, word) != 0)))
+		c++;
+	if (!c->noun)
+		return a->noun ? unknown_verb(a, word, err) : unknown_noun(a, word, err);
+	if (!a->noun)
+		a->noun = c->noun;
+	else
+		a->command = c;
+	if (!c->verb)
+		a->command = c;
+	if (a->command)
+		add_options(a, c->options);
+	return 0;
+}
+
+/* The row for an option's name (len bytes) or letter, or NULL. */
+static const struct args_option *find_option(const struct args_option *options, const char *name, size_t len, char letter)
+{
+	for (const struct args_option *o = options; o && o->name; o++)
+		if (letter ? o->letter == letter : strlen(o->name) == len && memcmp(o->name, name, len) == 0)
+			return o;
+	return NULL;
+}
+
+static int unknown_option(const struct args *a, const char *word, struct err *err)
+{
+	const struct args_option *lists[] = {a->globals, a->command ? a->command->options : NULL};
+	const char *best = NULL, *name = word + strspn(word, "-");
+	int distance = 3;
+
+	for (int i = 0; i < 2; i++)
+		for (const struct args_option *o = lists[i]; o && o->name; o++)
+			suggest(name, o->name, &best, &distance);
+	if (best)
+		return err_set(err, ERR_REJECT, "unknown option %s: did you mean --%s?", word, best);
+	if (!a->command)
+		return err_set(err, ERR_REJECT, "unknown option %s: a command's own options stand behind its name", word);
+	return err_set(err, ERR_REJECT, "unknown option %s: see millrace-ctl %s%s%s --help", word, a->noun, a->command->verb ? " " : "",
+		       a->command->verb ? a->command->verb : "");
+}
+
+static int parse_int(const struct args_option *o, const char *text, int64_t *out, struct err *err)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(text, &end, 10);
+	if (errno || end == text || *end || *out < o->min || *out > o->max)
+		return err_set(err, ERR_REJECT, "--%s %s: a number from %lld to %lld", o->name, text, (long long)o->min,
+			       (long long)o->max);
+	return 0;
+}
+
+static struct args_value *find_value(struct args *a, const struct args_option *o)
+{
+	for (int i = 0; i < a->nr_values; i++)
+		if (a->values[i].option == o)
+			return &a->values[i];
+	abort(); /* add_options() has put it there */
+}
+
+static int set_value(struct args *a, const struct args_option *o, const char *text, struct err *err)
+{
+	struct args_value *v = find_value(a, o);
+
+	if (v->given)
+		return err_set(err, ERR_REJECT, "--%s stands there twice", o->name);
+	if (o->type == ARGS_TEXT && !*text)
+		return err_set(err, ERR_REJECT, "--%s is empty", o->name);
+	if (o->type == ARGS_INT && parse_int(o, text, &v->number, err) < 0)
+		return -1;
+	v->text = text;
+	v->given = true;
+	return 0;
+}
+
+/* --kafka is the one setting with a short name of its own. */
+static int add_kafka(struct args *a, const char *brokers, struct err *err)
+{
+	char *setting;
+
+	if (asprintf(&setting, "kafka.bootstrap.servers=%s", brokers) < 0)
+		return err_nomem(err, "the command line");
+	if (add_setting(a, "--set", err) < 0) {
+		free(setting);
+		return -1;
+	}
+	a->settings[a->nr_settings++] = setting;
+	return 0;
+}
+
+static int take_setting(struct args *a, const struct args_option *o, const char *text, struct err *err)
+{
+	char name[40];
+
+	a->instead |= o->type == ARGS_INSTEAD;
+	snprintf(name, sizeof(name), "--%s", o->name);
+	return add_setting(a, name, err) < 0 || (text && add_setting(a, text, err) < 0) ? -1 : 0;
+}
+
+/* Takes the option at argv[*at], and its value, which may be the next word. */
+static int take_option(struct args *a, int argc, char **argv, int *at, struct err *err)
+{
+	const char *word = argv[*at], *name = word + 2, *text = NULL;
+	size_t len = word[1] == '-' ? strcspn(name, "=") : 0;
+	char letter = word[1] == '-' || word[2] ? 0 : word[1];
+	const struct args_option *o = find_option(a->globals, name, len, letter);
+
+	if (letter == 'h' || (len == 4 && strcmp(name, "help") == 0)) {
+		a->help = true;
+		return 0;
+	}
+	if (!o && a->command)
+		o = find_option(a->command->options, name, len, letter);
+	if (!o || (!len && !letter))
+		return unknown_option(a, word, err);
+	if (len && name[len] == '=')
+		text = name + len + 1;
+	if (text && !o->metavar)
+		return err_set(err, ERR_REJECT, "--%s takes no value", o->name);
+	if (o->metavar && !text) {
+		if (*at + 1 >= argc)
+			return err_set(err, ERR_REJECT, "--%s needs a value: %s", o->name, o->metavar);
+		text = argv[++*at];
+	}
+	if (o->type == ARGS_SETTING || o->type == ARGS_INSTEAD)
+		return take_setting(a, o, text, err);
+	if (set_value(a, o, text ? text : "", err) < 0)
+		return -1;
+	return strcmp(o->name, "kafka") == 0 ? add_kafka(a, text, err) : 0;
+}
+
+/* After the last word: is the command whole? */
+static int check_complete(const struct args *a, struct err *err)
+{
+	if (!a->noun)
+		return err_set(err, ERR_REJECT, "no command: see millrace-ctl --help");
+	if (!a->command)
+		return err_set(err, ERR_REJECT, "\"%s\" needs a verb: see millrace-ctl %s --help", a->noun, a->noun);
+	if (a->command->operands[a->nr_operands])
+		return err_set(err, ERR_REJECT, "\"%s%s%s\" needs %s: see its --help", a->noun, a->command->verb ? " " : "",
+			       a->command->verb ? a->command->verb : "", a->command->operands[a->nr_operands]);
+	return 0;
+}
+
+int args_parse(struct args *a, const struct args_command *commands, const struct args_option *globals, int argc, char **argv,
+	       struct err *err)
+{
+	bool options = true;
+
+	*a = (struct args){.commands = commands, .globals = globals};
+	/* Each word yields at most two settings ("--kafka=X" becomes "--set" and its value). */
+	a->settings = calloc((size_t)(argc > 0 ? argc : 1) * 2 + 4, sizeof(*a->settings));
+	if (!a->settings)
+		return err_nomem(err, "the command line");
+	if (add_setting(a, "millrace-ctl", err) < 0)
+		return -1;
+	add_options(a, globals);
+	for (int i = 1; i < argc; i++) {
+		if (options && strcmp(argv[i], "--") == 0)
+			options = false;
+		else if (options && argv[i][0] == '-' && argv[i][1]) {
+			if (take_option(a, argc, argv, &i, err) < 0)
+				return -1;
+		} else if (take_word(a, argv[i], err) < 0) {
+			return -1;
+		}
+	}
+	return a->help || a->instead ? 0 : check_complete(a, err);
+}
+
+void args_fini(struct args *a)
+{
+	for (int i = 0; i < a->nr_settings; i++)
+		free(a->settings[i]);
+	free(a->settings);
+	*a = (struct args){0};
+}
+
+static const struct args_value *named_value(const struct args *a, const char *name)
+{
+	for (int i = 0; i < a->nr_values; i++)
+		if (strcmp(a->values[i].option->name, name) == 0)
+			return &a->values[i];
+	abort();
+}
+
+const char *args_text(const struct args *a, const char *name)
+{
+	return named_value(a, name)->text;
+}
+
+int64_t args_int(const struct args *a, const char *name)
+{
+	return named_value(a, name)->number;
+}
+
+bool args_given(const struct args *a, const char *name)
+{
+	return named_value(a, name)->given;
+}

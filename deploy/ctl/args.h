@@ -1,0 +1,95 @@
+/* args.h - millrace-ctl's command line: a noun, a verb, operands, options.
+ *
+ * The other programs take settings and nothing else (common/program.h); an operator's tool has commands. This module knows no
+ * single one of them: commands are rows of a table, options rows of theirs, and help, defaults, ranges and "did you mean" come
+ * from the same rows. Options that all programs share (--config, --set, ..) are not read here but kept, in order, for program_init().
+ * Options may stand anywhere, those of a command behind its name; "--" ends them. */
+#ifndef MILLRACE_CTL_ARGS_H
+#define MILLRACE_CTL_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/err.h"
+
+enum { ARGS_OPERANDS_MAX = 2, ARGS_OPTIONS_MAX = 16 };
+
+enum args_type {
+	ARGS_END = 0,
+	ARGS_FLAG,    /* no value */
+	ARGS_TEXT,    /* any value but the empty one */
+	ARGS_INT,     /* a decimal number within [min, max] */
+	ARGS_SETTING, /* passed on to program_init(), with its value when it has a metavar */
+	ARGS_INSTEAD, /* likewise, and stands for a command: program_init() does it */
+};
+
+/* One option; rows end with {0}. */
+struct args_option {
+	const char *name; /* without the dashes */
+	enum args_type type;
+	char letter;         /* its short form, or 0 */
+	const char *metavar; /* what the value is called in --help; NULL: it takes none */
+	const char *def;     /* value when not given, or NULL */
+	int64_t min, max;
+	const char *help;
+};
+
+struct ctl;
+
+/* One command; rows end with {0}. */
+struct args_command {
+	const char *noun, *verb; /* verb NULL: the noun is the whole command */
+	const char *operands[ARGS_OPERANDS_MAX + 1]; /* their names, ended by NULL; all must be given */
+	const char *summary;
+	const struct args_option *options; /* its own, or NULL */
+	/* 0: all well; 1: done, but something is not well, and it has said so; -1 with *err set. */
+	int (*run)(struct ctl *ctl, struct err *err);
+};
+
+struct args_value {
+	const struct args_option *option;
+	const char *text; /* NULL: neither given nor a default */
+	int64_t number;
+	bool given;
+};
+
+struct args {
+	const struct args_command *commands; /* the table, for help */
+	const struct args_option *globals;   /* likewise */
+	const struct args_command *command;  /* NULL while none is named */
+	const char *noun;                    /* named, with or without a verb; for help */
+	const char *operands[ARGS_OPERANDS_MAX];
+	int nr_operands;
+	struct args_value values[ARGS_OPTIONS_MAX]; /* the global options', then the command's */
+	int nr_values;
+	char **settings; /* for program_init(): [0] is the program's name, ended by NULL */
+	int nr_settings;
+	bool help;    /* --help was there: print it, do nothing */
+	bool instead; /* an ARGS_INSTEAD was there: command may be NULL */
+};
+
+/* Reads the command line; borrows argv and both tables until args_fini(). A global option with type ARGS_TEXT named "kafka" becomes the
+ * setting kafka.bootstrap.servers. 0; or -1 with *err set (ERR_REJECT, worded for the person who typed it). Call args_fini() in any case. */
+int args_parse(struct args *a, const struct args_command *commands, const struct args_option *globals, int argc, char **argv,
+	       struct err *err);
+
+/* Frees what args_parse() made. */
+void args_fini(struct args *a);
+
+/* Prints help for the level reached: the program, a noun, or one command. */
+void args_help(const struct args *a, FILE *out);
+
+/* The value of an option, its default, or NULL. An option that the command does not have is a bug of the caller's (abort). */
+const char *args_text(const struct args *a, const char *name);
+
+/* Likewise, for ARGS_INT (which always has a default). */
+int64_t args_int(const struct args *a, const char *name);
+
+/* Was the option given? */
+bool args_given(const struct args *a, const char *name);
+
+/* How many edits (insert, delete, replace, swap neighbours) make b of a; what is longer than 31 bytes counts as far away. */
+int args_distance(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,233 @@
+/* cluster.c - see cluster.h.
+ *
+ * Who else wrote: rows are counted by their offsets. At the time of our write we had read up to feed.seen; our record comes
+ * back at offset N. A row of the same key in between was written by somebody whose state we had not read. */
+#include "deploy/ctl/cluster.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/kafka.h"
+#include "common/table.h"
+
+enum { CONNECT_MS = 5000, LOAD_MS = 30000, WRITE_MS = 10000, CLOSE_MS = 3000, TURN_MS = 100, TURN_ROWS = 1000 };
+
+/* Where one topic's rows go, and what to look for among them. */
+struct feed {
+	struct store *store;
+	enum store_kind kind;
+	int64_t seen;        /* offset of the last row; -1: none */
+	struct str awaited;  /* key of the record being written; p NULL: none */
+	int64_t awaited_at;  /* its offset */
+	bool foreign;        /* somebody else's row of that key came first */
+};
+
+struct cluster {
+	const struct program *program;
+	rd_kafka_t *producer;
+	struct tables *tables;
+	struct store store;
+	struct feed feeds[STORE_KINDS];
+};
+
+/* What became of one record. */
+struct delivery {
+	bool done;
+	rd_kafka_resp_err_t code;
+	int64_t offset;
+};
+
+static const char *const topics[STORE_KINDS] = {
+	[STORE_CELLS] = "millrace.cells", [STORE_SITES] = "millrace.sites", [STORE_BEATS] = "millrace.heartbeats"};
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+	struct delivery *d = message->_private;
+
+	(void)rk;
+	(void)opaque;
+	*d = (struct delivery){.done = true, .code = message->err, .offset = message->offset};
+}
+
+static int on_row(void *ctx, const struct table_row *row, struct err *err)
+{
+	struct feed *feed = ctx;
+
+	if (feed->awaited.p && row->offset < feed->awaited_at && str_eq(row->key, feed->awaited))
+		feed->foreign = true;
+	feed->seen = row->offset;
+	return store_take_row(feed->store, feed->kind, row, err);
+}
+
+static const struct kafka_prop fixed_props[] = {
+	{"acks", "all"},
+	{"enable.idempotence", "true"},
+	{0},
+};
+
+struct cluster *cluster_new(const struct program *p, struct err *err)
+{
+	struct cluster *c = calloc(1, sizeof(*c));
+	rd_kafka_conf_t *conf;
+
+	if (!c) {
+		err_nomem(err, "a connection");
+		return NULL;
+	}
+	c->program = p;
+	for (int kind = 0; kind < STORE_KINDS; kind++)
+		c->feeds[kind] = (struct feed){.store = &c->store, .kind = (enum store_kind)kind, .seen = -1};
+	conf = kafka_conf(p, "admin", fixed_props, err);
+	if (conf)
+		rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	c->producer = conf ? kafka_open(RD_KAFKA_PRODUCER, conf, err) : NULL;
+	if (!c->producer || kafka_wait(c->producer, CONNECT_MS, err) < 0) {
+		cluster_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void cluster_free(struct cluster *c)
+{
+	if (!c)
+		return;
+	tables_free(c->tables);
+	kafka_close(c->producer, CLOSE_MS);
+	store_fini(&c->store);
+	free(c);
+}
+
+int cluster_load(struct cluster *c, bool with_beats, struct err *err)
+{
+	struct table_spec specs[STORE_KINDS];
+	size_t nr = with_beats ? STORE_KINDS : STORE_BEATS;
+
+	for (size_t i = 0; i < nr; i++)
+		specs[i] = (struct table_spec){.topic = topics[i], .row = on_row, .ctx = &c->feeds[i]};
+	c->tables = tables_new(c->program, specs, nr, err);
+	return c->tables && tables_load(c->tables, LOAD_MS, err) == 0 ? 0 : -1;
+}
+
+const struct store *cluster_store(const struct cluster *c)
+{
+	return &c->store;
+}
+
+rd_kafka_t *cluster_client(const struct cluster *c)
+{
+	return c->producer;
+}
+
+/* Produces one record to a topic of one partition and waits for its acknowledgement. value.p NULL is a tombstone. */
+static int produce(struct cluster *c, const char *topic, struct str key, struct str value, int64_t *offset, struct err *err)
+{
+	struct delivery d = {0};
+	rd_kafka_vu_t parts[] = {
+		{.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+		{.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key.p, key.len}},
+		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.p, value.len}},
+		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = &d},
+	};
+	rd_kafka_error_t *error = rd_kafka_produceva(c->producer, parts, sizeof(parts) / sizeof(parts[0]));
+
+	if (error) {
+		kafka_error(err, error, "write");
+		return err_wrap(err, "topic %s", topic);
+	}
+	rd_kafka_flush(c->producer, WRITE_MS);
+	if (!d.done) /* d must not outlive this call: what is not acknowledged by now is given up, and reported so */
+		rd_kafka_purge(c->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	while (!d.done)
+		rd_kafka_poll(c->producer, TURN_MS);
+	if (d.code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || d.code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+	    d.code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+		return err_set(err, ERR_RETRY, "topic %s does not exist: run millrace-ctl topics apply", topic);
+	if (d.code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return err_set(err, ERR_RETRY, "topic %s: Kafka has not acknowledged the record within %d s (%s); whether it is there, "
+			       "the next look will tell", topic, WRITE_MS / 1000, rd_kafka_err2str(d.code));
+	if (offset)
+		*offset = d.offset;
+	return 0;
+}
+
+/* Follows a table until it shows the record that was just written. */
+static int await_row(struct cluster *c, struct feed *feed, struct str key, int64_t offset, struct err *err)
+{
+	int64_t deadline = clock_mono_ms() + WRITE_MS;
+	bool foreign;
+
+	feed->awaited = key;
+	feed->awaited_at = offset;
+	feed->foreign = false;
+	while (feed->seen < offset && clock_mono_ms() < deadline) {
+		struct err row = ERR_INIT;
+
+		if (tables_poll(c->tables, TURN_MS, TURN_ROWS, &row) < 0 && row.kind == ERR_FATAL)
+			return err_set(err, row.kind, "%s", row.msg);
+	}
+	foreign = feed->foreign;
+	feed->awaited = (struct str){0};
+	if (feed->seen < offset)
+		return err_set(err, ERR_RETRY, "%s: the record is acknowledged (offset %" PRId64 ") but does not come back within %d s",
+			       topics[feed->kind], offset, WRITE_MS / 1000);
+	if (foreign)
+		return err_set(err, ERR_REJECT, "%s: somebody else changed \"" STR_FMT "\" at the same time, and this change has replaced "
+			       "theirs: look at it again", topics[feed->kind], STR_ARG(key));
+	return 0;
+}
+
+static int write_row(struct cluster *c, enum store_kind kind, struct str key, struct str value, struct err *err)
+{
+	const struct store_item *item = store_item(&c->store, kind, key);
+	int64_t offset;
+
+	if (item && item->newer)
+		return err_set(err, ERR_REJECT, "%s: \"" STR_FMT "\" was written by a newer millrace-ctl (%s): use that one", topics[kind],
+			       STR_ARG(key), item->fault);
+	if (produce(c, topics[kind], key, value, &offset, err) < 0)
+		return -1;
+	return await_row(c, &c->feeds[kind], key, offset, err);
+}
+
+int cluster_put_cell(struct cluster *c, const struct cell *cell, struct err *err)
+{
+	struct buf value = BUF_INIT;
+	int rc = cell_encode(cell, &value, err);
+
+	if (rc == 0)
+		rc = write_row(c, STORE_CELLS, cell->name, buf_str(&value), err);
+	buf_fini(&value);
+	return rc;
+}
+
+int cluster_put_site(struct cluster *c, const struct site *site, struct err *err)
+{
+	struct buf value = BUF_INIT;
+	int rc = site_encode(site, &value, err);
+
+	if (rc == 0)
+		rc = write_row(c, STORE_SITES, site->id, buf_str(&value), err);
+	buf_fini(&value);
+	return rc;
+}
+
+int cluster_remove(struct cluster *c, enum store_kind kind, struct str key, struct err *err)
+{
+	return write_row(c, kind, key, (struct str){0}, err);
+}
+
+int cluster_notice(struct cluster *c, const struct notice *notice, struct err *err)
+{
+	struct buf value = BUF_INIT;
+	int rc = notice_encode(notice, &value, err);
+
+	if (rc == 0)
+		rc = produce(c, "millrace.notices", (struct str){0}, buf_str(&value), NULL, err);
+	buf_fini(&value);
+	return rc;
+}

@@ -1,0 +1,70 @@
+/* commands.c - the one table of commands and options; parsing, help and dispatch come from it. */
+#include "deploy/ctl/commands.h"
+
+#include "common/route.h"
+#include "deploy/ctl/topics.h"
+
+#define REPLICATION_FACTOR \
+	{"replication-factor", ARGS_INT, 0, "N", "3", 1, 9, "copies of each new topic; what is there is compared with it"}
+
+static const struct args_option options[] = {
+	{"kafka", ARGS_TEXT, 0, "BROKERS", NULL, 0, 0, "host:port,..; short for --set kafka.bootstrap.servers=BROKERS"},
+	{"config", ARGS_SETTING, 0, "FILE", NULL, 0, 0, "settings, as the other programs read them"},
+	{"set", ARGS_SETTING, 0, "KEY=VALUE", NULL, 0, 0, "one setting; may be repeated"},
+	{"json", ARGS_FLAG, 0, NULL, NULL, 0, 0, "print JSON"},
+	{"author", ARGS_TEXT, 0, "NAME", NULL, 0, 0, "who acts, for the operator log; by default who is logged in"},
+	{"test-clock", ARGS_SETTING, 0, NULL, NULL, 0, 0, "use clock.* (tests)"},
+	{"print-config", ARGS_INSTEAD, 0, NULL, NULL, 0, 0, "print all settings and their sources"},
+	{"check-config", ARGS_INSTEAD, 0, NULL, NULL, 0, 0, "check the settings, do nothing"},
+	{"version", ARGS_INSTEAD, 0, NULL, NULL, 0, 0, "print the version"},
+	{0},
+};
+
+static const struct args_option topics_apply_options[] = {
+	REPLICATION_FACTOR,
+	{"partitions-check", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also report partitions without a leader or with copies behind"},
+	{"dry-run", ARGS_FLAG, 0, NULL, NULL, 0, 0, "say what would be made, make nothing"},
+	{0},
+};
+
+static const struct args_option cell_add_options[] = {
+	{"partitions", ARGS_INT, 0, "N", "12", 1, ROUTE_PARTITIONS_MAX, "of each of its topics, fixed for its life"},
+	REPLICATION_FACTOR,
+	{0},
+};
+
+static const struct args_option site_add_options[] = {
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "the cell that serves it (must be given)"},
+	{"name", ARGS_TEXT, 0, "NAME", NULL, 0, 0, "what people call it; by default its id"},
+	{"shards", ARGS_INT, 0, "N", "2", 1, ROUTE_PARTITIONS_MAX, "partitions of the cell that it may use"},
+	{0},
+};
+
+static const struct args_option export_options[] = {
+	{"output", ARGS_TEXT, 'o', "FILE", NULL, 0, 0, "write to a file instead"},
+	{0},
+};
+
+static const struct args_command commands[] = {
+	{"topics", "apply", {NULL}, "make the topics that are missing, tell what differs", topics_apply_options, topics_apply_run},
+	{"cell", "add", {"NAME", NULL}, "make a cell and its topics", cell_add_options, cell_add_run},
+	{"cell", "list", {NULL}, "show the cells", NULL, cell_list_run},
+	{"site", "add", {"ID", NULL}, "make a site", site_add_options, site_add_run},
+	{"site", "list", {NULL}, "show the sites and the names of their keys", NULL, site_list_run},
+	{"site", "disable", {"ID", NULL}, "refuse a site's keys", NULL, site_disable_run},
+	{"site", "enable", {"ID", NULL}, "accept them again", NULL, site_enable_run},
+	{"key", "create", {"SITE", NULL}, "make a key and print it, once", NULL, key_create_run},
+	{"key", "revoke", {"SITE", "KEYID", NULL}, "take a key out of use", NULL, key_revoke_run},
+	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys)", export_options, export_run},
+	{0},
+};
+
+const struct args_command *commands_table(void)
+{
+	return commands;
+}
+
+const struct args_option *commands_options(void)
+{
+	return options;
+}

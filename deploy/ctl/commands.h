@@ -1,0 +1,33 @@
+/* commands.h - the commands, one function each, and the table that names them.
+ *
+ * Each is called with Kafka connected. They return 0: all well; 1: done, but something is not well, and it
+ * has said so; -1 with *err set. */
+#ifndef MILLRACE_CTL_COMMANDS_H
+#define MILLRACE_CTL_COMMANDS_H
+
+#include "deploy/ctl/ctl.h"
+
+/* The commands, and the options of all of them, for args_parse(). Constant. */
+const struct args_command *commands_table(void);
+const struct args_option *commands_options(void); /* see above */
+
+/* cell add NAME, cell list. */
+int cell_add_run(struct ctl *ctl, struct err *err);
+int cell_list_run(struct ctl *ctl, struct err *err); /* see above */
+
+/* site add ID, site list, site disable ID, site enable ID. */
+int site_add_run(struct ctl *ctl, struct err *err);
+int site_list_run(struct ctl *ctl, struct err *err);    /* see above */
+int site_disable_run(struct ctl *ctl, struct err *err); /* see above */
+int site_enable_run(struct ctl *ctl, struct err *err);  /* see above */
+
+/* key create SITE, key revoke SITE KEYID. */
+int key_create_run(struct ctl *ctl, struct err *err);
+int key_revoke_run(struct ctl *ctl, struct err *err); /* see above */
+
+/* export, apply, status. */
+int export_run(struct ctl *ctl, struct err *err);
+int apply_run(struct ctl *ctl, struct err *err);  /* see above */
+int status_run(struct ctl *ctl, struct err *err); /* see above */
+
+#endif

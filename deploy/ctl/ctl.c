@@ -1,0 +1,112 @@
+/* ctl.c - see ctl.h. */
+#include "deploy/ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void ctl_name_author(struct ctl *ctl)
+{
+	const char *name = args_text(&ctl->args, "author");
+	char number[24];
+
+	snprintf(number, sizeof(number), "uid %ld", (long)getuid());
+	if (!name)
+		name = getlogin();
+	if (!name || !*name)
+		name = getenv("USER");
+	if (!name || !*name)
+		name = number;
+	snprintf(ctl->author, sizeof(ctl->author), "%s", name);
+	for (char *p = ctl->author; *p; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+			*p = '?';
+}
+
+/* Says which records stand in the topics but cannot be read. */
+static int warn_of_faults(const struct store *s, enum store_kind kind, const char *what, struct err *err)
+{
+	size_t nr;
+	const struct store_item **items = store_list(s, kind, &nr, err);
+
+	if (!items)
+		return -1;
+	for (size_t i = 0; i < nr; i++)
+		if (items[i]->fault)
+			ctl_hint("warning: %s \"" STR_FMT "\" cannot be read: %s", what, STR_ARG(items[i]->key), items[i]->fault);
+	free(items);
+	return 0;
+}
+
+int ctl_load(struct ctl *ctl, bool with_beats, struct err *err)
+{
+	const struct store *s = cluster_store(ctl->cluster);
+
+	if (cluster_load(ctl->cluster, with_beats, err) < 0 || warn_of_faults(s, STORE_CELLS, "cell", err) < 0)
+		return -1;
+	return warn_of_faults(s, STORE_SITES, "site", err);
+}
+
+int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
+{
+	char text[512];
+	struct notice notice = {
+		.at = clock_now_ms(&ctl->program.clock),
+		.program = str_from(ctl->program.name),
+		.instance = str_from(ctl->program.instance),
+		.severity = event->severity,
+		.event = str_from(event->event),
+		.has_author = true,
+		.author = str_from(ctl->author),
+		.has_cell = event->cell != NULL,
+		.cell = str_from(event->cell),
+		.has_site = event->site != NULL,
+		.site = str_from(event->site),
+		.fields = (struct tag *)(uintptr_t)event->fields, /* only read */
+		.fields_len = event->nr_fields,
+	};
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	notice.text = str_from(text);
+	if (cluster_notice(ctl->cluster, &notice, err) == 0)
+		return 0;
+	return err_wrap(err, "the change is made, but the operator log does not tell of it");
+}
+
+const struct cell *ctl_find_cell(const struct ctl *ctl, const char *name, struct err *err)
+{
+	const struct cell *cell = store_cell(cluster_store(ctl->cluster), str_from(name));
+
+	if (!cell)
+		err_set(err, ERR_REJECT, "there is no cell \"%s\": millrace-ctl cell list shows them, cell add makes one", name);
+	return cell;
+}
+
+const struct site *ctl_find_site(const struct ctl *ctl, const char *id, struct err *err)
+{
+	const struct site *site = store_site(cluster_store(ctl->cluster), str_from(id));
+
+	if (!site)
+		err_set(err, ERR_REJECT, "there is no site \"%s\": millrace-ctl site list shows them, site add makes one", id);
+	return site;
+}
+
+void ctl_hint(const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("millrace-ctl: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int ctl_exit_code(const struct err *err)
+{
+	return err->kind == ERR_REJECT ? 1 : 2;
+}

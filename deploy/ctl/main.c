@@ -1,0 +1,81 @@
+/* main.c - millrace-ctl: looks after topics, cells, sites and keys. One command a run; no daemon, so no loop. */
+#include <ctype.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "deploy/ctl/commands.h"
+
+static const struct conf_field no_settings[] = {{0}};
+
+/* Errors may quote what stood in a file or a record: nothing of it may paint the terminal. */
+static void print_error(const struct err *err)
+{
+	fputs("millrace-ctl: ", stderr);
+	for (const char *p = err->msg; *p; p++)
+		fputc(iscntrl((unsigned char)*p) ? '?' : *p, stderr);
+	fputc('\n', stderr);
+}
+
+/* Settings, as all programs have them. 1: done (--version and the like). */
+static int configure(struct ctl *ctl, struct err *err)
+{
+	const struct program_spec spec = {
+		.name = "millrace-ctl",
+		.summary = "looks after Millrace's topics, cells, sites and keys",
+		.admin_default = "",
+		.section = {.fields = no_settings},
+	};
+	int rc = program_init(&ctl->program, &spec, ctl->args.nr_settings, ctl->args.settings, err);
+
+	/* An operator wants the command's own words; a Kafka client's come with --set log.level=debug or warn. */
+	if (rc == 0 && ctl->program.log.level == LOG_LEVEL_INFO)
+		ctl->program.log.level = (enum log_level)(LOG_LEVEL_ERROR + 1);
+	return rc;
+}
+
+static int run(struct ctl *ctl, struct err *err)
+{
+	int rc = configure(ctl, err);
+
+	if (rc < 0)
+		err->kind = ERR_FATAL; /* a wrong setting is a wrong command line */
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	ctl_name_author(ctl);
+	ctl->json = args_given(&ctl->args, "json");
+	ctl->cluster = cluster_new(&ctl->program, err);
+	if (!ctl->cluster) {
+		err->kind = ERR_FATAL;
+		return -1;
+	}
+	rc = ctl->args.command->run(ctl, err);
+	if (rc >= 0 && (fflush(ctl->out) != 0 || ferror(ctl->out)))
+		return err_set(err, ERR_FATAL, "standard output cannot be written");
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = {.out = stdout};
+	struct err err = ERR_INIT;
+	int rc = 2;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (args_parse(&ctl.args, commands_table(), commands_options(), argc, argv, &err) < 0) {
+		print_error(&err);
+	} else if (ctl.args.help) {
+		args_help(&ctl.args, stdout);
+		rc = 0;
+	} else {
+		rc = run(&ctl, &err);
+		if (rc < 0) {
+			print_error(&err);
+			rc = ctl_exit_code(&err);
+		}
+	}
+	cluster_free(ctl.cluster);
+	program_fini(&ctl.program);
+	args_fini(&ctl.args);
+	return rc;
+}

@@ -1,0 +1,157 @@
+/* store.c - see store.h. */
+#include "deploy/ctl/store.h"
+
+#include <stdlib.h>
+
+void store_fini(struct store *s)
+{
+	for (int kind = 0; kind < STORE_KINDS; kind++)
+		map_fini(&s->index[kind]);
+	arena_fini(&s->arena);
+	*s = (struct store)STORE_INIT;
+}
+
+/* A zeroed item under this key (copied), in place of any other. */
+static struct store_item *add_item(struct store *s, enum store_kind kind, struct str key, struct err *err)
+{
+	struct store_item *item = arena_alloc(&s->arena, sizeof(*item));
+	uint8_t hash[MAP_KEY_BYTES];
+
+	if (item)
+		item->key = arena_str(&s->arena, key);
+	map_key_of(key, hash);
+	if (!item || !item->key.p || map_put(&s->index[kind], hash, item) < 0) {
+		err_nomem(err, "the control plane's tables");
+		return NULL;
+	}
+	return item;
+}
+
+static int decode_item(enum store_kind kind, struct str value, struct arena *arena, struct store_item *item, struct err *err)
+{
+	switch (kind) {
+	case STORE_CELLS:
+		return cell_decode(value, arena, &item->v.cell, err);
+	case STORE_SITES:
+		return site_decode(value, arena, &item->v.site, err);
+	default:
+		return heartbeat_decode(value, arena, &item->v.beat, err);
+	}
+}
+
+/* Does the record say the same name as its key? Compaction works by key: a record under a wrong one would shadow another. */
+static bool key_fits(enum store_kind kind, const struct store_item *item)
+{
+	switch (kind) {
+	case STORE_CELLS:
+		return str_eq(item->key, item->v.cell.name);
+	case STORE_SITES:
+		return str_eq(item->key, item->v.site.id);
+	default:
+		return true;
+	}
+}
+
+static int fail_item(struct store *s, struct store_item *item, const char *reason, struct err *err)
+{
+	struct str copy = arena_str(&s->arena, str_from(reason));
+
+	if (!copy.p)
+		return err_nomem(err, "the control plane's tables");
+	item->fault = copy.p;
+	return 0;
+}
+
+int store_take_row(struct store *s, enum store_kind kind, const struct table_row *row, struct err *err)
+{
+	struct store_item *item;
+	struct err fault = ERR_INIT;
+	uint8_t hash[MAP_KEY_BYTES];
+	struct str value;
+
+	if (!row->value.p) {
+		map_key_of(row->key, hash);
+		map_remove(&s->index[kind], hash);
+		return 0;
+	}
+	item = add_item(s, kind, row->key, err);
+	value = item ? arena_str(&s->arena, row->value) : (struct str){0};
+	if (!item)
+		return -1;
+	if (!value.p)
+		return err_nomem(err, "the control plane's tables");
+	item->timestamp_ms = row->timestamp_ms;
+	if (decode_item(kind, value, &s->arena, item, &fault) == 0)
+		return key_fits(kind, item) ? 0 : fail_item(s, item, "its key is another name than its own", err);
+	if (fault.kind == ERR_FATAL)
+		return err_nomem(err, "the control plane's tables");
+	item->newer = fault.kind == ERR_RETRY;
+	return fail_item(s, item, fault.msg, err);
+}
+
+int store_put_cell(struct store *s, const struct cell *cell, struct err *err)
+{
+	struct store_item *item = add_item(s, STORE_CELLS, cell->name, err);
+
+	if (!item)
+		return -1;
+	item->v.cell = *cell;
+	return 0;
+}
+
+int store_put_site(struct store *s, const struct site *site, struct err *err)
+{
+	struct store_item *item = add_item(s, STORE_SITES, site->id, err);
+
+	if (!item)
+		return -1;
+	item->v.site = *site;
+	return 0;
+}
+
+const struct store_item *store_item(const struct store *s, enum store_kind kind, struct str key)
+{
+	uint8_t hash[MAP_KEY_BYTES];
+
+	map_key_of(key, hash);
+	return map_get(&s->index[kind], hash);
+}
+
+const struct cell *store_cell(const struct store *s, struct str name)
+{
+	const struct store_item *item = store_item(s, STORE_CELLS, name);
+
+	return item && !item->fault ? &item->v.cell : NULL;
+}
+
+const struct site *store_site(const struct store *s, struct str id)
+{
+	const struct store_item *item = store_item(s, STORE_SITES, id);
+
+	return item && !item->fault ? &item->v.site : NULL;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct store_item *const *left = a, *const *right = b;
+
+	return str_cmp((*left)->key, (*right)->key);
+}
+
+const struct store_item **store_list(const struct store *s, enum store_kind kind, size_t *nr, struct err *err)
+{
+	const struct map *index = &s->index[kind];
+	const struct store_item **list = calloc(index->len + 1, sizeof(const struct store_item *));
+	const struct map_slot *slot;
+	size_t at = 0;
+
+	*nr = 0;
+	if (!list) {
+		err_nomem(err, "a list");
+		return NULL;
+	}
+	while ((slot = map_next(index, &at)))
+		list[(*nr)++] = slot->value;
+	qsort(list, *nr, sizeof(*list), by_key);
+	return list;
+}
