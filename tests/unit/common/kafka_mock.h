@@ -15,13 +15,13 @@
 /* Request numbers of the protocol, for injected errors. */
 enum { API_PRODUCE = 0, API_FETCH = 1, API_LIST_OFFSETS = 2, API_METADATA = 3, API_INIT_PRODUCER_ID = 22 };
 
-enum { MOCK_LOG_SIZE = 1 << 16 };
+/* Of every record that mock_queue() makes. */
+#define MOCK_TIMESTAMP_MS INT64_C(1795371600000)
 
 struct mock {
 	rd_kafka_t *rk; /* carries the cluster, and produces into it */
 	rd_kafka_mock_cluster_t *cluster;
 	struct program program;
-	char log[MOCK_LOG_SIZE]; /* after mock_log() */
 };
 
 /* A program with these kafka.* options ("kafka.acks=all"; ended by NULL), its log in memory. */
@@ -59,7 +59,9 @@ static inline void mock_init(struct mock *m)
 	ck_assert_msg(m->rk != NULL, "%s", why);
 	m->cluster = rd_kafka_handle_mock_cluster(m->rk);
 	snprintf(bootstrap, sizeof(bootstrap), "kafka.bootstrap.servers=%s", rd_kafka_mock_cluster_bootstraps(m->cluster));
-	program_make(&m->program, (const char *const[]){bootstrap, NULL});
+	/* Short waits: the mock cluster answers a fetch at its end only when they are over. */
+	program_make(&m->program,
+		     (const char *const[]){bootstrap, "kafka.fetch.wait.max.ms=50", "kafka.fetch.error.backoff.ms=50", NULL});
 }
 
 static inline void mock_fini(struct mock *m)
@@ -73,21 +75,28 @@ static inline void mock_topic(struct mock *m, const char *topic, int partitions)
 	ck_assert_int_eq(rd_kafka_mock_topic_create(m->cluster, topic, partitions, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
-/* Appends a record of partition 0; returns when the cluster has it. value NULL: a tombstone. */
-static inline void mock_produce_bytes(struct mock *m, const char *topic, const char *key, const char *value, size_t len)
+/* Queues a record for partition 0. value NULL: a tombstone. */
+static inline void mock_queue(struct mock *m, const char *topic, const char *key, const char *value)
 {
 	rd_kafka_resp_err_t code =
 		rd_kafka_producev(m->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-				  RD_KAFKA_V_KEY(key, key ? strlen(key) : 0), RD_KAFKA_V_VALUE((void *)(uintptr_t)value, len),
-				  RD_KAFKA_V_TIMESTAMP(INT64_C(1795371600000)), RD_KAFKA_V_END);
+				  RD_KAFKA_V_KEY(key, key ? strlen(key) : 0),
+				  RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value ? strlen(value) : 0),
+				  RD_KAFKA_V_TIMESTAMP(MOCK_TIMESTAMP_MS), RD_KAFKA_V_END);
 
 	ck_assert_int_eq(code, RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+/* Returns when the cluster has all that was queued. */
+static inline void mock_flush(struct mock *m)
+{
 	ck_assert_int_eq(rd_kafka_flush(m->rk, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 static inline void mock_produce(struct mock *m, const char *topic, const char *key, const char *value)
 {
-	mock_produce_bytes(m, topic, key, value, value ? strlen(value) : 0);
+	mock_queue(m, topic, key, value);
+	mock_flush(m);
 }
 
 /* What the program has logged so far. */
