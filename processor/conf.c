@@ -1,0 +1,31 @@
+/* conf.c - see conf.h. */
+#include "processor/conf.h"
+
+#include <stddef.h>
+
+#define ROW(member) offsetof(struct processor_conf, member)
+
+const struct conf_field processor_conf_fields[] = {
+	{"window.grace", CONF_MS, ROW(grace_ms), "45s", 0, 3600000, "how long behind its end a window stays open, in event time"},
+	{"window.late_idle", CONF_MS, ROW(late_idle_ms), "5m", 1000, 86400000,
+	 "late samples of a window go out when none has come for so long"},
+	{"window.late_max", CONF_MS, ROW(late_max_ms), "30m", 1000, 86400000, "late samples are held no longer than this"},
+	{"checkpoint.stagger", CONF_MS, ROW(stagger_ms), "10s", 0, 60000,
+	 "over how much event time the partitions spread the closing of a minute"},
+	{"checkpoint.catchup_lag", CONF_MS, ROW(catchup_lag_ms), "10s", 100, 3600000,
+	 "a partition that is further behind is catching up"},
+	{"checkpoint.catchup_interval", CONF_MS, ROW(catchup_interval_ms), "30s", 100, 600000,
+	 "how often a partition that is catching up checkpoints"},
+	{"checkpoint.catchup_windows", CONF_INT, ROW(catchup_windows), "200000", 1, 100000000,
+	 "a partition that is catching up checkpoints earlier when so many windows are due"},
+	{"checkpoint.position_interval", CONF_MS, ROW(position_interval_ms), "5s", 100, 600000,
+	 "how often the position alone is committed"},
+	{"checkpoint.retry_interval", CONF_MS, ROW(retry_interval_ms), "500ms", 10, 60000,
+	 "pause before an aborted checkpoint is tried again"},
+	{"checkpoint.chunk_bytes", CONF_BYTES, ROW(chunk_bytes), "512Ki", 1024, 512 << 10, "largest body of a StateChunk"},
+	{"partition.schema_retry", CONF_MS, ROW(schema_retry_ms), "5s", 100, 600000,
+	 "how often a partition looks again at a record of an unknown schema"},
+	{"partition.refused_retry", CONF_MS, ROW(refused_retry_ms), "30s", 100, 3600000,
+	 "how often a refused partition is looked at again"},
+	{0},
+};

@@ -1,0 +1,28 @@
+/* conf.h - the settings of millrace-processor. */
+#ifndef MILLRACE_PROCESSOR_CONF_H
+#define MILLRACE_PROCESSOR_CONF_H
+
+#include <stdint.h>
+
+#include "common/conf.h"
+
+/* Virtual times follow the test clock, real ones do not (common/clock.h). */
+struct processor_conf {
+	int64_t grace_ms;             /* virtual */
+	int64_t late_idle_ms;         /* virtual */
+	int64_t late_max_ms;          /* virtual */
+	int64_t stagger_ms;           /* virtual */
+	int64_t catchup_lag_ms;       /* real */
+	int64_t catchup_interval_ms;  /* real */
+	int64_t catchup_windows;
+	int64_t position_interval_ms; /* real */
+	int64_t retry_interval_ms;    /* real */
+	int64_t chunk_bytes;
+	int64_t schema_retry_ms;      /* real */
+	int64_t refused_retry_ms;     /* real */
+};
+
+/* One row a setting; the last one is {0}. */
+extern const struct conf_field processor_conf_fields[];
+
+#endif

@@ -1,0 +1,66 @@
+/* pane.h - the windows of all series that share one start, length and fate.
+ *
+ * Windows are closed by time, never one by one, so they are kept that way: a pane is closed, emitted and freed whole. On-time panes
+ * hold a minute or hour that is open; late panes hold what came after their minute or hour had been closed, and become one more
+ * fragment of it. A pane's windows live in its arena; each holds a reference to its series. Not thread-safe. */
+#ifndef MILLRACE_PROCESSOR_PANE_H
+#define MILLRACE_PROCESSOR_PANE_H
+
+#include "common/arena.h"
+#include "common/map.h"
+#include "processor/window.h"
+
+enum pane_class { PANE_MINUTE, PANE_HOUR, PANE_LATE_MINUTE, PANE_LATE_HOUR, NR_PANE_CLASSES };
+
+struct pane {
+	enum pane_class class;
+	int64_t start_ms;
+	int64_t first_ms, touched_ms; /* late panes: the partition's watermark at the first and the latest sample */
+	struct map by_fingerprint;    /* borrows the windows */
+	struct arena arena;           /* owns them */
+};
+
+/* Panes in order of their start, each start once. */
+struct pane_list {
+	struct pane **panes; /* owned */
+	size_t len, cap;
+};
+
+/* Length of a class' windows, and whether it is a late one. */
+int64_t pane_length_ms(enum pane_class class);
+bool pane_is_late(enum pane_class class); /* see above */
+
+/* An empty pane; NULL when memory is short. watermark_ms: the partition's now. */
+struct pane *pane_new(enum pane_class class, int64_t start_ms, int64_t watermark_ms);
+
+/* Frees the pane and its windows and gives their series back to the table they came from; NULL is a no-op. */
+void pane_free(struct pane *pane, struct series_table *series);
+
+/* The series' window in this pane; made, with a reference of its own, when it is new. NULL when memory is short. */
+struct window *pane_window(struct pane *pane, struct series *series);
+
+/* Adds all windows of src, which is unchanged, to dst. -1 when memory is short: dst may hold a part of them. */
+int pane_merge(struct pane *dst, const struct pane *src);
+
+/* The next window in no order: *at starts at 0; NULL ends. */
+struct window *pane_next(const struct pane *pane, size_t *at);
+
+/* Frees the list and its panes. */
+void pane_list_fini(struct pane_list *list, struct series_table *series);
+
+/* The pane that starts at start_ms, or NULL. */
+struct pane *pane_list_find(const struct pane_list *list, int64_t start_ms);
+
+/* Takes pane, whose start is not in the list. -1 when memory is short: it is still the caller's. */
+int pane_list_insert(struct pane_list *list, struct pane *pane);
+
+/* Puts pane, which is taken, at the end, whatever its start. -1 when memory is short: it is still the caller's. */
+int pane_list_append(struct pane_list *list, struct pane *pane);
+
+/* Takes the pane at an index out; it is the caller's then. */
+struct pane *pane_list_take(struct pane_list *list, size_t index);
+
+/* Windows in all panes that start before limit_ms. */
+size_t pane_list_windows(const struct pane_list *list, int64_t limit_ms);
+
+#endif

@@ -1,0 +1,355 @@
+/* snapshot.c - see snapshot.h.
+ *
+ * Series are numbered in the order they are written; the number is kept in the series itself while encoding, and in an array while
+ * decoding. While decoding, that array holds one reference to each series, so that none leaves before all windows are there. */
+#include "processor/snapshot.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+
+enum {
+	SNAPSHOT_VERSION = 1,
+	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, ALL_FLAGS = 15,
+	SERIES_BYTES_MIN = SERIES_FINGERPRINT_BYTES + 4, /* the least that one takes, so that a count is believed no further than that */
+	WINDOW_BYTES_MIN = 12,
+	BUCKET_BYTES_MIN = 2,
+};
+
+static void write_series(struct buf *out, const struct series *s)
+{
+	codec_write_fixed(out, s->fingerprint, sizeof(s->fingerprint));
+	codec_write_int(out, s->id.kind);
+	codec_write_bytes(out, s->id.site);
+	codec_write_bytes(out, s->id.name);
+	codec_write_long(out, (int64_t)s->id.tags_len);
+	for (size_t i = 0; i < s->id.tags_len; i++) {
+		codec_write_bytes(out, s->id.tags[i].key);
+		codec_write_bytes(out, s->id.tags[i].value);
+	}
+}
+
+static void write_side(struct buf *out, const struct hist_side *side)
+{
+	codec_write_long(out, side->len);
+	for (uint32_t i = 0; i < side->len; i++) {
+		codec_write_int(out, side->buckets[i].index);
+		codec_write_long(out, (int64_t)side->buckets[i].count);
+	}
+}
+
+static void write_window(struct buf *out, const struct window *w)
+{
+	int32_t flags = (w->has_min ? HAS_MIN : 0) | (w->has_max ? HAS_MAX : 0) | (w->has_last ? HAS_LAST : 0) |
+			(w->approximate ? APPROXIMATE : 0);
+
+	codec_write_long(out, w->series->number);
+	codec_write_int(out, flags);
+	codec_write_long(out, w->count);
+	codec_write_double(out, w->sum);
+	codec_write_long(out, w->last_at_ms);
+	if (w->has_min)
+		codec_write_double(out, w->min);
+	if (w->has_max)
+		codec_write_double(out, w->max);
+	if (w->has_last)
+		codec_write_double(out, w->last);
+	if (w->series->id.kind != SERIES_KIND_DISTRIBUTION)
+		return;
+	codec_write_long(out, (int64_t)w->hist.zero);
+	write_side(out, &w->hist.pos);
+	write_side(out, &w->hist.neg);
+}
+
+static void write_pane(struct buf *out, const struct pane *pane)
+{
+	const struct window *w;
+	size_t at = 0;
+
+	codec_write_long(out, pane->start_ms);
+	codec_write_long(out, pane->first_ms);
+	codec_write_long(out, pane->touched_ms);
+	codec_write_long(out, (int64_t)pane->by_fingerprint.len);
+	while ((w = pane_next(pane, &at)) != NULL)
+		write_window(out, w);
+}
+
+/* Is anything but the outbox holding on to the series? Those of the outbox alone are left out: they leave with it. */
+static void mark_panes(const struct window_store *ws, uint32_t mark)
+{
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
+		for (size_t i = 0; i < ws->panes[class].len; i++) {
+			const struct window *w;
+			size_t at = 0;
+
+			while ((w = pane_next(ws->panes[class].panes[i], &at)) != NULL)
+				w->series->number = mark;
+		}
+}
+
+/* Numbers the series that open windows know and writes them. */
+static int write_all_series(const struct window_store *ws, struct buf *out, struct err *err)
+{
+	const struct map_slot *slot;
+	uint32_t nr = 0;
+	size_t at = 0;
+
+	if (ws->series.by_fingerprint.len >= UINT32_MAX - 1)
+		return err_set(err, ERR_FATAL, "more series than a snapshot can number");
+	while ((slot = map_next(&ws->series.by_fingerprint, &at)) != NULL)
+		((struct series *)slot->value)->number = 0;
+	mark_panes(ws, 1);
+	for (at = 0; (slot = map_next(&ws->series.by_fingerprint, &at)) != NULL;)
+		nr += ((struct series *)slot->value)->number;
+	codec_write_long(out, nr);
+	nr = 0;
+	for (at = 0; (slot = map_next(&ws->series.by_fingerprint, &at)) != NULL;) {
+		struct series *s = slot->value;
+
+		if (!s->number)
+			continue;
+		s->number = nr++;
+		write_series(out, s);
+	}
+	return 0;
+}
+
+int snapshot_encode(const struct task *t, struct buf *out, struct err *err)
+{
+	codec_write_int(out, SNAPSHOT_VERSION);
+	codec_write_long(out, t->position);
+	codec_write_long(out, t->watermark_ms);
+	codec_write_long(out, t->windows.closed_ms);
+	if (write_all_series(&t->windows, out, err) < 0)
+		return -1;
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++) {
+		codec_write_long(out, (int64_t)t->windows.panes[class].len);
+		for (size_t i = 0; i < t->windows.panes[class].len; i++)
+			write_pane(out, t->windows.panes[class].panes[i]);
+	}
+	return buf_failed(out) ? err_nomem(err, "a snapshot") : 0;
+}
+
+/* What decoding goes along with. */
+struct restoring {
+	struct codec_reader r;
+	struct task *task;
+	struct series **series;
+	size_t nr_series;
+	struct err *err; /* set for faults that are not the reader's */
+};
+
+/* A count of things that take at least min_bytes each. 0 after a fault. */
+static size_t read_count(struct codec_reader *r, size_t min_bytes)
+{
+	int64_t n = codec_read_long(r);
+
+	if (n >= 0 && (uint64_t)n <= (size_t)(r->end - r->p) / min_bytes)
+		return codec_reader_ok(r) ? (size_t)n : 0;
+	codec_fault(r, "a count that the bytes cannot bear");
+	return 0;
+}
+
+static int64_t read_time(struct codec_reader *r)
+{
+	int64_t t = codec_read_long(r);
+
+	if (t < 0 || t > INT64_MAX / 2)
+		codec_fault(r, "a time out of range");
+	return codec_reader_ok(r) ? t : 0;
+}
+
+static int read_series(struct restoring *in)
+{
+	struct tag tags[SERIES_TAGS_MAX];
+	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
+	struct series_id id = {.tags = tags};
+	struct series *s;
+
+	codec_read_fixed(&in->r, fingerprint, sizeof(fingerprint));
+	id.kind = (uint8_t)codec_read_index(&in->r, SERIES_KIND_DISTRIBUTION + 1);
+	id.site = codec_read_string(&in->r);
+	id.name = codec_read_string(&in->r);
+	id.tags_len = read_count(&in->r, 2);
+	if (id.tags_len > SERIES_TAGS_MAX)
+		codec_fault(&in->r, "too many tags");
+	for (size_t i = 0; i < id.tags_len && codec_reader_ok(&in->r); i++) {
+		tags[i].key = codec_read_string(&in->r);
+		tags[i].value = codec_read_string(&in->r);
+	}
+	if (!codec_reader_ok(&in->r))
+		return -1;
+	s = series_table_take(&in->task->windows.series, &id, fingerprint, in->err);
+	if (!s)
+		return -1;
+	in->series[in->nr_series++] = s;
+	if (s->refs > 1)
+		codec_fault(&in->r, "a series stands there twice");
+	return codec_reader_ok(&in->r) ? 0 : -1;
+}
+
+static int read_all_series(struct restoring *in)
+{
+	size_t nr = read_count(&in->r, SERIES_BYTES_MIN);
+
+	in->series = calloc(nr + 1, sizeof(*in->series));
+	if (!in->series || map_reserve(&in->task->windows.series.by_fingerprint, nr) < 0)
+		return err_nomem(in->err, "the series of a snapshot");
+	for (size_t i = 0; i < nr; i++)
+		if (read_series(in) < 0)
+			return -1;
+	return codec_reader_ok(&in->r) ? 0 : -1;
+}
+
+static int read_side(struct restoring *in, struct hist_side *side)
+{
+	size_t nr = read_count(&in->r, BUCKET_BYTES_MIN);
+	int64_t below = HIST_INDEX_MIN - 1;
+
+	if (nr > HIST_INDEX_MAX - HIST_INDEX_MIN + 1)
+		codec_fault(&in->r, "too many buckets");
+	if (nr && codec_reader_ok(&in->r)) {
+		side->buckets = calloc(nr, sizeof(*side->buckets));
+		if (!side->buckets)
+			return err_nomem(in->err, "a histogram of a snapshot");
+		side->cap = (uint32_t)nr;
+	}
+	for (size_t i = 0; i < nr && codec_reader_ok(&in->r); i++) {
+		struct hist_bucket bucket = {.index = codec_read_int(&in->r)};
+		int64_t count = codec_read_long(&in->r);
+
+		if (bucket.index <= below || bucket.index > HIST_INDEX_MAX || count < 1)
+			codec_fault(&in->r, "a malformed histogram");
+		bucket.count = (uint64_t)count;
+		below = bucket.index;
+		side->buckets[side->len++] = bucket;
+	}
+	return codec_reader_ok(&in->r) ? 0 : -1;
+}
+
+static int read_hist(struct restoring *in, struct window *w)
+{
+	int64_t zero = codec_read_long(&in->r);
+
+	if (zero < 0)
+		codec_fault(&in->r, "a malformed histogram");
+	w->hist.zero = zero < 0 ? 0 : (uint64_t)zero;
+	if (read_side(in, &w->hist.pos) < 0 || read_side(in, &w->hist.neg) < 0)
+		return -1;
+	if (!w->approximate && hist_count(&w->hist) != (uint64_t)w->count)
+		codec_fault(&in->r, "a histogram that does not add up");
+	return 0;
+}
+
+static int read_window(struct restoring *in, struct pane *pane)
+{
+	int64_t number = codec_read_long(&in->r);
+	int32_t flags = codec_read_int(&in->r);
+	struct window *w;
+
+	if (number < 0 || (uint64_t)number >= in->nr_series || flags < 0 || flags > ALL_FLAGS)
+		codec_fault(&in->r, "a window of an unknown series");
+	if (!codec_reader_ok(&in->r))
+		return -1;
+	w = pane_window(pane, in->series[number]);
+	if (!w)
+		return err_nomem(in->err, "a window of a snapshot");
+	if (w->count)
+		codec_fault(&in->r, "a window stands there twice");
+	w->count = codec_read_long(&in->r);
+	if (w->count < 1)
+		codec_fault(&in->r, "a window without values");
+	w->sum = codec_read_double(&in->r);
+	w->last_at_ms = read_time(&in->r);
+	w->has_min = flags & HAS_MIN;
+	w->has_max = flags & HAS_MAX;
+	w->has_last = flags & HAS_LAST;
+	w->approximate = flags & APPROXIMATE;
+	w->min = w->has_min ? codec_read_double(&in->r) : 0;
+	w->max = w->has_max ? codec_read_double(&in->r) : 0;
+	w->last = w->has_last ? codec_read_double(&in->r) : 0;
+	if (codec_reader_ok(&in->r) && w->series->id.kind == SERIES_KIND_DISTRIBUTION)
+		return read_hist(in, w);
+	return codec_reader_ok(&in->r) ? 0 : -1;
+}
+
+/* Can a pane of this class start there? On-time panes are not closed yet, late ones are. */
+static bool start_fits(enum pane_class class, int64_t start_ms, int64_t closed_ms)
+{
+	bool closed = start_ms + pane_length_ms(class) <= closed_ms;
+
+	return start_ms % pane_length_ms(class) == 0 && closed == pane_is_late(class);
+}
+
+static int read_pane(struct restoring *in, enum pane_class class)
+{
+	struct window_store *ws = &in->task->windows;
+	int64_t start_ms = read_time(&in->r), first_ms = read_time(&in->r), touched_ms = read_time(&in->r);
+	size_t nr = read_count(&in->r, WINDOW_BYTES_MIN);
+	struct pane *pane;
+
+	if (!start_fits(class, start_ms, ws->closed_ms) || pane_list_find(&ws->panes[class], start_ms))
+		codec_fault(&in->r, "a pane that cannot be there");
+	if (!codec_reader_ok(&in->r))
+		return -1;
+	pane = pane_new(class, start_ms, first_ms);
+	if (!pane || pane_list_insert(&ws->panes[class], pane) < 0) {
+		pane_free(pane, &ws->series);
+		return err_nomem(in->err, "a pane of a snapshot");
+	}
+	pane->touched_ms = touched_ms;
+	for (size_t i = 0; i < nr; i++)
+		if (read_window(in, pane) < 0)
+			return -1;
+	return codec_reader_ok(&in->r) ? 0 : -1;
+}
+
+static int read_panes(struct restoring *in)
+{
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++) {
+		size_t nr = read_count(&in->r, 4);
+
+		for (size_t i = 0; i < nr; i++)
+			if (read_pane(in, class) < 0)
+				return -1;
+	}
+	return codec_reader_ok(&in->r) ? 0 : -1;
+}
+
+static int read_state(struct restoring *in)
+{
+	int32_t version = codec_read_int(&in->r);
+
+	if (codec_reader_ok(&in->r) && version != SNAPSHOT_VERSION)
+		return err_set(in->err, ERR_REJECT, "a snapshot of version %d, this build knows %d", version, SNAPSHOT_VERSION);
+	in->task->position = read_time(&in->r);
+	in->task->watermark_ms = read_time(&in->r);
+	in->task->windows.closed_ms = read_time(&in->r);
+	if (in->task->windows.closed_ms % CLOCK_MINUTE_MS)
+		codec_fault(&in->r, "a closing that is not a full minute");
+	if (read_all_series(in) < 0 || read_panes(in) < 0)
+		return -1;
+	return 0;
+}
+
+int snapshot_decode(struct str bytes, struct task *t, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct restoring in = {.task = t, .err = &why};
+	int rc;
+
+	codec_reader_init(&in.r, bytes, NULL);
+	rc = read_state(&in);
+	/* A series without a window cannot have been written: it would stay for ever. */
+	for (size_t i = 0; i < in.nr_series; i++) {
+		if (in.series[i]->refs == 1)
+			codec_fault(&in.r, "a series without a window");
+		series_table_drop(&t->windows.series, in.series[i]);
+	}
+	free(in.series);
+	if (why.kind == 0 && codec_close(&in.r, "snapshot", &why) == 0 && rc == 0)
+		return 0;
+	if (err)
+		*err = why;
+	return -1;
+}

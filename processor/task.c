@@ -1,0 +1,147 @@
+/* task.c - see task.h. */
+#include "processor/task.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+
+struct task *task_new(int32_t partition)
+{
+	struct task *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->partition = partition;
+	t->phase = TASK_PENDING;
+	t->refetched_at = -1;
+	t->committed = -1;
+	return t;
+}
+
+/* Frees the first nr letters. */
+static void letters_drop(struct letters *letters, size_t nr)
+{
+	for (; nr > 0 && letters->first; nr--) {
+		struct letter *letter = letters->first;
+
+		letters->first = letter->next;
+		letters->nr--;
+		letters->bytes -= letter->len;
+		free(letter);
+	}
+	if (!letters->first)
+		letters->end = NULL;
+}
+
+void task_free(struct task *t)
+{
+	if (!t)
+		return;
+	letters_drop(&t->letters, t->letters.nr);
+	pane_list_fini(&t->outbox, &t->windows.series);
+	window_store_fini(&t->windows);
+	free(t);
+}
+
+enum task_guard task_guard(struct task *t, int64_t offset)
+{
+	if (offset == t->position)
+		return GUARD_TAKE;
+	if (offset < t->position)
+		return GUARD_SKIP;
+	if (t->refetched_at != t->position) {
+		t->refetched_at = t->position;
+		return GUARD_REFETCH;
+	}
+	t->gap_records += (uint64_t)(offset - t->position);
+	t->position = offset;
+	return GUARD_GAP;
+}
+
+int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct sample_batch batch;
+	int64_t watermark = record->timestamp_ms > t->watermark_ms ? record->timestamp_ms : t->watermark_ms;
+	int rc;
+
+	*counts = (struct intake_counts){0};
+	arena_clear(scratch);
+	rc = sample_batch_decode(record->value, scratch, &batch, &why);
+	if (rc == 0)
+		rc = intake_batch(&t->windows, &batch, watermark, watermark, scratch, counts, &why);
+	arena_clear(scratch);
+	if (rc < 0) {
+		if (err)
+			*err = why;
+		if (why.kind != ERR_REJECT)
+			return -1;
+	}
+	t->watermark_ms = watermark;
+	t->position = record->offset + 1;
+	t->late_samples += counts->late;
+	t->at_end = false;
+	return rc;
+}
+
+int task_add_letter(struct task *t, struct str bytes)
+{
+	struct letter *letter = malloc(sizeof(*letter) + bytes.len);
+
+	if (!letter)
+		return -1;
+	letter->next = NULL;
+	letter->len = bytes.len;
+	memcpy(letter->bytes, bytes.p, bytes.len);
+	*(t->letters.end ? t->letters.end : &t->letters.first) = letter;
+	t->letters.end = &letter->next;
+	t->letters.nr++;
+	t->letters.bytes += letter->len;
+	t->dead_letters++;
+	return 0;
+}
+
+int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t mono_ms, int64_t trust_ms)
+{
+	bool trusted = t->at_end && mono_ms - t->end_mono_ms <= trust_ms;
+
+	return trusted && now_ms > t->watermark_ms ? now_ms : t->watermark_ms;
+}
+
+int task_close(struct task *t, int64_t watermark_ms, int64_t grace_ms, const struct late_rules *late, struct err *err)
+{
+	int64_t closed_ms = watermark_ms - grace_ms;
+
+	if (closed_ms < 0)
+		closed_ms = 0;
+	if (window_store_close(&t->windows, closed_ms - closed_ms % CLOCK_MINUTE_MS, watermark_ms, late, &t->outbox, err) < 0)
+		return -1;
+	t->watermark_ms = watermark_ms;
+	return 0;
+}
+
+bool task_dirty(const struct task *t)
+{
+	return t->saved.id == 0 || t->position != t->saved.at || t->outbox.len || t->letters.nr;
+}
+
+void task_committed(struct task *t, int64_t mono_ms)
+{
+	/* Panes and letters that joined the outbox since the attempt was begun are not in it: they stay. */
+	for (size_t i = 0; i < t->attempt.outbox_len; i++)
+		pane_free(t->outbox.panes[i], &t->windows.series);
+	t->outbox.len -= t->attempt.outbox_len;
+	if (t->outbox.len)
+		memmove(t->outbox.panes, t->outbox.panes + t->attempt.outbox_len, t->outbox.len * sizeof(*t->outbox.panes));
+	letters_drop(&t->letters, t->attempt.nr_letters);
+	t->saved = t->attempt.meta;
+	t->committed = t->saved.at;
+	t->checkpoint_mono_ms = mono_ms;
+	t->checkpoint_watermark_ms = t->watermark_ms;
+	t->attempt = (struct attempt){0};
+}
+
+void task_aborted(struct task *t)
+{
+	t->attempt = (struct attempt){0};
+}

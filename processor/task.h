@@ -1,0 +1,126 @@
+/* task.h - all state of one input partition.
+ *
+ * A task lives exactly as long as its partition's assignment; it knows nothing of Kafka's client, so that everything that decides what is
+ * counted can be tested as bytes in, windows out.
+ *
+ * Invariants:
+ *  I1  Each record is taken once and in order: position is the next offset that will be, whatever the client hands over
+ *      (task_guard()).
+ *  I2  Between checkpoints the state (windows, watermark_ms, position) is a pure function of the snapshot it was restored from and the
+ *      records taken since. Only task_close() uses the wall clock, as a part of a checkpoint.
+ *  I3  What task_close() has closed is in the outbox until the transaction that emits it is known to be committed: an aborted
+ *      checkpoint emits the same again. The closing itself is not undone; samples that come meanwhile are late. So both outcomes of an
+ *      attempt that is in doubt fit the state, and records may go on being taken.
+ * Not thread-safe: the one thread owns it. */
+#ifndef MILLRACE_PROCESSOR_TASK_H
+#define MILLRACE_PROCESSOR_TASK_H
+
+#include "processor/intake.h"
+#include "processor/offset_meta.h"
+#include "processor/window_store.h"
+
+enum task_phase {
+	TASK_PENDING, /* waits for its restore */
+	TASK_NEW,     /* restored as empty: reads nothing before its first checkpoint is committed */
+	TASK_READY,   /* restored: is to be started at its position */
+	TASK_RUNNING, /* reads */
+	TASK_HELD,    /* a record of an unknown schema: looked at again later */
+	TASK_REFUSED, /* its state must not be used: an operator's matter */
+};
+
+/* A dead letter, encoded, waiting for the next checkpoint. */
+struct letter {
+	struct letter *next;
+	size_t len;
+	uint8_t bytes[];
+};
+
+struct letters {
+	struct letter *first, **end; /* end: where the next one is hung; NULL means &first */
+	size_t nr, bytes;
+};
+
+/* A checkpoint that was begun and is not known to be committed. */
+struct attempt {
+	bool in_doubt; /* the outcome must be asked for */
+	struct offset_meta meta;
+	size_t outbox_len; /* what it emits: the first so many panes and letters */
+	size_t nr_letters;
+};
+
+struct task {
+	int32_t partition;
+	enum task_phase phase;
+	int64_t retry_mono_ms; /* held and refused: when to look again */
+	bool complained;       /* refused: has been said */
+
+	int64_t position;     /* (I1) */
+	int64_t refetched_at; /* the position that was fetched again because of a gap; -1: none */
+	int64_t watermark_ms; /* event time, from records and closings */
+	struct window_store windows;
+
+	bool at_end;             /* the partition has been read to its end ... */
+	int64_t end_mono_ms;     /* ... and its leader said so then (real) */
+	int64_t probed_mono_ms;  /* when it was last asked to say so again; 0: never */
+
+	struct pane_list outbox; /* (I3) */
+	struct letters letters;
+	struct attempt attempt;
+	struct offset_meta saved;      /* of the last checkpoint that is known; id 0: none */
+	int64_t committed;             /* the offset that is known to be committed; -1: none */
+	int64_t checkpoint_mono_ms;    /* when that was (real) */
+	int64_t checkpoint_watermark_ms;
+
+	uint64_t late_samples, dead_letters, gap_records; /* since assignment */
+};
+
+/* A record as a task takes it. */
+struct record {
+	int64_t offset;
+	int64_t timestamp_ms; /* Kafka's, virtual; negative: unknown */
+	struct str value;
+};
+
+/* What is to be done with a record, or with an end, at an offset. */
+enum task_guard {
+	GUARD_TAKE,    /* it is the next one */
+	GUARD_SKIP,    /* it was taken before */
+	GUARD_REFETCH, /* it lies ahead: fetch again from the position, once */
+	GUARD_GAP,     /* fetched again, and the broker still has nothing in between: it is lost; the position has moved there */
+};
+
+/* A task in TASK_PENDING; NULL when memory is short. */
+struct task *task_new(int32_t partition);
+
+/* NULL is a no-op. */
+void task_free(struct task *t);
+
+/* Judges an offset against the position (I1); GUARD_GAP moves it and counts what is missing. */
+enum task_guard task_guard(struct task *t, int64_t offset);
+
+/* Takes the record at the position: moves the watermark, counts its samples, moves the position. -1: ERR_REJECT, the record is for
+ * the dead letters, nothing of it was counted and the position has moved past it; ERR_RETRY, its schema is unknown, nothing has changed;
+ * ERR_FATAL, memory. scratch is cleared. */
+int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
+
+/* Appends a dead letter; copies. -1 when memory is short. */
+int task_add_letter(struct task *t, struct str letter);
+
+/* The time by which windows close: the watermark, or now_ms, if later, when the partition has been read to its end and its leader has
+ * said so less than trust_ms (real) ago. mono_ms: real time now. */
+int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t mono_ms, int64_t trust_ms);
+
+/* Closes all that is due at watermark_ms, into the outbox; the watermark follows. grace_ms: how long windows stay open behind their
+ * end. -1 with ERR_FATAL when memory is short. */
+int task_close(struct task *t, int64_t watermark_ms, int64_t grace_ms, const struct late_rules *late, struct err *err);
+
+/* Has the state moved since the last checkpoint, or is something waiting to go out? */
+bool task_dirty(const struct task *t);
+
+/* The attempt was committed: frees what it emitted; meta becomes the saved one. mono_ms: real time now. */
+void task_committed(struct task *t, int64_t mono_ms);
+
+/* The attempt came to nothing: everything stays as it is for the next one. */
+void task_aborted(struct task *t);
+
+#endif

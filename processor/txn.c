@@ -1,0 +1,289 @@
+/* txn.c - see txn.h.
+ *
+ * librdkafka says what an error demands, and that alone is listened to: retriable, the same call again (send_offsets is not resumable, it is
+ * repeated with identical arguments); abort; fatal, or none of these: the producer is thrown away and another made, whose
+ * init_transactions() ends what the old one left open. */
+#include "processor/txn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/kafka.h"
+
+enum {
+	DEADLINE_MS = 8000,   /* of all steps of a transaction; transaction.timeout.ms is 10 s */
+	INIT_MS = 3000,       /* one try of init_transactions() */
+	CHECK_MS = 3000,      /* one look at a topic */
+	ABORT_MS = 3000,
+	CLOSE_MS = 2000,
+	QUEUE_TURN_MS = 20,   /* how long to wait for room in the queue */
+	RETRY_TURN_MS = 20,   /* a retriable error may come back at once */
+};
+
+enum txn_state { STATE_CLOSED, STATE_MADE, STATE_IDLE, STATE_OPEN };
+
+enum verdict { VERDICT_OK, VERDICT_RETRY, VERDICT_ABORT, VERDICT_BROKEN };
+
+struct txn {
+	const struct program *program;
+	const struct cell_topics *topics;
+	rd_kafka_t *rk;
+	rd_kafka_topic_t *rkt[NR_TXN_TOPICS];
+	enum txn_state state;
+	int64_t deadline_mono_ms;
+	uint64_t failed; /* records of this transaction that were not acknowledged */
+	const char *reason;
+};
+
+struct txn *txn_new(const struct program *p, const struct cell_topics *topics)
+{
+	struct txn *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->program = p;
+	t->topics = topics;
+	t->reason = "";
+	return t;
+}
+
+/* Throws the producer away. What is in its queue is never sent: the transaction it belongs to will be aborted. */
+static void txn_close(struct txn *t)
+{
+	for (size_t i = 0; i < NR_TXN_TOPICS; i++)
+		if (t->rkt[i])
+			rd_kafka_topic_destroy(t->rkt[i]);
+	memset(t->rkt, 0, sizeof(t->rkt));
+	if (t->rk)
+		rd_kafka_purge(t->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	kafka_close(t->rk, CLOSE_MS);
+	t->rk = NULL;
+	t->state = STATE_CLOSED;
+}
+
+void txn_free(struct txn *t)
+{
+	if (!t)
+		return;
+	if (t->state == STATE_OPEN)
+		txn_abort(t);
+	txn_close(t);
+	free(t);
+}
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+	struct txn *t = opaque;
+	struct txn_delivery *delivery = message->_private;
+
+	(void)rk;
+	if (message->err)
+		t->failed++;
+	else if (delivery)
+		delivery->offset = message->offset;
+}
+
+/* Judges and destroys an error; NULL is VERDICT_OK. */
+static enum verdict judge(struct txn *t, rd_kafka_error_t *error, const char *what, struct err *err)
+{
+	enum verdict verdict = VERDICT_BROKEN;
+
+	if (!error)
+		return VERDICT_OK;
+	if (rd_kafka_error_is_fatal(error))
+		verdict = VERDICT_BROKEN;
+	else if (rd_kafka_error_txn_requires_abort(error))
+		verdict = VERDICT_ABORT;
+	else if (rd_kafka_error_is_retriable(error))
+		verdict = VERDICT_RETRY;
+	t->reason = rd_kafka_err2name(rd_kafka_error_code(error));
+	kafka_error(err, error, what);
+	return verdict;
+}
+
+static int left_ms(const struct txn *t)
+{
+	int64_t left = t->deadline_mono_ms - clock_mono_ms();
+
+	return left > 0 ? (int)left : 0;
+}
+
+static int make_producer(struct txn *t, struct err *err)
+{
+	char id[192];
+	const struct kafka_prop fixed[] = {
+		{"transactional.id", id},
+		{"transaction.timeout.ms", "10000"},
+		{"message.timeout.ms", "7000"}, /* must be below it, and below our own deadline */
+		{"enable.idempotence", "true"},
+		{"acks", "all"},
+		{"linger.ms", "5"},
+		{"queue.buffering.max.messages", "100000"},
+		{"message.max.bytes", "4194304"}, /* a dead letter holds a whole record */
+		{0},
+	};
+	rd_kafka_conf_t *conf;
+
+	snprintf(id, sizeof(id), "millrace-processor-%s-%s", t->program->common.cell, t->program->instance);
+	conf = kafka_conf(t->program, "txn", fixed, err);
+	if (!conf)
+		return -1;
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	rd_kafka_conf_set_opaque(conf, t);
+	t->rk = kafka_open(RD_KAFKA_PRODUCER, conf, err);
+	if (!t->rk)
+		return -1;
+	t->state = STATE_MADE;
+	return 0;
+}
+
+static int open_topics(struct txn *t, struct err *err)
+{
+	const char *names[NR_TXN_TOPICS] = {[TXN_MINUTELY] = t->topics->minutely, [TXN_HOURLY] = t->topics->hourly,
+					    [TXN_STATE] = t->topics->state, [TXN_DEADLETTER] = TOPIC_DEADLETTER};
+
+	for (size_t i = 0; i < NR_TXN_TOPICS; i++) {
+		if (t->rkt[i])
+			continue;
+		if (topics_check(t->rk, names[i], i == TXN_DEADLETTER ? 1 : t->topics->partitions, CHECK_MS, err) < 0)
+			return -1;
+		t->rkt[i] = rd_kafka_topic_new(t->rk, names[i], NULL);
+		if (!t->rkt[i])
+			return kafka_code(err, rd_kafka_last_error(), names[i]);
+	}
+	return 0;
+}
+
+int txn_open(struct txn *t, struct err *err)
+{
+	enum verdict verdict;
+
+	if (t->state >= STATE_IDLE)
+		return 0;
+	if (t->state == STATE_CLOSED && make_producer(t, err) < 0)
+		return -1;
+	if (open_topics(t, err) < 0)
+		return -1;
+	verdict = judge(t, rd_kafka_init_transactions(t->rk, INIT_MS), "register the transactional id", err);
+	if (verdict == VERDICT_OK) {
+		t->state = STATE_IDLE;
+		return 0;
+	}
+	if (verdict != VERDICT_RETRY)
+		txn_close(t);
+	if (err)
+		err->kind = ERR_RETRY; /* with this producer or with a new one */
+	return -1;
+}
+
+bool txn_is_idle(const struct txn *t)
+{
+	return t->state == STATE_IDLE;
+}
+
+int txn_begin(struct txn *t, struct err *err)
+{
+	if (t->state != STATE_IDLE)
+		return err_set(err, ERR_RETRY, "begin a transaction: the producer is not ready");
+	t->deadline_mono_ms = clock_mono_ms() + DEADLINE_MS;
+	t->failed = 0;
+	if (judge(t, rd_kafka_begin_transaction(t->rk), "begin a transaction", err) == VERDICT_OK) {
+		t->state = STATE_OPEN;
+		return 0;
+	}
+	txn_close(t);
+	return -1;
+}
+
+int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct str key, struct str value, struct txn_delivery *delivery,
+		struct err *err)
+{
+	rd_kafka_resp_err_t code;
+
+	if (delivery)
+		delivery->offset = -1;
+	for (;;) {
+		if (rd_kafka_produce(t->rkt[topic], partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value.p, value.len, key.p, key.len,
+				     delivery) == 0)
+			return 0;
+		code = rd_kafka_last_error();
+		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || !left_ms(t))
+			break;
+		rd_kafka_poll(t->rk, QUEUE_TURN_MS);
+	}
+	t->reason = rd_kafka_err2name(code);
+	kafka_code(err, code, "produce");
+	return err_wrap(err, "%s", rd_kafka_topic_name(t->rkt[topic]));
+}
+
+int txn_flush(struct txn *t, struct err *err)
+{
+	rd_kafka_resp_err_t code = rd_kafka_flush(t->rk, left_ms(t));
+
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && !t->failed)
+		return 0;
+	t->reason = code ? rd_kafka_err2name(code) : "DELIVERY";
+	return err_set(err, ERR_RETRY, "flush: %s, %llu records were refused", rd_kafka_err2str(code), (unsigned long long)t->failed);
+}
+
+int txn_send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
+		     struct err *err)
+{
+	enum verdict verdict;
+
+	for (;;) {
+		verdict = judge(t, rd_kafka_send_offsets_to_transaction(t->rk, offsets, group, left_ms(t)), "send offsets", err);
+		if (verdict == VERDICT_OK)
+			return 0;
+		if (verdict != VERDICT_RETRY || !left_ms(t))
+			return -1;
+		rd_kafka_poll(t->rk, RETRY_TURN_MS);
+	}
+}
+
+enum txn_outcome txn_commit(struct txn *t, struct err *err)
+{
+	enum verdict verdict;
+
+	for (;;) {
+		verdict = judge(t, rd_kafka_commit_transaction(t->rk, left_ms(t)), "commit", err);
+		if (verdict != VERDICT_RETRY || !left_ms(t))
+			break;
+		rd_kafka_poll(t->rk, RETRY_TURN_MS);
+	}
+	if (verdict == VERDICT_OK) {
+		t->state = STATE_IDLE;
+		return TXN_COMMITTED;
+	}
+	if (verdict == VERDICT_ABORT) {
+		txn_abort(t);
+		return TXN_ABORTED;
+	}
+	/* The request may have reached the coordinator, or not. */
+	txn_close(t);
+	return TXN_UNKNOWN;
+}
+
+void txn_abort(struct txn *t)
+{
+	int64_t deadline = clock_mono_ms() + ABORT_MS;
+	const char *reason = t->reason; /* that of the step that failed */
+	enum verdict verdict = VERDICT_BROKEN;
+
+	if (t->state != STATE_OPEN)
+		return;
+	do
+		verdict = judge(t, rd_kafka_abort_transaction(t->rk, ABORT_MS), "abort", NULL);
+	while (verdict == VERDICT_RETRY && clock_mono_ms() < deadline);
+	t->reason = reason;
+	if (verdict == VERDICT_OK)
+		t->state = STATE_IDLE;
+	else
+		txn_close(t);
+}
+
+const char *txn_reason(const struct txn *t)
+{
+	return t->reason;
+}

@@ -1,0 +1,73 @@
+/* txn.h - the transactional producer, and what to do when it fails.
+ *
+ * One producer an instance serves all its partitions (KIP-447): what protects from a former owner is the group metadata that goes with the offsets,
+ * not the transactional id. States: closed -> (txn_open) -> idle -> (txn_begin) -> open -> (txn_commit, txn_abort) -> idle. Any step may end in
+ * closed: librdkafka has then given the producer up, and a new one is made (rule C of DESIGN.md, "Checkpoint").
+ *
+ * All steps of one transaction share one deadline, which lies before transaction.timeout.ms: a transaction that the broker has timed out is
+ * fatal to the producer, and readers of all its partitions wait that long. Not thread-safe: one owner. */
+#ifndef MILLRACE_PROCESSOR_TXN_H
+#define MILLRACE_PROCESSOR_TXN_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/program.h"
+#include "common/str.h"
+#include "processor/topics.h"
+
+enum txn_topic { TXN_MINUTELY, TXN_HOURLY, TXN_STATE, TXN_DEADLETTER, NR_TXN_TOPICS };
+
+enum txn_outcome {
+	TXN_COMMITTED,
+	TXN_ABORTED, /* nothing of it will ever be seen */
+	TXN_UNKNOWN, /* the producer is closed; once it is open again, the committed offset tells */
+};
+
+/* Where a record went; owned by the caller, alive until the transaction has ended. */
+struct txn_delivery {
+	int64_t offset; /* -1 until it is acknowledged */
+};
+
+struct txn;
+
+/* A closed producer. Borrows p and topics. NULL when memory is short. */
+struct txn *txn_new(const struct program *p, const struct cell_topics *topics);
+
+/* Ends an open transaction by aborting it and closes; NULL is a no-op. */
+void txn_free(struct txn *t);
+
+/* Makes the producer if there is none and registers its id with the coordinator, which ends whatever a former producer of this id
+ * left open. Takes seconds when brokers are away. 0 when idle or open. ERR_RETRY: call again; ERR_REJECT or ERR_FATAL: the
+ * configuration or the topics will not do. */
+int txn_open(struct txn *t, struct err *err);
+
+/* Idle, and not in a transaction? */
+bool txn_is_idle(const struct txn *t);
+
+/* Begins a transaction. After -1 here, or from a later step, call txn_abort(). */
+int txn_begin(struct txn *t, struct err *err);
+
+/* Produces one record; copies. delivery may be NULL. Waits for room in the producer's queue. */
+int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct str key, struct str value, struct txn_delivery *delivery,
+		struct err *err);
+
+/* Waits until every record is acknowledged. */
+int txn_flush(struct txn *t, struct err *err);
+
+/* Adds consumer offsets, on behalf of the group member that group was taken from; both borrowed. */
+int txn_send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
+		     struct err *err);
+
+/* Commits. err says why when the outcome is not TXN_COMMITTED. */
+enum txn_outcome txn_commit(struct txn *t, struct err *err);
+
+/* Aborts what was begun; the producer is idle or closed afterwards, and nothing of the transaction will be seen. */
+void txn_abort(struct txn *t);
+
+/* The name of the client's error that made the last step fail, such as "ILLEGAL_GENERATION": a label for metrics. Static. */
+const char *txn_reason(const struct txn *t);
+
+#endif

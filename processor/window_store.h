@@ -1,0 +1,52 @@
+/* window_store.h - all open windows of one partition, and the one rule by which they close.
+ *
+ * Invariants:
+ *  I1  The store is a pure function of the snapshot it was restored from, the samples added since, and the closings: it
+ *      reads no clock. Closing happens at checkpoints only (DESIGN.md, rule A).
+ *  I2  A minute is closed once: what starts before closed_ms is late from then on, whatever the watermark does, and becomes one more
+ *      fragment. An hour is closed when closed_ms has reached its end, so always after all of its minutes.
+ *  I3  Each sample is in exactly one minute fragment and exactly one hour fragment. On time: in its minute's pane, whose closing folds it
+ *      into the hour's. Late: in its late minute pane and at once in its hour's, or in the late hour pane when that is closed.
+ *      So, when everything has been emitted: sum over minutes == sum over hours == input.
+ * Not thread-safe: its task owns it. */
+#ifndef MILLRACE_PROCESSOR_WINDOW_STORE_H
+#define MILLRACE_PROCESSOR_WINDOW_STORE_H
+
+#include "common/err.h"
+#include "processor/pane.h"
+
+struct window_store {
+	struct series_table series;
+	struct pane_list panes[NR_PANE_CLASSES];
+	int64_t closed_ms; /* a full minute; minutes that start before it are closed (I2) */
+};
+
+#define WINDOW_STORE_INIT {.series = SERIES_TABLE_INIT}
+
+/* When late panes go out: when no sample has reached one for idle_ms, at the latest max_ms after its first. Event time. */
+struct late_rules {
+	int64_t idle_ms, max_ms;
+};
+
+/* Frees everything. Panes that were closed must have been freed before: their series live here. */
+void window_store_fini(struct window_store *ws);
+
+/* Adds one sample of a series that was taken from ws->series; t_ms >= 0. watermark_ms: the partition's now, which late panes remember.
+ * 1 when it was late, 0 when not, -1 with ERR_FATAL when memory is short: the store is unusable then, the process must end. */
+int window_store_add_value(struct window_store *ws, struct series *series, int64_t t_ms, double value, int64_t watermark_ms,
+			   struct err *err);
+int window_store_add_summary(struct window_store *ws, struct series *series, const struct summary_sample *s, int64_t watermark_ms,
+			     struct err *err); /* see above */
+
+/* Would window_store_close() with these arguments hand over any window? */
+bool window_store_due(const struct window_store *ws, int64_t closed_ms, int64_t watermark_ms, const struct late_rules *late);
+
+/* How many windows of minutes are due; a measure of the work. */
+size_t window_store_due_windows(const struct window_store *ws, int64_t closed_ms);
+
+/* Closes all minutes and hours that end at or before closed_ms (a full minute; an older one than the present closes nothing), oldest first, and the
+ * late panes whose time has come by watermark_ms. Appends their panes to out, whose they are then. -1 with ERR_FATAL as above. */
+int window_store_close(struct window_store *ws, int64_t closed_ms, int64_t watermark_ms, const struct late_rules *late,
+		       struct pane_list *out, struct err *err);
+
+#endif
