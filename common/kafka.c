@@ -2,8 +2,9 @@
  *
  * Log lines. librdkafka calls log_cb from any of its threads with nothing but the client, and the client's opaque belongs
  * to the caller's own callbacks. So what a log line needs, struct client_log, travels in the one other place that the
- * public API reads back from a client: the opaque of its default topic configuration. It lives as long as the
- * configuration does, which is as long as the client (an on_conf_destroy interceptor frees it).
+ * public API reads back from a client: the opaque of its default topic configuration. Until kafka_open() the program stands
+ * there, so that a configuration that is thrown away leaves nothing behind. (An on_conf_destroy interceptor would free
+ * it of itself, but a failing rd_kafka_new() frees the interceptors and leaves them in the configuration: 2.0.2.)
  *
  * A broker that is away makes the same lines for as long as it is away. One that was written is not repeated for 10 s; the next
  * one says how many were not. See line_hash() for what "the same" is.
@@ -35,7 +36,6 @@ struct said {
 struct client_log {
 	pthread_mutex_t lock;          /* over all below: librdkafka logs from many threads */
 	const struct program *program; /* NULL: left behind, says nothing any more */
-	unsigned refs;                 /* the configuration, and kafka_close() while it waits */
 	struct said said[LOG_SLOTS];
 };
 
@@ -121,12 +121,10 @@ static bool log_allow(struct client_log *cl, uint64_t what, uint64_t *suppressed
 	return true;
 }
 
-/* The struct client_log of a client, NULL when it was not made by kafka_conf(). */
-static struct client_log *log_of(const rd_kafka_t *rk)
+/* The opaque of conf's default topic configuration. The cast only satisfies a prototype that forgot const. */
+static void *topic_opaque(const rd_kafka_conf_t *conf)
 {
-	/* The casts only satisfy prototypes that forgot const: nothing is changed. */
-	rd_kafka_conf_t *conf = (rd_kafka_conf_t *)rd_kafka_conf((rd_kafka_t *)rk);
-	rd_kafka_topic_conf_t *topic = rd_kafka_conf_get_default_topic_conf(conf);
+	rd_kafka_topic_conf_t *topic = rd_kafka_conf_get_default_topic_conf((rd_kafka_conf_t *)(uintptr_t)conf);
 	char text[32];
 	size_t size = sizeof(text);
 	void *p = NULL;
@@ -134,6 +132,12 @@ static struct client_log *log_of(const rd_kafka_t *rk)
 	if (!topic || rd_kafka_topic_conf_get(topic, "opaque", text, &size) != RD_KAFKA_CONF_OK || sscanf(text, "%p", &p) != 1)
 		return NULL;
 	return p;
+}
+
+/* Likewise, of a client. */
+static struct client_log *log_of(const rd_kafka_t *rk)
+{
+	return topic_opaque(rd_kafka_conf((rd_kafka_t *)(uintptr_t)rk));
 }
 
 static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text)
@@ -157,30 +161,21 @@ static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility,
 	pthread_mutex_unlock(&cl->lock);
 }
 
-static void log_unref(struct client_log *cl)
+static struct client_log *log_new(const struct program *p)
 {
-	bool last;
-
-	pthread_mutex_lock(&cl->lock);
-	last = --cl->refs == 0;
-	pthread_mutex_unlock(&cl->lock);
-	if (!last)
-		return;
-	pthread_mutex_destroy(&cl->lock);
-	free(cl);
-}
-
-/* log_of() with a reference, so that it outlives the client. */
-static struct client_log *log_ref(const rd_kafka_t *rk)
-{
-	struct client_log *cl = log_of(rk);
+	struct client_log *cl = calloc(1, sizeof(*cl));
 
 	if (!cl)
 		return NULL;
-	pthread_mutex_lock(&cl->lock);
-	cl->refs++;
-	pthread_mutex_unlock(&cl->lock);
+	pthread_mutex_init(&cl->lock, NULL);
+	cl->program = p;
 	return cl;
+}
+
+static void log_free(struct client_log *cl)
+{
+	pthread_mutex_destroy(&cl->lock);
+	free(cl);
 }
 
 /* Lets no further line out; none is being written when this returns. */
@@ -189,34 +184,6 @@ static void log_mute(struct client_log *cl)
 	pthread_mutex_lock(&cl->lock);
 	cl->program = NULL;
 	pthread_mutex_unlock(&cl->lock);
-}
-
-static rd_kafka_resp_err_t on_conf_destroy(void *ctx)
-{
-	log_unref(ctx);
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-/* Gives conf a struct client_log; conf owns it from then on. */
-static int conf_attach_log(rd_kafka_conf_t *conf, const struct program *p, struct err *err)
-{
-	rd_kafka_topic_conf_t *topic = rd_kafka_topic_conf_new();
-	struct client_log *cl = calloc(1, sizeof(*cl));
-
-	if (!cl || !topic ||
-	    rd_kafka_conf_interceptor_add_on_conf_destroy(conf, "millrace", on_conf_destroy, cl) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		free(cl);
-		if (topic)
-			rd_kafka_topic_conf_destroy(topic);
-		return err_nomem(err, "a Kafka client's log");
-	}
-	pthread_mutex_init(&cl->lock, NULL);
-	cl->program = p;
-	cl->refs = 1;
-	rd_kafka_topic_conf_set_opaque(topic, cl);
-	rd_kafka_conf_set_default_topic_conf(conf, topic);
-	rd_kafka_conf_set_log_cb(conf, on_log);
-	return 0;
 }
 
 static const char *canonical(const char *name)
@@ -276,11 +243,15 @@ static int conf_set_users(rd_kafka_conf_t *conf, const struct program *p, const 
 rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const struct kafka_prop *fixed, struct err *err)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_topic_conf_t *topic = rd_kafka_topic_conf_new();
 	const char *dash = strchr(p->name, '-');
 	char client_id[CLIENT_ID_SIZE];
 
+	rd_kafka_topic_conf_set_opaque(topic, (void *)(uintptr_t)p);
+	rd_kafka_conf_set_default_topic_conf(conf, topic);
+	rd_kafka_conf_set_log_cb(conf, on_log);
 	snprintf(client_id, sizeof(client_id), "mr-%s-%s", dash ? dash + 1 : p->name, role);
-	if (conf_attach_log(conf, p, err) < 0 || conf_set(conf, "client.id", client_id, err) < 0 ||
+	if (conf_set(conf, "client.id", client_id, err) < 0 ||
 	    conf_set_all(conf, defaults, err) < 0 || conf_set_users(conf, p, fixed, err) < 0 ||
 	    conf_set_all(conf, fixed, err) < 0) {
 		rd_kafka_conf_destroy(conf);
@@ -291,17 +262,26 @@ rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const str
 
 rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err)
 {
+	struct client_log *cl;
 	rd_kafka_t *rk;
 	char why[256];
 
 	if (!conf)
 		return NULL;
+	cl = log_new(topic_opaque(conf));
+	if (!cl) {
+		rd_kafka_conf_destroy(conf);
+		err_nomem(err, "a Kafka client's log");
+		return NULL;
+	}
+	rd_kafka_topic_conf_set_opaque(rd_kafka_conf_get_default_topic_conf(conf), cl);
 	rk = rd_kafka_new(type, conf, why, sizeof(why));
 	if (!rk) {
 		enum err_kind kind = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG ? ERR_REJECT : ERR_FATAL;
 
 		err_set(err, kind, "cannot make a Kafka client: %s", why);
 		rd_kafka_conf_destroy(conf);
+		log_free(cl);
 	}
 	return rk;
 }
@@ -324,9 +304,7 @@ static bool consumer_close(rd_kafka_t *rk, int64_t deadline_mono_ms)
 			rd_kafka_message_destroy(message);
 		closed = rd_kafka_consumer_closed(rk) == 1;
 	}
-	/* An unfinished close still writes to the queue: it stays with the client that is left behind. */
-	if (closed)
-		rd_kafka_queue_destroy(queue);
+	rd_kafka_queue_destroy(queue);
 	return closed;
 }
 
@@ -361,12 +339,12 @@ bool kafka_close(rd_kafka_t *rk, int timeout_ms)
 
 	if (!rk)
 		return true;
-	cl = log_ref(rk);
+	cl = log_of(rk);
 	ended = (rd_kafka_type(rk) != RD_KAFKA_CONSUMER || consumer_close(rk, deadline)) && destroy_until(rk, deadline);
-	if (cl && !ended)
-		log_mute(cl);
-	if (cl)
-		log_unref(cl);
+	if (cl && ended)
+		log_free(cl);
+	else if (cl)
+		log_mute(cl); /* and leave it to the client */
 	return ended;
 }
 

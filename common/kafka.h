@@ -25,7 +25,7 @@ struct kafka_prop {
 rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const struct kafka_prop *fixed, struct err *err);
 
 /* Makes a client. Takes conf in any case. NULL with *err set on failure; conf NULL gives NULL and leaves *err, so that
- * kafka_open(type, kafka_conf(..), err) works. */
+ * kafka_open(type, kafka_conf(..), err) works. conf must come from kafka_conf(); end the client with kafka_close(). */
 rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err);
 
 /* Flushes nothing, closes a consumer with a deadline and destroys; a client that does not end in time is left behind and
