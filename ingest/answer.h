@@ -1,0 +1,34 @@
+/* answer.h - what a client is told, as JSON.
+ *
+ * 202 {"accepted": n, "rejected": [{"index": "metrics[3].points[0]", "reason": "name"}], "rejected_total": n}, or a refusal
+ * {"error": "name", "detail": "text"}. Counts are samples (payload.h); the list is cut at PAYLOAD_REJECTIONS_MAX entries, the
+ * total never. 503 carries a Retry-After, jittered so that refused agents do not come back together. */
+#ifndef MILLRACE_INGEST_ANSWER_H
+#define MILLRACE_INGEST_ANSWER_H
+
+#include <stdbool.h>
+
+#include "common/str.h"
+#include "ingest/payload.h"
+#include "ingest/refusal.h"
+
+struct answer {
+	int status;             /* 0: none yet */
+	bool refused;           /* reason tells why */
+	enum reason reason;
+	unsigned retry_after_s; /* 0: no such header */
+	struct buf body;        /* owned */
+};
+
+#define ANSWER_INIT {0}
+
+/* Frees the body; the answer is as after ANSWER_INIT. */
+void answer_fini(struct answer *a);
+
+/* The answer to a payload whose every part is acknowledged. a is empty before. */
+void answer_accept(struct answer *a, const struct payload *p);
+
+/* The answer to a refused request; replaces what was there. */
+void answer_refuse(struct answer *a, const struct refusal *no);
+
+#endif

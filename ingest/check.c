@@ -1,0 +1,242 @@
+/* check.c - see check.h.
+ *
+ * Functions named judge_ return the reason against something, or FINE. */
+#include "ingest/check.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/hist.h"
+#include "common/series.h"
+
+#define FINE NR_REASONS
+#define SUMMARY_BITS                                                                                                \
+	(PAYLOAD_BIT(PAYLOAD_COUNT) | PAYLOAD_BIT(PAYLOAD_SUM) | PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX) | \
+	 PAYLOAD_BIT(PAYLOAD_LAST))
+#define SUMMARY_ONLY_BITS (SUMMARY_BITS | PAYLOAD_BIT(PAYLOAD_LAST_AT) | PAYLOAD_BIT(PAYLOAD_HISTOGRAM))
+
+/* Rounding of a sum of many values, relative to their magnitude: far above what adding 2^40 doubles loses on average. */
+static const double sum_slack = 1e-6;
+
+static enum reason judge_name(struct str name)
+{
+	if (name.len == 0)
+		return REASON_NAME_EMPTY;
+	if (name.len > SERIES_STRING_MAX)
+		return REASON_NAME_TOO_LONG;
+	return series_name_valid(name) ? FINE : REASON_NAME_INVALID;
+}
+
+/* Sorts the tags, too: that is how doubles are found. */
+static enum reason judge_tags(struct tag *tags, size_t len)
+{
+	if (len > SERIES_TAGS_MAX)
+		return REASON_TAGS_TOO_MANY;
+	for (size_t i = 0; i < len; i++) {
+		if (!series_name_valid(tags[i].key))
+			return REASON_TAG_KEY_INVALID;
+		if (tags[i].value.len > SERIES_STRING_MAX)
+			return REASON_TAG_VALUE_TOO_LONG;
+	}
+	return series_sort_tags(tags, len) == 0 ? FINE : REASON_TAG_DOUBLED;
+}
+
+static enum reason judge_metric(const struct payload_metric *m)
+{
+	enum reason why = judge_name(m->name);
+
+	if (why != FINE)
+		return why;
+	if (m->kind < 0)
+		return REASON_KIND_UNKNOWN;
+	if (m->points_len == 0)
+		return REASON_POINTS_MISSING;
+	return judge_tags(m->tags, m->tags_len);
+}
+
+static enum reason judge_time(int64_t t_ms, int64_t now_ms)
+{
+	if (t_ms < now_ms - CHECK_PAST_MS)
+		return REASON_TIME_TOO_OLD;
+	return t_ms > now_ms + CHECK_FUTURE_MS ? REASON_TIME_TOO_NEW : FINE;
+}
+
+/* A number or a summary, one of them, and whole. */
+static enum reason judge_form(uint32_t has)
+{
+	if (has & PAYLOAD_BIT(PAYLOAD_V))
+		return has & SUMMARY_ONLY_BITS ? REASON_VALUE_AMBIGUOUS : FINE;
+	return (has & SUMMARY_BITS) == SUMMARY_BITS ? FINE : REASON_VALUE_MISSING;
+}
+
+/* The sum of count values between min and max lies between count x min and count x max, but for rounding. */
+static bool sum_possible(const struct payload_figures *f)
+{
+	double count = (double)f->count;
+	double slack = sum_slack * count * fmax(fabs(f->min), fabs(f->max));
+
+	return f->sum >= count * f->min - slack && f->sum <= count * f->max + slack;
+}
+
+static enum reason judge_figures(const struct payload_figures *f, enum series_kind kind)
+{
+	if (!isfinite(f->sum) || !isfinite(f->min) || !isfinite(f->max) || !isfinite(f->last))
+		return REASON_VALUE_NOT_FINITE;
+	if (kind == SERIES_KIND_COUNTER && f->min < 0)
+		return REASON_VALUE_NEGATIVE;
+	if (f->count < 1 || f->count > CHECK_COUNT_MAX || f->min > f->last || f->last > f->max || !sum_possible(f))
+		return REASON_SUMMARY_INCONSISTENT;
+	return FINE;
+}
+
+static bool fits_int32(int64_t n)
+{
+	return n >= INT32_MIN && n <= INT32_MAX;
+}
+
+static enum reason judge_histogram(const struct payload_histogram *h, int64_t count)
+{
+	struct hist_dense dense = {.counts = h->counts,
+				   .counts_len = h->counts_len,
+				   .neg_counts = h->neg_counts,
+				   .neg_counts_len = h->neg_counts_len};
+	uint64_t total = 0;
+
+	if (!h->has_scale || h->zero < 0 || !fits_int32(h->scale) || !fits_int32(h->offset) || !fits_int32(h->neg_offset))
+		return REASON_HISTOGRAM_INVALID;
+	dense.scale = (int32_t)h->scale;
+	dense.zero = (uint64_t)h->zero;
+	dense.offset = (int32_t)h->offset;
+	dense.neg_offset = (int32_t)h->neg_offset;
+	if (hist_check_dense(&dense, &total, NULL) < 0 || total != (uint64_t)count)
+		return REASON_HISTOGRAM_INVALID;
+	return FINE;
+}
+
+static enum reason judge_summary(const struct payload_point *pt, enum series_kind kind, int64_t now_ms)
+{
+	bool histogram = pt->has & PAYLOAD_BIT(PAYLOAD_HISTOGRAM);
+	enum reason why = pt->has & PAYLOAD_BIT(PAYLOAD_LAST_AT) ? judge_time(pt->figures->last_at_ms, now_ms) : FINE;
+
+	if (why == FINE)
+		why = judge_figures(pt->figures, kind);
+	if (why != FINE)
+		return why;
+	if (kind != SERIES_KIND_DISTRIBUTION)
+		return histogram ? REASON_HISTOGRAM_UNEXPECTED : FINE;
+	return histogram ? judge_histogram(&pt->figures->histogram, pt->figures->count) : REASON_HISTOGRAM_MISSING;
+}
+
+static enum reason judge_point(const struct payload_point *pt, enum series_kind kind, int64_t now_ms)
+{
+	enum reason why = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? judge_time(pt->t_ms, now_ms) : FINE;
+
+	if (why == FINE)
+		why = judge_form(pt->has);
+	if (why != FINE)
+		return why;
+	if (!(pt->has & PAYLOAD_BIT(PAYLOAD_V)))
+		return judge_summary(pt, kind, now_ms);
+	if (!isfinite(pt->v))
+		return REASON_VALUE_NOT_FINITE;
+	return kind == SERIES_KIND_COUNTER && pt->v < 0 ? REASON_VALUE_NEGATIVE : FINE;
+}
+
+static int accept_point(struct payload *p, const struct payload_point *pt)
+{
+	int64_t t_ms = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? pt->t_ms : p->received_at_ms;
+	const struct payload_figures *f = pt->figures;
+	struct summary_sample s = {.t = t_ms, .last_at = t_ms, .has_min = true, .has_max = true, .has_last = true};
+
+	if (pt->has & PAYLOAD_BIT(PAYLOAD_V))
+		return payload_add_value(p, t_ms, pt->v);
+	s.count = f->count;
+	s.sum = f->sum;
+	s.min = f->min;
+	s.max = f->max;
+	s.last = f->last;
+	if (pt->has & PAYLOAD_BIT(PAYLOAD_LAST_AT))
+		s.last_at = f->last_at_ms;
+	s.has_histogram = pt->has & PAYLOAD_BIT(PAYLOAD_HISTOGRAM);
+	if (s.has_histogram)
+		s.histogram = (struct histogram){.scale = (int32_t)f->histogram.scale,
+						 .zero = f->histogram.zero,
+						 .offset = (int32_t)f->histogram.offset,
+						 .counts = f->histogram.counts,
+						 .counts_len = f->histogram.counts_len,
+						 .neg_offset = (int32_t)f->histogram.neg_offset,
+						 .neg_counts = f->histogram.neg_counts,
+						 .neg_counts_len = f->histogram.neg_counts_len};
+	return payload_add_summary(p, &s);
+}
+
+/* The metric's tags are the decoder's scratch: the series keeps a copy. */
+static int accept_series(struct payload *p, const struct payload_metric *m)
+{
+	struct series_ref *s = payload_add_series(p);
+	struct tag *tags = m->tags_len ? arena_calloc(p->arena, m->tags_len, sizeof(*tags)) : NULL;
+
+	if (!s || (m->tags_len && !tags))
+		return -1;
+	if (m->tags_len)
+		memcpy(tags, m->tags, m->tags_len * sizeof(*tags));
+	*s = (struct series_ref){.kind = (enum series_kind)m->kind,
+				 .temporality = TEMPORALITY_DELTA,
+				 .name = m->name,
+				 .tags = tags,
+				 .tags_len = m->tags_len};
+	return 0;
+}
+
+int check_metric(struct payload *p, struct payload_metric *m)
+{
+	enum reason why = judge_metric(m);
+	bool has_series = false;
+
+	if (why != FINE)
+		return payload_reject(p, "metrics", m->index, -1, why, m->points_len ? m->points_len : 1);
+	for (size_t i = 0; i < m->points_len; i++) {
+		why = judge_point(&m->points[i], (enum series_kind)m->kind, p->received_at_ms);
+		if (why != FINE) {
+			if (payload_reject(p, "metrics", m->index, (int64_t)i, why, 1) < 0)
+				return -1;
+			continue;
+		}
+		if (!has_series && accept_series(p, m) < 0)
+			return -1;
+		has_series = true;
+		if (accept_point(p, &m->points[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int check_identity(struct payload *p, struct refusal *no)
+{
+	if (!p->has_agent_id && !p->has_seq && !p->has_floor)
+		return 0;
+	if (!p->has_agent_id || !p->has_seq)
+		return refuse(no, REASON_BAD_IDENTITY, "agent_id and seq come together, and floor not without them");
+	if (!p->has_floor)
+		p->floor = p->seq;
+	if (p->seq < 1 || p->floor < 1 || p->floor > p->seq)
+		return refuse(no, REASON_BAD_IDENTITY, "seq %lld, floor %lld: 1 <= floor <= seq is expected", (long long)p->seq,
+			      (long long)p->floor);
+	if (p->seq - p->floor > CHECK_SEQ_SPAN_MAX)
+		return refuse(no, REASON_BAD_IDENTITY, "seq %lld is more than %lld above floor %lld", (long long)p->seq,
+			      (long long)CHECK_SEQ_SPAN_MAX, (long long)p->floor);
+	return 0;
+}
+
+int check_payload(struct payload *p, struct refusal *no)
+{
+	if (check_identity(p, no) < 0)
+		return -1;
+	if (p->has_created_at && judge_time(p->created_at_ms, p->received_at_ms) != FINE)
+		return refuse(no, REASON_CREATED_AT_OUT_OF_RANGE,
+			      "created_at %lld lies outside 48 h back to 10 min ahead of %lld", (long long)p->created_at_ms,
+			      (long long)p->received_at_ms);
+	if (p->received == 0 && p->truncations_len == 0)
+		return refuse(no, REASON_EMPTY_PAYLOAD, "no metrics, no events, no truncated payloads");
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* json_text.h - what a JSON parser leaves to its user: exact numbers, and text that is text.
+ *
+ * Numbers come as their characters, since a double cannot carry an int64 and a parser's integers cannot carry 1.0e3. */
+#ifndef MILLRACE_INGEST_JSON_TEXT_H
+#define MILLRACE_INGEST_JSON_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/str.h"
+#include "ingest/refusal.h"
+
+/* Is a whole body Unicode? Refuses bytes that are not UTF-8 and \u escapes that name half of a surrogate pair, which the
+ * parser would turn into other text silently. */
+int json_text_check(struct str body, struct refusal *no);
+
+/* The value of a well-formed JSON number as an int64, in whatever notation: 7, 7.0, 0.7e1. 0, or -1 when it is not
+ * integral or does not fit; then *out is untouched. */
+int json_number_int(struct str text, int64_t *out);
+
+/* The double nearest to a well-formed JSON number; infinity where it is out of range. arena serves numbers of extraordinary
+ * length; -1 when it is short of memory. */
+int json_number_double(struct str text, struct arena *arena, double *out);
+
+#endif

@@ -1,0 +1,213 @@
+/* producer.c - see producer.h.
+ *
+ * Invariant: every delivery whose end was not told stands in the list `waiting`, so that none is forgotten when a client is
+ * thrown away with records in it whose reports never came. */
+#include "ingest/producer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/kafka.h"
+
+enum {
+	CLOSE_TIMEOUT_MS = 2000,
+	PURGE_TIMEOUT_MS = 1000,
+	BATCH_OVERHEAD_BYTES = 4096, /* what key and batch headers may add to one record */
+	NUMBER_SIZE = 24,
+};
+
+/* One payload's parts on their way. Freed with the last report. */
+struct delivery {
+	struct delivery *next, **link; /* link: what points here */
+	producer_done_fn done;
+	void *ctx;
+	size_t outstanding;
+	rd_kafka_resp_err_t failed; /* the first error, or 0 */
+};
+
+struct producer {
+	const struct program *program;
+	const struct ingest_conf *conf;
+	int wake_fd;
+	rd_kafka_t *rk; /* NULL: broken, a new one is due */
+	struct delivery *waiting;
+};
+
+static void delivery_begin(struct producer *pr, struct delivery *d)
+{
+	d->next = pr->waiting;
+	d->link = &pr->waiting;
+	if (d->next)
+		d->next->link = &d->next;
+	pr->waiting = d;
+}
+
+static void delivery_end(struct delivery *d)
+{
+	*d->link = d->next;
+	if (d->next)
+		d->next->link = d->link;
+	d->done(d->ctx, !d->failed, d->failed ? rd_kafka_err2str(d->failed) : "");
+	free(d);
+}
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+	struct delivery *d = message->_private;
+
+	(void)rk;
+	(void)opaque;
+	if (message->err && !d->failed)
+		d->failed = message->err;
+	if (--d->outstanding == 0)
+		delivery_end(d);
+}
+
+static void wake_on_reports(struct producer *pr)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(pr->rk);
+	uint64_t one = 1; /* what an eventfd takes */
+
+	rd_kafka_queue_io_event_enable(queue, pr->wake_fd, &one, sizeof(one));
+	rd_kafka_queue_destroy(queue);
+}
+
+/* What the promise of a 202 and the bound of memory rest on: nobody's kafka.* may change it. */
+static rd_kafka_conf_t *make_conf(const struct producer *pr, struct err *err)
+{
+	char message_timeout[NUMBER_SIZE], linger[NUMBER_SIZE], message_max[NUMBER_SIZE], queue_kbytes[NUMBER_SIZE];
+	const struct kafka_prop fixed[] = {
+		{"enable.idempotence", "true"},
+		{"acks", "all"},
+		{"message.timeout.ms", message_timeout},
+		{"linger.ms", linger},
+		{"message.max.bytes", message_max},
+		{"queue.buffering.max.kbytes", queue_kbytes},
+		{0},
+	};
+
+	snprintf(message_timeout, NUMBER_SIZE, "%" PRId64, pr->conf->message_timeout_ms);
+	snprintf(linger, NUMBER_SIZE, "%" PRId64, pr->conf->linger_ms);
+	snprintf(message_max, NUMBER_SIZE, "%" PRId64, pr->conf->max_record_bytes + BATCH_OVERHEAD_BYTES);
+	snprintf(queue_kbytes, NUMBER_SIZE, "%" PRId64, pr->conf->inflight_budget_bytes / 1024 + 1);
+	return kafka_conf(pr->program, "samples", fixed, err);
+}
+
+static int client_open(struct producer *pr, struct err *err)
+{
+	rd_kafka_conf_t *conf = make_conf(pr, err);
+
+	if (!conf)
+		return -1;
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	pr->rk = kafka_open(RD_KAFKA_PRODUCER, conf, err);
+	if (!pr->rk)
+		return -1;
+	wake_on_reports(pr);
+	return 0;
+}
+
+/* Ends the client and with it every delivery: after the close no report can come any more. */
+static void client_close(struct producer *pr)
+{
+	if (!pr->rk)
+		return;
+	rd_kafka_purge(pr->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_flush(pr->rk, PURGE_TIMEOUT_MS);
+	kafka_close(pr->rk, CLOSE_TIMEOUT_MS);
+	pr->rk = NULL;
+	while (pr->waiting) {
+		pr->waiting->failed = RD_KAFKA_RESP_ERR__DESTROY;
+		delivery_end(pr->waiting);
+	}
+}
+
+struct producer *producer_new(const struct program *p, const struct ingest_conf *conf, int wake_fd, struct err *err)
+{
+	struct producer *pr = calloc(1, sizeof(*pr));
+
+	if (!pr) {
+		err_nomem(err, "the producer");
+		return NULL;
+	}
+	*pr = (struct producer){.program = p, .conf = conf, .wake_fd = wake_fd};
+	if (client_open(pr, err) < 0) {
+		producer_free(pr);
+		return NULL;
+	}
+	return pr;
+}
+
+void producer_free(struct producer *pr)
+{
+	if (!pr)
+		return;
+	client_close(pr);
+	free(pr);
+}
+
+/* Queues one part; its record is librdkafka's on success. Only what is used of the buffer stays allocated. */
+static rd_kafka_resp_err_t send_part(struct producer *pr, const char *topic, struct str key, struct part *part, struct delivery *d)
+{
+	void *fitted = realloc(part->record.p, part->record.len);
+	rd_kafka_resp_err_t code;
+
+	if (fitted)
+		part->record.p = fitted;
+	code = rd_kafka_producev(pr->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(part->partition),
+				 RD_KAFKA_V_KEY(key.p, key.len), RD_KAFKA_V_VALUE(part->record.p, part->record.len),
+				 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_FREE), RD_KAFKA_V_OPAQUE(d), RD_KAFKA_V_END);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		part->record = (struct buf)BUF_INIT;
+	return code;
+}
+
+int producer_send(struct producer *pr, const char *topic, struct str key, struct parts *parts, producer_done_fn done, void *ctx,
+		  struct err *err)
+{
+	struct delivery *d;
+
+	if (!pr->rk)
+		return err_set(err, ERR_RETRY, "the producer is being made anew");
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return err_set(err, ERR_RETRY, "out of memory for a delivery");
+	*d = (struct delivery){.done = done, .ctx = ctx};
+	for (size_t i = 0; i < parts->len && !d->failed; i++) {
+		d->failed = send_part(pr, topic, key, &parts->part[i], d);
+		d->outstanding += !d->failed;
+	}
+	if (d->outstanding > 0) { /* also when one could not be queued: the others' reports end it, as failed */
+		delivery_begin(pr, d);
+		return 0;
+	}
+	kafka_code(err, d->failed, "produce");
+	free(d);
+	return -1;
+}
+
+int producer_poll(struct producer *pr, struct err *err)
+{
+	char why[256];
+	rd_kafka_resp_err_t code;
+
+	if (!pr->rk)
+		return client_open(pr, err);
+	rd_kafka_poll(pr->rk, 0);
+	code = rd_kafka_fatal_error(pr->rk, why, sizeof(why));
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return 0;
+	client_close(pr);
+	return err_set(err, ERR_RETRY, "the producer broke: %s (%s)", why, rd_kafka_err2name(code));
+}
+
+int producer_reach(struct producer *pr, int timeout_ms, struct err *err)
+{
+	return pr->rk ? kafka_wait(pr->rk, timeout_ms, err) : err_set(err, ERR_RETRY, "the producer is being made anew");
+}
+
+bool producer_flush(struct producer *pr, int timeout_ms)
+{
+	return !pr->rk || rd_kafka_flush(pr->rk, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}

@@ -1,0 +1,48 @@
+/* producer.h - parts go to Kafka, and somebody is told how it ended.
+ *
+ * Idempotent, acks=all: a part counts as sent only when all in-sync replicas have it. All parts of a payload form one
+ * delivery, which ends when the last of them was acknowledged or given up (push.message_timeout at the latest). Nothing here
+ * blocks. Not thread-safe: one owner, in whose producer_poll() all callbacks run.
+ *
+ * An idempotent producer can end in a fatal error through no fault of ours (librdkafka issue 4438, after a disconnect). Everything in flight then
+ * fails, the client is thrown away and another made at the next poll. */
+#ifndef MILLRACE_INGEST_PRODUCER_H
+#define MILLRACE_INGEST_PRODUCER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/program.h"
+#include "common/str.h"
+#include "ingest/conf.h"
+#include "ingest/split.h"
+
+struct producer;
+
+/* A delivery ended: ok, or the first error of its parts (borrowed for the call). Called exactly once. */
+typedef void (*producer_done_fn)(void *ctx, bool ok, const char *error);
+
+/* Makes the client; wake_fd (of events_wake_fd()) becomes readable when there is something to poll for. Borrows p and conf until
+ * producer_free(). NULL with *err set on failure. */
+struct producer *producer_new(const struct program *p, const struct ingest_conf *conf, int wake_fd, struct err *err);
+
+/* Gives up what is still in flight (their done is called) and frees; NULL is a no-op. */
+void producer_free(struct producer *pr);
+
+/* Produces all parts to topic with this key; takes the records it could queue (their buf is emptied), the rest stay the caller's.
+ * 0: done will be called, later, from producer_poll() or producer_free(). ERR_RETRY: nothing was queued, and done will not be called.
+ * At least one part. */
+int producer_send(struct producer *pr, const char *topic, struct str key, struct parts *parts, producer_done_fn done, void *ctx,
+		  struct err *err);
+
+/* Serves delivery reports. -1 with *err set when the client broke (another one is made at the next call). */
+int producer_poll(struct producer *pr, struct err *err);
+
+/* Do brokers answer? Waits up to timeout_ms (real) for it. */
+int producer_reach(struct producer *pr, int timeout_ms, struct err *err);
+
+/* Waits up to timeout_ms (real) until all in flight has ended, serving reports. False when the time was over. */
+bool producer_flush(struct producer *pr, int timeout_ms);
+
+#endif

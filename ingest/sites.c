@@ -1,0 +1,314 @@
+/* sites.c - see sites.h.
+ *
+ * Invariants:
+ *  I1  Every entry of `keys` points into a tenant that `tenants` holds and that is not disabled: a tenant takes its keys out
+ *      before it goes.
+ *  I2  A key belongs to the tenant that claimed it first; the later claim is an error of its row, not a change of owner.
+ *  I3  A route's partitions are a pure function of (site, shards, the cell's partitions); the cached list is made again
+ *      when the cell's number differs from the one it was made for. */
+#include "ingest/sites.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/kafka.h"
+#include "common/map.h"
+#include "common/route.h"
+#include "schemas/schemas.h"
+
+enum { CELL_NAME_MAX = 32, SITE_ID_MAX = 64, ROW_LIMIT_BYTES = 8 << 20 };
+
+struct cell_entry {
+	int64_t epoch;
+	int32_t partitions;
+	char topic[KAFKA_TOPIC_SIZE]; /* of samples */
+};
+
+struct tenant_key {
+	uint8_t sha256[SITES_SHA256_BYTES];
+	struct tenant *owner;
+};
+
+struct tenant_route {
+	int64_t effective_from_ms;
+	char cell[CELL_NAME_MAX + 1];
+	int32_t shards;
+	int32_t *partitions; /* owned; NULL until first needed (I3) */
+	size_t partitions_len;
+	int32_t made_for; /* the cell's partitions then */
+};
+
+struct tenant {
+	char id[SITE_ID_MAX + 1];
+	bool disabled;
+	struct tenant_route *routes; /* oldest first, at least one */
+	size_t routes_len;
+	struct tenant_key *keys;
+	size_t keys_len;
+};
+
+struct sites {
+	struct map cells;   /* by map_key_of(name); owns struct cell_entry */
+	struct map tenants; /* by map_key_of(id); owns struct tenant */
+	struct map keys;    /* by the first 16 bytes of a key's hash; borrows struct tenant_key (I1) */
+	struct arena scratch;
+};
+
+static void tenant_free(struct tenant *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->routes_len; i++)
+		free(t->routes[i].partitions);
+	free(t->routes);
+	free(t->keys);
+	free(t);
+}
+
+struct sites *sites_new(void)
+{
+	struct sites *s = calloc(1, sizeof(*s));
+
+	if (s)
+		s->scratch.limit_bytes = ROW_LIMIT_BYTES;
+	return s;
+}
+
+void sites_free(struct sites *s)
+{
+	const struct map_slot *slot;
+	size_t at = 0;
+
+	if (!s)
+		return;
+	while ((slot = map_next(&s->cells, &at)) != NULL)
+		free(slot->value);
+	at = 0;
+	while ((slot = map_next(&s->tenants, &at)) != NULL)
+		tenant_free(slot->value);
+	map_fini(&s->cells);
+	map_fini(&s->tenants);
+	map_fini(&s->keys);
+	arena_fini(&s->scratch);
+	free(s);
+}
+
+size_t sites_count(const struct sites *s)
+{
+	return s->tenants.len;
+}
+
+/* Is s made of [a-z0-9-], 1 to max bytes? */
+static bool is_label(struct str s, size_t max)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-", s.p[i]) || s.p[i] == '\0')
+			return false;
+	return s.len >= 1 && s.len <= max;
+}
+
+static int put_cell(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const struct cell *cell, struct err *err)
+{
+	struct cell_entry *entry = map_get(&s->cells, key);
+	char name[CELL_NAME_MAX + 1];
+
+	if (!entry) {
+		entry = calloc(1, sizeof(*entry));
+		if (!entry || map_put(&s->cells, key, entry) < 0) {
+			free(entry);
+			return err_nomem(err, "a cell");
+		}
+	}
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(cell->name));
+	entry->epoch = cell->epoch;
+	entry->partitions = cell->partitions;
+	kafka_cell_topic(entry->topic, name, "samples");
+	return 0;
+}
+
+int sites_take_cell(void *ctx, const struct table_row *row, struct err *err)
+{
+	struct sites *s = ctx;
+	uint8_t key[MAP_KEY_BYTES];
+	struct cell cell = {0};
+	int rc;
+
+	map_key_of(row->key, key);
+	if (!row->value.p) {
+		free(map_remove(&s->cells, key));
+		return 0;
+	}
+	rc = cell_decode(row->value, &s->scratch, &cell, err);
+	if (rc == 0 && (!str_eq(row->key, cell.name) || !is_label(cell.name, CELL_NAME_MAX)))
+		rc = err_set(err, ERR_REJECT, "cell: name and key differ or are malformed");
+	if (rc == 0 && (cell.partitions < 1 || cell.partitions > ROUTE_PARTITIONS_MAX))
+		rc = err_set(err, ERR_REJECT, "cell " STR_FMT ": partitions %d is outside [1, %d]", STR_ARG(cell.name),
+			     (int)cell.partitions, ROUTE_PARTITIONS_MAX);
+	if (rc == 0)
+		rc = put_cell(s, key, &cell, err);
+	arena_clear(&s->scratch);
+	return rc;
+}
+
+static int check_site(const struct site *site, struct str key, struct err *err)
+{
+	if (!str_eq(key, site->id) || !is_label(site->id, SITE_ID_MAX))
+		return err_set(err, ERR_REJECT, "site: id and key differ or are malformed");
+	if (site->routes_len == 0)
+		return err_set(err, ERR_REJECT, "site " STR_FMT ": it has no route", STR_ARG(site->id));
+	for (size_t i = 0; i < site->routes_len; i++)
+		if (!is_label(site->routes[i].cell, CELL_NAME_MAX) || site->routes[i].shards < 1 ||
+		    site->routes[i].shards > ROUTE_PARTITIONS_MAX)
+			return err_set(err, ERR_REJECT, "site " STR_FMT ": route %zu has a malformed cell or shards",
+				       STR_ARG(site->id), i);
+	return 0;
+}
+
+static int by_effective_from(const void *a, const void *b)
+{
+	int64_t x = ((const struct tenant_route *)a)->effective_from_ms, y = ((const struct tenant_route *)b)->effective_from_ms;
+
+	return (x > y) - (x < y);
+}
+
+static struct tenant *tenant_new(const struct site *site)
+{
+	struct tenant *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->routes = calloc(site->routes_len, sizeof(*t->routes));
+	t->keys = calloc(site->keys_len + 1, sizeof(*t->keys));
+	if (!t->routes || !t->keys) {
+		tenant_free(t);
+		return NULL;
+	}
+	snprintf(t->id, sizeof(t->id), STR_FMT, STR_ARG(site->id));
+	t->disabled = site->disabled;
+	t->routes_len = site->routes_len;
+	for (size_t i = 0; i < site->routes_len; i++) {
+		t->routes[i].effective_from_ms = site->routes[i].effective_from;
+		t->routes[i].shards = site->routes[i].shards;
+		snprintf(t->routes[i].cell, sizeof(t->routes[i].cell), STR_FMT, STR_ARG(site->routes[i].cell));
+	}
+	qsort(t->routes, t->routes_len, sizeof(*t->routes), by_effective_from);
+	t->keys_len = site->keys_len;
+	for (size_t i = 0; i < site->keys_len; i++) {
+		memcpy(t->keys[i].sha256, site->keys[i].sha256, SITES_SHA256_BYTES);
+		t->keys[i].owner = t;
+	}
+	return t;
+}
+
+/* Takes a tenant out with its keys (I1); NULL is a no-op. */
+static void drop_tenant(struct sites *s, struct tenant *t)
+{
+	for (size_t i = 0; t && i < t->keys_len; i++)
+		if (map_get(&s->keys, t->keys[i].sha256) == &t->keys[i])
+			map_remove(&s->keys, t->keys[i].sha256);
+	tenant_free(t);
+}
+
+/* Puts a tenant's keys in force; cannot run short of memory, as room was made. */
+static int claim_keys(struct sites *s, struct tenant *t, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < t->keys_len && !t->disabled; i++) {
+		const struct tenant_key *held = map_get(&s->keys, t->keys[i].sha256);
+
+		if (held && held->owner != t) /* (I2) */
+			rc = err_set(err, ERR_REJECT, "site %s: its key %zu belongs to site %s", t->id, i, held->owner->id);
+		else if (map_put(&s->keys, t->keys[i].sha256, &t->keys[i]) < 0)
+			rc = err_nomem(err, "a key");
+	}
+	return rc;
+}
+
+static int put_site(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const struct site *site, struct err *err)
+{
+	struct tenant *old = map_get(&s->tenants, key);
+	struct tenant *t = tenant_new(site);
+
+	if (!t || map_reserve(&s->keys, s->keys.len + site->keys_len) < 0 || map_put(&s->tenants, key, t) < 0) {
+		tenant_free(t);
+		return err_nomem(err, "a site");
+	}
+	drop_tenant(s, old);
+	return claim_keys(s, t, err);
+}
+
+int sites_take_site(void *ctx, const struct table_row *row, struct err *err)
+{
+	struct sites *s = ctx;
+	uint8_t key[MAP_KEY_BYTES];
+	struct site site = {0};
+	int rc;
+
+	map_key_of(row->key, key);
+	if (!row->value.p) {
+		drop_tenant(s, map_remove(&s->tenants, key));
+		return 0;
+	}
+	rc = site_decode(row->value, &s->scratch, &site, err);
+	if (rc == 0)
+		rc = check_site(&site, row->key, err);
+	if (rc == 0)
+		rc = put_site(s, key, &site, err);
+	arena_clear(&s->scratch);
+	return rc;
+}
+
+void sites_hash_key(struct str key, uint8_t sha256[SITES_SHA256_BYTES])
+{
+	SHA256((const unsigned char *)key.p, key.len, sha256);
+}
+
+struct tenant *sites_find(const struct sites *s, const uint8_t sha256[SITES_SHA256_BYTES])
+{
+	const struct tenant_key *key = map_get(&s->keys, sha256);
+
+	if (!key || CRYPTO_memcmp(key->sha256, sha256, SITES_SHA256_BYTES) != 0)
+		return NULL;
+	return key->owner;
+}
+
+/* Makes the list of a route's partitions unless it is there (I3). -1 when memory is short. */
+static int make_partitions(const struct tenant *t, struct tenant_route *r, int32_t partitions)
+{
+	int32_t *list;
+
+	if (r->partitions && r->made_for == partitions)
+		return 0;
+	list = calloc((size_t)r->shards, sizeof(*list));
+	if (!list)
+		return -1;
+	free(r->partitions);
+	r->partitions = list;
+	r->partitions_len = route_site_partitions(str_from(t->id), partitions, r->shards, list);
+	r->made_for = partitions;
+	return 0;
+}
+
+int sites_route(struct sites *s, struct tenant *t, int64_t at_ms, struct split_route *out, struct refusal *no)
+{
+	struct tenant_route *r = &t->routes[0];
+	const struct cell_entry *cell;
+	uint8_t key[MAP_KEY_BYTES];
+
+	for (size_t i = 1; i < t->routes_len && t->routes[i].effective_from_ms <= at_ms; i++)
+		r = &t->routes[i];
+	map_key_of(str_from(r->cell), key);
+	cell = map_get(&s->cells, key);
+	if (!cell || cell->epoch == 0)
+		return refuse(no, REASON_NO_ROUTE, "cell %s has no topics yet", r->cell);
+	if (make_partitions(t, r, cell->partitions) < 0)
+		return refuse(no, REASON_OVER_BUDGET, "out of memory for a route");
+	*out = (struct split_route){.site = str_from(t->id),
+				    .topic = cell->topic,
+				    .partitions = r->partitions,
+				    .partitions_len = r->partitions_len};
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* sites.h - who may send, and where it goes: the tables of cells and sites, in memory.
+ *
+ * Filled row by row from the compacted topics (common/table.h). Keys are known by their SHA-256 only; a lookup costs one probe
+ * of a hash table and one comparison in constant time. A row that cannot be understood leaves the one before in force.
+ * Not thread-safe: one owner. Pointers handed out hold until the next row. */
+#ifndef MILLRACE_INGEST_SITES_H
+#define MILLRACE_INGEST_SITES_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/str.h"
+#include "common/table.h"
+#include "ingest/refusal.h"
+#include "ingest/split.h"
+
+enum { SITES_SHA256_BYTES = 32 };
+
+struct sites;
+struct tenant; /* a site, as ingest sees it */
+
+/* No sites; NULL when memory is short. */
+struct sites *sites_new(void);
+
+void sites_free(struct sites *s); /* NULL is a no-op */
+
+/* Take a row of millrace.cells and of millrace.sites; ctx is the struct sites. Row functions for struct table_spec. ERR_RETRY: written
+ * by a newer version; ERR_REJECT: malformed, or a site wants a key that another has (its other keys are in force). */
+int sites_take_cell(void *ctx, const struct table_row *row, struct err *err);
+int sites_take_site(void *ctx, const struct table_row *row, struct err *err); /* see above */
+
+/* How many sites there are. */
+size_t sites_count(const struct sites *s);
+
+/* SHA-256 of a key as a client sends it. */
+void sites_hash_key(struct str key, uint8_t sha256[SITES_SHA256_BYTES]);
+
+/* The site that has a key, or NULL: unknown, revoked, or its site is disabled. */
+struct tenant *sites_find(const struct sites *s, const uint8_t sha256[SITES_SHA256_BYTES]);
+
+/* Where what was created at at_ms goes: the latest route that was in force then, or the earliest when it is older than all. Refuses with
+ * no_route when its cell is unknown or has no topics yet. out borrows from the tables. */
+int sites_route(struct sites *s, struct tenant *t, int64_t at_ms, struct split_route *out, struct refusal *no);
+
+#endif

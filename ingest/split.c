@@ -1,0 +1,195 @@
+/* split.c - see split.h.
+ *
+ * Two passes, as samples lie in the payload in two lists while a batch wants its own: the first finds each series' place
+ * (its part, and its index in there; the same series named by two metrics has one place) and counts, the second fills. */
+#include "ingest/split.h"
+
+#include <string.h>
+
+#include "common/map.h"
+#include "common/route.h"
+#include "common/series.h"
+
+struct place {
+	size_t part;
+	int32_t index; /* in the part's series list */
+};
+
+struct splitter {
+	struct payload *payload;
+	const struct split_route *route;
+	struct sample_batch *batches; /* one for each partition of the route */
+	struct place *places;         /* one for each series of the payload */
+	struct map known;             /* fingerprint to the place of a series met before */
+};
+
+static int refuse_memory(const struct payload *p, struct refusal *no)
+{
+	return refuse(no, REASON_BODY_TOO_LARGE, "the payload takes more than %zu bytes once it is split; send less at once",
+		      p->arena->limit_bytes);
+}
+
+static void fingerprint(struct series_ref *s, struct str site)
+{
+	struct series_id id = {
+		.site = site, .kind = (uint8_t)s->kind, .name = s->name, .tags = s->tags, .tags_len = s->tags_len};
+
+	series_fingerprint(&id, s->fingerprint);
+}
+
+static int place_series(struct splitter *sp)
+{
+	struct payload *p = sp->payload;
+
+	if (map_reserve(&sp->known, p->series_len) < 0)
+		return -1;
+	for (size_t i = 0; i < p->series_len; i++) {
+		struct series_ref *s = &p->series[i];
+		struct place *met;
+
+		fingerprint(s, sp->route->site);
+		met = map_get(&sp->known, s->fingerprint);
+		if (met) {
+			sp->places[i] = *met;
+			continue;
+		}
+		sp->places[i].part = route_series_index(s->fingerprint, sp->route->partitions_len);
+		sp->places[i].index = (int32_t)sp->batches[sp->places[i].part].series_len++;
+		if (map_put(&sp->known, s->fingerprint, &sp->places[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void count_samples(struct splitter *sp)
+{
+	const struct payload *p = sp->payload;
+
+	for (size_t i = 0; i < p->values_len; i++)
+		sp->batches[sp->places[p->values[i].series].part].values_len++;
+	for (size_t i = 0; i < p->summaries_len; i++)
+		sp->batches[sp->places[p->summaries[i].series].part].summaries_len++;
+}
+
+/* Makes room for what was counted; the filling counts again from zero. */
+static int make_room(struct splitter *sp)
+{
+	for (size_t i = 0; i < sp->route->partitions_len; i++) {
+		struct sample_batch *b = &sp->batches[i];
+
+		b->series = arena_calloc(sp->payload->arena, b->series_len, sizeof(*b->series));
+		b->values = arena_calloc(sp->payload->arena, b->values_len, sizeof(*b->values));
+		b->summaries = arena_calloc(sp->payload->arena, b->summaries_len, sizeof(*b->summaries));
+		if (!b->series || !b->values || !b->summaries)
+			return -1;
+		b->values_len = b->summaries_len = 0;
+	}
+	return 0;
+}
+
+static void fill(struct splitter *sp)
+{
+	const struct payload *p = sp->payload;
+
+	for (size_t i = 0; i < p->series_len; i++)
+		sp->batches[sp->places[i].part].series[sp->places[i].index] = p->series[i];
+	for (size_t i = 0; i < p->values_len; i++) {
+		const struct place *at = &sp->places[p->values[i].series];
+		struct sample_batch *b = &sp->batches[at->part];
+
+		b->values[b->values_len] = p->values[i];
+		b->values[b->values_len++].series = at->index;
+	}
+	for (size_t i = 0; i < p->summaries_len; i++) {
+		const struct place *at = &sp->places[p->summaries[i].series];
+		struct sample_batch *b = &sp->batches[at->part];
+
+		b->summaries[b->summaries_len] = p->summaries[i];
+		b->summaries[b->summaries_len++].series = at->index;
+	}
+}
+
+static void label(const struct splitter *sp, struct sample_batch *b)
+{
+	const struct payload *p = sp->payload;
+
+	b->site = sp->route->site;
+	b->has_agent_id = p->has_agent_id;
+	memcpy(b->agent_id, p->agent_id, sizeof(b->agent_id));
+	b->seq = p->has_agent_id ? p->seq : 0;
+	b->floor = p->has_agent_id ? p->floor : 0;
+	b->created_at = p->has_created_at ? p->created_at_ms : p->received_at_ms;
+	b->received_at = p->received_at_ms;
+}
+
+static int encode_part(const struct sample_batch *b, int32_t partition, size_t record_max_bytes, struct parts *out,
+		       struct refusal *no)
+{
+	struct part *part = &out->part[out->len++];
+	struct err err = ERR_INIT;
+
+	part->partition = partition;
+	part->samples = b->values_len + b->summaries_len;
+	if (sample_batch_encode(b, &part->record, &err) < 0)
+		return refuse(no, REASON_OVER_BUDGET, "%s", err.msg);
+	if (part->record.len > record_max_bytes)
+		return refuse(no, REASON_RECORD_TOO_LARGE,
+			      "%zu samples for partition %d take %zu bytes, more than the %zu of a record; split the payload",
+			      part->samples, (int)partition, part->record.len, record_max_bytes);
+	return 0;
+}
+
+static int encode_parts(struct splitter *sp, size_t record_max_bytes, struct parts *out, struct refusal *no)
+{
+	out->part = arena_calloc(sp->payload->arena, sp->route->partitions_len, sizeof(*out->part));
+	if (!out->part)
+		return refuse_memory(sp->payload, no);
+	for (size_t i = 0; i < sp->route->partitions_len; i++) {
+		if (sp->batches[i].series_len == 0)
+			continue;
+		label(sp, &sp->batches[i]);
+		if (encode_part(&sp->batches[i], sp->route->partitions[i], record_max_bytes, out, no) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int split_payload(struct payload *p, const struct split_route *route, size_t record_max_bytes, struct parts *out,
+		  struct refusal *no)
+{
+	struct splitter sp = {.payload = p, .route = route, .known = MAP_INIT};
+	int rc;
+
+	*out = (struct parts){0};
+	if (p->accepted == 0)
+		return 0;
+	sp.batches = arena_calloc(p->arena, route->partitions_len, sizeof(*sp.batches));
+	sp.places = arena_calloc(p->arena, p->series_len, sizeof(*sp.places));
+	if (!sp.batches || !sp.places || place_series(&sp) < 0) {
+		rc = refuse_memory(p, no);
+	} else {
+		count_samples(&sp);
+		rc = make_room(&sp) < 0 ? refuse_memory(p, no) : 0;
+	}
+	if (rc == 0) {
+		fill(&sp);
+		rc = encode_parts(&sp, record_max_bytes, out, no);
+	}
+	map_fini(&sp.known);
+	return rc;
+}
+
+size_t split_record_bytes(const struct parts *parts)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < parts->len; i++)
+		bytes += parts->part[i].record.len;
+	return bytes;
+}
+
+void split_fini(struct parts *parts)
+{
+	for (size_t i = 0; i < parts->len; i++)
+		buf_fini(&parts->part[i].record);
+}
