@@ -45,6 +45,19 @@ static const struct args_option export_options[] = {
 	{0},
 };
 
+static const struct args_option apply_options[] = {
+	{"file", ARGS_TEXT, 'f', "FILE", NULL, 0, 0, "what export has written, perhaps edited; - is standard input (must be given)"},
+	{"dry-run", ARGS_FLAG, 0, NULL, NULL, 0, 0, "say what would be changed, change nothing"},
+	{"prune", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also remove the records that the file does not have"},
+	REPLICATION_FACTOR,
+	{0},
+};
+
+static const struct args_option status_options[] = {
+	{"max-lag", ARGS_INT, 0, "RECORDS", "100000", 0, INT64_MAX, "a group that is further behind is a problem"},
+	{0},
+};
+
 static const struct args_command commands[] = {
 	{"topics", "apply", {NULL}, "make the topics that are missing, tell what differs", topics_apply_options, topics_apply_run},
 	{"cell", "add", {"NAME", NULL}, "make a cell and its topics", cell_add_options, cell_add_run},
@@ -56,6 +69,8 @@ static const struct args_command commands[] = {
 	{"key", "create", {"SITE", NULL}, "make a key and print it, once", NULL, key_create_run},
 	{"key", "revoke", {"SITE", "KEYID", NULL}, "take a key out of use", NULL, key_revoke_run},
 	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys)", export_options, export_run},
+	{"apply", NULL, {NULL}, "make all of it what a file says", apply_options, apply_run},
+	{"status", NULL, {NULL}, "show programs, lag and problems on one screen", status_options, status_run},
 	{0},
 };
 

@@ -8,14 +8,7 @@
 #include "deploy/ctl/api_key.h"
 #include "deploy/ctl/check.h"
 #include "deploy/ctl/commands.h"
-
-static const struct api_key *find_key(const struct site *site, struct str id)
-{
-	for (size_t i = 0; i < site->keys_len; i++)
-		if (str_eq(site->keys[i].id, id))
-			return &site->keys[i];
-	return NULL;
-}
+#include "deploy/ctl/diff.h"
 
 /* Draws until the key's name is new to the site. */
 static int draw(const struct site *site, char key[API_KEY_CHARS + 1], struct err *err)
@@ -23,7 +16,7 @@ static int draw(const struct site *site, char key[API_KEY_CHARS + 1], struct err
 	do {
 		if (api_key_draw(key, err) < 0)
 			return -1;
-	} while (find_key(site, (struct str){key, API_KEY_ID_CHARS}));
+	} while (diff_find_key(site, (struct str){key, API_KEY_ID_CHARS}));
 	return 0;
 }
 
@@ -147,7 +140,7 @@ int key_revoke_run(struct ctl *ctl, struct err *err)
 	live = ctl_find_site(ctl, ctl->args.operands[0], err);
 	if (!live)
 		return -1;
-	gone = find_key(live, str_from(ctl->args.operands[1]));
+	gone = diff_find_key(live, str_from(ctl->args.operands[1]));
 	if (!gone)
 		return err_set(err, ERR_REJECT, "site %s has no key \"%s\": millrace-ctl site list shows the keys' names",
 			       ctl->args.operands[0], ctl->args.operands[1]);

@@ -1,0 +1,253 @@
+/* apply.c - the command `apply`: makes the control plane what a file says; see commands.h.
+ *
+ * Order: topics of the control plane, of the cells there are, cells that are new (each with its topics, under its epoch), sites,
+ * then removals: sites before the cells they point to. Each step leaves a state that is valid by itself, and a second run does
+ * what is left. Epochs of the file are not looked at: a cell that is new here gets a new one (topics.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deploy/ctl/check.h"
+#include "deploy/ctl/commands.h"
+#include "deploy/ctl/diff.h"
+#include "deploy/ctl/record_json.h"
+#include "deploy/ctl/topics.h"
+
+/* A file within its bound makes a tree within the other: some 50 bytes of memory a value. */
+enum { FILE_MAX_BYTES = 64 << 20, TREE_MAX_BYTES = 512 << 20, READ_BYTES = 64 << 10 };
+
+struct apply {
+	struct ctl *ctl;
+	bool prune, dry_run;
+	struct buf text;
+	struct arena tree;
+	struct json *root;
+	struct store wanted, result; /* what the file says; what there would be afterwards */
+	struct diff diff;
+	struct topics_run topics;
+};
+
+static int read_file(const char *path, struct buf *out, struct err *err)
+{
+	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0 && out->len <= FILE_MAX_BYTES) {
+		uint8_t *room = buf_reserve(out, READ_BYTES);
+
+		if (!room) {
+			close(fd);
+			return err_nomem(err, "a file");
+		}
+		n = read(fd, room, READ_BYTES);
+		out->len += n > 0 ? (size_t)n : 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return err_set(err, ERR_FATAL, "cannot read %s: %s", path, strerror(errno));
+	if (out->len > FILE_MAX_BYTES)
+		return err_set(err, ERR_REJECT, "%s is larger than %d MiB", path, FILE_MAX_BYTES >> 20);
+	return 0;
+}
+
+static int read_wanted(struct apply *a, const char *path, struct err *err)
+{
+	if (read_file(path, &a->text, err) < 0)
+		return -1;
+	a->tree.limit_bytes = TREE_MAX_BYTES;
+	if (json_parse(buf_str(&a->text), &a->tree, &a->root, err) < 0 || record_json_read_store(a->root, &a->wanted, err) < 0)
+		return err_wrap(err, "%s", path);
+	return 0;
+}
+
+static int overlay(struct store *result, const struct store *from, struct err *err)
+{
+	for (int kind = STORE_CELLS; kind <= STORE_SITES; kind++) {
+		size_t nr;
+		const struct store_item **items = store_list(from, (enum store_kind)kind, &nr, err);
+		int rc = items ? 0 : -1;
+
+		for (size_t i = 0; rc == 0 && i < nr; i++)
+			if (!items[i]->fault)
+				rc = kind == STORE_CELLS ? store_put_cell(result, &items[i]->v.cell, err)
+							 : store_put_site(result, &items[i]->v.site, err);
+		free(items);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Checks the sites of the file against the cells there would be, and so names the line. */
+static int check_result(struct apply *a, const struct store *live, struct err *err)
+{
+	if ((!a->prune && overlay(&a->result, live, err) < 0) || overlay(&a->result, &a->wanted, err) < 0)
+		return -1;
+	for (const struct json *node = json_get(a->root, "sites")->child; node; node = node->next)
+		if (check_site_routes(store_site(&a->wanted, json_get(node, "id")->text), &a->result, err) < 0)
+			return json_wrap(node, err);
+	return check_key_hashes(&a->result, err);
+}
+
+static const char *kind_name(enum store_kind kind)
+{
+	return kind == STORE_CELLS ? "cell" : "site";
+}
+
+static int tell(struct ctl *ctl, const struct diff_change *c, struct err *err)
+{
+	static const char *const events[2][DIFF_OPS] = {
+		{"cell_added", "cell_changed", "cell_removed"}, {"site_added", "site_changed", "site_removed"}};
+	static const char *const verbs[DIFF_OPS] = {"added", "changed", "removed"};
+	const struct store_item *item = c->wanted ? c->wanted : c->live;
+	char name[CHECK_SITE_ID_MAX + 1];
+	struct ctl_event event = {.severity = c->op == DIFF_REMOVE ? SEVERITY_WARNING : SEVERITY_INFO,
+				  .event = events[c->kind == STORE_SITES][c->op],
+				  .cell = c->kind == STORE_CELLS ? name : NULL, .site = c->kind == STORE_SITES ? name : NULL};
+	struct buf words = BUF_INIT;
+	int rc;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(item->key.len < CHECK_SITE_ID_MAX ? item->key.len : CHECK_SITE_ID_MAX), item->key.p);
+	diff_describe(c, &words);
+	rc = ctl_notice(ctl, &event, err, "%s %s %s by apply: " STR_FMT, kind_name(c->kind), name, verbs[c->op], STR_ARG(buf_str(&words)));
+	buf_fini(&words);
+	return rc;
+}
+
+/* One change of a record. A cell that was not there, or not readable, has no epoch: its record is written with its topics. */
+static int make_change(struct apply *a, const struct diff_change *c, struct err *err)
+{
+	struct cluster *cluster = a->ctl->cluster;
+	int rc;
+
+	if (c->op == DIFF_REMOVE)
+		rc = a->dry_run ? 0 : cluster_remove(cluster, c->kind, c->live->key, err);
+	else if (c->kind == STORE_SITES)
+		rc = a->dry_run ? 0 : cluster_put_site(cluster, &c->wanted->v.site, err);
+	else if (c->op == DIFF_ADD || c->live->fault)
+		rc = topics_make_cell(&a->topics, &c->wanted->v.cell, err);
+	else
+		rc = a->dry_run ? 0 : cluster_put_cell(cluster, &c->wanted->v.cell, err);
+	return rc == 0 && !a->dry_run ? tell(a->ctl, c, err) : rc;
+}
+
+static int make_changes(struct apply *a, enum store_kind kind, bool removals, struct err *err)
+{
+	for (size_t i = 0; i < a->diff.nr; i++) {
+		const struct diff_change *c = &a->diff.changes[i];
+
+		if (c->kind == kind && (c->op == DIFF_REMOVE) == removals && make_change(a, c, err) < 0)
+			return err_wrap(err, "%s " STR_FMT, kind_name(kind), STR_ARG((c->wanted ? c->wanted : c->live)->key));
+	}
+	return 0;
+}
+
+/* Topics of the cells that are there already and stay. */
+static int make_topics(struct apply *a, const struct store *live, struct err *err)
+{
+	size_t nr;
+	const struct store_item **cells = store_list(&a->result, STORE_CELLS, &nr, err);
+	int rc = cells ? 0 : -1;
+
+	for (size_t i = 0; rc == 0 && i < nr; i++) {
+		const struct cell *cell = store_cell(live, cells[i]->key);
+
+		rc = cell ? topics_make_cell(&a->topics, cell, err) : 0;
+	}
+	free(cells);
+	return rc;
+}
+
+static void print_changes(const struct apply *a)
+{
+	static const char signs[DIFF_OPS] = {'+', '~', '-'};
+	FILE *out = a->ctl->out;
+
+	for (size_t i = 0; i < a->diff.nr; i++) {
+		const struct diff_change *c = &a->diff.changes[i];
+		const struct store_item *item = c->wanted ? c->wanted : c->live;
+		struct buf words = BUF_INIT;
+
+		diff_describe(c, &words);
+		fprintf(out, "%c %s " STR_FMT ": " STR_FMT "%s\n", signs[c->op], kind_name(c->kind), STR_ARG(item->key),
+			STR_ARG(buf_str(&words)), c->op == DIFF_REMOVE && c->kind == STORE_CELLS ? " (its topics stay)" : "");
+		buf_fini(&words);
+	}
+	topics_print(&a->topics, out);
+	if (!a->diff.nr)
+		fputs("all records are as the file says: nothing to change\n", out);
+	else
+		fprintf(out, "%zu records %sadded, %zu changed, %zu removed\n", a->diff.count[DIFF_ADD], a->dry_run ? "would be " : "",
+			a->diff.count[DIFF_CHANGE], a->diff.count[DIFF_REMOVE]);
+}
+
+static int print_json(const struct apply *a, struct err *err)
+{
+	static const char *const ops[DIFF_OPS] = {"add", "change", "remove"};
+	struct json_writer w;
+
+	json_write_begin(&w);
+	json_write_bool(&w, "dry_run", a->dry_run);
+	json_write_array(&w, "changes");
+	for (size_t i = 0; i < a->diff.nr; i++) {
+		const struct diff_change *c = &a->diff.changes[i];
+		struct buf words = BUF_INIT;
+
+		diff_describe(c, &words);
+		json_write_map(&w, NULL);
+		json_write_text(&w, "op", str_from(ops[c->op]));
+		json_write_text(&w, "kind", str_from(kind_name(c->kind)));
+		json_write_text(&w, "key", (c->wanted ? c->wanted : c->live)->key);
+		json_write_text(&w, "text", buf_str(&words));
+		json_write_map_end(&w);
+		buf_fini(&words);
+	}
+	json_write_array_end(&w);
+	topics_write_json(&a->topics, &w);
+	return json_write_print(&w, a->ctl->out, err);
+}
+
+/* From reading the file to the last record. */
+static int apply(struct apply *a, const char *path, struct err *err)
+{
+	const struct store *live = cluster_store(a->ctl->cluster);
+	int64_t now_ms = clock_now_ms(&a->ctl->program.clock);
+	bool readable;
+
+	if (read_wanted(a, path, err) < 0 || topics_make_control(&a->topics, &readable, err) < 0 ||
+	    (readable && ctl_load(a->ctl, false, err) < 0))
+		return -1;
+	if (diff_complete(&a->wanted, live, now_ms, err) < 0 || check_result(a, live, err) < 0 ||
+	    diff_make(&a->diff, live, &a->wanted, a->prune, now_ms, err) < 0)
+		return err_wrap(err, "%s", path);
+	if (make_topics(a, live, err) < 0 || make_changes(a, STORE_CELLS, false, err) < 0 ||
+	    make_changes(a, STORE_SITES, false, err) < 0 || make_changes(a, STORE_SITES, true, err) < 0 ||
+	    make_changes(a, STORE_CELLS, true, err) < 0 || topics_compare(&a->topics, err) < 0)
+		return -1;
+	if (a->ctl->json)
+		return print_json(a, err);
+	print_changes(a);
+	return 0;
+}
+
+int apply_run(struct ctl *ctl, struct err *err)
+{
+	const char *path = args_text(&ctl->args, "file");
+	struct apply a = {.ctl = ctl, .prune = args_given(&ctl->args, "prune"), .dry_run = args_given(&ctl->args, "dry-run")};
+	int rc = -1;
+
+	if (!path)
+		return err_set(err, ERR_REJECT, "apply needs -f FILE: what millrace-ctl export has written");
+	if (topics_init(&a.topics, ctl, (int)args_int(&ctl->args, "replication-factor"), a.dry_run, err) == 0 && apply(&a, path, err) == 0)
+		rc = a.topics.nr_differences ? 1 : 0;
+	topics_fini(&a.topics);
+	diff_fini(&a.diff);
+	store_fini(&a.result);
+	store_fini(&a.wanted);
+	arena_fini(&a.tree);
+	buf_fini(&a.text);
+	return rc;
+}

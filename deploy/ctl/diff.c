@@ -1,0 +1,158 @@
+/* diff.c - see diff.h. */
+#include "deploy/ctl/diff.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "deploy/ctl/record_json.h"
+
+void diff_fini(struct diff *d)
+{
+	free(d->changes);
+	*d = (struct diff)DIFF_INIT;
+}
+
+static int64_t time_or(int64_t wanted, int64_t live, bool has_live, int64_t now_ms)
+{
+	if (wanted != RECORD_JSON_NO_TIME)
+		return wanted;
+	return has_live ? live : now_ms;
+}
+
+const struct api_key *diff_find_key(const struct site *site, struct str id)
+{
+	for (size_t i = 0; i < site->keys_len; i++)
+		if (str_eq(site->keys[i].id, id))
+			return &site->keys[i];
+	return NULL;
+}
+
+static int complete_site(struct store *wanted, const struct site *site, const struct site *live, int64_t now_ms, struct err *err)
+{
+	struct site full = *site;
+
+	full.created_at = time_or(site->created_at, live ? live->created_at : 0, live, now_ms);
+	/* The keys' array belongs to the wanted store, which nobody else reads yet. */
+	for (size_t i = 0; i < full.keys_len; i++) {
+		const struct api_key *same = live ? diff_find_key(live, full.keys[i].id) : NULL;
+
+		full.keys[i].created_at = time_or(full.keys[i].created_at, same ? same->created_at : 0, same, now_ms);
+	}
+	return store_put_site(wanted, &full, err);
+}
+
+static int complete_cell(struct store *wanted, const struct cell *cell, const struct cell *live, int64_t now_ms, struct err *err)
+{
+	struct cell full = *cell;
+
+	full.created_at = time_or(cell->created_at, live ? live->created_at : 0, live, now_ms);
+	full.epoch = live ? live->epoch : 0;
+	return store_put_cell(wanted, &full, err);
+}
+
+int diff_complete(struct store *wanted, const struct store *live, int64_t now_ms, struct err *err)
+{
+	size_t nr_cells, nr_sites;
+	const struct store_item **cells = store_list(wanted, STORE_CELLS, &nr_cells, err);
+	const struct store_item **sites = store_list(wanted, STORE_SITES, &nr_sites, err);
+	int rc = cells && sites ? 0 : -1;
+
+	for (size_t i = 0; rc == 0 && i < nr_cells; i++)
+		rc = complete_cell(wanted, &cells[i]->v.cell, store_cell(live, cells[i]->key), now_ms, err);
+	for (size_t i = 0; rc == 0 && i < nr_sites; i++)
+		rc = complete_site(wanted, &sites[i]->v.site, store_site(live, sites[i]->key), now_ms, err);
+	free(cells);
+	free(sites);
+	return rc;
+}
+
+static int add_change(struct diff *d, struct diff_change change, struct err *err)
+{
+	if (d->nr == d->cap) {
+		size_t cap = d->cap ? 2 * d->cap : 64;
+		struct diff_change *changes = realloc(d->changes, cap * sizeof(*changes));
+
+		if (!changes)
+			return err_nomem(err, "a list of changes");
+		d->changes = changes;
+		d->cap = cap;
+	}
+	d->changes[d->nr++] = change;
+	d->count[change.op]++;
+	return 0;
+}
+
+static bool same_route(const struct route *a, const struct route *b)
+{
+	return a->effective_from == b->effective_from && a->shards == b->shards && str_eq(a->cell, b->cell);
+}
+
+int diff_check_routes(const struct site *live, const struct site *wanted, int64_t now_ms, struct err *err)
+{
+	int64_t earliest = now_ms + DIFF_ROUTE_NOTICE_MS;
+	size_t fixed = 0;
+
+	while (fixed < live->routes_len && live->routes[fixed].effective_from < earliest)
+		fixed++;
+	for (size_t i = 0; i < fixed; i++)
+		if (i >= wanted->routes_len || !same_route(&live->routes[i], &wanted->routes[i]))
+			return err_set(err, ERR_REJECT, "site " STR_FMT ": routes[%zu] is in force, or will be within 15 minutes, and cannot "
+				       "change: a retry must take the way of its first attempt", STR_ARG(live->id), i);
+	for (size_t i = fixed; i < wanted->routes_len; i++)
+		if (wanted->routes[i].effective_from < earliest)
+			return err_set(err, ERR_REJECT, "site " STR_FMT ": routes[%zu] takes effect at %" PRId64 ": a new route must be at least 15 "
+				       "minutes ahead", STR_ARG(live->id), i, wanted->routes[i].effective_from);
+	return 0;
+}
+
+/* Can this record take the place of that one? */
+static int check_change(const struct diff_change *c, int64_t now_ms, struct err *err)
+{
+	if (c->kind == STORE_SITES)
+		return diff_check_routes(&c->live->v.site, &c->wanted->v.site, now_ms, err);
+	if (c->live->v.cell.partitions != c->wanted->v.cell.partitions)
+		return err_set(err, ERR_REJECT, "cell " STR_FMT " has %d partitions, fixed for its life, and cannot have %d", STR_ARG(c->live->key),
+			       (int)c->live->v.cell.partitions, (int)c->wanted->v.cell.partitions);
+	return 0;
+}
+
+static int compare_item(struct diff *d, enum store_kind kind, const struct store_item *live, const struct store_item *wanted,
+			int64_t now_ms, struct err *err)
+{
+	struct diff_change change = {live ? DIFF_CHANGE : DIFF_ADD, kind, live, wanted};
+	struct buf words = BUF_INIT;
+	bool equal;
+
+	if (!live || live->fault) /* what cannot be read is replaced */
+		return add_change(d, change, err);
+	if (check_change(&change, now_ms, err) < 0)
+		return -1;
+	diff_describe(&change, &words);
+	equal = words.len == 0 && !buf_failed(&words);
+	buf_fini(&words);
+	return equal ? 0 : add_change(d, change, err);
+}
+
+static int compare_kind(struct diff *d, enum store_kind kind, const struct store *live, const struct store *wanted, bool prune,
+			int64_t now_ms, struct err *err)
+{
+	size_t nr_live, nr_wanted;
+	const struct store_item **there = store_list(live, kind, &nr_live, err), **want = store_list(wanted, kind, &nr_wanted, err);
+	int rc = there && want ? 0 : -1;
+
+	for (size_t i = 0; rc == 0 && i < nr_wanted; i++)
+		rc = compare_item(d, kind, store_item(live, kind, want[i]->key), want[i], now_ms, err);
+	for (size_t i = 0; rc == 0 && prune && i < nr_live; i++)
+		if (!store_item(wanted, kind, there[i]->key))
+			rc = add_change(d, (struct diff_change){DIFF_REMOVE, kind, there[i], NULL}, err);
+	free(there);
+	free(want);
+	return rc;
+}
+
+int diff_make(struct diff *d, const struct store *live, const struct store *wanted, bool prune, int64_t now_ms, struct err *err)
+{
+	if (compare_kind(d, STORE_CELLS, live, wanted, prune, now_ms, err) < 0)
+		return -1;
+	return compare_kind(d, STORE_SITES, live, wanted, prune, now_ms, err);
+}

@@ -1,0 +1,196 @@
+/* lag.c - see lag.h.
+ *
+ * Ends are asked for by rd_kafka_offsets_for_times() with the two special times of the protocol (-1 the end, -2 the beginning):
+ * one request a broker and a deadline, where rd_kafka_query_watermark_offsets() takes two a partition and may never return (2.0.2). */
+#include "deploy/ctl/lag.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ASK_MS = 10000, TIME_END = -1, TIME_BEGIN = -2 };
+
+/* What each program's group reads. */
+static const char *const reads[2][5] = {{"samples", "events", NULL}, {"minutely", "hourly", "exemplars", "alerts", NULL}};
+static const char *const programs[2] = {"processor", "sink"};
+
+static const char *text_of(struct arena *arena, const char *fmt, const char *a, struct str b)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), fmt, a, (int)(b.len < 64 ? b.len : 64), b.p);
+	return arena_str(arena, str_from(text)).p;
+}
+
+static int plan_group(struct lag_group *group, int which, struct str cell, const struct topic_list *topics, struct arena *arena,
+		      struct err *err)
+{
+	char zcell[64], name[KAFKA_TOPIC_SIZE];
+	size_t nr = 0;
+
+	snprintf(zcell, sizeof(zcell), "%.*s", (int)(cell.len < 60 ? cell.len : 60), cell.p);
+	*group = (struct lag_group){.program = programs[which], .cell = cell};
+	group->name = text_of(arena, "millrace-%s-%.*s", programs[which], cell);
+	for (size_t i = 0; reads[which][i]; i++) {
+		const struct topic_state *state = topic_list_find(topics, kafka_cell_topic(name, zcell, reads[which][i]));
+
+		nr += state ? (size_t)state->partitions : 0;
+	}
+	group->partitions = arena_calloc(arena, nr, sizeof(*group->partitions));
+	if (!group->name || !group->partitions)
+		return err_nomem(err, "a list of partitions");
+	for (size_t i = 0; reads[which][i]; i++) {
+		const struct topic_state *state = topic_list_find(topics, kafka_cell_topic(name, zcell, reads[which][i]));
+
+		for (int32_t p = 0; state && p < state->partitions; p++)
+			group->partitions[group->nr++] = (struct lag_partition){.topic = reads[which][i], .partition = p, .committed = -1};
+	}
+	return 0;
+}
+
+int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[2], struct err *err)
+{
+	for (int which = 0; which < 2; which++)
+		if (plan_group(&out[which], which, cell, topics, arena, err) < 0)
+			return -1;
+	return 0;
+}
+
+void lag_sum(struct lag_group *group)
+{
+	group->total = 0;
+	group->worst = NULL;
+	for (size_t i = 0; i < group->nr; i++) {
+		struct lag_partition *p = &group->partitions[i];
+		int64_t from = p->committed > p->begin ? p->committed : p->begin; /* what retention has cut cannot be read any more */
+
+		p->lag = p->fault || p->end <= from ? 0 : p->end - from;
+		group->total += p->lag;
+		if (p->lag && (!group->worst || p->lag > group->worst->lag))
+			group->worst = p;
+	}
+}
+
+/* The part of a topic's name behind "millrace.c.CELL.", or NULL when it is none of this cell's. */
+static const char *topic_of_cell(const char *topic, struct str cell)
+{
+	static const char prefix[] = "millrace.c.";
+	const char *rest = topic + sizeof(prefix) - 1;
+
+	if (strncmp(topic, prefix, sizeof(prefix) - 1) != 0 || strncmp(rest, cell.p, cell.len) != 0 || rest[cell.len] != '.')
+		return NULL;
+	return rest + cell.len + 1;
+}
+
+static struct lag_partition *find_partition(struct lag_group *group, const char *topic, int32_t partition)
+{
+	const char *name = topic_of_cell(topic, group->cell);
+
+	for (size_t i = 0; name && i < group->nr; i++)
+		if (group->partitions[i].partition == partition && strcmp(group->partitions[i].topic, name) == 0)
+			return &group->partitions[i];
+	return NULL;
+}
+
+static int take_commits(struct lag_group *group, rd_kafka_event_t *event, struct arena *arena, struct err *err)
+{
+	size_t nr;
+	const rd_kafka_group_result_t **results =
+		rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event), &nr);
+	const rd_kafka_error_t *error = nr ? rd_kafka_group_result_error(results[0]) : NULL;
+	const rd_kafka_topic_partition_list_t *list = nr && !error ? rd_kafka_group_result_partitions(results[0]) : NULL;
+
+	if (error)
+		return err_set(err, ERR_RETRY, "offsets of group %s: %s", group->name, rd_kafka_error_string(error));
+	for (int i = 0; list && i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *tp = &list->elems[i];
+		struct lag_partition *p = find_partition(group, tp->topic, tp->partition);
+
+		if (p && tp->err)
+			p->fault = arena_str(arena, str_from(rd_kafka_err2str(tp->err))).p;
+		else if (p && tp->offset >= 0)
+			p->committed = tp->offset;
+	}
+	return 0;
+}
+
+static int read_commits(rd_kafka_t *rk, struct lag_group *group, struct arena *arena, struct err *err)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group->name, NULL);
+	rd_kafka_event_t *event;
+	int rc = -1;
+
+	rd_kafka_ListConsumerGroupOffsets(rk, &request, 1, NULL, queue);
+	event = rd_kafka_queue_poll(queue, ASK_MS);
+	if (!event)
+		err_set(err, ERR_RETRY, "offsets of group %s: no answer within %d s", group->name, ASK_MS / 1000);
+	else if (rd_kafka_event_error(event))
+		err_set(err, ERR_RETRY, "offsets of group %s: %s", group->name, rd_kafka_event_error_string(event));
+	else
+		rc = take_commits(group, event, arena, err);
+	if (event)
+		rd_kafka_event_destroy(event);
+	rd_kafka_ListConsumerGroupOffsets_destroy(request);
+	rd_kafka_queue_destroy(queue);
+	return rc;
+}
+
+static const char *full_name(const struct lag_group *group, const struct lag_partition *p, char out[KAFKA_TOPIC_SIZE])
+{
+	char cell[64];
+
+	snprintf(cell, sizeof(cell), "%.*s", (int)(group->cell.len < 60 ? group->cell.len : 60), group->cell.p);
+	return kafka_cell_topic(out, cell, p->topic);
+}
+
+/* Takes the answer for a group's partitions. */
+static void take_offsets(struct lag_group *group, const rd_kafka_topic_partition_list_t *list, int time)
+{
+	char name[KAFKA_TOPIC_SIZE];
+
+	for (size_t i = 0; i < group->nr; i++) {
+		struct lag_partition *p = &group->partitions[i];
+		const rd_kafka_topic_partition_t *tp =
+			rd_kafka_topic_partition_list_find(list, full_name(group, p, name), p->partition);
+
+		if (!tp || tp->err)
+			p->fault = tp ? rd_kafka_err2str(tp->err) : "not asked";
+		else if (time == TIME_END)
+			p->end = tp->offset > 0 ? tp->offset : 0;
+		else
+			p->begin = tp->offset > 0 ? tp->offset : 0;
+	}
+}
+
+/* Fills in the beginnings or the ends of all groups' partitions. */
+static int read_offsets(rd_kafka_t *rk, struct lag_group *groups, size_t nr, int time, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(64);
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+	char name[KAFKA_TOPIC_SIZE];
+
+	for (size_t g = 0; g < nr; g++)
+		for (size_t i = 0; i < groups[g].nr; i++) {
+			const struct lag_partition *p = &groups[g].partitions[i];
+
+			rd_kafka_topic_partition_list_add(list, full_name(&groups[g], p, name), p->partition)->offset = time;
+		}
+	if (list->cnt)
+		code = rd_kafka_offsets_for_times(rk, list, ASK_MS);
+	for (size_t g = 0; g < nr && code == RD_KAFKA_RESP_ERR_NO_ERROR; g++)
+		take_offsets(&groups[g], list, time);
+	rd_kafka_topic_partition_list_destroy(list);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_code(err, code, "ask for the ends of partitions");
+}
+
+int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err)
+{
+	if (read_offsets(rk, groups, nr, TIME_BEGIN, err) < 0 || read_offsets(rk, groups, nr, TIME_END, err) < 0)
+		return -1;
+	for (size_t g = 0; g < nr; g++) {
+		if (read_commits(rk, &groups[g], arena, err) < 0)
+			return -1;
+		lag_sum(&groups[g]);
+	}
+	return 0;
+}

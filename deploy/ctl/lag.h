@@ -1,0 +1,47 @@
+/* lag.h - how far the consumer groups of the cells are behind their topics.
+ *
+ * Lag is counted in records: the end of a partition as read_committed readers see it, minus what the group has committed.
+ * A partition without a commit lags by all that it holds. In a topic written by transactions the end counts control records too, so that a
+ * group which has read everything may show 1. */
+#ifndef MILLRACE_CTL_LAG_H
+#define MILLRACE_CTL_LAG_H
+
+#include <librdkafka/rdkafka.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/err.h"
+#include "common/str.h"
+#include "deploy/ctl/topic_admin.h"
+
+struct lag_partition {
+	const char *topic; /* without "millrace.c.CELL." */
+	int32_t partition;
+	int64_t committed; /* -1: none */
+	int64_t begin, end;
+	int64_t lag;       /* records; never negative */
+	const char *fault; /* why it could not be asked; lag is 0 then. NULL: it could */
+};
+
+struct lag_group {
+	const char *name;    /* "millrace-processor-main" */
+	const char *program; /* "processor" or "sink" */
+	struct str cell;
+	struct lag_partition *partitions; /* by topic, in the order of the table of topics, then by number */
+	size_t nr;
+	int64_t total;
+	const struct lag_partition *worst; /* NULL: no lag anywhere */
+};
+
+/* A cell's two groups, out[0] the processor's, out[1] the sink's: which of its topics each reads, and the partitions that are there. Everything lives in arena. */
+int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[2], struct err *err);
+
+/* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest. What cannot be asked of one partition becomes its
+ * fault; -1 only when nothing could. */
+int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err);
+
+/* Computes lag, total and worst from committed, begin and end. */
+void lag_sum(struct lag_group *group);
+
+#endif
