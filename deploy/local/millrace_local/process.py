@@ -31,13 +31,20 @@ def tail(path, lines=15):
 
 
 def _start_time(pid):
-    """Clock ticks after boot at which pid started, or None when it is gone or a zombie."""
+    """Clock ticks after boot at which pid started, as /proc spells it, or None when there is no such pid."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    fields = stat[stat.rindex(")") + 2:].split()
-    return None if fields[0] in "ZX" else fields[19]
+    return stat[stat.rindex(")") + 2:].split()[19]
+
+
+def _has_ended(pidfd, seconds=0):
+    """Waits so long for the end. A process that is a zombie in /proc may still have threads that hold its ports: only
+    its pidfd knows when all have gone."""
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    return bool(poller.poll(max(0, seconds) * 1000))
 
 
 def port_is_open(port, host="127.0.0.1"):
@@ -134,7 +141,7 @@ class Process:
             pidfd = os.pidfd_open(int(pid))
         except (OSError, ValueError):
             return None
-        if _start_time(pid) == started:
+        if _start_time(pid) == started and not _has_ended(pidfd):
             return pidfd, int(pid)
         os.close(pidfd)
         return None
@@ -144,11 +151,9 @@ class Process:
         handle = self._open()
         if handle is None:
             return True
-        poller = select.poll()
-        poller.register(handle[0], select.POLLIN)
-        ended = bool(poller.poll(max(0, seconds) * 1000))
+        ended = _has_ended(handle[0], seconds)
         os.close(handle[0])
-        return ended and (self._open() is None)
+        return ended
 
     def wait_until(self, ready, seconds, what):
         """Returns when ready() is true; a Failure with the log's tail when the process ends or time runs out."""
