@@ -1,0 +1,259 @@
+/* test_sites.c - keys find their sites, and payloads their routes, through every change of the tables. */
+#include "common/route.h"
+#include "tests/unit/ingest/tables.h"
+
+#define MINUTE INT64_C(60000)
+
+static const struct route one_route[] = {{.effective_from = 0, .cell = {"main", 4}, .shards = 2}};
+static const char *const key_a[] = {"mr_a", NULL}, *const key_b[] = {"mr_b", NULL}, *const keys_ab[] = {"mr_a", "mr_b", NULL},
+			 *const no_keys[] = {NULL};
+
+static struct sites *new_sites(void)
+{
+	struct sites *s = sites_new();
+	struct err err = ERR_INIT;
+
+	ck_assert_ptr_nonnull(s);
+	ck_assert_int_eq(put_cell(s, "main", 77, 12, &err), 0);
+	return s;
+}
+
+START_TEST(a_key_finds_its_site)
+{
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+
+	ck_assert_ptr_null(find_key(s, "mr_a"));
+	ck_assert_int_eq(put_site(s, "shop", keys_ab, one_route, 1, false, &err), 0);
+	ck_assert_ptr_nonnull(find_key(s, "mr_a"));
+	ck_assert_ptr_eq(find_key(s, "mr_a"), find_key(s, "mr_b"));
+	ck_assert_ptr_null(find_key(s, "mr_"));
+	ck_assert_ptr_null(find_key(s, ""));
+	ck_assert_uint_eq(sites_count(s), 1);
+	sites_free(s);
+}
+END_TEST
+
+/* The hash table looks at 16 bytes; a key must agree in all 32. */
+START_TEST(half_a_hash_is_no_key)
+{
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+	uint8_t sha256[SITES_SHA256_BYTES];
+
+	ck_assert_int_eq(put_site(s, "shop", key_a, one_route, 1, false, &err), 0);
+	sites_hash_key(str_from("mr_a"), sha256);
+	ck_assert_ptr_nonnull(sites_find(s, sha256));
+	for (int i = 16; i < SITES_SHA256_BYTES; i++) {
+		sha256[i] ^= 1;
+		ck_assert_ptr_null(sites_find(s, sha256));
+		sha256[i] ^= 1;
+	}
+	sites_free(s);
+}
+END_TEST
+
+START_TEST(keys_come_and_go_with_their_rows)
+{
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(put_site(s, "shop", keys_ab, one_route, 1, false, &err), 0);
+	ck_assert_int_eq(put_site(s, "shop", key_b, one_route, 1, false, &err), 0);
+	ck_assert_ptr_null(find_key(s, "mr_a")); /* revoked */
+	ck_assert_ptr_nonnull(find_key(s, "mr_b"));
+	ck_assert_int_eq(put_site(s, "shop", key_b, one_route, 1, true, &err), 0);
+	ck_assert_ptr_null(find_key(s, "mr_b")); /* disabled */
+	ck_assert_int_eq(put_site(s, "shop", keys_ab, one_route, 1, false, &err), 0);
+	ck_assert_ptr_nonnull(find_key(s, "mr_b"));
+	delete_site(s, "shop");
+	ck_assert_ptr_null(find_key(s, "mr_b"));
+	delete_site(s, "shop"); /* again is nothing */
+	ck_assert_uint_eq(sites_count(s), 0);
+	sites_free(s);
+}
+END_TEST
+
+START_TEST(a_key_has_one_owner)
+{
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+	struct tenant *shop;
+
+	ck_assert_int_eq(put_site(s, "shop", key_a, one_route, 1, false, &err), 0);
+	shop = find_key(s, "mr_a");
+	ck_assert_int_eq(put_site(s, "thief", keys_ab, one_route, 1, false, &err), -1);
+	ck_assert_msg(err.kind == ERR_REJECT && strstr(err.msg, "belongs to site shop"), "%s", err.msg);
+	ck_assert_ptr_eq(find_key(s, "mr_a"), shop);
+	ck_assert_ptr_nonnull(find_key(s, "mr_b")); /* its own key is in force */
+	ck_assert_ptr_ne(find_key(s, "mr_b"), shop);
+	delete_site(s, "thief");
+	ck_assert_ptr_eq(find_key(s, "mr_a"), shop);
+	ck_assert_ptr_null(find_key(s, "mr_b"));
+	sites_free(s);
+}
+END_TEST
+
+/* Thousands of sites rewritten in random order: the table agrees with a plain list of who has which key. */
+START_TEST(many_changes_keep_the_table_true)
+{
+	enum { SITES = 300, CHANGES = 5000 };
+	struct unit_random r = unit_random_new("many_changes_keep_the_table_true");
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+	int version[SITES] = {0}; /* 0: not there */
+
+	for (int i = 0; i < CHANGES; i++) {
+		int n = (int)unit_random_below(&r, SITES);
+		char id[32], key[64];
+
+		snprintf(id, sizeof(id), "site-%d", n);
+		if (unit_random_below(&r, 4) == 0) {
+			delete_site(s, id);
+			version[n] = 0;
+			continue;
+		}
+		snprintf(key, sizeof(key), "mr_%d_%d", n, ++version[n]);
+		ck_assert_int_eq(put_site(s, id, (const char *const[]){key, NULL}, one_route, 1, false, &err), 0);
+	}
+	for (int n = 0; n < SITES; n++)
+		for (int v = 1; v < 40; v++) {
+			char key[64];
+
+			snprintf(key, sizeof(key), "mr_%d_%d", n, v);
+			ck_assert_int_eq(find_key(s, key) != NULL, v == version[n]);
+		}
+	sites_free(s);
+}
+END_TEST
+
+static const struct route history[] = {
+	{.effective_from = 200 * MINUTE, .cell = {"big", 3}, .shards = 3}, /* written in any order */
+	{.effective_from = 100 * MINUTE, .cell = {"main", 4}, .shards = 2},
+	{.effective_from = 300 * MINUTE, .cell = {"main", 4}, .shards = 5},
+};
+
+static const struct {
+	int64_t at_ms;
+	const char *topic;
+	size_t shards;
+} routed[] = {
+	{0, "millrace.c.main.samples", 2}, /* older than all: the earliest */
+	{100 * MINUTE, "millrace.c.main.samples", 2},
+	{200 * MINUTE - 1, "millrace.c.main.samples", 2},
+	{200 * MINUTE, "millrace.c.big.samples", 3},
+	{300 * MINUTE - 1, "millrace.c.big.samples", 3},
+	{300 * MINUTE, "millrace.c.main.samples", 5},
+	{INT64_MAX, "millrace.c.main.samples", 5},
+};
+
+START_TEST(history_picks_the_route_of_the_time)
+{
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+	struct split_route out;
+	struct refusal no;
+	int32_t expected[8];
+
+	ck_assert_int_eq(put_cell(s, "big", 78, 64, &err), 0);
+	ck_assert_int_eq(put_site(s, "shop", key_a, history, NR(history), false, &err), 0);
+	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), routed[_i].at_ms, &out, &no), 0);
+	ck_assert_str_eq(out.topic, routed[_i].topic);
+	ck_assert(str_eq(out.site, str_from("shop")));
+	ck_assert_uint_eq(out.partitions_len, routed[_i].shards);
+	route_site_partitions(str_from("shop"), strstr(out.topic, "big") ? 64 : 12, (int32_t)routed[_i].shards, expected);
+	ck_assert_mem_eq(out.partitions, expected, out.partitions_len * sizeof(*expected));
+	sites_free(s);
+}
+END_TEST
+
+START_TEST(no_route_without_a_made_cell)
+{
+	struct sites *s = sites_new();
+	struct err err = ERR_INIT;
+	struct split_route out;
+	struct refusal no = {.reason = NR_REASONS};
+	struct table_row gone = {.key = str_from("main")};
+
+	ck_assert_int_eq(put_site(s, "shop", key_a, one_route, 1, false, &err), 0);
+	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), 0, &out, &no), -1);
+	ck_assert_int_eq(no.reason, REASON_NO_ROUTE);
+	ck_assert_int_eq(put_cell(s, "main", 0, 12, &err), 0); /* written, but its topics are not made */
+	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), 0, &out, &no), -1);
+	ck_assert_int_eq(put_cell(s, "main", -5, 12, &err), 0); /* any other 64 bits are an epoch */
+	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), 0, &out, &no), 0);
+	ck_assert_int_eq(put_cell(s, "main", 9, 1, &err), 0);
+	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), 0, &out, &no), 0);
+	ck_assert(out.partitions_len == 1 && out.partitions[0] == 0); /* the cached list was for another number */
+	ck_assert_int_eq(sites_take_cell(s, &gone, NULL), 0);
+	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), 0, &out, &no), -1);
+	sites_free(s);
+}
+END_TEST
+
+START_TEST(a_bad_row_leaves_the_last_one_in_force)
+{
+	static const struct route bad[] = {{.cell = {"main", 4}, .shards = 0},
+					   {.cell = {"main", 4}, .shards = 1025},
+					   {.cell = {"", 0}, .shards = 1},
+					   {.cell = {"Main", 4}, .shards = 1},
+					   {.cell = {"a.b", 3}, .shards = 1}};
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+	struct split_route out;
+	struct refusal no;
+	struct table_row junk = {.key = str_from("shop"), .value = str_from("junk")};
+
+	ck_assert_int_eq(put_site(s, "shop", key_a, one_route, 1, false, &err), 0);
+	for (size_t i = 0; i < NR(bad); i++)
+		ck_assert_int_eq(put_site(s, "shop", key_b, &bad[i], 1, false, &err), -1);
+	ck_assert_int_eq(put_site(s, "shop", key_b, one_route, 0, false, &err), -1);
+	ck_assert_int_eq(put_site(s, "Shop", key_b, one_route, 1, false, &err), -1);
+	ck_assert_int_eq(put_site(s, "", key_b, one_route, 1, false, &err), -1);
+	ck_assert_int_eq(sites_take_site(s, &junk, &err), -1);
+	ck_assert_int_eq(put_cell(s, "main", 1, 0, &err), -1);
+	ck_assert_int_eq(put_cell(s, "main", 1, ROUTE_PARTITIONS_MAX + 1, &err), -1);
+	ck_assert_int_eq(put_cell(s, "a.b", 1, 1, &err), -1);
+	ck_assert_ptr_null(find_key(s, "mr_b"));
+	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), 0, &out, &no), 0);
+	ck_assert_uint_eq(out.partitions_len, 2);
+	ck_assert_int_eq(put_site(s, "shop", no_keys, one_route, 1, false, &err), 0);
+	ck_assert_ptr_null(find_key(s, "mr_a"));
+	sites_free(s);
+}
+END_TEST
+
+START_TEST(a_row_under_another_key_is_refused)
+{
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+	struct cell cell = {.name = str_from("main"), .epoch = 5, .partitions = 3};
+	struct buf value = BUF_INIT;
+	struct table_row row = {.key = str_from("other")};
+
+	ck_assert_int_eq(cell_encode(&cell, &value, &err), 0);
+	row.value = buf_str(&value);
+	ck_assert_int_eq(sites_take_cell(s, &row, &err), -1);
+	ck_assert_int_eq(err.kind, ERR_REJECT);
+	buf_fini(&value);
+	sites_free(s);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sites");
+	TCase *tc = tcase_create("sites");
+
+	tcase_add_test(tc, a_key_finds_its_site);
+	tcase_add_test(tc, half_a_hash_is_no_key);
+	tcase_add_test(tc, keys_come_and_go_with_their_rows);
+	tcase_add_test(tc, a_key_has_one_owner);
+	tcase_add_test(tc, many_changes_keep_the_table_true);
+	tcase_add_loop_test(tc, history_picks_the_route_of_the_time, 0, (int)NR(routed));
+	tcase_add_test(tc, no_route_without_a_made_cell);
+	tcase_add_test(tc, a_bad_row_leaves_the_last_one_in_force);
+	tcase_add_test(tc, a_row_under_another_key_is_refused);
+	suite_add_tcase(suite, tc);
+	return unit_main(suite);
+}

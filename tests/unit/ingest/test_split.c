@@ -1,0 +1,240 @@
+/* test_split.c - a payload's parts: every sample once, in the partition of its series, the same at every try. */
+#include <inttypes.h>
+
+#include "common/route.h"
+#include "ingest/split.h"
+#include "tests/unit/ingest/payloads.h"
+
+enum { BODY_SIZE = 1 << 20, ROUNDS = 200, RECORD_MAX = 1000000 };
+
+static const int32_t seven[] = {1, 2, 3, 5, 8, 13, 21};
+static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", seven, 7};
+
+static size_t random_point(struct unit_random *r, char *out, int index, int value)
+{
+	const char *comma = index ? "," : "";
+
+	if (unit_random_below(r, 2))
+		return (size_t)sprintf(out, "%s{\"v\":%d}", comma, value);
+	return (size_t)sprintf(out, "%s{\"count\":1,\"sum\":%d,\"min\":%d,\"max\":%d,\"last\":%d}", comma, value, value, value,
+			       value);
+}
+
+/* A random payload as text, from few names so that series repeat; *points is how many it holds. Each value is its number,
+ * so that any one can be found again. */
+static const char *random_body(struct unit_random *r, char *body, int *points)
+{
+	static const char *const kinds[] = {"counter", "gauge"};
+	size_t at = (size_t)sprintf(body, "{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":9,\"floor\":3,\"metrics\":[");
+	int metrics = 1 + (int)unit_random_below(r, 40);
+
+	*points = 0;
+	for (int m = 0; m < metrics; m++) {
+		int n = 1 + (int)unit_random_below(r, 5);
+
+		at += (size_t)sprintf(body + at, "%s{\"name\":\"m%d\",\"kind\":\"%s\",\"tags\":{\"a\":\"%d\",\"b\":\"\"},\"points\":[", m ? "," : "",
+				      (int)unit_random_below(r, 8), kinds[unit_random_below(r, 2)], (int)unit_random_below(r, 3));
+		for (int i = 0; i < n; i++, ++*points)
+			at += random_point(r, body + at, i, *points);
+		at += (size_t)sprintf(body + at, "]}");
+	}
+	sprintf(body + at, "]}");
+	return body;
+}
+
+/* Ticks the sample off; its series must be the one that the payload gave it, and must live in this partition. */
+static void tick(const struct sample_batch *b, int32_t partition, int32_t series, const struct series_ref *was, double v, int *seen)
+{
+	const struct series_ref *s = &b->series[series];
+	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
+	struct series_id id = {route.site, (uint8_t)s->kind, s->name, s->tags, s->tags_len};
+
+	ck_assert_int_lt(series, (int)b->series_len);
+	series_fingerprint(&id, fingerprint);
+	ck_assert_mem_eq(fingerprint, s->fingerprint, sizeof(fingerprint));
+	ck_assert_int_eq(partition, seven[route_series_index(fingerprint, 7)]);
+	ck_assert(str_eq(s->name, was->name) && s->kind == was->kind && s->tags_len == was->tags_len);
+	ck_assert(str_eq(s->tags[0].value, was->tags[0].value));
+	seen[(int)v]++;
+}
+
+/* The payload's own series of a value: values are distinct. */
+static const struct series_ref *series_of(const struct payload *p, double v)
+{
+	for (size_t i = 0; i < p->values_len; i++)
+		if (p->values[i].v == v)
+			return &p->series[p->values[i].series];
+	for (size_t i = 0; i < p->summaries_len; i++)
+		if (p->summaries[i].sum == v)
+			return &p->series[p->summaries[i].series];
+	ck_abort_msg("no such value: %g", v);
+	return NULL;
+}
+
+static void check_part(const struct payload *p, const struct part *part, int *seen)
+{
+	struct arena arena = ARENA_INIT;
+	struct sample_batch b = {0};
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(sample_batch_decode(buf_str(&part->record), &arena, &b, &err) == 0, "%s", err.msg);
+	ck_assert_uint_eq(b.values_len + b.summaries_len, part->samples);
+	ck_assert(str_eq(b.site, route.site) && b.has_agent_id && b.seq == 9 && b.floor == 3 && b.received_at == NOW_MS);
+	ck_assert_int_eq(b.created_at, NOW_MS);
+	ck_assert(!b.has_idempotency_key);
+	for (size_t i = 0; i < b.series_len; i++)
+		for (size_t j = 0; j < i; j++)
+			ck_assert_int_ne(memcmp(b.series[i].fingerprint, b.series[j].fingerprint, 16), 0); /* each series once */
+	for (size_t i = 0; i < b.values_len; i++)
+		tick(&b, part->partition, b.values[i].series, series_of(p, b.values[i].v), b.values[i].v, seen);
+	for (size_t i = 0; i < b.summaries_len; i++)
+		tick(&b, part->partition, b.summaries[i].series, series_of(p, b.summaries[i].sum), b.summaries[i].sum, seen);
+	arena_fini(&arena);
+}
+
+START_TEST(every_sample_is_in_one_part_the_right_one)
+{
+	struct unit_random r = unit_random_new("every_sample_is_in_one_part_the_right_one");
+	char *body = malloc(BODY_SIZE);
+	int parts_seen = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct decoded d;
+		struct parts parts;
+		int points, seen[1000] = {0};
+
+		decode(&d, random_body(&r, body, &points));
+		ck_assert_msg(d.rc == 0, "%s", d.no.detail);
+		ck_assert_int_eq((int)d.payload.accepted, points);
+		ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
+		for (size_t i = 0; i < parts.len; i++) {
+			ck_assert(i == 0 || parts.part[i].partition > parts.part[i - 1].partition);
+			ck_assert_uint_gt(parts.part[i].samples, 0);
+			check_part(&d.payload, &parts.part[i], seen);
+		}
+		for (int i = 0; i < points; i++)
+			ck_assert_msg(seen[i] == 1, "round %d: sample %d stands in %d parts", round, i, seen[i]);
+		parts_seen += (int)parts.len;
+		split_fini(&parts);
+		decoded_fini(&d);
+	}
+	ck_assert_int_gt(parts_seen, 2 * ROUNDS); /* the generator does spread */
+	free(body);
+}
+END_TEST
+
+START_TEST(a_retry_gives_the_same_bytes)
+{
+	struct unit_random r = unit_random_new("a_retry_gives_the_same_bytes");
+	char *body = malloc(BODY_SIZE);
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct decoded first, second;
+		struct parts a, b;
+		int points;
+
+		random_body(&r, body, &points);
+		decode(&first, body);
+		decode(&second, body);
+		ck_assert_int_eq(split_payload(&first.payload, &route, RECORD_MAX, &a, &first.no), 0);
+		ck_assert_int_eq(split_payload(&second.payload, &route, RECORD_MAX, &b, &second.no), 0);
+		ck_assert_uint_eq(a.len, b.len);
+		for (size_t i = 0; i < a.len; i++) {
+			ck_assert_int_eq(a.part[i].partition, b.part[i].partition);
+			ck_assert(str_eq(buf_str(&a.part[i].record), buf_str(&b.part[i].record)));
+		}
+		split_fini(&a);
+		split_fini(&b);
+		decoded_fini(&first);
+		decoded_fini(&second);
+	}
+	free(body);
+}
+END_TEST
+
+START_TEST(order_of_tags_makes_no_other_series)
+{
+	struct decoded d;
+	struct parts parts;
+	struct sample_batch b;
+	struct err err = ERR_INIT;
+
+	decode(&d, PAYLOAD("{\"name\":\"m\",\"kind\":\"gauge\",\"tags\":{\"a\":\"1\",\"b\":\"2\"},\"points\":[{\"v\":1}]},"
+			   "{\"tags\":{\"b\":\"2\",\"a\":\"1\"},\"points\":[{\"v\":2}],\"kind\":\"gauge\",\"name\":\"m\"}"));
+	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
+	ck_assert_uint_eq(parts.len, 1);
+	ck_assert_int_eq(sample_batch_decode(buf_str(&parts.part[0].record), &d.arena, &b, &err), 0);
+	ck_assert(b.series_len == 1 && b.values_len == 2 && !b.has_agent_id && b.seq == 0 && b.floor == 0);
+	split_fini(&parts);
+	decoded_fini(&d);
+}
+END_TEST
+
+START_TEST(only_rejected_samples_make_no_part)
+{
+	struct decoded d;
+	struct parts parts;
+
+	decode(&d, PAYLOAD(METRIC("gauge", "{},{}")));
+	ck_assert_int_eq(d.rc, 0);
+	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
+	ck_assert_uint_eq(parts.len, 0);
+	split_fini(&parts);
+	decoded_fini(&d);
+}
+END_TEST
+
+START_TEST(a_part_over_the_limit_refuses_the_payload)
+{
+	struct decoded d;
+	struct parts parts;
+	size_t exact;
+
+	decode(&d, PAYLOAD(METRIC("gauge", "{\"v\":1},{\"v\":2}")));
+	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
+	exact = split_record_bytes(&parts);
+	split_fini(&parts);
+	ck_assert_int_eq(split_payload(&d.payload, &route, exact, &parts, &d.no), 0);
+	split_fini(&parts);
+	ck_assert_int_eq(split_payload(&d.payload, &route, exact - 1, &parts, &d.no), -1);
+	ck_assert_msg(d.no.reason == REASON_RECORD_TOO_LARGE && strstr(d.no.detail, "2 samples for partition"), "%s", d.no.detail);
+	split_fini(&parts);
+	decoded_fini(&d);
+}
+END_TEST
+
+START_TEST(short_memory_is_a_refusal)
+{
+	struct unit_random r = unit_random_new("short_memory_is_a_refusal");
+	char *body = malloc(BODY_SIZE);
+	struct decoded d;
+	struct parts parts;
+	int points;
+
+	decode(&d, random_body(&r, body, &points));
+	for (size_t more = 0; more < 4096; more += 16) { /* every place in which the arena may end */
+		d.arena.limit_bytes = d.arena.used_bytes + more;
+		if (split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no) < 0)
+			ck_assert_int_eq(d.no.reason, REASON_BODY_TOO_LARGE);
+		split_fini(&parts);
+	}
+	decoded_fini(&d);
+	free(body);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("split");
+	TCase *tc = tcase_create("split");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, every_sample_is_in_one_part_the_right_one);
+	tcase_add_test(tc, a_retry_gives_the_same_bytes);
+	tcase_add_test(tc, order_of_tags_makes_no_other_series);
+	tcase_add_test(tc, only_rejected_samples_make_no_part);
+	tcase_add_test(tc, a_part_over_the_limit_refuses_the_payload);
+	tcase_add_test(tc, short_memory_is_a_refusal);
+	suite_add_tcase(suite, tc);
+	return unit_main(suite);
+}
