@@ -1,0 +1,116 @@
+/* batch.c - see batch.h. */
+#include "sink/mongo/batch.h"
+
+#include <stdlib.h>
+
+enum {
+	ENTRIES_MIN = 64,
+	SPANS_MIN = 8,
+	/* An entry, and librdkafka's own part of a message that is kept (an operation, references, headers). */
+	ENTRY_BYTES = sizeof(struct batch_entry) + 512,
+};
+
+struct batch *batch_new(enum sink_topic topic, uint64_t number, struct err *err)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		err_nomem(err, "a batch");
+		return NULL;
+	}
+	b->topic = topic;
+	b->number = number;
+	b->bytes = sizeof(*b);
+	return b;
+}
+
+void batch_free(struct batch *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->len; i++)
+		if (b->entries[i].message)
+			rd_kafka_message_destroy(b->entries[i].message);
+	free(b->entries);
+	free(b->spans);
+	buf_fini(&b->documents);
+	arena_fini(&b->notes);
+	free(b);
+}
+
+/* Makes room for one more element. */
+static void *grow(void *array, size_t len, size_t *cap, size_t min, size_t size, struct err *err)
+{
+	size_t more = *cap ? *cap * 2 : min;
+
+	if (len < *cap)
+		return array;
+	array = reallocarray(array, more, size);
+	if (!array)
+		err_nomem(err, "a batch");
+	else
+		*cap = more;
+	return array;
+}
+
+int batch_add_span(struct batch *b, const struct batch_span *span, struct err *err)
+{
+	struct batch_span *spans = grow(b->spans, b->nr_spans, &b->cap_spans, SPANS_MIN, sizeof(*spans), err);
+
+	if (!spans)
+		return -1;
+	b->spans = spans;
+	spans[b->nr_spans] = *span;
+	return (int)b->nr_spans++;
+}
+
+int batch_add(struct batch *b, uint32_t span, rd_kafka_message_t *message, struct str document, struct err *err)
+{
+	struct batch_entry *entries = grow(b->entries, b->len, &b->cap, ENTRIES_MIN, sizeof(*entries), err);
+	size_t at = b->documents.len;
+
+	if (!entries)
+		return -1;
+	b->entries = entries;
+	buf_add(&b->documents, document.p, document.len);
+	if (buf_failed(&b->documents))
+		return err_nomem(err, "a batch's documents");
+	entries[b->len] = (struct batch_entry){.message = message, .doc_at = at, .doc_len = document.len, .span = span,
+					       .state = BATCH_PENDING};
+	b->bytes += ENTRY_BYTES + document.len + (message ? message->len + message->key_len : 0);
+	b->pending++;
+	return (int)b->len++;
+}
+
+void batch_condemn(struct batch *b, size_t entry, const char *code, const char *reason)
+{
+	struct batch_entry *e = &b->entries[entry];
+	struct str copy = arena_str(&b->notes, str_from(reason));
+
+	e->state = BATCH_CONDEMNED;
+	e->code = code;
+	e->reason = copy.p ? copy.p : "";
+	b->pending--;
+	b->condemned++;
+}
+
+void batch_settle(struct batch *b, size_t entry, enum batch_state state)
+{
+	if (state == BATCH_DEAD)
+		b->condemned--;
+	else
+		b->pending--;
+	b->entries[entry].state = state;
+}
+
+void batch_outcome(const struct batch *b, uint32_t span, struct ledger_outcome *out)
+{
+	*out = (struct ledger_outcome){0};
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->entries[i].span != span)
+			continue;
+		out->stored += b->entries[i].state == BATCH_STORED;
+		out->already_stored += b->entries[i].state == BATCH_ALREADY;
+		out->dead_lettered += b->entries[i].state == BATCH_DEAD;
+	}
+}

@@ -1,0 +1,143 @@
+/* database.c - see database.h. */
+#include "sink/mongo/database.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct database {
+	mongoc_client_pool_t *pool;
+	bson_t insert_opts;
+	const char *name;
+	const struct log *log;
+};
+
+/* A write that waits longer than this is repeated, on another connection. Less than the 10 s in which the sink stops. */
+static const struct {
+	const char *option;
+	int32_t ms;
+} timeouts[] = {
+	{MONGOC_URI_SOCKETTIMEOUTMS, 8000},
+	{MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 3000},
+	{MONGOC_URI_CONNECTTIMEOUTMS, 3000},
+	{MONGOC_URI_WAITQUEUETIMEOUTMS, 3000},
+};
+
+static void on_log(mongoc_log_level_t level, const char *domain, const char *text, void *ctx)
+{
+	const struct database *db = ctx;
+	enum log_level ours = level <= MONGOC_LOG_LEVEL_CRITICAL ? LOG_LEVEL_ERROR
+			      : level == MONGOC_LOG_LEVEL_WARNING ? LOG_LEVEL_WARN
+								  : LOG_LEVEL_DEBUG;
+
+	log_write(db->log, ours, "mongo_client",
+		  (const struct log_field[]){LOG_STR("domain", domain), LOG_STR("text", text), {0}});
+}
+
+/* The driver's own words on a bad URI may repeat a part of it. */
+static mongoc_uri_t *parse_uri(const struct sink_conf *conf, struct err *err)
+{
+	mongoc_uri_t *uri = mongoc_uri_new_with_error(conf->mongo_uri, NULL);
+
+	if (!uri) {
+		err_set(err, ERR_REJECT, "mongo.uri is not a connection string: mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE, "
+			"with %%-escapes in user and password");
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
+		if (!mongoc_uri_has_option(uri, timeouts[i].option))
+			mongoc_uri_set_option_as_int32(uri, timeouts[i].option, timeouts[i].ms);
+	if (!mongoc_uri_get_appname(uri))
+		mongoc_uri_set_appname(uri, "millrace-sink");
+	return uri;
+}
+
+static int pool_open(struct database *db, const struct sink_conf *conf, struct err *err)
+{
+	mongoc_uri_t *uri = parse_uri(conf, err);
+	bson_error_t error;
+
+	if (!uri)
+		return -1;
+	db->pool = mongoc_client_pool_new_with_error(uri, &error);
+	mongoc_uri_destroy(uri);
+	if (!db->pool)
+		return err_set(err, ERR_REJECT, "mongo.uri: the driver refuses it with error %u.%u", error.domain, error.code);
+	mongoc_client_pool_set_error_api(db->pool, MONGOC_ERROR_API_VERSION_2);
+	mongoc_client_pool_max_size(db->pool, (uint32_t)conf->writers);
+	return 0;
+}
+
+/* Text was checked when the record was decoded, and which keys are allowed is the server's to say. */
+static void insert_opts_init(bson_t *opts, int64_t wtimeout_ms)
+{
+	mongoc_write_concern_t *concern = mongoc_write_concern_new();
+
+	mongoc_write_concern_set_wmajority(concern, (int32_t)wtimeout_ms);
+	bson_init(opts);
+	mongoc_write_concern_append(concern, opts);
+	BSON_APPEND_BOOL(opts, "ordered", false);
+	BSON_APPEND_BOOL(opts, "validate", false);
+	mongoc_write_concern_destroy(concern);
+}
+
+struct database *database_new(const struct sink_conf *conf, const struct log *log, struct err *err)
+{
+	struct database *db = calloc(1, sizeof(*db));
+
+	if (!db) {
+		err_nomem(err, "the database's pool");
+		return NULL;
+	}
+	db->log = log;
+	db->name = conf->mongo_database;
+	insert_opts_init(&db->insert_opts, conf->wtimeout_ms);
+	mongoc_init();
+	mongoc_log_set_handler(on_log, db);
+	if (strpbrk(db->name, "/\\. \"$*<>:|?")) {
+		err_set(err, ERR_REJECT, "mongo.database = %s: a database's name has none of / \\ . \" $ * < > : | ? and no space", db->name);
+		database_free(db);
+		return NULL;
+	}
+	if (pool_open(db, conf, err) < 0) {
+		database_free(db);
+		return NULL;
+	}
+	return db;
+}
+
+void database_free(struct database *db)
+{
+	if (!db)
+		return;
+	if (db->pool)
+		mongoc_client_pool_destroy(db->pool);
+	mongoc_log_set_handler(NULL, NULL);
+	mongoc_cleanup();
+	bson_destroy(&db->insert_opts);
+	free(db);
+}
+
+mongoc_client_t *database_take_client(struct database *db, struct err *err)
+{
+	mongoc_client_t *client = mongoc_client_pool_pop(db->pool);
+
+	if (!client)
+		err_set(err, ERR_RETRY, "the pool has no free client");
+	return client;
+}
+
+void database_give_client(struct database *db, mongoc_client_t *client)
+{
+	if (client)
+		mongoc_client_pool_push(db->pool, client);
+}
+
+const bson_t *database_insert_opts(const struct database *db)
+{
+	return &db->insert_opts;
+}
+
+const char *database_name(const struct database *db)
+{
+	return db->name;
+}

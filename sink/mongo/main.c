@@ -1,0 +1,404 @@
+/* main.c - millrace-sink: copies one cell's minutely and hourly topics into its replica set.
+ *
+ * One thread, the poll thread, owns all but the writers: it keeps its place in the Kafka group, reads, decodes, batches, and
+ * settles; only writers speak to the database (writer.h). Signals, a timer, and one wake-up for records, tables and
+ * returning batches are descriptors in one poll().
+ *
+ * When the database cannot take more, reading stops in two steps. At first the poll thread just does not poll Kafka: what was
+ * fetched stays where it is, and a batch that comes back sets it going again. After BRAKE_AFTER_MS it must serve the group, so it
+ * takes all partitions out of the fetch, which throws away what was fetched, and polls on (consumer.h).
+ *
+ * SIGTERM: reading stops, what is in flight is stored within a deadline, offsets are committed, the group is left, exit 0. */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/admin.h"
+#include "common/events.h"
+#include "common/metrics.h"
+#include "common/program.h"
+#include "common/report.h"
+#include "common/table.h"
+#include "sink/mongo/consumer.h"
+#include "sink/mongo/database.h"
+#include "sink/mongo/meters.h"
+#include "sink/mongo/reader.h"
+#include "sink/mongo/settings.h"
+#include "sink/mongo/writer.h"
+
+enum {
+	TICK_MS = 50,
+	RECORDS_A_TURN = 1000,
+	ROWS_A_TURN = 1000,
+	TABLES_RETRY_MS = 2000,
+	BRAKE_AFTER_MS = 2000,
+	HOLD_MS = 5000, /* until a record of an unknown schema is looked at again */
+	REPEAT_MS = 10000, /* the same complaint again */
+	DRAIN_MS = 10000,
+	COMMIT_MS = 3000,
+	STOP_MS = 1000,
+	CLOSE_MS = 5000,
+};
+
+struct app {
+	struct program program;
+	struct sink_conf conf;
+	struct metrics *metrics;
+	struct meters meters;
+	struct admin *admin;
+	struct report *report;
+	struct tables *tables; /* NULL: Kafka or its topics have not been there yet */
+	struct database *database;
+	struct writers *writers;
+	struct partitions parts;
+	struct consumer *consumer; /* NULL: the cell has no topics yet */
+	struct reader *reader;
+	int signal_fd, timer_fd, wake_fd;
+	bool stop;
+	int64_t epoch; /* of the cell's topics; 0: not known */
+	bool more;     /* there may be records that no wake-up tells of */
+	bool braked;
+	int64_t stalled_mono_ms;   /* since when the reader is full; 0: it is not */
+	int64_t next_tables_mono_ms;
+	char complaint[sizeof(((struct err *)0)->msg)]; /* the last one, and when */
+	int64_t complaint_mono_ms;
+};
+
+/* Logs a failure that the loop outlives, but not the same one all the time. */
+static void complain(struct app *app, const char *event, const struct err *err)
+{
+	int64_t now = clock_mono_ms();
+
+	if (strcmp(app->complaint, err->msg) == 0 && now - app->complaint_mono_ms < REPEAT_MS)
+		return;
+	snprintf(app->complaint, sizeof(app->complaint), "%s", err->msg);
+	app->complaint_mono_ms = now;
+	log_warn(&app->program.log, event, LOG_STR("error", err->msg));
+}
+
+static int open_loop(struct app *app, struct err *err)
+{
+	app->signal_fd = events_signal_fd(err);
+	app->timer_fd = app->signal_fd < 0 ? -1 : events_timer_fd(TICK_MS, err);
+	app->wake_fd = app->timer_fd < 0 ? -1 : events_wake_fd(err);
+	return app->wake_fd < 0 ? -1 : 0;
+}
+
+static int open_rooms(struct app *app, struct err *err)
+{
+	app->metrics = metrics_new(app->program.name);
+	if (!app->metrics)
+		return err_nomem(err, "metrics");
+	meters_init(&app->meters, app->metrics, app->program.common.cell);
+	app->admin = admin_new(app->program.common.admin_listen, app->metrics, err);
+	if (!app->admin)
+		return -1;
+	app->report = report_new(&app->program, app->admin, app->program.common.cell, err);
+	if (!app->report)
+		return -1;
+	app->database = database_new(&app->conf, &app->program.log, err);
+	if (!app->database)
+		return -1;
+	app->writers = writers_new(app->database, &app->conf, &app->program.log, &app->meters, app->wake_fd, err);
+	return app->writers ? 0 : -1;
+}
+
+/* A row of millrace.cells: all the sink wants is the epoch of its own. */
+static int take_cell(void *ctx, const struct table_row *row, struct err *err)
+{
+	struct app *app = ctx;
+	struct arena arena = ARENA_INIT;
+	struct cell cell = {0};
+	int rc = 0;
+
+	if (!str_eq(row->key, str_from(app->program.common.cell)) || !row->value.p)
+		return 0;
+	rc = cell_decode(row->value, &arena, &cell, err);
+	arena_fini(&arena);
+	if (rc < 0)
+		return -1;
+	if (app->consumer && cell.epoch != app->epoch)
+		return err_set(err, ERR_FATAL, "the topics of cell %s were made again: offsets and _ids of the old ones mean nothing now",
+			       app->program.common.cell);
+	app->epoch = cell.epoch;
+	return 0;
+}
+
+/* Starts reading the tables once Kafka and the topics are there. */
+static void open_tables(struct app *app)
+{
+	const struct table_spec spec = {"millrace.cells", take_cell, app};
+	struct err err = ERR_INIT;
+
+	if (app->tables || clock_mono_ms() < app->next_tables_mono_ms)
+		return;
+	app->tables = tables_new(&app->program, &spec, 1, &err);
+	if (app->tables)
+		tables_wake_on(app->tables, app->wake_fd);
+	else
+		complain(app, "tables_unavailable", &err);
+	app->next_tables_mono_ms = clock_mono_ms() + TABLES_RETRY_MS;
+}
+
+static int follow_tables(struct app *app, struct err *err)
+{
+	struct err row = ERR_INIT;
+
+	open_tables(app);
+	if (!app->tables || tables_poll(app->tables, 0, ROWS_A_TURN, &row) >= 0)
+		return 0;
+	if (row.kind == ERR_FATAL) {
+		*err = row;
+		return -1;
+	}
+	complain(app, "table_row_refused", &row);
+	return 0;
+}
+
+/* Partitions are moving away: what is in flight of them gets three seconds. What is left comes again elsewhere. */
+static void on_revoke(void *ctx)
+{
+	struct app *app = ctx;
+
+	if (!reader_drain(app->reader, false, 3000))
+		log_info(&app->program.log, "revoked_in_flight", LOG_UINT("inflight_bytes", reader_inflight_bytes(app->reader)));
+}
+
+/* Joins the group once the cell is known to have topics. */
+static int open_reader(struct app *app, struct err *err)
+{
+	const struct reader_spec reader = {&app->program, &app->conf, &app->meters, &app->parts, app->writers, app->report, app->epoch};
+	const struct consumer_spec consumer = {&app->program, &app->parts, &app->meters, app->epoch, app->wake_fd, on_revoke, app};
+
+	if (app->consumer || !app->tables || !tables_loaded(app->tables) || app->epoch == 0)
+		return 0;
+	app->reader = reader_new(&reader, err);
+	app->consumer = app->reader ? consumer_new(&consumer, err) : NULL;
+	if (!app->consumer)
+		return -1;
+	log_info(&app->program.log, "reading", LOG_STR("cell", app->program.common.cell), LOG_INT("epoch", app->epoch));
+	return 0;
+}
+
+/* The two steps of stopping, and the way back. True: poll Kafka in this turn. */
+static bool may_poll(struct app *app)
+{
+	int64_t now = clock_mono_ms();
+
+	if (!reader_full(app->reader)) {
+		app->stalled_mono_ms = 0;
+		if (app->braked && reader_relaxed(app->reader)) {
+			app->braked = false;
+			consumer_fetch(app->consumer, true);
+			log_info(&app->program.log, "brake_off", LOG_UINT("inflight_bytes", reader_inflight_bytes(app->reader)));
+		}
+		return true;
+	}
+	if (!app->stalled_mono_ms)
+		app->stalled_mono_ms = now;
+	if (!app->braked && now - app->stalled_mono_ms >= BRAKE_AFTER_MS) {
+		app->braked = true;
+		consumer_fetch(app->consumer, false);
+		log_warn(&app->program.log, "brake_on", LOG_UINT("inflight_bytes", reader_inflight_bytes(app->reader)),
+			 LOG_STR("meaning", "the database does not take more; records wait in Kafka"));
+	}
+	return app->braked;
+}
+
+/* A newer writer's record: the partition waits, the others go on. */
+static void hold(struct app *app, struct partition *part, const rd_kafka_message_t *m, const struct err *why)
+{
+	consumer_hold(app->consumer, part, HOLD_MS);
+	if (part->complained)
+		return;
+	part->complained = true;
+	log_error(&app->program.log, "schema_unknown", LOG_STR("topic", consumer_topic(app->consumer, part->topic)),
+		  LOG_INT("partition", part->id), LOG_INT("offset", m->offset), LOG_STR("error", why->msg),
+		  LOG_STR("meaning", "the partition waits for a sink that knows this schema"));
+	report_notice(app->report, SEVERITY_ALARM, "schema_unknown", why->msg, NULL, 0);
+}
+
+static int read_records(struct app *app, struct err *err)
+{
+	app->more = false;
+	for (int i = 0; app->consumer && i < RECORDS_A_TURN; i++) {
+		struct err why = ERR_INIT;
+		struct partition *part;
+		rd_kafka_message_t *m;
+		int rc;
+
+		if (!may_poll(app))
+			return 0;
+		m = consumer_next(app->consumer, &part, &why);
+		if (!m) {
+			*err = why;
+			return why.kind ? -1 : 0;
+		}
+		rc = reader_take(app->reader, part, m, &why);
+		if (rc == READER_UNKNOWN) {
+			hold(app, part, m, &why);
+			rd_kafka_message_destroy(m);
+		} else if (rc < 0) {
+			*err = why;
+			return -1;
+		}
+	}
+	app->more = app->consumer != NULL;
+	return 0;
+}
+
+static size_t count_waiting(const struct app *app)
+{
+	size_t n = partitions_count(&app->parts, PARTITION_REFUSED), at = 0;
+	const struct partition *part;
+
+	while ((part = partitions_next(&app->parts, &at)) != NULL)
+		n += part->state == PARTITION_OWNED && part->complained;
+	return n;
+}
+
+/* Why not ready; NULL: ready. */
+static const char *not_ready(const struct app *app, size_t waiting)
+{
+	if (!app->tables || !tables_loaded(app->tables))
+		return "the table of cells is not loaded";
+	if (!app->consumer)
+		return "the cell has no topics yet: run millrace-ctl topics apply";
+	if (writers_indexes(app->writers) == WRITERS_INDEXES_CONFLICT)
+		return "an index in the database contradicts the settings: see the log";
+	if (writers_indexes(app->writers) != WRITERS_INDEXES_READY)
+		return "the indexes are not made yet";
+	if (!consumer_joined(app->consumer))
+		return "the group has not given an assignment yet";
+	if (waiting)
+		return "partitions wait for an operator: see the log";
+	return NULL;
+}
+
+static int tick(struct app *app, struct err *err)
+{
+	size_t waiting = count_waiting(app);
+	const char *reason = not_ready(app, waiting);
+	const struct figure figures[] = {
+		{STR("inflight_bytes"), metric_value(app->meters.inflight_bytes)},
+		{STR("lag_records"), app->consumer ? (double)consumer_lag(app->consumer) : 0},
+		{STR("braked"), app->braked},
+		{STR("waiting_partitions"), (double)waiting},
+	};
+	struct err why = ERR_INIT;
+
+	admin_beat(app->admin);
+	admin_set_ready(app->admin, reason == NULL, reason);
+	metric_set(app->meters.waiting_partitions, (double)waiting);
+	metric_set(app->meters.braked, app->braked);
+	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));
+	if (app->consumer && consumer_turn(app->consumer, &why) < 0)
+		complain(app, "offsets_unknown", &why);
+	return open_reader(app, err);
+}
+
+static void take_signals(struct app *app)
+{
+	int number;
+
+	while ((number = events_signal_read(app->signal_fd)) != 0)
+		if (number == SIGTERM || number == SIGINT)
+			app->stop = true;
+}
+
+static void wait_for_events(struct app *app)
+{
+	struct pollfd fds[] = {
+		{.fd = app->signal_fd, .events = POLLIN},
+		{.fd = app->timer_fd, .events = POLLIN},
+		{.fd = app->wake_fd, .events = POLLIN},
+	};
+
+	poll(fds, sizeof(fds) / sizeof(fds[0]), app->more ? 0 : -1);
+	events_read(app->wake_fd);
+}
+
+static int run(struct app *app, struct err *err)
+{
+	log_info(&app->program.log, "started", LOG_STR("admin", admin_address(app->admin)), LOG_STR("database", app->conf.mongo_database),
+		 LOG_INT("writers", app->conf.writers));
+	while (!app->stop) {
+		wait_for_events(app);
+		take_signals(app);
+		if (follow_tables(app, err) < 0 || read_records(app, err) < 0)
+			return -1;
+		if (app->reader && reader_turn(app->reader, err) < 0)
+			return -1;
+		if (events_read(app->timer_fd) && tick(app, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What is in flight is stored and committed, as far as the deadline allows. */
+static void drain(struct app *app)
+{
+	bool stored, committed;
+
+	admin_set_ready(app->admin, false, "draining");
+	if (!app->consumer)
+		return;
+	log_info(&app->program.log, "draining", LOG_UINT("inflight_bytes", reader_inflight_bytes(app->reader)));
+	stored = reader_drain(app->reader, true, DRAIN_MS);
+	committed = consumer_commit_now(app->consumer, COMMIT_MS);
+	log_info(&app->program.log, "drained", LOG_BOOL("stored", stored), LOG_BOOL("committed", committed));
+}
+
+/* In this order, since each of them holds what the next one owns: writers batches, the report dead letters, batches Kafka's messages.
+ * What hangs cannot be torn down around: the group is left, and the process ends as it is. */
+static void close_rooms(struct app *app, int exit_code)
+{
+	bool ended = !app->writers || writers_stop(app->writers, STOP_MS);
+
+	if (ended) {
+		report_free(app->report, STOP_MS);
+		reader_free(app->reader);
+	}
+	if (!consumer_free(app->consumer, CLOSE_MS) || !ended) {
+		log_warn(&app->program.log, "left_behind", LOG_BOOL("writers", !ended), LOG_STR("meaning", "ends without tearing down"));
+		_exit(exit_code);
+	}
+	writers_free(app->writers);
+	database_free(app->database);
+	tables_free(app->tables);
+	partitions_fini(&app->parts);
+	admin_free(app->admin);
+	metrics_free(app->metrics);
+	for (int *fd = (int[]){app->signal_fd, app->timer_fd, app->wake_fd, -2}; *fd != -2; fd++)
+		if (*fd >= 0)
+			close(*fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct app app = {.signal_fd = -1, .timer_fd = -1, .wake_fd = -1};
+	const struct program_spec spec = {
+		.name = "millrace-sink",
+		.summary = "copies a cell's minutely and hourly topics into its replica set",
+		.admin_default = "127.0.0.1:9103",
+		.section = {sink_conf_fields, &app.conf},
+	};
+	struct err err = ERR_INIT;
+	int rc = program_init(&app.program, &spec, argc, argv, &err);
+	bool opened = rc == 0;
+
+	if (opened) {
+		rc = open_loop(&app, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
+		if (rc == 0)
+			drain(&app);
+	}
+	if (rc < 0)
+		log_error(&app.program.log, "failed", LOG_STR("error", err.msg));
+	if (opened)
+		close_rooms(&app, rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+	program_fini(&app.program);
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,333 @@
+/* writer.c - see writer.h.
+ *
+ * Invariants:
+ *  I1  A batch leaves a writer only when nothing in it is pending, or when the queue is closed (the sink stops).
+ *  I2  Every attempt sends exactly the documents that are still pending, and only a reply that accounts for all of them settles
+ *      any (verdict.h). So an answer that was lost costs a repetition, never a document.
+ *
+ * One attempt is writer_attempt(); what to send next, and when, is decided around it. A breaker, and a batch size and
+ * concurrency that follow the database's latency, have their place in writer_store(), between two attempts; bisecting of commands
+ * that failed without naming a document, in writer_collect(). */
+#include "sink/mongo/writer.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "sink/mongo/indexes.h"
+#include "sink/mongo/verdict.h"
+
+enum {
+	BACKOFF_MIN_MS = 100,
+	BACKOFF_MAX_MS = 5000,
+	INDEX_RETRY_MS = 2000,
+	INDEX_CONFLICT_RETRY_MS = 30000,
+	TURN_MS = 500, /* how often an idle writer looks whether indexes are due */
+	START_FAILED_MS = 2000,
+	REASON_SIZE = 512,
+};
+
+struct writer {
+	struct writers *shared;
+	pthread_t thread;
+	bool makes_indexes;
+	int64_t next_index_mono_ms;
+	mongoc_client_t *client;
+	mongoc_collection_t *collections[NR_SINK_TOPICS];
+	/* Of the attempt that is being made; each holds cap. */
+	bson_t *docs;
+	const bson_t **sent;
+	size_t *entries; /* indexes in the batch */
+	struct verdict_document *verdicts;
+	size_t cap;
+	enum verdict_reason trouble; /* of the last attempt */
+	int64_t troubled_mono_ms;    /* since when */
+	unsigned attempts;           /* failed ones in a row */
+	uint64_t jitter;             /* state of a random generator */
+};
+
+struct writers {
+	struct database *db;
+	const struct sink_conf *conf;
+	const struct log *log;
+	struct meters *meters;
+	struct queue *todo, *done;
+	atomic_int indexes; /* enum writers_indexes; written by the first writer */
+	size_t nr, nr_running;
+	struct writer writer[];
+};
+
+/* Makes room for an attempt with n documents. bson_t must lie at multiples of 128 bytes, which malloc does not promise. */
+static int writer_reserve(struct writer *w, size_t n, struct err *err)
+{
+	if (n <= w->cap)
+		return 0;
+	free(w->docs);
+	free(w->sent);
+	free(w->entries);
+	free(w->verdicts);
+	w->docs = aligned_alloc(_Alignof(bson_t), n * sizeof(*w->docs));
+	w->sent = calloc(n, sizeof(*w->sent));
+	w->entries = calloc(n, sizeof(*w->entries));
+	w->verdicts = calloc(n, sizeof(*w->verdicts));
+	w->cap = w->docs && w->sent && w->entries && w->verdicts ? n : 0;
+	return w->cap ? 0 : err_nomem(err, "a bulk write");
+}
+
+/* Points at the documents that are still to be stored. How many. */
+static size_t writer_collect(struct writer *w, const struct batch *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		const struct batch_entry *e = &b->entries[i];
+
+		if (e->state != BATCH_PENDING)
+			continue;
+		bson_init_static(&w->docs[n], b->documents.p + e->doc_at, e->doc_len);
+		w->sent[n] = &w->docs[n];
+		w->entries[n++] = i;
+	}
+	return n;
+}
+
+/* Carries a verdict over to the batch. */
+static void writer_apply(struct writer *w, struct batch *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct verdict_document *d = &w->verdicts[i];
+		char reason[REASON_SIZE];
+
+		switch (d->outcome) {
+		case VERDICT_STORED:
+			batch_settle(b, w->entries[i], BATCH_STORED);
+			break;
+		case VERDICT_ALREADY:
+			batch_settle(b, w->entries[i], BATCH_ALREADY);
+			break;
+		case VERDICT_POISON:
+			snprintf(reason, sizeof(reason), "the database refuses its document with code %" PRId32 ": %s", d->code, d->text);
+			batch_condemn(b, w->entries[i], "document_refused", reason);
+			break;
+		case VERDICT_RETRY:
+			break;
+		}
+	}
+}
+
+/* Each trouble is logged once, when it begins or becomes another, and once when it is over. */
+static void writer_note(struct writer *w, const struct batch *b, const struct verdict *v, const char *text)
+{
+	const struct log *log = w->shared->log;
+	const char *collection = sink_topic_name(b->topic);
+
+	if (v->retry) {
+		w->attempts++;
+		metric_add(w->shared->meters->retries[v->reason], 1);
+	}
+	if (v->retry && v->reason != w->trouble) {
+		log_write(log, v->reason == VERDICT_REASON_OTHER_INDEX ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "insert_repeats",
+			  (const struct log_field[]){LOG_STR("collection", collection), LOG_STR("reason", verdict_reason_name(v->reason)),
+						     LOG_INT("code", v->code), LOG_UINT("documents", v->retry), LOG_STR("error", text),
+						     {0}});
+		if (w->trouble == VERDICT_REASON_NONE)
+			w->troubled_mono_ms = clock_mono_ms();
+	} else if (!v->retry && w->trouble != VERDICT_REASON_NONE) {
+		log_info(log, "insert_recovered", LOG_STR("collection", collection), LOG_UINT("attempts", w->attempts),
+			 LOG_INT("after_ms", clock_mono_ms() - w->troubled_mono_ms));
+	}
+	w->trouble = v->retry ? v->reason : VERDICT_REASON_NONE;
+	if (!v->retry)
+		w->attempts = 0;
+}
+
+/* Sends all that is pending once. */
+static void writer_attempt(struct writer *w, struct batch *b)
+{
+	bson_error_t error = {0};
+	struct verdict v;
+	struct err err = ERR_INIT;
+	bson_t reply;
+	size_t n;
+
+	if (writer_reserve(w, b->len, &err) < 0) {
+		v = (struct verdict){.retry = b->pending, .reason = VERDICT_REASON_SERVER};
+		writer_note(w, b, &v, err.msg);
+		return;
+	}
+	n = writer_collect(w, b);
+	/* What it returns is of no use: see verdict.h. The reply is always initialised. */
+	mongoc_collection_insert_many(w->collections[b->topic], w->sent, n, database_insert_opts(w->shared->db), &reply, &error);
+	verdict_judge(&reply, &error, w->verdicts, n, &v);
+	writer_apply(w, b, n);
+	writer_note(w, b, &v, error.message);
+	bson_destroy(&reply);
+}
+
+/* 100 ms, 200 ms, .. 5 s, each shortened by up to a half at random, so that writers do not come back in step. */
+static int64_t writer_backoff_ms(struct writer *w)
+{
+	unsigned doublings = w->attempts < 7 ? w->attempts - 1 : 6;
+	int64_t ms = (int64_t)BACKOFF_MIN_MS << doublings;
+
+	if (ms > BACKOFF_MAX_MS)
+		ms = BACKOFF_MAX_MS;
+	w->jitter ^= w->jitter << 13;
+	w->jitter ^= w->jitter >> 7;
+	w->jitter ^= w->jitter << 17;
+	return ms / 2 + (int64_t)(w->jitter % (uint64_t)(ms / 2 + 1));
+}
+
+/* Repeats until nothing is pending, or the sink stops (I1). */
+static void writer_store(struct writer *w, struct batch *b)
+{
+	while (b->pending && !queue_wait_closed(w->shared->todo, w->attempts ? writer_backoff_ms(w) : 0))
+		writer_attempt(w, b);
+}
+
+/* Every start makes the indexes anew: what is there stays, what an operator dropped comes back. */
+static void writer_make_indexes(struct writer *w)
+{
+	struct writers *s = w->shared;
+	int64_t now = clock_mono_ms();
+	struct err err = ERR_INIT;
+	int before = atomic_load(&s->indexes), after;
+
+	if (!w->makes_indexes || before == WRITERS_INDEXES_READY || now < w->next_index_mono_ms)
+		return;
+	if (indexes_make(w->client, database_name(s->db), s->conf, &err) == 0) {
+		atomic_store(&s->indexes, WRITERS_INDEXES_READY);
+		log_info(s->log, "indexes_ready", LOG_STR("database", database_name(s->db)));
+		return;
+	}
+	after = err.kind == ERR_REJECT ? WRITERS_INDEXES_CONFLICT : WRITERS_INDEXES_PENDING;
+	if (w->next_index_mono_ms == 0 || after != before)
+		log_write(s->log, after == WRITERS_INDEXES_CONFLICT ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "indexes_missing",
+			  (const struct log_field[]){LOG_STR("error", err.msg), {0}});
+	atomic_store(&s->indexes, after);
+	w->next_index_mono_ms = clock_mono_ms() + (after == WRITERS_INDEXES_CONFLICT ? INDEX_CONFLICT_RETRY_MS : INDEX_RETRY_MS);
+}
+
+static void *writer_main(void *ctx)
+{
+	struct writer *w = ctx;
+	struct writers *s = w->shared;
+
+	while (!queue_wait_closed(s->todo, 0)) {
+		struct batch *b;
+
+		writer_make_indexes(w);
+		b = (struct batch *)queue_pop(s->todo, TURN_MS);
+		if (!b)
+			continue;
+		writer_store(w, b);
+		queue_push(s->done, &b->item);
+	}
+	return NULL;
+}
+
+static void writer_fini(struct writer *w)
+{
+	for (int i = 0; i < NR_SINK_TOPICS; i++)
+		if (w->collections[i])
+			mongoc_collection_destroy(w->collections[i]);
+	database_give_client(w->shared->db, w->client);
+	free(w->docs);
+	free(w->sent);
+	free(w->entries);
+	free(w->verdicts);
+}
+
+/* Connects nothing yet: the driver does that at the first write. */
+static int writer_start(struct writers *s, struct err *err)
+{
+	struct writer *w = &s->writer[s->nr];
+
+	*w = (struct writer){.shared = s, .makes_indexes = s->nr == 0, .jitter = (uint64_t)clock_wall_ms() * 2654435761u + s->nr + 1};
+	w->client = database_take_client(s->db, err);
+	if (!w->client)
+		return -1;
+	for (int i = 0; i < NR_SINK_TOPICS; i++)
+		w->collections[i] = mongoc_client_get_collection(w->client, database_name(s->db), sink_topic_name((enum sink_topic)i));
+	if (pthread_create(&w->thread, NULL, writer_main, w) != 0) {
+		writer_fini(w);
+		return err_set(err, ERR_FATAL, "cannot start writer %zu", s->nr);
+	}
+	s->nr++;
+	s->nr_running++;
+	return 0;
+}
+
+struct writers *writers_new(struct database *db, const struct sink_conf *conf, const struct log *log, struct meters *meters,
+			    int wake_fd, struct err *err)
+{
+	struct writers *w = calloc(1, sizeof(*w) + (size_t)conf->writers * sizeof(w->writer[0]));
+
+	if (!w) {
+		err_nomem(err, "the writers");
+		return NULL;
+	}
+	w->db = db;
+	w->conf = conf;
+	w->log = log;
+	w->meters = meters;
+	w->todo = queue_new(-1, err);
+	w->done = w->todo ? queue_new(wake_fd, err) : NULL;
+	while (w->done && w->nr < (size_t)conf->writers && writer_start(w, err) == 0)
+		;
+	if (w->nr < (size_t)conf->writers) {
+		if (!w->todo || writers_stop(w, START_FAILED_MS))
+			writers_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+bool writers_stop(struct writers *w, int64_t timeout_ms)
+{
+	int64_t until_ms = clock_wall_ms() + timeout_ms;
+	struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+	struct queue_item *item;
+
+	queue_close(w->todo);
+	for (; w->nr_running; w->nr_running--)
+		if (pthread_timedjoin_np(w->writer[w->nr_running - 1].thread, NULL, &until) != 0)
+			return false;
+	while ((item = queue_pop(w->todo, 0)) != NULL)
+		queue_push(w->done, item);
+	return true;
+}
+
+void writers_free(struct writers *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->nr; i++)
+		writer_fini(&w->writer[i]);
+	queue_free(w->todo);
+	queue_free(w->done);
+	free(w);
+}
+
+void writers_give(struct writers *w, struct batch *b)
+{
+	queue_push(w->todo, &b->item);
+}
+
+struct batch *writers_take(struct writers *w, int64_t timeout_ms)
+{
+	return (struct batch *)queue_pop(w->done, timeout_ms);
+}
+
+bool writers_busy(struct writers *w)
+{
+	return queue_len(w->todo) >= w->nr;
+}
+
+enum writers_indexes writers_indexes(const struct writers *w)
+{
+	return (enum writers_indexes)atomic_load(&w->indexes);
+}
