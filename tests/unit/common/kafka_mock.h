@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/program.h"
+#include "tests/unit/c11_threads.h"
 #include "tests/unit/unit.h"
 
 /* Request numbers of the protocol, for injected errors. */
