@@ -12,7 +12,7 @@
 #include "tests/unit/unit.h"
 
 enum { VALUES = 400, TRUNCATED_VALUES = 20, FLIPS_PER_VALUE = 40, SAMPLES = 40, MEMORY_FACTOR = 64, MEMORY_BASE = 64 * 1024 };
-enum { AVRO_BUFFER_BYTES = 1 << 20, STRUCT_MAX_BYTES = 1024, ITEMS_MAX = 40 };
+enum { AVRO_BUFFER_BYTES = 1 << 20, STRUCT_MAX_BYTES = 1024, ITEMS_MAX = 40, TEXT_MAX_BYTES = 4 * 300 + 2 };
 
 /* The ruler between a struct's fields and avro-c's generic values; equal.h (generated) walks the fields. */
 
@@ -136,10 +136,12 @@ SCHEMAS_FOR_EACH(WRAPPERS)
 #define ROW(name, NAME) {#name, NAME##_SCHEMA_ID, sizeof(struct name), decode_##name, encode_##name, equals_##name},
 static const struct schema schemas[] = {SCHEMAS_FOR_EACH(ROW)};
 
-/* A random value of any schema. plain: only what JSON can say, that is no NaN, no infinity and no NUL. */
+/* A random value of any schema. plain: only what JSON can say, that is no NaN, no infinity and no NUL. The string or key
+ * number bad_text of a value, counted from 0, is not UTF-8; -1 for none. */
 struct maker {
 	struct unit_random random;
 	bool plain;
+	int texts, bad_text;
 };
 
 static size_t random_size(struct maker *m)
@@ -187,6 +189,8 @@ static size_t random_text(struct maker *m, char *to, uint32_t lowest)
 	static const uint32_t ends[] = {0x80, 0x800, 0x10000, 0x110000};
 	size_t len = 0;
 
+	if (m->texts++ == m->bad_text)
+		to[len++] = '\xff';
 	for (size_t n = random_size(m); n > 0; n--) {
 		uint32_t c = lowest + (uint32_t)unit_random_below(&m->random, ends[unit_random_below(&m->random, NR(ends))] - lowest);
 
@@ -209,15 +213,16 @@ static void make_items(struct maker *m, avro_value_t *value, int depth, bool map
 {
 	size_t n = unit_random_below(&m->random, depth > 2 ? 6 : unit_random_below(&m->random, 10) ? 4 : ITEMS_MAX);
 	avro_value_t item;
-	char key[4 * 300 + 1];
+	char key[TEXT_MAX_BYTES];
 	int is_new = 1;
 
 	for (size_t i = 0; i < n; i++) {
-		random_text(m, key, 1);
-		if (map)
+		if (map) {
+			random_text(m, key, 1);
 			ck_assert_int_eq(avro_value_add(value, key, &item, NULL, &is_new), 0);
-		else
+		} else {
 			ck_assert_int_eq(avro_value_append(value, &item, NULL), 0);
+		}
 		if (is_new)
 			make_value(m, &item, depth + 1);
 	}
@@ -245,7 +250,7 @@ static void make_union(struct maker *m, avro_value_t *value, int depth)
 
 static int make_text(struct maker *m, avro_value_t *value)
 {
-	char text[4 * 300 + 1];
+	char text[TEXT_MAX_BYTES];
 	size_t len = random_text(m, text, m->plain ? 1 : 0);
 
 	return avro_value_set_string_len(value, text, len + 1);
@@ -304,7 +309,7 @@ struct bench {
 
 static struct bench bench_open(const struct schema *schema, bool plain)
 {
-	struct bench b = {.schema = schema, .maker = {unit_random_new(schema->name), plain}, .scratch = malloc(AVRO_BUFFER_BYTES)};
+	struct bench b = {.schema = schema, .maker = {unit_random_new(schema->name), plain, 0, -1}, .scratch = malloc(AVRO_BUFFER_BYTES)};
 	const char *json = schema_json(schema->id);
 
 	ck_assert_ptr_nonnull(b.scratch);
@@ -334,6 +339,7 @@ static void bench_next(struct bench *b)
 	avro_writer_t writer = avro_writer_memory((const char *)b->scratch, AVRO_BUFFER_BYTES);
 
 	ck_assert_int_eq(avro_value_reset(&b->made), 0);
+	b->maker.texts = 0;
 	make_value(&b->maker, &b->made, 0);
 	ck_assert_msg(avro_value_write(writer, &b->made) == 0, "%s", avro_strerror());
 	buf_clear(&b->message);
@@ -403,6 +409,34 @@ START_TEST(refuses_what_is_cut_off)
 
 			ck_assert_int_eq(bench_decode(&b, b.message.p, len, v, &copy, &err), -1);
 			ck_assert_msg(err.kind == ERR_REJECT, "%zu of %zu bytes: %s", len, b.message.len, err.msg);
+			free_copy(copy);
+		}
+	}
+	bench_close(&b);
+}
+END_TEST
+
+/* Each string and each key of a value in turn, wherever it stands. */
+START_TEST(refuses_text_that_is_not_utf8)
+{
+	struct bench b = bench_open(&schemas[_i], false);
+	_Alignas(max_align_t) uint8_t v[STRUCT_MAX_BYTES];
+
+	for (int n = 0; n < TRUNCATED_VALUES; n++) {
+		struct unit_random before = b.maker.random;
+		int texts;
+
+		b.maker.bad_text = -1;
+		bench_next(&b);
+		texts = b.maker.texts;
+		for (b.maker.bad_text = 0; b.maker.bad_text < texts; b.maker.bad_text++) {
+			struct err err = ERR_INIT;
+			struct str copy;
+
+			b.maker.random = before; /* the same value again */
+			bench_next(&b);
+			ck_assert_int_eq(bench_decode(&b, b.message.p, b.message.len, v, &copy, &err), -1);
+			ck_assert_msg(err.kind == ERR_REJECT && strstr(err.msg, "UTF-8"), "text %d: %s", b.maker.bad_text, err.msg);
 			free_copy(copy);
 		}
 	}
@@ -500,6 +534,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, agrees_with_avro_c, 0, NR(schemas));
 	tcase_add_loop_test(tc, refuses_what_is_cut_off, 0, NR(schemas));
+	tcase_add_loop_test(tc, refuses_text_that_is_not_utf8, 0, NR(schemas));
 	tcase_add_loop_test(tc, survives_damage, 0, NR(schemas));
 	tcase_add_loop_test(tc, samples_for_fastavro, 0, NR(schemas));
 	suite_add_tcase(suite, tc);
