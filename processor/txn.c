@@ -99,6 +99,8 @@ static enum verdict judge(struct txn *t, rd_kafka_error_t *error, const char *wh
 		verdict = VERDICT_RETRY;
 	t->reason = rd_kafka_err2name(rd_kafka_error_code(error));
 	kafka_error(err, error, what);
+	if (err)
+		err->kind = ERR_RETRY; /* what is fatal to a producer is not to us: the next one goes on */
 	return verdict;
 }
 
@@ -172,9 +174,7 @@ int txn_open(struct txn *t, struct err *err)
 	}
 	if (verdict != VERDICT_RETRY)
 		txn_close(t);
-	if (err)
-		err->kind = ERR_RETRY; /* with this producer or with a new one */
-	return -1;
+	return -1; /* try again, with this producer or with a new one */
 }
 
 bool txn_is_idle(const struct txn *t)
@@ -213,8 +213,7 @@ int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct s
 		rd_kafka_poll(t->rk, QUEUE_TURN_MS);
 	}
 	t->reason = rd_kafka_err2name(code);
-	kafka_code(err, code, "produce");
-	return err_wrap(err, "%s", rd_kafka_topic_name(t->rkt[topic]));
+	return err_set(err, ERR_RETRY, "produce to %s: %s", rd_kafka_topic_name(t->rkt[topic]), rd_kafka_err2str(code));
 }
 
 int txn_flush(struct txn *t, struct err *err)

@@ -1,0 +1,20 @@
+/* alarm.h - what an operator must see: a line in the log and a Notice in the operators' log. */
+#ifndef MILLRACE_PROCESSOR_ALARM_H
+#define MILLRACE_PROCESSOR_ALARM_H
+
+#include <stdint.h>
+
+#include "common/log.h"
+#include "common/report.h"
+
+/* Where alarms go, all borrowed. */
+struct alarm {
+	const struct log *log;
+	struct report *report;
+	const char *topic; /* that the partitions are of */
+};
+
+/* Raises an alarm about a partition. event: a fixed word; text for a person; both borrowed for the call. */
+void alarm_raise(const struct alarm *a, const char *event, int32_t partition, const char *text);
+
+#endif

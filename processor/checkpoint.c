@@ -1,0 +1,289 @@
+/* checkpoint.c - see checkpoint.h.
+ *
+ * One transaction, in order: windows are closed into the outboxes; every fragment, dead letter and chunk is produced; all is flushed, as the
+ * offset of the first chunk, which goes into the metadata, is known with its acknowledgement only; offsets; commit. */
+#include "processor/checkpoint.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "processor/emission.h"
+
+enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50 };
+
+struct checkpoint {
+	struct checkpoint_parts with;
+	struct due_rules rules;
+	struct emission_part *parts; /* room for every partition */
+	size_t nr_parts;
+	struct emission emission;
+	struct buf metadata;
+	bool in_doubt;             /* some task's attempt is */
+	int64_t retry_mono_ms;     /* no new transaction before */
+	int64_t open_mono_ms;      /* no new try to open the producer before */
+	int64_t positions_mono_ms; /* when positions were committed last */
+	bool open_complained;
+};
+
+struct checkpoint *checkpoint_new(const struct checkpoint_parts *parts, struct err *err)
+{
+	struct checkpoint *cp = calloc(1, sizeof(*cp));
+
+	if (cp)
+		cp->parts = calloc((size_t)parts->topics->partitions, sizeof(*cp->parts));
+	if (!cp || !cp->parts) {
+		free(cp);
+		err_nomem(err, "checkpoints");
+		return NULL;
+	}
+	cp->with = *parts;
+	cp->rules = (struct due_rules){parts->conf, &parts->program->clock, parts->topics->partitions};
+	cp->emission = (struct emission){.txn = parts->txn, .topics = parts->topics, .chunk_bytes = (size_t)parts->conf->chunk_bytes};
+	return cp;
+}
+
+void checkpoint_free(struct checkpoint *cp)
+{
+	if (!cp)
+		return;
+	emission_fini(&cp->emission);
+	buf_fini(&cp->metadata);
+	free(cp->parts);
+	free(cp);
+}
+
+const struct due_rules *checkpoint_rules(const struct checkpoint *cp)
+{
+	return &cp->rules;
+}
+
+bool checkpoint_is_able(const struct checkpoint *cp)
+{
+	return txn_is_idle(cp->with.txn) && !cp->in_doubt;
+}
+
+/* A transaction came to nothing, or nobody knows. */
+static void note_failure(struct checkpoint *cp, enum txn_outcome outcome, const struct err *err)
+{
+	const char *reason = txn_reason(cp->with.txn);
+
+	cp->retry_mono_ms = clock_mono_ms() + cp->with.conf->retry_interval_ms;
+	stats_abort(cp->with.stats, reason);
+	if (outcome == TXN_UNKNOWN)
+		stats_count(cp->with.stats, STATS_UNKNOWN_OUTCOMES, 1);
+	log_warn(&cp->with.program->log, outcome == TXN_UNKNOWN ? "checkpoint_in_doubt" : "checkpoint_aborted", LOG_STR("reason", reason),
+		 LOG_STR("error", err->msg));
+}
+
+/* The task's attempt is committed. */
+static void settle_committed(struct checkpoint *cp, struct task *t)
+{
+	for (size_t i = 0; i < t->attempt.outbox_len; i++)
+		stats_fragments(cp->with.stats, t->partition, t->outbox.panes[i]->class, t->outbox.panes[i]->by_fingerprint.len);
+	stats_add(cp->with.stats, STATS_CHECKPOINTS, t->partition, 1);
+	stats_set(cp->with.stats, STATS_STATE_BYTES, t->partition, (double)t->attempt.meta.bytes);
+	task_committed(t, clock_mono_ms());
+	if (t->phase == TASK_NEW)
+		t->phase = TASK_READY;
+}
+
+static void settle(struct checkpoint *cp, enum txn_outcome outcome)
+{
+	for (size_t i = 0; i < cp->nr_parts; i++) {
+		struct task *t = cp->parts[i].task;
+
+		if (outcome == TXN_COMMITTED)
+			settle_committed(cp, t);
+		else if (outcome == TXN_ABORTED)
+			task_aborted(t);
+		else
+			t->attempt.in_doubt = cp->in_doubt = true;
+	}
+}
+
+/* One checkpoint of cp->parts: closing, transaction, and what follows from its outcome. 0: committed. */
+static int run(struct checkpoint *cp, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)cp->nr_parts);
+	struct late_rules late = due_late_rules(&cp->rules);
+	int64_t now_ms = clock_now_ms(&cp->with.program->clock), begun_ms = clock_mono_ms();
+	enum txn_outcome outcome = TXN_ABORTED;
+	int rc = 0;
+
+	for (size_t i = 0; i < cp->nr_parts && rc == 0; i++) {
+		struct task *t = cp->parts[i].task;
+
+		rc = task_close(t, task_effective_watermark(t, now_ms, begun_ms, DUE_TRUST_MS), cp->with.conf->grace_ms, &late, err);
+	}
+	if (rc == 0 && (rc = txn_begin(cp->with.txn, err)) == 0) {
+		if (emission_fill(&cp->emission, cp->parts, cp->nr_parts, offsets, consumer_group(cp->with.consumer), err) == 0)
+			outcome = txn_commit(cp->with.txn, err);
+		else
+			txn_abort(cp->with.txn);
+	}
+	rd_kafka_topic_partition_list_destroy(offsets);
+	settle(cp, outcome);
+	stats_gauge(cp->with.stats, STATS_CHECKPOINT_SECONDS, (double)(clock_mono_ms() - begun_ms) / 1000);
+	if (outcome == TXN_COMMITTED) {
+		cp->positions_mono_ms = begun_ms;
+		return 0;
+	}
+	note_failure(cp, outcome, err);
+	return -1;
+}
+
+/* Commits the positions of all tasks that have moved, with their metadata as it was. An outcome that is not known does not matter here. */
+static int commit_positions(struct checkpoint *cp, struct task **tasks, size_t nr, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)nr);
+	enum txn_outcome outcome = TXN_ABORTED;
+	int rc = 0;
+
+	for (size_t i = 0; i < nr && rc == 0; i++) {
+		const struct task *t = tasks[i];
+
+		/* Never before a first checkpoint: an offset without a snapshot would read as an operator's reset. */
+		if (t && t->saved.id && t->position != t->committed && (t->phase == TASK_RUNNING || t->phase == TASK_HELD))
+			rc = emission_add_offset(offsets, cp->with.topics->samples, t->partition, t->position, &t->saved, err);
+	}
+	if (rc == 0 && offsets->cnt && (rc = txn_begin(cp->with.txn, err)) == 0) {
+		if (txn_send_offsets(cp->with.txn, offsets, consumer_group(cp->with.consumer), err) == 0)
+			outcome = txn_commit(cp->with.txn, err);
+		else
+			txn_abort(cp->with.txn);
+		if (outcome == TXN_COMMITTED)
+			for (int i = 0; i < offsets->cnt; i++)
+				tasks[offsets->elems[i].partition]->committed = offsets->elems[i].offset;
+		else
+			note_failure(cp, outcome, err);
+	}
+	rd_kafka_topic_partition_list_destroy(offsets);
+	return rc;
+}
+
+/* Opens the producer when it is closed. True when transactions can be made. */
+static bool able(struct checkpoint *cp)
+{
+	struct err err = ERR_INIT;
+	int64_t mono_ms = clock_mono_ms();
+
+	if (txn_is_idle(cp->with.txn))
+		return true;
+	if (mono_ms < cp->open_mono_ms)
+		return false;
+	if (txn_open(cp->with.txn, &err) == 0) {
+		cp->open_complained = false;
+		return true;
+	}
+	cp->open_mono_ms = clock_mono_ms() + OPEN_EVERY_MS;
+	if (!cp->open_complained)
+		log_error(&cp->with.program->log, "transactions_unavailable", LOG_STR("error", err.msg));
+	cp->open_complained = true;
+	return false;
+}
+
+/* Asks what became of a task's attempt. The producer has been opened anew since, which has ended the transaction one way or the other. */
+static int settle_doubt(struct checkpoint *cp, struct task *t, struct err *err)
+{
+	struct committed c;
+	struct offset_meta meta;
+
+	if (consumer_committed(cp->with.consumer, t->partition, ASK_MS, &c, &cp->metadata, err) < 0)
+		return -1;
+	if (c.offset >= 0 && offset_meta_parse(c.metadata, &meta, NULL) == 0 && meta.epoch == t->attempt.meta.epoch &&
+	    meta.id == t->attempt.meta.id) {
+		log_info(&cp->with.program->log, "checkpoint_was_committed", LOG_INT("partition", t->partition), LOG_INT("id", meta.id));
+		settle_committed(cp, t);
+	} else {
+		log_info(&cp->with.program->log, "checkpoint_was_not_committed", LOG_INT("partition", t->partition),
+			 LOG_INT("id", t->attempt.meta.id));
+		task_aborted(t);
+	}
+	return 0;
+}
+
+/* Settles everything that is in doubt. False while it is not. */
+static bool settled(struct checkpoint *cp, struct task **tasks, size_t nr)
+{
+	struct err err = ERR_INIT;
+
+	if (!cp->in_doubt)
+		return true;
+	for (size_t i = 0; i < nr; i++)
+		if (tasks[i] && tasks[i]->attempt.in_doubt && settle_doubt(cp, tasks[i], &err) < 0)
+			return false;
+	cp->in_doubt = false;
+	return true;
+}
+
+/* Can a transaction be made right now, and on whose behalf? */
+static bool prepared(struct checkpoint *cp, struct task **tasks, size_t nr)
+{
+	return consumer_group(cp->with.consumer) != NULL && clock_mono_ms() >= cp->retry_mono_ms && able(cp) && settled(cp, tasks, nr);
+}
+
+int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struct err *err)
+{
+	int64_t now_ms = clock_now_ms(&cp->with.program->clock), mono_ms = clock_mono_ms();
+	struct err why = ERR_INIT;
+	int rc = 0;
+
+	cp->nr_parts = 0;
+	for (size_t i = 0; i < nr; i++)
+		if (tasks[i] && due_checkpoint(&cp->rules, tasks[i], now_ms, mono_ms))
+			cp->parts[cp->nr_parts++] = (struct emission_part){.task = tasks[i]};
+	if (!cp->nr_parts && !cp->in_doubt && txn_is_idle(cp->with.txn) &&
+	    mono_ms - cp->positions_mono_ms < cp->with.conf->position_interval_ms)
+		return 0;
+	if (!prepared(cp, tasks, nr))
+		return 0;
+	if (cp->nr_parts) {
+		rc = run(cp, &why);
+	} else if (mono_ms - cp->positions_mono_ms >= cp->with.conf->position_interval_ms) {
+		cp->positions_mono_ms = mono_ms;
+		rc = commit_positions(cp, tasks, nr, &why);
+	}
+	if (rc == 0 || why.kind != ERR_FATAL)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+/* The tasks among these that have something to save. A new one has not: whoever owns it next begins as we did. */
+static void collect_dirty(struct checkpoint *cp, struct task **all, size_t nr_all, const int32_t *partitions, size_t nr)
+{
+	cp->nr_parts = 0;
+	for (size_t i = 0; i < nr; i++) {
+		struct task *t = (size_t)partitions[i] < nr_all ? all[partitions[i]] : NULL;
+
+		if (t && (t->phase == TASK_RUNNING || t->phase == TASK_HELD) && task_dirty(t))
+			cp->parts[cp->nr_parts++] = (struct emission_part){.task = t};
+	}
+}
+
+int checkpoint_now(struct checkpoint *cp, struct task **all, size_t nr_all, const int32_t *partitions, size_t nr, int timeout_ms,
+		   struct err *err)
+{
+	int64_t deadline = clock_mono_ms() + timeout_ms;
+	struct err why = ERR_INIT;
+
+	cp->retry_mono_ms = 0;
+	do {
+		collect_dirty(cp, all, nr_all, partitions, nr);
+		if (!cp->nr_parts)
+			return 0;
+		if (!prepared(cp, all, nr_all)) {
+			poll(NULL, 0, NOW_TURN_MS); /* the coordinator is away, or a pause is due: there is nothing to be woken by */
+			continue;
+		}
+		collect_dirty(cp, all, nr_all, partitions, nr); /* settling a doubt may have saved some */
+		if (!cp->nr_parts || run(cp, &why) == 0)
+			return 0;
+		if (why.kind == ERR_FATAL) {
+			*err = why;
+			return -1;
+		}
+	} while (clock_mono_ms() < deadline);
+	return err_set(err, ERR_RETRY, "%zu partitions were not saved within %d ms: %s", cp->nr_parts, timeout_ms,
+		       why.msg[0] ? why.msg : "transactions cannot be made");
+}

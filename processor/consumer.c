@@ -1,0 +1,334 @@
+/* consumer.c - see consumer.h.
+ *
+ * librdkafka 2.0.2, and why each guard is there (FIELD-NOTES.md has the measurements):
+ *  G1  Records are polled one by one, with rd_kafka_consumer_poll(). rd_kafka_consume_batch_queue() drops the batch being gathered at each
+ *      cooperative rebalance while the position moves on: records are lost silently.
+ *  G2  The metadata to commit with is copied at the top of every rebalance callback and held until the next. An instance that was frozen past its session,
+ *      wakes and asks for it at commit time is given the new generation by the client's thread: the broker lets its commit through, and what
+ *      it emitted counts twice.
+ *  G3  A copy without member id or generation is never used: with such a one the broker checks nothing at all.
+ *  G4  isolation.level is read_committed: committed offsets then wait for a pending owner instead of giving the old one at once.
+ *  G5  committed() answers _TIMED_OUT while a former owner's commit is pending, with no offset and no error on the partition: that means
+ *      ask again, never "none".
+ *  G6  incremental_assign() and _unassign() are called from within the callback only. A rebalance that the client's thread has begun waits for just such
+ *      a call: one from outside, about another partition, would be taken for the answer, and the revoked partitions be given away before
+ *      their last checkpoint (whose metadata, taken in the late callback, would then be of the new generation: counted twice). It
+ *      would also clear the mark that the assignment was lost. So a partition is held back by a pause, and (re)started by a seek: neither
+ *      touches the group.
+ *  G7  auto.offset.reset is earliest, not error: after the error 2.0.2 fetches the partition no more, and refuses to seek; only an unassign
+ *      outside of a callback (G6) would bring it back. Nothing is reset silently for all that: the guard of positions takes no record but the
+ *      one at the position, and says what is missing.
+ *  G8  seek_partitions()' time-out is 1000 times too short: rd_kafka_seek() is used.
+ *  G9  A topic that is not there is not subscribed to: that can crash. */
+#include "processor/consumer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/events.h"
+#include "common/kafka.h"
+
+enum { CHECK_MS = 3000, SEEK_MS = 1000, FETCH_MAX_BYTES = 2 << 20 };
+
+struct consumer {
+	const struct program *program;
+	const struct cell_topics *topics;
+	struct consumer_hooks hooks;
+	rd_kafka_t *rk;
+	rd_kafka_topic_t *rkt;
+	rd_kafka_queue_t *queue; /* the consumer's, for its wake-up */
+	rd_kafka_consumer_group_metadata_t *group; /* (G2) */
+	bool joined;
+	bool closing; /* hooks are not called any more */
+};
+
+/* The serialised form, which 2.x reads back too: "CGMDv2:", generation as a native int32, then group and member id, each ended by NUL. There is no
+ * accessor for either. */
+bool consumer_group_is_valid(const rd_kafka_consumer_group_metadata_t *group)
+{
+	static const char magic[7] = "CGMDv2:";
+	void *bytes = NULL;
+	size_t size = 0, at = sizeof(magic) + sizeof(int32_t);
+	rd_kafka_error_t *error = rd_kafka_consumer_group_metadata_write(group, &bytes, &size);
+	int32_t generation = -1;
+	bool valid = false;
+
+	if (error) {
+		rd_kafka_error_destroy(error);
+		return false;
+	}
+	if (size > at && memcmp(bytes, magic, sizeof(magic)) == 0) {
+		memcpy(&generation, (char *)bytes + sizeof(magic), sizeof(generation));
+		at += strnlen((char *)bytes + at, size - at) + 1;
+		valid = generation >= 0 && at < size && ((char *)bytes)[at] != '\0';
+	}
+	rd_kafka_mem_free(NULL, bytes);
+	return valid;
+}
+
+/* Rule D. */
+static void hold_group(struct consumer *c)
+{
+	if (c->group)
+		rd_kafka_consumer_group_metadata_destroy(c->group);
+	c->group = rd_kafka_consumer_group_metadata(c->rk);
+	if (c->group && !consumer_group_is_valid(c->group)) { /* (G3) */
+		rd_kafka_consumer_group_metadata_destroy(c->group);
+		c->group = NULL;
+	}
+}
+
+/* The client's warning comes from rd_kafka_assign()'s own log line; what is left to do is to go on. */
+static void ignore_error(struct consumer *c, rd_kafka_error_t *error, const char *what)
+{
+	if (!error)
+		return;
+	log_warn(&c->program->log, "rebalance_call_failed", LOG_STR("call", what), LOG_STR("error", rd_kafka_error_string(error)));
+	rd_kafka_error_destroy(error);
+}
+
+/* New partitions join the assignment at a place that fetches nothing, paused (G6). */
+static void take_partitions(struct consumer *c, rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; i < list->cnt; i++)
+		list->elems[i].offset = RD_KAFKA_OFFSET_END;
+	ignore_error(c, rd_kafka_incremental_assign(c->rk, list), "incremental_assign");
+	if (list->cnt)
+		rd_kafka_pause_partitions(c->rk, list);
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct consumer *c = opaque;
+	int32_t *partitions = calloc((size_t)list->cnt + 1, sizeof(*partitions));
+	bool lost = rd_kafka_assignment_lost(rk) != 0;
+
+	hold_group(c);
+	for (int i = 0; partitions && i < list->cnt; i++)
+		partitions[i] = list->elems[i].partition;
+	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		take_partitions(c, list);
+		c->joined = true;
+		if (partitions && !c->closing)
+			c->hooks.assigned(c->hooks.ctx, partitions, (size_t)list->cnt);
+	} else {
+		if (partitions && !c->closing)
+			c->hooks.revoked(c->hooks.ctx, partitions, (size_t)list->cnt, lost);
+		ignore_error(c, rd_kafka_incremental_unassign(rk, list), "incremental_unassign");
+	}
+	free(partitions);
+}
+
+/* What the client may hold of fetched records: an eighth of the budget, in KiB. Far below 16 MiB it stalls for a second at a time. */
+static int64_t queue_kbytes(int64_t budget_bytes)
+{
+	int64_t kbytes = budget_bytes / 8 / 1024;
+
+	return kbytes < 4096 ? 4096 : kbytes > 262144 ? 262144 : kbytes;
+}
+
+static rd_kafka_conf_t *consumer_conf(struct consumer *c, struct err *err)
+{
+	const struct program *p = c->program;
+	char group[KAFKA_TOPIC_SIZE], kbytes[24], fetch_max[24];
+	const struct kafka_prop fixed[] = {
+		{"group.id", group},
+		{"partition.assignment.strategy", "cooperative-sticky"},
+		{"isolation.level", "read_committed"}, /* (G4) */
+		{"enable.auto.commit", "false"},
+		{"enable.auto.offset.store", "false"},
+		{"auto.offset.reset", "earliest"}, /* (G7) */
+		{"enable.partition.eof", "true"},
+		{"session.timeout.ms", "10000"},
+		{"queued.min.messages", "1000000"}, /* low values throttle; the bytes are the bound */
+		{"queued.max.messages.kbytes", kbytes},
+		{"fetch.max.bytes", fetch_max}, /* must not be below message.max.bytes, 1 MB */
+		{"max.partition.fetch.bytes", "131072"},
+		{"fetch.wait.max.ms", "100"}, /* also how long a partition's end takes to be seen */
+		{*p->common.instance_id ? "group.instance.id" : NULL, p->common.instance_id}, /* empty: dynamic membership */
+		{0},
+	};
+
+	snprintf(group, sizeof(group), "millrace-processor-%s", p->common.cell);
+	snprintf(kbytes, sizeof(kbytes), "%lld", (long long)queue_kbytes(p->common.memory_budget_bytes));
+	snprintf(fetch_max, sizeof(fetch_max), "%d", FETCH_MAX_BYTES);
+	return kafka_conf(p, "in", fixed, err);
+}
+
+static int subscribe(struct consumer *c, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_resp_err_t code;
+
+	rd_kafka_topic_partition_list_add(list, c->topics->samples, RD_KAFKA_PARTITION_UA);
+	code = rd_kafka_subscribe(c->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return code ? kafka_code(err, code, "join the group") : 0;
+}
+
+static int consumer_open(struct consumer *c, struct err *err)
+{
+	rd_kafka_conf_t *conf = consumer_conf(c, err);
+
+	if (!conf)
+		return -1;
+	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	rd_kafka_conf_set_opaque(conf, c);
+	c->rk = kafka_open(RD_KAFKA_CONSUMER, conf, err);
+	if (!c->rk)
+		return -1;
+	rd_kafka_poll_set_consumer(c->rk);
+	c->queue = rd_kafka_queue_get_consumer(c->rk);
+	if (topics_check(c->rk, c->topics->samples, c->topics->partitions, CHECK_MS, err) < 0) /* (G9) */
+		return -1;
+	c->rkt = rd_kafka_topic_new(c->rk, c->topics->samples, NULL);
+	if (!c->rkt)
+		return kafka_code(err, rd_kafka_last_error(), c->topics->samples);
+	return subscribe(c, err);
+}
+
+/* Does this library write group metadata the way consumer_group_is_valid() reads it? */
+static bool group_is_readable(void)
+{
+	rd_kafka_consumer_group_metadata_t *good = rd_kafka_consumer_group_metadata_new_with_genid("g", 0, "m", NULL);
+	rd_kafka_consumer_group_metadata_t *bad = rd_kafka_consumer_group_metadata_new_with_genid("g", -1, "", NULL);
+	bool readable = consumer_group_is_valid(good) && !consumer_group_is_valid(bad);
+
+	rd_kafka_consumer_group_metadata_destroy(good);
+	rd_kafka_consumer_group_metadata_destroy(bad);
+	return readable;
+}
+
+struct consumer *consumer_new(const struct program *p, const struct cell_topics *topics, const struct consumer_hooks *hooks,
+			      struct err *err)
+{
+	struct consumer *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		err_nomem(err, "the consumer");
+		return NULL;
+	}
+	c->program = p;
+	c->topics = topics;
+	c->hooks = *hooks;
+	if (!group_is_readable())
+		err_set(err, ERR_FATAL, "librdkafka %s writes group metadata in a form that cannot be checked", rd_kafka_version_str());
+	else if (consumer_open(c, err) == 0)
+		return c;
+	consumer_close(c, 0);
+	return NULL;
+}
+
+bool consumer_close(struct consumer *c, int timeout_ms)
+{
+	bool closed;
+
+	if (!c)
+		return true;
+	c->closing = true;
+	if (c->queue) {
+		rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
+		rd_kafka_queue_destroy(c->queue);
+	}
+	if (c->rkt)
+		rd_kafka_topic_destroy(c->rkt);
+	closed = kafka_close(c->rk, timeout_ms);
+	if (c->group)
+		rd_kafka_consumer_group_metadata_destroy(c->group);
+	c->group = NULL;
+	if (closed) /* else the client may still call back */
+		free(c);
+	return closed;
+}
+
+void consumer_wake_on(struct consumer *c, int fd)
+{
+	uint64_t one = 1; /* what an eventfd takes */
+
+	rd_kafka_queue_io_event_enable(c->queue, fd, &one, sizeof(one));
+	events_wake(fd); /* for what was queued before */
+}
+
+rd_kafka_message_t *consumer_poll(struct consumer *c)
+{
+	return rd_kafka_consumer_poll(c->rk, 0); /* (G1) */
+}
+
+/* Pauses or resumes one partition. */
+static int set_paused(struct consumer *c, int32_t partition, bool paused, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_resp_err_t code;
+
+	rd_kafka_topic_partition_list_add(list, c->topics->samples, partition);
+	code = paused ? rd_kafka_pause_partitions(c->rk, list) : rd_kafka_resume_partitions(c->rk, list);
+	if (!code)
+		code = list->elems[0].err;
+	rd_kafka_topic_partition_list_destroy(list);
+	return code ? kafka_code(err, code, paused ? "pause" : "resume") : 0;
+}
+
+int consumer_refetch(struct consumer *c, int32_t partition, int64_t offset, struct err *err)
+{
+	rd_kafka_resp_err_t code = rd_kafka_seek(c->rkt, partition, offset, SEEK_MS); /* (G8) */
+
+	return code ? kafka_code(err, code, "seek") : 0;
+}
+
+int consumer_start(struct consumer *c, int32_t partition, int64_t offset, struct err *err)
+{
+	/* Seek first: a partition that is resumed before would hand over records from elsewhere. */
+	if (consumer_refetch(c, partition, offset, err) < 0)
+		return -1;
+	return set_paused(c, partition, false, err);
+}
+
+int consumer_hold(struct consumer *c, int32_t partition, struct err *err)
+{
+	return set_paused(c, partition, true, err);
+}
+
+int consumer_committed(struct consumer *c, int32_t partition, int timeout_ms, struct committed *out, struct buf *buf, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_add(list, c->topics->samples, partition);
+	rd_kafka_resp_err_t code = rd_kafka_committed(c->rk, list, timeout_ms);
+	int rc = 0;
+
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		code = tp->err;
+	buf_clear(buf);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR) { /* (G5) */
+		kafka_code(err, code, "ask for the committed offset");
+		if (err)
+			err->kind = ERR_RETRY;
+		rc = -1;
+	} else {
+		buf_add(buf, tp->metadata, tp->metadata ? tp->metadata_size : 0);
+		out->offset = tp->offset >= 0 ? tp->offset : -1;
+		out->metadata = buf_str(buf);
+		if (buf_failed(buf))
+			rc = err_nomem(err, "an offset's metadata");
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return rc;
+}
+
+bool consumer_joined(const struct consumer *c)
+{
+	return c->joined;
+}
+
+const rd_kafka_consumer_group_metadata_t *consumer_group(const struct consumer *c)
+{
+	return c->group;
+}
+
+int64_t consumer_end_offset(struct consumer *c, int32_t partition)
+{
+	int64_t low = -1, high = -1;
+
+	if (rd_kafka_get_watermark_offsets(c->rk, c->topics->samples, partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return -1;
+	return high >= 0 ? high : -1;
+}

@@ -1,0 +1,173 @@
+/* feed.c - see feed.h. */
+#include "processor/feed.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	START_AGAIN_MS = 200,
+	LETTER_BYTES_MAX = 1000000, /* what every topic takes */
+};
+
+void feed_fini(struct feed *f)
+{
+	arena_fini(&f->scratch);
+	buf_fini(&f->letter);
+}
+
+/* The task reads nothing until retry_mono_ms. */
+static void hold_task(struct feed *f, struct task *t, int64_t retry_ms)
+{
+	struct err err = ERR_INIT;
+
+	t->phase = TASK_HELD;
+	t->at_end = false;
+	t->retry_mono_ms = clock_mono_ms() + retry_ms;
+	if (consumer_hold(f->consumer, t->partition, &err) < 0) /* then its records are dropped by its phase */
+		log_warn(&f->with.program->log, "hold_failed", LOG_INT("partition", t->partition), LOG_STR("error", err.msg));
+}
+
+void feed_refetch(struct feed *f, struct task *t)
+{
+	struct err err = ERR_INIT;
+
+	if (consumer_refetch(f->consumer, t->partition, t->position, &err) == 0)
+		return;
+	log_warn(&f->with.program->log, "refetch_failed", LOG_INT("partition", t->partition), LOG_STR("error", err.msg));
+	t->phase = TASK_READY;
+	t->retry_mono_ms = clock_mono_ms() + START_AGAIN_MS;
+}
+
+/* True when the offset is the one to take; everything else about positions is dealt with. */
+static bool pass_guard(struct feed *f, struct task *t, int64_t offset)
+{
+	int64_t position = t->position;
+	char text[160];
+
+	switch (task_guard(t, offset)) {
+	case GUARD_TAKE:
+		return true;
+	case GUARD_SKIP:
+		return false;
+	case GUARD_REFETCH:
+		log_warn(&f->with.program->log, "position_ahead", LOG_INT("partition", t->partition), LOG_INT("position", position),
+			 LOG_INT("offset", offset));
+		stats_count(f->with.stats, STATS_REFETCHES, 1);
+		feed_refetch(f, t);
+		return false;
+	default:
+		snprintf(text, sizeof(text), "records %" PRId64 " to %" PRId64 " are gone: retention was faster than we, or the log was cut",
+			 position, offset - 1);
+		stats_add(f->with.stats, STATS_GAP_RECORDS, t->partition, (uint64_t)(offset - position));
+		alarm_raise(&f->alarm, "gap", t->partition, text);
+		return true;
+	}
+}
+
+/* The partition has been read to its end. */
+static void take_end(struct feed *f, struct task *t, int64_t offset)
+{
+	if (offset < t->position) {
+		/* What we have taken is not there any more: the log lost its end (an unclean election), and new records will get old offsets. */
+		alarm_raise(&f->alarm, "end_before_position", t->partition, "the partition ends before what has been read of it");
+		return;
+	}
+	if (!pass_guard(f, t, offset))
+		return;
+	t->at_end = true;
+	t->end_mono_ms = clock_mono_ms();
+}
+
+/* Encodes a dead letter into f->letter; what would be too large for any topic loses its value's end. */
+static int encode_letter(struct feed *f, const rd_kafka_message_t *message, const char *reason, struct err *err)
+{
+	struct dead_letter letter;
+	char text[640];
+
+	arena_clear(&f->scratch);
+	buf_clear(&f->letter);
+	if (report_deadletter_fill(f->with.program, message, f->with.topics->epoch, "undecodable", reason, &f->scratch, &letter, err) < 0 ||
+	    dead_letter_encode(&letter, &f->letter, err) < 0)
+		return -1;
+	if (f->letter.len <= LETTER_BYTES_MAX)
+		return 0;
+	snprintf(text, sizeof(text), "%s (its %zu bytes are cut, its headers left out)", reason, message->len);
+	letter.reason = str_from(text);
+	letter.headers_len = 0;
+	if (letter.key.len > LETTER_BYTES_MAX / 4)
+		letter.key.len = LETTER_BYTES_MAX / 4;
+	if (letter.value.len > LETTER_BYTES_MAX / 2)
+		letter.value.len = LETTER_BYTES_MAX / 2;
+	buf_clear(&f->letter);
+	return dead_letter_encode(&letter, &f->letter, err);
+}
+
+/* The record at the position was refused: it goes to the dead letters with the next checkpoint, and the partition goes on. */
+static int bury(struct feed *f, struct task *t, const rd_kafka_message_t *message, const char *reason, struct err *err)
+{
+	log_warn(&f->with.program->log, "record_rejected", LOG_STR("topic", f->with.topics->samples), LOG_INT("partition", message->partition),
+		 LOG_INT("offset", message->offset), LOG_STR("error", reason));
+	stats_add(f->with.stats, STATS_DEAD_LETTERS, t->partition, 1);
+	if (encode_letter(f, message, reason, err) < 0)
+		return -1;
+	return task_add_letter(t, buf_str(&f->letter)) < 0 ? err_nomem(err, "a dead letter") : 0;
+}
+
+static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t *message, struct err *err)
+{
+	rd_kafka_timestamp_type_t type;
+	int64_t wall_ms = rd_kafka_message_timestamp(message, &type);
+	struct record record = {
+		.offset = message->offset,
+		.timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : clock_map_ms(&f->with.program->clock, wall_ms),
+		.value = {message->payload ? message->payload : "", message->len},
+	};
+	struct intake_counts counts;
+	struct err why = ERR_INIT;
+
+	if (!pass_guard(f, t, message->offset))
+		return 0;
+	if (task_take(t, &record, &f->scratch, &counts, &why) == 0) {
+		stats_count(f->with.stats, STATS_RECORDS, 1);
+		stats_add(f->with.stats, STATS_SAMPLES, t->partition, counts.samples);
+		stats_add(f->with.stats, STATS_LATE, t->partition, counts.late);
+		t->complained = false;
+		return 0;
+	}
+	if (why.kind == ERR_REJECT)
+		return bury(f, t, message, why.msg, err);
+	if (why.kind == ERR_FATAL) {
+		*err = why;
+		return -1;
+	}
+	/* An unknown schema is a newer writer, not poison: the partition waits for a newer build. */
+	if (!t->complained)
+		alarm_raise(&f->alarm, "schema_unknown", t->partition, why.msg);
+	t->complained = true;
+	hold_task(f, t, f->with.conf->schema_retry_ms);
+	return 0;
+}
+
+/* An error that stands in a record's place. */
+static int take_error(struct feed *f, const rd_kafka_message_t *message, struct err *err)
+{
+	if (message->err == RD_KAFKA_RESP_ERR__FATAL || message->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+		return err_set(err, ERR_FATAL, "the consumer has failed: %s", rd_kafka_message_errstr(message));
+	log_warn(&f->with.program->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(message->err)), LOG_INT("partition", message->partition),
+		 LOG_STR("error", rd_kafka_message_errstr(message)));
+	return 0;
+}
+
+int feed_take(struct feed *f, struct task *t, const rd_kafka_message_t *message, struct err *err)
+{
+	if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+		return take_error(f, message, err);
+	/* Not ours, or not yet reading: what is still in the queue of a partition that moved or was held is nobody's. */
+	if (!t || t->phase != TASK_RUNNING)
+		return 0;
+	if (message->err) {
+		take_end(f, t, message->offset);
+		return 0;
+	}
+	return take_record(f, t, message, err);
+}

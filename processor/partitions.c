@@ -1,0 +1,316 @@
+/* partitions.c - see partitions.h. */
+#include "processor/partitions.h"
+
+#include <stdlib.h>
+
+enum {
+	REVOKE_MS = 5000,          /* how long a revoke may try to save; the group waits meanwhile */
+	START_AGAIN_MS = 200,
+};
+
+struct partitions {
+	struct partitions_parts with;
+	struct consumer *consumer;
+	struct restore *restore;
+	struct checkpoint *checkpoint;
+	struct task *restoring;       /* the one that restore works on; NULL: none */
+	int64_t restoring_mono_ms;    /* since when */
+	struct feed feed;
+	struct err fatal;             /* set where a hook could only return */
+	int32_t nr;
+	struct task *tasks[];         /* by partition; NULL: not ours */
+};
+
+struct partitions *partitions_new(const struct partitions_parts *parts, struct err *err)
+{
+	size_t nr = (size_t)parts->topics->partitions;
+	struct partitions *ps = calloc(1, sizeof(*ps) + nr * sizeof(ps->tasks[0]));
+
+	if (!ps) {
+		err_nomem(err, "the partitions");
+		return NULL;
+	}
+	ps->with = *parts;
+	ps->nr = parts->topics->partitions;
+	ps->feed.with = (struct feed_parts){parts->program, parts->conf, parts->topics, parts->stats};
+	ps->feed.alarm = (struct alarm){&parts->program->log, parts->report, parts->topics->samples};
+	return ps;
+}
+
+void partitions_free(struct partitions *ps)
+{
+	if (!ps)
+		return;
+	for (int32_t i = 0; i < ps->nr; i++)
+		task_free(ps->tasks[i]);
+	feed_fini(&ps->feed);
+	free(ps);
+}
+
+void partitions_attach(struct partitions *ps, struct consumer *consumer, struct restore *restore, struct checkpoint *checkpoint)
+{
+	ps->consumer = ps->feed.consumer = consumer;
+	ps->restore = restore;
+	ps->checkpoint = checkpoint;
+}
+
+static const struct log *log_of(const struct partitions *ps)
+{
+	return &ps->with.program->log;
+}
+
+static struct task *task_of(const struct partitions *ps, int32_t partition)
+{
+	return partition >= 0 && partition < ps->nr ? ps->tasks[partition] : NULL;
+}
+
+static void drop_task(struct partitions *ps, int32_t partition)
+{
+	if (ps->restoring == ps->tasks[partition])
+		ps->restoring = NULL;
+	restore_forget(ps->restore, partition);
+	stats_forget(ps->with.stats, partition);
+	task_free(ps->tasks[partition]);
+	ps->tasks[partition] = NULL;
+}
+
+/* A fresh task in the place of whatever was there. */
+static struct task *put_task(struct partitions *ps, int32_t partition)
+{
+	if (ps->tasks[partition])
+		drop_task(ps, partition);
+	ps->tasks[partition] = task_new(partition);
+	if (!ps->tasks[partition])
+		err_nomem(&ps->fatal, "a partition's task");
+	return ps->tasks[partition];
+}
+
+static void on_assigned(void *ctx, const int32_t *partitions, size_t nr)
+{
+	struct partitions *ps = ctx;
+
+	stats_count(ps->with.stats, STATS_REBALANCES, 1);
+	log_info(log_of(ps), "assigned", LOG_UINT("partitions", nr));
+	for (size_t i = 0; i < nr; i++)
+		if (partitions[i] >= 0 && partitions[i] < ps->nr)
+			put_task(ps, partitions[i]);
+}
+
+static void on_revoked(void *ctx, const int32_t *partitions, size_t nr, bool lost)
+{
+	struct partitions *ps = ctx;
+	struct err err = ERR_INIT;
+
+	stats_count(ps->with.stats, STATS_REBALANCES, 1);
+	log_info(log_of(ps), "revoked", LOG_UINT("partitions", nr), LOG_BOOL("lost", lost));
+	/* Lost: somebody else may have owned them for long. What is committed now would count twice. */
+	if (!lost && checkpoint_now(ps->checkpoint, ps->tasks, (size_t)ps->nr, partitions, nr, REVOKE_MS, &err) < 0) {
+		if (err.kind == ERR_FATAL)
+			ps->fatal = err;
+		log_warn(log_of(ps), "revoked_unsaved", LOG_STR("error", err.msg));
+	}
+	for (size_t i = 0; i < nr; i++)
+		if (task_of(ps, partitions[i]))
+			drop_task(ps, partitions[i]);
+}
+
+struct consumer_hooks partitions_hooks(struct partitions *ps)
+{
+	return (struct consumer_hooks){on_assigned, on_revoked, ps};
+}
+
+int partitions_drain(struct partitions *ps, int max, struct err *err)
+{
+	for (int i = 0; i < max; i++) {
+		rd_kafka_message_t *message = consumer_poll(ps->consumer);
+		int rc;
+
+		if (ps->fatal.kind) {
+			if (message)
+				rd_kafka_message_destroy(message);
+			*err = ps->fatal;
+			return -1;
+		}
+		if (!message)
+			return 0;
+		rc = feed_take(&ps->feed, task_of(ps, message->partition), message, err);
+		rd_kafka_message_destroy(message);
+		if (rc < 0)
+			return -1;
+	}
+	return 1;
+}
+
+/* The next task to be restored. */
+static struct task *next_pending(const struct partitions *ps)
+{
+	for (int32_t i = 0; i < ps->nr; i++)
+		if (ps->tasks[i] && ps->tasks[i]->phase == TASK_PENDING)
+			return ps->tasks[i];
+	return NULL;
+}
+
+/* One partition at a time, one step a turn. */
+static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct task *t = ps->restoring;
+
+	if (!t) {
+		t = ps->restoring = next_pending(ps);
+		ps->restoring_mono_ms = mono_ms;
+	}
+	if (!t)
+		return 0;
+	switch (restore_turn(ps->restore, t, mono_ms, &why)) {
+	case RESTORE_WAITING:
+		return 0;
+	case RESTORE_DONE:
+		t->complained = false;
+		stats_gauge(ps->with.stats, STATS_RESTORE_SECONDS, (double)(mono_ms - ps->restoring_mono_ms) / 1000);
+		log_info(log_of(ps), "restored", LOG_INT("partition", t->partition), LOG_INT("position", t->position),
+			 LOG_INT("snapshot", t->saved.id), LOG_INT("bytes", t->saved.bytes));
+		break;
+	case RESTORE_REFUSED:
+		if (!t->complained)
+			alarm_raise(&ps->feed.alarm, "partition_refused", t->partition, why.msg);
+		t->complained = true;
+		t->retry_mono_ms = mono_ms + ps->with.conf->refused_retry_ms;
+		break;
+	default:
+		*err = why;
+		return -1;
+	}
+	ps->restoring = NULL;
+	return 0;
+}
+
+/* Starts a task that is ready, or one that was held, at its position. */
+static void start_task(struct partitions *ps, struct task *t, int64_t mono_ms)
+{
+	struct err err = ERR_INIT;
+
+	if (mono_ms < t->retry_mono_ms)
+		return;
+	if (consumer_start(ps->consumer, t->partition, t->position, &err) == 0) {
+		t->phase = TASK_RUNNING;
+		t->at_end = false;
+		return;
+	}
+	log_debug(log_of(ps), "start_failed", LOG_INT("partition", t->partition), LOG_STR("error", err.msg));
+	t->retry_mono_ms = mono_ms + START_AGAIN_MS;
+}
+
+static int turn_task(struct partitions *ps, struct task *t, int64_t now_ms, int64_t mono_ms)
+{
+	int32_t partition = t->partition;
+
+	switch (t->phase) {
+	case TASK_READY:
+	case TASK_HELD:
+		start_task(ps, t, mono_ms);
+		return 0;
+	case TASK_REFUSED:
+		if (mono_ms < t->retry_mono_ms)
+			return 0;
+		t = put_task(ps, partition);
+		if (!t)
+			return -1;
+		t->complained = true;
+		return 0;
+	case TASK_RUNNING:
+		if (due_probe(checkpoint_rules(ps->checkpoint), t, now_ms, mono_ms)) {
+			t->probed_mono_ms = mono_ms;
+			feed_refetch(&ps->feed, t);
+		}
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int partitions_turn(struct partitions *ps, struct err *err)
+{
+	int64_t now_ms = clock_now_ms(&ps->with.program->clock), mono_ms = clock_mono_ms();
+
+	if (turn_restore(ps, mono_ms, err) < 0)
+		return -1;
+	for (int32_t i = 0; i < ps->nr; i++)
+		if (ps->tasks[i] && turn_task(ps, ps->tasks[i], now_ms, mono_ms) < 0) {
+			*err = ps->fatal;
+			return -1;
+		}
+	return checkpoint_turn(ps->checkpoint, ps->tasks, (size_t)ps->nr, err);
+}
+
+int partitions_save(struct partitions *ps, int timeout_ms, struct err *err)
+{
+	int32_t *all = calloc((size_t)ps->nr, sizeof(*all));
+	int rc;
+
+	if (!all)
+		return err_nomem(err, "the last checkpoint");
+	for (int32_t i = 0; i < ps->nr; i++)
+		all[i] = i;
+	rc = checkpoint_now(ps->checkpoint, ps->tasks, (size_t)ps->nr, all, (size_t)ps->nr, timeout_ms, err);
+	free(all);
+	return rc;
+}
+
+/* How many of our tasks are in a phase. */
+static size_t count_phase(const struct partitions *ps, enum task_phase phase)
+{
+	size_t nr = 0;
+
+	for (int32_t i = 0; i < ps->nr; i++)
+		nr += ps->tasks[i] && ps->tasks[i]->phase == phase;
+	return nr;
+}
+
+static size_t count_assigned(const struct partitions *ps)
+{
+	size_t nr = 0;
+
+	for (int32_t i = 0; i < ps->nr; i++)
+		nr += ps->tasks[i] != NULL;
+	return nr;
+}
+
+bool partitions_ready(const struct partitions *ps)
+{
+	return consumer_joined(ps->consumer) && count_phase(ps, TASK_RUNNING) == count_assigned(ps);
+}
+
+const char *partitions_why_not_ready(const struct partitions *ps)
+{
+	if (!consumer_joined(ps->consumer))
+		return "the group has not been joined";
+	if (count_phase(ps, TASK_REFUSED))
+		return "a partition is refused";
+	if (count_phase(ps, TASK_HELD))
+		return "a partition waits for a newer build";
+	return "partitions are being restored";
+}
+
+void partitions_figures(struct partitions *ps, double *nr_running, double *lag_records)
+{
+	int64_t now_ms = clock_now_ms(&ps->with.program->clock);
+
+	*lag_records = 0;
+	for (int32_t i = 0; i < ps->nr; i++) {
+		const struct task *t = ps->tasks[i];
+		int64_t end = t && t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
+
+		if (!t || end < 0)
+			continue;
+		end = end > t->position ? end - t->position : 0;
+		*lag_records += (double)end;
+		stats_set(ps->with.stats, STATS_LAG_RECORDS, i, (double)end);
+		stats_set(ps->with.stats, STATS_LAG_SECONDS, i,
+			  t->at_end || now_ms < t->watermark_ms ? 0 : (double)(now_ms - t->watermark_ms) / 1000);
+	}
+	*nr_running = (double)count_phase(ps, TASK_RUNNING);
+	stats_gauge(ps->with.stats, STATS_PARTITIONS_ASSIGNED, (double)count_assigned(ps));
+	stats_gauge(ps->with.stats, STATS_PARTITIONS_RUNNING, *nr_running);
+	stats_gauge(ps->with.stats, STATS_PARTITIONS_REFUSED, (double)count_phase(ps, TASK_REFUSED));
+}

@@ -1,0 +1,42 @@
+/* restore.h - how an assigned partition gets its state back.
+ *
+ * One partition at a time, in short steps between polls, so that the partitions that already run are not held up: after a kill the question for the
+ * committed offset has no answer for as long as the dead owner's transaction lives.
+ *
+ *   ask committed() -> offset with metadata: read the snapshot's chunks -> TASK_READY at P
+ *                   -> no offset: is the state topic's partition empty? -> find where the input begins -> TASK_NEW there
+ *                   -> an error: ask again; it never means "none"
+ *   whatever does not fit together: TASK_REFUSED, with the reason said once; looked at again later, as an operator may have put it right.
+ * Not thread-safe: one owner. */
+#ifndef MILLRACE_PROCESSOR_RESTORE_H
+#define MILLRACE_PROCESSOR_RESTORE_H
+
+#include "processor/conf.h"
+#include "processor/consumer.h"
+#include "processor/scout.h"
+#include "processor/task.h"
+
+struct restore;
+
+/* Borrows all. NULL when memory is short. */
+struct restore *restore_new(const struct cell_topics *topics, struct consumer *consumer, struct scout *scout, struct err *err);
+
+/* NULL is a no-op. */
+void restore_free(struct restore *r);
+
+/* What a step came to, about the task it was called for. */
+enum restore_step {
+	RESTORE_WAITING, /* nothing to do before something arrives or some time has passed */
+	RESTORE_DONE,    /* the task is TASK_NEW or TASK_READY */
+	RESTORE_REFUSED, /* the task is TASK_REFUSED, err says why */
+	RESTORE_FAILED,  /* ERR_FATAL */
+};
+
+/* Takes t, TASK_PENDING, a step further; begins with it when another one was restored before. Always call it for the same task until it is done, refused or
+ * revoked. mono_ms: real time now. */
+enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_ms, struct err *err);
+
+/* Partition was revoked: forgets it if it is the one being restored. */
+void restore_forget(struct restore *r, int32_t partition);
+
+#endif

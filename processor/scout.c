@@ -1,0 +1,107 @@
+/* scout.c - see scout.h. */
+#include "processor/scout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/events.h"
+#include "common/kafka.h"
+
+struct scout {
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue;
+	const char *topic; /* NULL: reads nothing */
+	int32_t partition;
+};
+
+struct scout *scout_new(const struct program *p, struct err *err)
+{
+	struct scout *s = calloc(1, sizeof(*s));
+	const struct kafka_prop fixed[] = {
+		{"group.id", "millrace-processor-scout"}, /* without one a consumer may not poll; never joined */
+		{"isolation.level", "read_committed"},    /* chunks of aborted checkpoints were never written */
+		{"enable.auto.commit", "false"},
+		{"enable.auto.offset.store", "false"},
+		{"auto.offset.reset", "error"},           /* a snapshot that is gone must not be replaced by another */
+		{"enable.partition.eof", "true"},
+		{"queued.min.messages", "1000000"},
+		{"queued.max.messages.kbytes", "8192"},
+		{"fetch.max.bytes", "2097152"},
+		{"fetch.wait.max.ms", "50"},              /* an empty partition says so at once */
+		{0},
+	};
+	rd_kafka_conf_t *conf;
+
+	if (!s) {
+		err_nomem(err, "the reader of snapshots");
+		return NULL;
+	}
+	conf = kafka_conf(p, "scout", fixed, err);
+	s->rk = conf ? kafka_open(RD_KAFKA_CONSUMER, conf, err) : NULL;
+	if (!s->rk) {
+		free(s);
+		return NULL;
+	}
+	rd_kafka_poll_set_consumer(s->rk);
+	s->queue = rd_kafka_queue_get_consumer(s->rk);
+	return s;
+}
+
+void scout_free(struct scout *s, int timeout_ms)
+{
+	if (!s)
+		return;
+	rd_kafka_queue_io_event_enable(s->queue, -1, NULL, 0);
+	rd_kafka_queue_destroy(s->queue);
+	kafka_close(s->rk, timeout_ms);
+	free(s);
+}
+
+void scout_wake_on(struct scout *s, int fd)
+{
+	uint64_t one = 1; /* what an eventfd takes */
+
+	rd_kafka_queue_io_event_enable(s->queue, fd, &one, sizeof(one));
+}
+
+int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t offset, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_resp_err_t code;
+
+	rd_kafka_topic_partition_list_add(list, topic, partition)->offset = offset;
+	code = rd_kafka_assign(s->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	if (code)
+		return kafka_code(err, code, topic);
+	s->topic = topic;
+	s->partition = partition;
+	return 0;
+}
+
+void scout_recall(struct scout *s)
+{
+	if (s->topic)
+		rd_kafka_assign(s->rk, NULL);
+	s->topic = NULL;
+}
+
+/* Is it about what is read now? Something about a former partition may still be in the queue. */
+static bool is_current(const struct scout *s, const rd_kafka_message_t *message)
+{
+	return s->topic && message->rkt && message->partition == s->partition &&
+	       strcmp(rd_kafka_topic_name(message->rkt), s->topic) == 0;
+}
+
+rd_kafka_message_t *scout_poll(struct scout *s)
+{
+	rd_kafka_message_t *message;
+
+	while ((message = rd_kafka_consumer_poll(s->rk, 0)) != NULL) {
+		if (is_current(s, message))
+			return message;
+		rd_kafka_message_destroy(message);
+	}
+	return NULL;
+}

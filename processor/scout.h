@@ -1,0 +1,34 @@
+/* scout.h - a second consumer that reads one partition at a time, apart from the group.
+ *
+ * A restore must read a snapshot's chunks, and find where a partition begins, without touching the group's assignment. The scout is assigned by hand,
+ * commits nothing, joins nothing. Not thread-safe: one owner. */
+#ifndef MILLRACE_PROCESSOR_SCOUT_H
+#define MILLRACE_PROCESSOR_SCOUT_H
+
+#include <librdkafka/rdkafka.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/program.h"
+
+struct scout;
+
+/* Borrows p. NULL with *err set on failure. */
+struct scout *scout_new(const struct program *p, struct err *err);
+
+/* NULL is a no-op. */
+void scout_free(struct scout *s, int timeout_ms);
+
+/* Makes fd (of events_wake_fd()) readable when there is something to read. */
+void scout_wake_on(struct scout *s, int fd);
+
+/* Reads one partition from offset (or RD_KAFKA_OFFSET_BEGINNING) on; ends what it read before. Borrows topic until then. */
+int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t offset, struct err *err);
+
+/* Stops reading. */
+void scout_recall(struct scout *s);
+
+/* The next record, end of partition, or error of the present partition; NULL when there is none now. The caller destroys it. */
+rd_kafka_message_t *scout_poll(struct scout *s);
+
+#endif

@@ -1,0 +1,120 @@
+/* service.c - see service.h. */
+#include "processor/service.h"
+
+#include <stdlib.h>
+
+#include "processor/partitions.h"
+
+enum {
+	RECORDS_A_TURN = 2000, /* between two looks at what is due */
+	SAVE_MS = 8000,
+	CLOSE_MS = 5000,       /* a client that is closed during a rebalance can hang in 2.0.2 */
+};
+
+struct service {
+	const struct program *program;
+	struct cell_topics topics;
+	struct stats *stats;
+	struct txn *txn;
+	struct scout *scout;
+	struct partitions *partitions;
+	struct consumer *consumer;
+	struct restore *restore;
+	struct checkpoint *checkpoint;
+};
+
+/* The parts in the order in which they need each other. The consumer comes late: once it has joined the group, partitions may come. */
+static int open_parts(struct service *s, const struct service_parts *parts, struct err *err)
+{
+	const struct partitions_parts for_partitions = {parts->program, parts->conf, &s->topics, parts->report, s->stats};
+	struct consumer_hooks hooks;
+
+	s->txn = txn_new(parts->program, &s->topics);
+	if (!s->txn)
+		return err_nomem(err, "the producer");
+	if (txn_open(s->txn, err) < 0)
+		return -1;
+	s->scout = scout_new(parts->program, err);
+	s->partitions = s->scout ? partitions_new(&for_partitions, err) : NULL;
+	if (!s->partitions)
+		return -1;
+	hooks = partitions_hooks(s->partitions);
+	s->consumer = consumer_new(parts->program, &s->topics, &hooks, err);
+	s->restore = s->consumer ? restore_new(&s->topics, s->consumer, s->scout, err) : NULL;
+	if (!s->restore)
+		return -1;
+	s->checkpoint = checkpoint_new(&(struct checkpoint_parts){parts->program, parts->conf, &s->topics, s->consumer, s->txn, s->stats}, err);
+	if (!s->checkpoint)
+		return -1;
+	partitions_attach(s->partitions, s->consumer, s->restore, s->checkpoint);
+	return 0;
+}
+
+/* Closes in reverse; half-made services too. */
+static void close_parts(struct service *s)
+{
+	if (!consumer_close(s->consumer, CLOSE_MS))
+		log_warn(&s->program->log, "consumer_left_behind", LOG_STR("effect", "the group waits for the session time-out"));
+	checkpoint_free(s->checkpoint);
+	restore_free(s->restore);
+	partitions_free(s->partitions);
+	scout_free(s->scout, CLOSE_MS);
+	txn_free(s->txn);
+	stats_free(s->stats);
+	free(s);
+}
+
+struct service *service_new(const struct service_parts *parts, int64_t epoch, int32_t partitions, struct err *err)
+{
+	struct service *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		err_nomem(err, "the service");
+		return NULL;
+	}
+	s->program = parts->program;
+	topics_name(&s->topics, parts->program->common.cell);
+	s->topics.epoch = epoch;
+	s->topics.partitions = partitions;
+	s->stats = stats_new(parts->metrics, partitions);
+	if (open_parts(s, parts, err) < 0) {
+		close_parts(s);
+		return NULL;
+	}
+	consumer_wake_on(s->consumer, parts->wake_fd);
+	scout_wake_on(s->scout, parts->wake_fd);
+	return s;
+}
+
+void service_free(struct service *s, bool save)
+{
+	struct err err = ERR_INIT;
+
+	if (!s)
+		return;
+	/* Before the group is left, so that nobody reads again what we have read. */
+	if (save && partitions_save(s->partitions, SAVE_MS, &err) < 0)
+		log_warn(&s->program->log, "stopped_unsaved", LOG_STR("error", err.msg));
+	close_parts(s);
+}
+
+int service_turn(struct service *s, struct err *err)
+{
+	int more = partitions_drain(s->partitions, RECORDS_A_TURN, err);
+
+	if (more < 0 || partitions_turn(s->partitions, err) < 0)
+		return -1;
+	return more;
+}
+
+const char *service_why_not_ready(const struct service *s)
+{
+	if (!partitions_ready(s->partitions))
+		return partitions_why_not_ready(s->partitions);
+	return checkpoint_is_able(s->checkpoint) ? NULL : "transactions cannot be made";
+}
+
+void service_figures(struct service *s, double *nr_running, double *lag_records)
+{
+	partitions_figures(s->partitions, nr_running, lag_records);
+}

@@ -1,0 +1,141 @@
+/* stats.c - see stats.h. */
+#include "processor/stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct figure_spec {
+	const char *name, *help;
+	bool gauge;
+};
+
+static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
+	[STATS_LAG_RECORDS] = {"millrace_processor_lag_records", "Records between the position and the partition's end.", true},
+	[STATS_LAG_SECONDS] = {"millrace_processor_lag_seconds", "Event time between the watermark and now, 0 at the partition's end.", true},
+	[STATS_STATE_BYTES] = {"millrace_processor_snapshot_bytes", "Size of the last snapshot.", true},
+	[STATS_SAMPLES] = {"millrace_processor_samples_total", "Samples counted.", false},
+	[STATS_LATE] = {"millrace_processor_late_samples_total", "Samples whose minute had been closed.", false},
+	[STATS_DEAD_LETTERS] = {"millrace_processor_dead_letters_total", "Records that could not be processed.", false},
+	[STATS_GAP_RECORDS] = {"millrace_processor_gap_records_total", "Records that the broker did not have any more when they were due.", false},
+	[STATS_CHECKPOINTS] = {"millrace_processor_checkpoints_total", "Checkpoints committed.", false},
+};
+
+static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
+	[STATS_PARTITIONS_ASSIGNED] = {"millrace_processor_partitions_assigned", "Partitions that are this instance's.", true},
+	[STATS_PARTITIONS_RUNNING] = {"millrace_processor_partitions_running", "Of these, the ones that read.", true},
+	[STATS_PARTITIONS_REFUSED] = {"millrace_processor_partitions_refused", "Of these, the ones whose state must not be used.", true},
+	[STATS_CHECKPOINT_SECONDS] = {"millrace_processor_checkpoint_seconds", "Duration of the last transaction.", true},
+	[STATS_RESTORE_SECONDS] = {"millrace_processor_restore_seconds", "From assignment to the first record, of the last partition restored.", true},
+	[STATS_RECORDS] = {"millrace_processor_records_total", "Records taken.", false},
+	[STATS_REBALANCES] = {"millrace_processor_rebalances_total", "Rebalance callbacks.", false},
+	[STATS_REFETCHES] = {"millrace_processor_refetches_total", "Records that were fetched again because one was missing.", false},
+	[STATS_UNKNOWN_OUTCOMES] = {"millrace_processor_unknown_outcomes_total", "Transactions whose outcome had to be asked for.", false},
+};
+
+/* Handles of one partition; NULL: not made yet, or memory was short. */
+struct partition_stats {
+	struct metric *figures[NR_STATS_PARTITION];
+	struct metric *fragments[NR_PANE_CLASSES];
+};
+
+struct stats {
+	struct metrics *metrics;
+	struct metric *instance[NR_STATS_INSTANCE];
+	int32_t nr;
+	struct partition_stats partitions[];
+};
+
+struct stats *stats_new(struct metrics *metrics, int32_t partitions)
+{
+	struct stats *s = calloc(1, sizeof(*s) + (size_t)partitions * sizeof(s->partitions[0]));
+
+	if (!s)
+		return NULL;
+	s->metrics = metrics;
+	s->nr = partitions;
+	for (size_t i = 0; i < NR_STATS_INSTANCE; i++)
+		s->instance[i] = by_instance[i].gauge ? metrics_gauge(metrics, by_instance[i].name, by_instance[i].help, NULL)
+						      : metrics_counter(metrics, by_instance[i].name, by_instance[i].help, NULL);
+	return s;
+}
+
+void stats_free(struct stats *s)
+{
+	free(s);
+}
+
+/* The handle of a partition's figure, made at its first use. */
+static struct metric *partition_metric(struct stats *s, enum stats_partition what, int32_t partition)
+{
+	const struct figure_spec *spec = &by_partition[what];
+	struct metric **slot;
+	char label[16];
+
+	if (!s || partition < 0 || partition >= s->nr)
+		return NULL;
+	slot = &s->partitions[partition].figures[what];
+	if (!*slot) {
+		snprintf(label, sizeof(label), "%" PRId32, partition);
+		*slot = spec->gauge ? metrics_gauge(s->metrics, spec->name, spec->help, "partition", label, NULL)
+				    : metrics_counter(s->metrics, spec->name, spec->help, "partition", label, NULL);
+	}
+	return *slot;
+}
+
+void stats_add(struct stats *s, enum stats_partition what, int32_t partition, uint64_t n)
+{
+	metric_add(partition_metric(s, what, partition), n);
+}
+
+void stats_set(struct stats *s, enum stats_partition what, int32_t partition, double value)
+{
+	metric_set(partition_metric(s, what, partition), value);
+}
+
+void stats_count(struct stats *s, enum stats_instance what, uint64_t n)
+{
+	metric_add(s ? s->instance[what] : NULL, n);
+}
+
+void stats_gauge(struct stats *s, enum stats_instance what, double value)
+{
+	metric_set(s ? s->instance[what] : NULL, value);
+}
+
+void stats_fragments(struct stats *s, int32_t partition, enum pane_class class, uint64_t n)
+{
+	struct metric **slot;
+	char label[16];
+
+	if (!s || partition < 0 || partition >= s->nr)
+		return;
+	slot = &s->partitions[partition].fragments[class];
+	snprintf(label, sizeof(label), "%" PRId32, partition);
+	if (!*slot)
+		*slot = metrics_counter(s->metrics, "millrace_processor_fragments_total", "Fragments committed.", "partition", label,
+					"topic", pane_length_ms(class) == pane_length_ms(PANE_MINUTE) ? "minutely" : "hourly",
+					"reason", pane_is_late(class) ? "late" : "due", NULL);
+	metric_add(*slot, n);
+}
+
+void stats_abort(struct stats *s, const char *reason)
+{
+	if (s)
+		metric_add(metrics_counter(s->metrics, "millrace_processor_aborts_total", "Transactions that came to nothing.", "reason", reason,
+					   NULL), 1);
+}
+
+void stats_forget(struct stats *s, int32_t partition)
+{
+	if (!s || partition < 0 || partition >= s->nr)
+		return;
+	for (size_t i = 0; i < NR_STATS_PARTITION; i++) {
+		struct metric **slot = &s->partitions[partition].figures[i];
+
+		if (!by_partition[i].gauge || !*slot)
+			continue;
+		metrics_remove(s->metrics, *slot);
+		*slot = NULL;
+	}
+}

@@ -1,0 +1,65 @@
+/* stats.h - the processor's figures, by partition where they belong to one.
+ *
+ * Counters stay when a partition moves away, gauges leave with it: a lag that nobody works on here must not be shown here. All calls take
+ * a NULL pointer for "memory was short": a missing figure must not stop data. Not thread-safe but for what metrics.h says. */
+#ifndef MILLRACE_PROCESSOR_STATS_H
+#define MILLRACE_PROCESSOR_STATS_H
+
+#include <stdint.h>
+
+#include "common/metrics.h"
+#include "processor/pane.h"
+
+/* Figures by partition. */
+enum stats_partition {
+	STATS_LAG_RECORDS, /* gauges from here ... */
+	STATS_LAG_SECONDS,
+	STATS_STATE_BYTES, /* ... to here */
+	STATS_SAMPLES,
+	STATS_LATE,
+	STATS_DEAD_LETTERS,
+	STATS_GAP_RECORDS,
+	STATS_CHECKPOINTS,
+	NR_STATS_PARTITION
+};
+
+/* Figures of the instance. */
+enum stats_instance {
+	STATS_PARTITIONS_ASSIGNED, /* gauges from here ... */
+	STATS_PARTITIONS_RUNNING,
+	STATS_PARTITIONS_REFUSED,
+	STATS_CHECKPOINT_SECONDS,
+	STATS_RESTORE_SECONDS, /* ... to here */
+	STATS_RECORDS,
+	STATS_REBALANCES,
+	STATS_REFETCHES,
+	STATS_UNKNOWN_OUTCOMES,
+	NR_STATS_INSTANCE
+};
+
+struct stats;
+
+/* Figures in metrics, which is borrowed, of up to partitions partitions. NULL when memory is short. */
+struct stats *stats_new(struct metrics *metrics, int32_t partitions);
+
+/* The metrics themselves stay in their registry; NULL is a no-op. */
+void stats_free(struct stats *s);
+
+/* Adds to a counter, or sets a gauge, of a partition. */
+void stats_add(struct stats *s, enum stats_partition what, int32_t partition, uint64_t n);
+void stats_set(struct stats *s, enum stats_partition what, int32_t partition, double value); /* see above */
+
+/* Adds to a counter, or sets a gauge, of the instance. */
+void stats_count(struct stats *s, enum stats_instance what, uint64_t n);
+void stats_gauge(struct stats *s, enum stats_instance what, double value); /* see above */
+
+/* Fragments that a committed checkpoint of a partition emitted from a pane. */
+void stats_fragments(struct stats *s, int32_t partition, enum pane_class class, uint64_t n);
+
+/* A transaction came to nothing; reason: the client's name of the error. */
+void stats_abort(struct stats *s, const char *reason);
+
+/* The partition has moved away: its gauges go. */
+void stats_forget(struct stats *s, int32_t partition);
+
+#endif
