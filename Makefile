@@ -131,7 +131,7 @@ test-san:
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
 FUZZ_PARTS := common ingest processor
-FUZZ_FLAGS := $(WARN) -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
+FUZZ_FLAGS := $(WARN) -Wno-gnu-statement-expression -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
 FUZZ_OBJ   := $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part))))) \
 	      $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C))
 
