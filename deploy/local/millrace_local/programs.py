@@ -59,7 +59,7 @@ def ctl(kafka, *words):
 def create_site(kafka, key_file):
     """Topics, the cell, the site and a key for it. The key goes into a file only its owner may read."""
     ctl(kafka, "topics", "apply", "--replication-factor", "1")
-    ctl(kafka, "cell", "add", CELL)
+    ctl(kafka, "cell", "add", CELL, "--replication-factor", "1")
     ctl(kafka, "site", "add", SITE, "--cell", CELL)
     answer = ctl(kafka, "key", "create", SITE, "--json")
     try:
