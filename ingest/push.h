@@ -29,8 +29,11 @@ struct push_rooms {
 /* Called once when a job is done, from producer_poll(); takes the answer's content. */
 typedef void (*push_done_fn)(void *ctx, struct answer *answer);
 
-struct push *push_new(const struct push_rooms *rooms, size_t max_body_bytes, size_t max_record_bytes); /* NULL: out of memory */
-void push_free(struct push *p); /* NULL is a no-op; no job may be left (producer_free() ends them) */
+/* Copies rooms; NULL when memory is short. */
+struct push *push_new(const struct push_rooms *rooms, size_t max_body_bytes, size_t max_record_bytes);
+
+/* No job may be left: producer_free() comes first, and ends them. NULL is a no-op. */
+void push_free(struct push *p);
 
 /* Handles a whole body. NULL: *now has the answer, and the ticket is released. Else a job that will answer through done; it has
  * taken the ticket's charge. body is borrowed for the call only. */

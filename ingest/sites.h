@@ -22,7 +22,8 @@ struct tenant; /* a site, as ingest sees it */
 /* No sites; NULL when memory is short. */
 struct sites *sites_new(void);
 
-void sites_free(struct sites *s); /* NULL is a no-op */
+/* Frees all sites and cells; NULL is a no-op. */
+void sites_free(struct sites *s);
 
 /* Take a row of millrace.cells and of millrace.sites; ctx is the struct sites. Row functions for struct table_spec. ERR_RETRY: written
  * by a newer version; ERR_REJECT: malformed, or a site wants a key that another has (its other keys are in force). */
