@@ -96,9 +96,9 @@ class Generator:
     def time_of(self, now_ms):
         """Mostly fresh; some minutes late, some ahead of the server's clock."""
         choice = self.random.random()
-        if choice < 0.90:
+        if choice < 0.93:
             return now_ms - self.random.randrange(10000)
-        if choice < 0.96:
+        if choice < 0.975:
             return now_ms - self.random.randrange(20 * MINUTE_MS)
         if choice < 0.98:
             return now_ms - self.random.randrange(150 * MINUTE_MS)
