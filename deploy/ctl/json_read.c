@@ -154,19 +154,27 @@ static int syntax_error(struct builder *b, struct err *err)
 	return -1;
 }
 
+static bool is_blank(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] != ' ' && text.p[i] != '\t' && text.p[i] != '\n' && text.p[i] != '\r')
+			return false;
+	return true;
+}
+
 int json_parse(struct str text, struct arena *arena, struct json **root, struct err *err)
 {
 	struct builder b = {.arena = arena, .text = text, .line = 1};
 	int rc = -1;
 
+	if (is_blank(text))
+		return err_set(err, ERR_REJECT, "line 1: the document is empty");
 	b.yajl = yajl_alloc(&callbacks, NULL, &b);
 	if (!b.yajl)
 		return err_nomem(err, "a JSON parser");
 	if (yajl_parse(b.yajl, (const unsigned char *)text.p, text.len) != yajl_status_ok ||
 	    yajl_complete_parse(b.yajl) != yajl_status_ok)
 		syntax_error(&b, err);
-	else if (!b.root)
-		err_set(err, ERR_REJECT, "line 1: the document is empty");
 	else
 		rc = 0;
 	yajl_free(b.yajl);

@@ -97,7 +97,7 @@ static void say_lags(const struct lag_group *group, size_t first, size_t last, c
 		snprintf(out + at, size - at, " (+%zu)", last - first - LAGS_SHOWN);
 }
 
-/* One row a topic, and before them one for the group. */
+/* One row for the group, and one for each of its topics that is behind: with many cells, all that is well must fit on a screen. */
 static void add_group(struct grid *g, const struct status *s, const struct lag_group *group)
 {
 	char lag[GRID_NUMBER_SIZE], lags[LAGS_SHOWN * GRID_NUMBER_SIZE];
@@ -112,15 +112,20 @@ static void add_group(struct grid *g, const struct status *s, const struct lag_g
 	grid_add(g, GRID_PLAIN, "%s", "");
 	for (size_t first = 0, last; first < group->nr; first = last) {
 		int64_t total = 0;
+		bool fault = false;
 
-		for (last = first; last < group->nr && strcmp(group->partitions[last].topic, group->partitions[first].topic) == 0; last++)
+		for (last = first; last < group->nr && strcmp(group->partitions[last].topic, group->partitions[first].topic) == 0; last++) {
 			total += group->partitions[last].lag;
+			fault |= group->partitions[last].fault != NULL;
+		}
+		if (!total && !fault)
+			continue;
 		say_lags(group, first, last, lags, sizeof(lags));
 		grid_add(g, GRID_PLAIN, "%s", "");
 		grid_add(g, GRID_PLAIN, "%s", group->partitions[first].topic);
 		grid_add(g, GRID_PLAIN, "%s", grid_count(total, lag));
 		grid_add(g, GRID_PLAIN, "%s", "");
-		grid_add(g, total ? GRID_PLAIN : GRID_DIM, "%s", lags);
+		grid_add(g, GRID_PLAIN, "%s", lags);
 	}
 }
 

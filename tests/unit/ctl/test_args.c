@@ -1,0 +1,254 @@
+/* test_args.c - the command line: what each way of writing it means, and what a wrong one is told. */
+#include "deploy/ctl/args.h"
+
+#include <string.h>
+
+#include "deploy/ctl/commands.h"
+#include "tests/unit/unit.h"
+
+enum { WORDS_MAX = 16 };
+
+/* Splits text at spaces into argv behind the program's name; "''" is an empty word. text is written to. */
+static int split(char *text, char *argv[WORDS_MAX])
+{
+	static char name[] = "millrace-ctl";
+	int argc = 0;
+
+	argv[argc++] = name;
+	for (char *word = strtok(text, " "); word && argc < WORDS_MAX; word = strtok(NULL, " "))
+		argv[argc++] = strcmp(word, "''") == 0 ? word + 2 : word;
+	return argc;
+}
+
+static int parse(struct args *a, const char *line, char *text, size_t size, struct err *err)
+{
+	char *argv[WORDS_MAX];
+
+	ck_assert_uint_lt(strlen(line), size);
+	strcpy(text, line);
+	return args_parse(a, commands_table(), commands_options(), split(text, argv), argv, err);
+}
+
+static const struct { const char *line, *noun, *verb, *operands[2], *option, *value; } good[] = {
+	{"topics apply", "topics", "apply", {NULL}, "replication-factor", "3"},
+	{"topics apply --replication-factor 1", "topics", "apply", {NULL}, "replication-factor", "1"},
+	{"topics apply --replication-factor=2 --dry-run", "topics", "apply", {NULL}, "replication-factor", "2"},
+	{"--json cell list", "cell", "list", {NULL}, "json", ""},
+	{"cell list --json", "cell", "list", {NULL}, "json", ""},
+	{"cell --json list", "cell", "list", {NULL}, "json", ""},
+	{"cell add main", "cell", "add", {"main"}, "partitions", "12"},
+	{"cell add --partitions 1024 main", "cell", "add", {"main"}, "partitions", "1024"},
+	{"cell add -- -x", "cell", "add", {"-x"}, "partitions", "12"},
+	{"cell add -", "cell", "add", {"-"}, "author", NULL},
+	{"--kafka h:1 --author me site add shop --cell main --shards 3", "site", "add", {"shop"}, "shards", "3"},
+	{"site add shop --cell main --name Shop", "site", "add", {"shop"}, "name", "Shop"},
+	{"key revoke shop mr_abc", "key", "revoke", {"shop", "mr_abc"}, "author", NULL},
+	{"export -o x.json", "export", NULL, {NULL}, "output", "x.json"},
+	{"export --output=", NULL, NULL, {NULL}, NULL, "--output is empty"},
+	{"apply -f - --prune", "apply", NULL, {NULL}, "file", "-"},
+	{"status --max-lag 0", "status", NULL, {NULL}, "max-lag", "0"},
+};
+
+START_TEST(good_lines)
+{
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+	int rc = parse(&a, good[_i].line, text, sizeof(text), &err);
+
+	if (!good[_i].noun) {
+		ck_assert_int_eq(rc, -1);
+		ck_assert_str_eq(err.msg, good[_i].value);
+		args_fini(&a);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s: %s", good[_i].line, err.msg);
+	ck_assert_str_eq(a.command->noun, good[_i].noun);
+	if (good[_i].verb)
+		ck_assert_str_eq(a.command->verb, good[_i].verb);
+	else
+		ck_assert_ptr_null(a.command->verb);
+	for (int i = 0; i < 2; i++)
+		if (good[_i].operands[i])
+			ck_assert_str_eq(a.operands[i], good[_i].operands[i]);
+	ck_assert(a.command->run != NULL);
+	if (good[_i].value)
+		ck_assert_str_eq(args_text(&a, good[_i].option), good[_i].value);
+	else
+		ck_assert_ptr_null(args_text(&a, good[_i].option));
+	args_fini(&a);
+}
+END_TEST
+
+static const struct { const char *line, *says; } bad[] = {
+	{"", "no command"},
+	{"--json", "no command"},
+	{"sites", "did you mean \"site\"?"},
+	{"topic apply", "did you mean \"topics\"?"},
+	{"exprot", "did you mean \"export\"?"},
+	{"elephant", "unknown command \"elephant\": see"},
+	{"cell", "needs a verb"},
+	{"cell lsit", "did you mean \"cell list\"?"},
+	{"cell destroy", "see millrace-ctl cell --help"},
+	{"cell add", "needs NAME"},
+	{"key revoke shop", "needs KEYID"},
+	{"cell add a b", "\"b\" is one word too many for \"cell add\""},
+	{"export now", "\"now\" is one word too many for \"export\""},
+	{"site add x --shard 2", "did you mean --shards?"},
+	{"--cell main site add x", "a command's own options stand behind its name"},
+	{"cell list --partitions 2", "see millrace-ctl cell list --help"},
+	{"cell add x --partitions", "--partitions needs a value: N"},
+	{"cell add x --partitions 0", "a number from 1 to 1024"},
+	{"cell add x --partitions 1025", "a number from 1 to 1024"},
+	{"cell add x --partitions 12x", "a number from 1 to 1024"},
+	{"cell add x --partitions ''", "a number from 1 to 1024"},
+	{"cell add x --partitions 99999999999999999999", "a number from 1 to 1024"},
+	{"cell add x --partitions 1 --partitions 2", "stands there twice"},
+	{"cell list --json=yes", "--json takes no value"},
+	{"site add x --cell ''", "--cell is empty"},
+	{"cell list -x", "unknown option -x"},
+	{"cell list --=3", "unknown option --=3"},
+	{"cell list --set", "--set needs a value: KEY=VALUE"},
+	{"topics apply --replication-factor -1", "a number from 1 to 9"},
+};
+
+START_TEST(bad_lines)
+{
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+
+	ck_assert_msg(parse(&a, bad[_i].line, text, sizeof(text), &err) < 0, "\"%s\" was taken", bad[_i].line);
+	ck_assert_int_eq(err.kind, ERR_REJECT);
+	ck_assert_msg(strstr(err.msg, bad[_i].says) != NULL, "\"%s\": \"%s\" does not say \"%s\"", bad[_i].line, err.msg, bad[_i].says);
+	args_fini(&a);
+}
+END_TEST
+
+/* What program_init() is given, in order, and nothing else. */
+START_TEST(settings_are_passed_on)
+{
+	static const char *const want[] = {"millrace-ctl", "--config", "a.conf", "--set", "kafka.bootstrap.servers=h:1,h:2", "--set",
+					   "log.level=debug", "--test-clock", NULL};
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+
+	ck_assert_int_eq(parse(&a, "--config=a.conf --kafka h:1,h:2 cell list --set log.level=debug --test-clock --json", text, sizeof(text),
+			       &err), 0);
+	for (int i = 0; want[i]; i++)
+		ck_assert_str_eq(a.settings[i], want[i]);
+	ck_assert_int_eq(a.nr_settings, (int)NR(want) - 1);
+	ck_assert_ptr_null(a.settings[a.nr_settings]);
+	args_fini(&a);
+}
+END_TEST
+
+START_TEST(version_needs_no_command)
+{
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+
+	ck_assert_int_eq(parse(&a, "--version", text, sizeof(text), &err), 0);
+	ck_assert(a.instead);
+	ck_assert_str_eq(a.settings[1], "--version");
+	args_fini(&a);
+}
+END_TEST
+
+static const struct { const char *line, *says, *says_not; } helps[] = {
+	{"--help", "key revoke SITE KEYID", "did you mean"},
+	{"-h", "Exit code: 0", "--partitions"},
+	{"cell --help", "cell add NAME", "site add"},
+	{"cell add --help", "--partitions N", "cell list"},
+	{"--help cell add", "--replication-factor N", "site add"},
+	{"export -h", "-o, --output FILE", "--prune"},
+};
+
+START_TEST(help_at_each_level)
+{
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256], *printed = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&printed, &size);
+
+	ck_assert_msg(parse(&a, helps[_i].line, text, sizeof(text), &err) == 0, "%s", err.msg);
+	ck_assert(a.help);
+	args_help(&a, out);
+	fclose(out);
+	ck_assert_msg(strstr(printed, helps[_i].says) != NULL, "%s", printed);
+	ck_assert_msg(strstr(printed, helps[_i].says_not) == NULL, "%s", printed);
+	free(printed);
+	args_fini(&a);
+}
+END_TEST
+
+/* A wrong word is wrong with --help too: it would show help for something else. */
+START_TEST(help_for_the_unknown)
+{
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+
+	ck_assert_int_eq(parse(&a, "cel --help", text, sizeof(text), &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.msg, "did you mean \"cell\"?"));
+	args_fini(&a);
+}
+END_TEST
+
+static const struct { const char *a, *b; int distance; } distances[] = {
+	{"", "", 0}, {"a", "", 1}, {"site", "site", 0}, {"site", "sites", 1}, {"stie", "site", 1}, {"cell", "call", 1},
+	{"apply", "aplly", 1}, {"kitten", "sitting", 3}, {"key", "status", 6},
+	{"a-name-that-is-far-too-long-to-be-a-command", "a", 31},
+};
+
+START_TEST(edit_distance)
+{
+	ck_assert_int_eq(args_distance(distances[_i].a, distances[_i].b), distances[_i].distance);
+	ck_assert_int_eq(args_distance(distances[_i].b, distances[_i].a), distances[_i].distance);
+}
+END_TEST
+
+/* Every row can be reached, and fits what the parser provides for. */
+START_TEST(table_is_sound)
+{
+	int globals = 0;
+
+	for (const struct args_option *o = commands_options(); o->name; o++)
+		globals++;
+	for (const struct args_command *c = commands_table(); c->noun; c++) {
+		int own = 0;
+
+		for (const struct args_option *o = c->options; o && o->name; o++) {
+			own++;
+			ck_assert_msg(o->type != ARGS_INT || (o->def && o->metavar && o->min < o->max), "%s", o->name);
+			for (const struct args_option *g = commands_options(); g->name; g++)
+				ck_assert_str_ne(o->name, g->name);
+		}
+		ck_assert_int_le(globals + own, ARGS_OPTIONS_MAX);
+		ck_assert_ptr_nonnull(c->summary);
+		for (const struct args_command *d = c + 1; d->noun; d++) {
+			ck_assert(strcmp(c->noun, d->noun) != 0 || (c->verb && d->verb && strcmp(c->verb, d->verb) != 0));
+		}
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("ctl/args");
+	TCase *t = tcase_create("args");
+
+	tcase_add_loop_test(t, good_lines, 0, NR(good));
+	tcase_add_loop_test(t, bad_lines, 0, NR(bad));
+	tcase_add_test(t, settings_are_passed_on);
+	tcase_add_test(t, version_needs_no_command);
+	tcase_add_loop_test(t, help_at_each_level, 0, NR(helps));
+	tcase_add_test(t, help_for_the_unknown);
+	tcase_add_loop_test(t, edit_distance, 0, NR(distances));
+	tcase_add_test(t, table_is_sound);
+	suite_add_tcase(s, t);
+	return unit_main(s);
+}
