@@ -85,8 +85,8 @@ def test_stack_keeps_data_and_clock(directory):
     base = free_base_port()
     up = tool(directory, "up", "--base-port", base, "--clock-speed", 60, "--clock-start-ms", 1795372012000)
     assert up.returncode == 0, up.stderr
-    sourced = subprocess.run(["sh", "-c", f'. {directory}/stack.env; echo "$KAFKA $MONGO_1 $CLOCK_START_MS $CLOCK_SPEED"'],
-                             capture_output=True, text=True).stdout.split()
+    script = f'. {directory}/stack.env; echo "$KAFKA $MONGO_1 $CLOCK_START_MS $CLOCK_SPEED"'
+    sourced = subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout.split()
     assert sourced == [f"127.0.0.1:{base + 1}", f"mongodb://127.0.0.1:{base + 21}/?retryWrites=false", "1795372012000",
                        "60"], sourced
     stack = Stack(directory)
@@ -152,8 +152,8 @@ def test_a_stranger_is_never_signalled(directory):
 
 
 def test_a_deaf_or_frozen_process_is_killed(directory):
-    deaf = Process("deaf", directory).start(
-        [sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"])
+    program = "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+    deaf = Process("deaf", directory).start([sys.executable, "-c", program])
     deaf.wait_until(lambda: "deaf" in deaf.log_file.read_text(), 30, "deaf")
     assert deaf.stop(0.2) == "killed" and deaf.pid is None
     frozen = Process("frozen", directory).start(["sleep", "1000"])
@@ -204,7 +204,7 @@ def test_windows_equal_their_ledger(_):
 def test_windows_differ_from_their_ledger(_):
     """Each field on its own, a fragment too few or too many, a series too many."""
     sent = load_ledger().minutes[MINUTE]
-    wrong = [[fragment([3.0, 1.0, 2.0], MINUTE + 10000, **{field: 7})] for field in ("count", "sum", "min", "max", "last", "mean")]
+    wrong = [[fragment([3.0, 1.0, 2.0], MINUTE + 10000, **{field: 7})] for field in (*windows.COMPARED, "mean")]
     wrong += [[fragment([3.0, 1.0], MINUTE + 5000)], [],
               [fragment([3.0, 1.0, 2.0], MINUTE + 10000), fragment([3.0, 1.0, 2.0], MINUTE + 10000, tags={})],
               [fragment([3.0, 1.0, 2.0], MINUTE + 10000, kind="counter")]]

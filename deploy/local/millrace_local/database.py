@@ -29,7 +29,7 @@ class Database:
         classpath = f"{paths.DATABASE_CLASSES}:{paths.DATABASE_JARS}/*"
         self.process.start(["java", "-Xms32m", "-Xmx512m", "-XX:+UseSerialGC",
                             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", classpath, "LocalDatabase",
-                            self.data / "store.mv", self.port])
+                            self.data / "store.mv", self.port], cwd=self.data)
 
     def wait_ready(self):
         self.process.wait_until(lambda: port_is_open(self.port), START_SECONDS, "listening")

@@ -7,5 +7,6 @@ LOCAL = ROOT / "deploy" / "local"
 PARTS = Path(os.environ.get("MILLRACE_PARTS") or ROOT / "build" / "parts").absolute()
 VENV_PYTHON = PARTS / "venv" / "bin" / "python"
 KAFKA_JARS = PARTS / "kafka"
+KAFKA_ARCHIVE = PARTS / "kafka-archive" / "kafka.jsa"
 DATABASE_JARS = PARTS / "database"
 DATABASE_CLASSES = PARTS / "database-classes"

@@ -15,7 +15,7 @@ from pathlib import Path
 from . import paths
 from .database import Database
 from .kafka import Broker
-from .process import Failure
+from .process import Failure, tail
 
 DEFAULTS = {"base_port": 19000, "brokers": 1, "databases": 1, "clock_speed": None, "clock_start_ms": None}
 STOP_SECONDS = 30
@@ -80,17 +80,20 @@ class Stack:
             settings["cluster_id"] = "A" + settings["cluster_id"][1:]
         return settings
 
-    def up(self):
-        """Starts what does not run and returns when all of it answers. What was up before stays up on a failure."""
+    def _prepare(self):
+        """The directory, and what needs no process."""
         for needed in (paths.KAFKA_JARS, paths.DATABASE_CLASSES):
             if not (needed / ".stamp").exists():
                 raise Failure(f"{needed} is missing or half made: run deploy/local/deps first")
         self.directory.mkdir(parents=True, exist_ok=True)
         self._store()
-        parts = [*self.brokers, *self.databases]
         for broker in self.brokers:
             broker.write_files()
-        self._format()
+
+    def up(self):
+        """Starts what does not run and returns when all of it answers. What was up before stays up on a failure."""
+        parts = [*self.brokers, *self.databases]
+        self.format()
         for part in parts:
             part.start()
         for part in parts:
@@ -109,17 +112,21 @@ class Stack:
                 self.settings["clock_start_ms"] = self.settings["clock_real_ms"]
         self._file.write_text(json.dumps(self.settings, indent=1) + "\n")
 
-    def _format(self):
-        """All brokers at once: each takes a Java start."""
+    def format(self):
+        """Makes the directory and formats Kafka's storage where that has not been done, all brokers at once, as each
+        takes a Java start. up() begins with it."""
+        self._prepare()
         running = [process for broker in self.brokers if (process := broker.format(self.settings["cluster_id"]))]
         if running:
             self.log("formatting Kafka's storage")
-        for process in running:
-            ended = process.wait_end(60)
-            if not ended or process.exit_code:
+        try:
+            for process in running:
+                if not process.wait_end(60) or process.exit_code:
+                    raise Failure(f"{process.name}: Kafka's storage cannot be formatted; the end of "
+                                  f"{process.log_file}:\n{tail(process.log_file)}")
+        finally:
+            for process in running:
                 process.stop(0)
-                raise Failure(f"{process.name}: Kafka's storage cannot be formatted; see {process.log_file}")
-            process.pid_file.unlink()
 
     def env(self):
         """What stack.env says, as a dict of strings."""

@@ -84,5 +84,5 @@ def table(merged):
     documents = sorted(merged.values(), key=lambda d: (d["name"], sorted(d.get("tags", {}).items())))
     rows = [COLUMNS] + [tuple(_cell(document, column) for column in COLUMNS) for document in documents]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    return ["  ".join(text.ljust(w) if i < 4 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths))).rstrip()
-            for row in rows]
+    return ["  ".join(text.ljust(width) if column in COLUMNS[:4] else text.rjust(width)
+                      for column, text, width in zip(COLUMNS, row, widths)).rstrip() for row in rows]
