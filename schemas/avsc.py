@@ -264,21 +264,24 @@ class Schemas:
         rows = []
         for line in (self.folder / "ids").read_text().splitlines():
             if line.strip() and not line.startswith("#"):
+                if not re.fullmatch(r"\s*\d+\s+\w+\s+\S+\s*", line):
+                    raise Refused(f"ids: {line!r} is not id, record, file")
                 number, name, file = line.split()
                 rows.append((int(number), name, file))
-        numbers = [row[0] for row in rows]
-        if len(set(numbers)) < len(numbers):
-            raise Refused("ids: an id stands there twice")
+        for column, what in enumerate(("id", "record")):
+            if len({row[column] for row in rows}) < len(rows):
+                raise Refused(f"ids: one {what} stands there twice")
         return rows
 
     def add(self, number, name, file):
-        with open(self.folder / file) as f:
-            node = json.load(f)
         try:
+            node = json.loads((self.folder / file).read_text())
             root = self.parse(node, name, seen=set())
             if not isinstance(root, Record) or root.name != name:
                 raise Refused(f"its top is not the record {name}")
-        except Refused as e:
+        except KeyError as e:
+            raise Refused(f"{file}: no {e} where there must be one") from None
+        except (OSError, ValueError, Refused) as e:
             raise Refused(f"{file}: {e}") from None
         self.roots.append((number, root, file, node))
 
@@ -319,8 +322,6 @@ class Schemas:
     def array_item(item, where):
         if not isinstance(item, Value):
             raise Refused(f"{where}: an array of {type(item).__name__.lower()}")
-        if item.min_bytes == 0:
-            raise Refused(f"{where}: an array's items must take bytes, else its count has no bound")
         return item
 
     def parse_union(self, node, where, seen):
@@ -351,6 +352,8 @@ class Schemas:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", f["name"]) or f["name"] in C_WORDS:
                 raise Refused(f"{where}: no name for a C field")
             fields.append(Field(f["name"], self.parse(f["type"], where, seen), f.get("doc", "")))
+        if not fields:
+            raise Refused(f"{name}: a record of no bytes: nothing would bound the count of an array of it")
         return Record(name, tuple(fields), node.get("doc", ""))
 
     def parse_enum(self, node, name, seen):
@@ -360,5 +363,5 @@ class Schemas:
     def parse_fixed(self, node, name, seen):
         self.known_keys(node, name, "name", "namespace", "doc", "size")
         if node["size"] < 1:
-            raise Refused(f"{name}: of no bytes")
+            raise Refused(f"{name}: a fixed of no bytes")
         return Fixed(name, node["size"])

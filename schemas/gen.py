@@ -5,6 +5,7 @@ Avro's generic values cost some 200 ns a sample, straight-line C some 10: hence 
 path. common/codec.h is the runtime under what it writes, avsc.py reads the schemas.
 
 Usage: gen.py --out DIR     writes schemas.h, schemas.c, reasons.h and reasons.c into DIR
+       gen.py --readme      writes the table of reasons into README.md, between its two marks
 """
 import argparse
 import json
@@ -185,26 +186,50 @@ def reasons_source(rows):
     return lines[:-1]
 
 
-def write_atomically(path, lines):
+README_MARKS = ("<!-- reasons: written by gen.py --readme -->\n", "<!-- end of reasons -->\n")
+
+
+def readme(text, rows):
+    """README.md with its table of reasons as reasons.txt has them."""
+    before, rest = text.split(README_MARKS[0])
+    after = rest.split(README_MARKS[1])[1]
+    table = ["| reason | answer | |", "|---|---|---|"]
+    table += [f"| {name} | {status or 'in `rejected`'} | {reason} |" for name, status, reason in rows]
+    return before + README_MARKS[0] + "\n".join(table) + "\n" + README_MARKS[1] + after
+
+
+def write_atomically(path, text):
     """Whole or not at all, so that an interrupted build leaves no half file that looks newer than its sources."""
     new = path.with_name(path.name + ".new")
-    new.write_text("\n".join(lines) + "\n")
+    new.write_text(text)
     os.replace(new, path)
 
 
+def generate():
+    """{file name: text}."""
+    schemas, reasons = Schemas(HERE), read_reasons(HERE / "reasons.txt")
+    files = {"schemas.h": header(schemas), "schemas.c": source(schemas),
+             "reasons.h": reasons_header(reasons), "reasons.c": reasons_source(reasons)}
+    return {name: "\n".join(lines) + "\n" for name, lines in files.items()}
+
+
 def main():
-    args = argparse.ArgumentParser(description="Writes the C codecs of schemas/.")
-    args.add_argument("--out", required=True, type=pathlib.Path, help="folder to write into")
-    out = args.parse_args().out
+    parser = argparse.ArgumentParser(description="Writes the C codecs of schemas/.")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--out", type=pathlib.Path, help="folder to write the C files into")
+    what.add_argument("--readme", action="store_true", help="bring README.md's table of reasons up to date")
+    args = parser.parse_args()
     try:
-        schemas, reasons = Schemas(HERE), read_reasons(HERE / "reasons.txt")
-        files = {"schemas.h": header(schemas), "schemas.c": source(schemas),
-                 "reasons.h": reasons_header(reasons), "reasons.c": reasons_source(reasons)}
+        if args.readme:
+            path = HERE / "README.md"
+            write_atomically(path, readme(path.read_text(), read_reasons(HERE / "reasons.txt")))
+            return
+        files = generate()
     except Refused as e:
         sys.exit(f"gen.py: refused: {e}")
-    out.mkdir(parents=True, exist_ok=True)
-    for name, lines in files.items():
-        write_atomically(out / name, lines)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_atomically(args.out / name, text)
 
 
 if __name__ == "__main__":

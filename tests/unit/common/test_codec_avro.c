@@ -136,8 +136,8 @@ SCHEMAS_FOR_EACH(WRAPPERS)
 #define ROW(name, NAME) {#name, NAME##_SCHEMA_ID, sizeof(struct name), decode_##name, encode_##name, equals_##name},
 static const struct schema schemas[] = {SCHEMAS_FOR_EACH(ROW)};
 
-/* A random value of any schema. plain: only what JSON can say, that is no NaN, no infinity and no NUL. The string or key
- * number bad_text of a value, counted from 0, is not UTF-8; -1 for none. */
+/* A random value of any schema. plain: only what avro-c's JSON can say, that is no NaN, no infinity and no NUL. The string or
+ * key number bad_text of a value, counted from 0, is not UTF-8; -1 for none. */
 struct maker {
 	struct unit_random random;
 	bool plain;
@@ -203,8 +203,11 @@ static size_t random_text(struct maker *m, char *to, uint32_t lowest)
 
 static void random_bytes(struct maker *m, uint8_t *to, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
 		to[i] = (uint8_t)unit_random_next(&m->random);
+		if (m->plain && !to[i])
+			to[i] = 1;
+	}
 }
 
 static void make_value(struct maker *m, avro_value_t *value, int depth);
