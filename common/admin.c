@@ -107,6 +107,7 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned i
 	return answer(connection, status, response);
 }
 
+/* The text goes to libmicrohttpd as it is, and is freed by it. */
 static enum MHD_Result answer_metrics(struct admin *a, struct MHD_Connection *connection)
 {
 	struct buf text = BUF_INIT;
@@ -125,6 +126,7 @@ static enum MHD_Result answer_metrics(struct admin *a, struct MHD_Connection *co
 	return answer(connection, MHD_HTTP_OK, response);
 }
 
+/* Reads the clock only here: a main loop that is stuck cannot say so itself. */
 static enum MHD_Result answer_live(struct admin *a, struct MHD_Connection *connection)
 {
 	bool live = clock_mono_ms() - atomic_load(&a->beat_mono_ms) <= LIVE_MS;

@@ -48,6 +48,7 @@ static size_t count_fields(const struct conf_section *section)
 	return n;
 }
 
+/* Rows are copied, so that a caller may make a table on its stack: program.c puts each program's own defaults into the common one. */
 struct conf *conf_new(const struct conf_section *sections, size_t nr)
 {
 	struct conf *c = calloc(1, sizeof(*c));
@@ -155,6 +156,7 @@ static const char *setting_text(const struct setting *s)
 	return s->text ? s->text : s->field.def ? s->field.def : "";
 }
 
+/* The value is cut, so that key, source and range always find room in the message. */
 static int reject_value(const struct conf *c, const struct setting *s, const char *text, struct conf_source source, const char *why,
 			struct err *err)
 {
@@ -168,6 +170,7 @@ static int reject_value(const struct conf *c, const struct setting *s, const cha
 		       describe(c, source, s->field.name, where), why);
 }
 
+/* A walk over some thirty rows, once a setting that is given. */
 static struct setting *find(const struct conf *c, const char *name)
 {
 	for (size_t i = 0; i < c->nr_settings; i++)
@@ -269,6 +272,7 @@ static int kafka_key_of(const char *name, size_t len, char key[KEY_SIZE])
 	return 0;
 }
 
+/* Ours, but no setting? */
 static bool is_other(const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(env_others) / sizeof(env_others[0]); i++)
@@ -277,7 +281,8 @@ static bool is_other(const char *name, size_t len)
 	return false;
 }
 
-/* One "MILLRACE_...=value". */
+/* One "MILLRACE_...=value". A name that stands for nothing is an error as in a file: a misspelt one would leave the default in force
+ * without a word. Names are compared in the environment's form, since MILLRACE_A_B may be a.b as well as a_b. */
 static int apply_variable(struct conf *c, const char *variable, struct err *err)
 {
 	const struct conf_source source = {.kind = CONF_SOURCE_ENV};
@@ -320,6 +325,8 @@ static int apply_option(struct conf *c, const char *option, struct err *err)
 	return rc;
 }
 
+/* From the text, which was parsed before when it was applied: only a default meets its range here, and only when nothing overrides it. So
+ * a setting that must be set is one whose default is out of range. */
 static int store(const struct conf *c, struct setting *s, struct err *err)
 {
 	char complaint[CONF_COMPLAINT_SIZE];

@@ -1,4 +1,7 @@
-/* conf_file.c - see conf_file.h. */
+/* conf_file.c - see conf_file.h.
+ *
+ * The file is read whole before a line is looked at: it is small by decree, and a file that changes while it is read is then at
+ * worst one that fails, not one half of which was applied. */
 #include "common/conf_file.h"
 
 #include <errno.h>
@@ -24,7 +27,7 @@ static char *trim(char *text)
 	return text;
 }
 
-/* Reads until the end, or until it is too much. */
+/* Reads until the end, or until it is too much: what is read may be a device or a pipe, whose size no fstat() tells. */
 static int read_all(int fd, const char *path, struct buf *text, struct err *err)
 {
 	while (text->len <= CONF_FILE_BYTES_MAX) {

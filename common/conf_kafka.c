@@ -1,4 +1,7 @@
-/* conf_kafka.c - see conf_kafka.h. */
+/* conf_kafka.c - see conf_kafka.h.
+ *
+ * An array, searched from its beginning: there are a dozen of these settings, looked at when a program starts. The limit is there so that
+ * this stays true of a file that means no good. */
 #include "common/conf_kafka.h"
 
 #include <stdlib.h>

@@ -1,4 +1,7 @@
-/* conf_value.c - see conf_value.h. */
+/* conf_value.c - see conf_value.h.
+ *
+ * Strict on purpose: "64M" is 64,000,000 to some and 67,108,864 to others, "1m30s" and "1.5Gi" look as if they must work, " 5" and
+ * "0x10" work in half of all programs. What has two readings is refused in words that show a form which has one. */
 #include "common/conf_value.h"
 
 #include <inttypes.h>
@@ -6,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* All units are exact multiples of the smallest, so that quantities stay integers from here to where they are used. */
 struct unit {
 	const char *suffix;
 	int64_t factor;
@@ -59,7 +63,7 @@ static bool parse_quantity(const char *text, const struct unit *units, int64_t *
 	return false;
 }
 
-/* "64MiB" is "64Mi": cuts the B off, unless no prefix stands before it. */
+/* "64MiB" is "64Mi": cuts the B off. A B behind a bare number or without the i is refused with all else that is not a suffix. */
 static bool parse_bytes(const char *text, int64_t *out)
 {
 	char digits[32];
@@ -90,6 +94,8 @@ static bool parse_number(const char *text, double *out)
 	return true;
 }
 
+/* A row that leaves min and max out has no range; one that gives a positive min alone has no upper end. A range that ends at 0 begins
+ * below it. */
 static bool has_min(const struct conf_field *field)
 {
 	return field->min != 0 || field->max != 0;
@@ -105,11 +111,13 @@ static bool integer_in_range(const struct conf_field *field, int64_t v)
 	return (!has_min(field) || v >= field->min) && (!has_max(field) || v <= field->max);
 }
 
+/* The ends of a CONF_NUM's range are whole numbers too: int64_t in the table. */
 static bool number_in_range(const struct conf_field *field, double v)
 {
 	return (!has_min(field) || v >= (double)field->min) && (!has_max(field) || v <= (double)field->max);
 }
 
+/* No setting of ours needs a control character, and one that came in by accident (a line break from a shell) is hard to see. */
 static bool parse_string(const char *text, const char **out)
 {
 	for (const char *c = text; *c; c++)
@@ -229,6 +237,7 @@ void conf_value_drop(const struct conf_field *field, void *target)
 	*member = NULL;
 }
 
+/* As an operator would have written it: 1048576 is 1Mi. */
 static size_t write_quantity(char *out, size_t size, int64_t v, const struct unit *units)
 {
 	while (v == 0 ? units->factor != 1 : v % units->factor != 0)

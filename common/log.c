@@ -84,6 +84,7 @@ static const char *short_escape(char c)
 	}
 }
 
+/* Two bytes at most: a control character of Latin-1 is one unit (I1). */
 static void line_add_bytes_hex(struct line *l, struct str s)
 {
 	char unit[sizeof("\\xNN\\xNN")];
@@ -126,6 +127,7 @@ static size_t line_add_char(struct line *l, struct str s)
 	return n;
 }
 
+/* So that a reader may split a line at blanks and at the first '=' of each piece, and no value looks like a second field. */
 static bool needs_quotes(struct str s)
 {
 	size_t n;
@@ -221,6 +223,7 @@ static const char *level_name(enum log_level level)
 	return (size_t)level < sizeof(names) / sizeof(names[0]) ? names[level] : "error";
 }
 
+/* A write that fails or falls short has nobody to be told to; the program goes on. */
 static void line_write(const struct log *log, struct line *l)
 {
 	ssize_t n;

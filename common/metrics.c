@@ -176,7 +176,8 @@ static size_t find(const struct metrics *m, const char *name, const char *labels
 	return low;
 }
 
-/* May a metric of this name and type stand at index at? Its neighbours are those of the same name, if there are any. */
+/* May a metric of this name and type stand at index at? Its neighbours are those of the same name, if there are any. One type a name: a
+ * scraper refuses a name that is declared twice. */
 static bool type_agrees(const struct metrics *m, size_t at, const char *name, enum metric_type type)
 {
 	if (at < m->len && strcmp(m->all[at]->name, name) == 0 && m->all[at]->type != type)
@@ -184,6 +185,7 @@ static bool type_agrees(const struct metrics *m, size_t at, const char *name, en
 	return at == 0 || strcmp(m->all[at - 1]->name, name) != 0 || m->all[at - 1]->type == type;
 }
 
+/* By doubling: a program with many sites makes its metrics one by one, as it meets them. */
 static int make_room(struct metrics *m)
 {
 	size_t cap = m->cap ? m->cap * 2 : 64;
@@ -262,6 +264,7 @@ struct metric *metrics_gauge(struct metrics *m, const char *name, const char *he
 	return metric;
 }
 
+/* Looked up by name, so that a handle of another registry is not taken for one of this. */
 void metrics_remove(struct metrics *m, struct metric *metric)
 {
 	size_t at;
@@ -346,6 +349,7 @@ void metrics_free(struct metrics *m)
 	free(m);
 }
 
+/* HELP escapes no quotation marks: it is not quoted. */
 static void render_head(const struct metric *metric, struct buf *out)
 {
 	buf_printf(out, "# HELP %s ", metric->name);
@@ -378,7 +382,7 @@ void metrics_render(struct metrics *m, struct buf *out)
 {
 	if (!m)
 		return;
-	update_process(m);
+	update_process(m); /* before the mutex: /proc may be slow */
 	pthread_mutex_lock(&m->mutex);
 	for (size_t i = 0; i < m->len; i++) {
 		const struct metric *metric = m->all[i];

@@ -42,6 +42,7 @@ struct options {
 	bool help, version, check_config, print_config, test_clock;
 };
 
+/* All programs have the same rows, but for where their admin port is. */
 static struct conf *make_conf(struct program *p, const struct program_spec *spec)
 {
 	struct conf_field fields[NR_COMMON_FIELDS];
@@ -103,6 +104,7 @@ static int take_option(struct program *p, int option, const char *argument, stru
 	}
 }
 
+/* No words besides options: '+' stops at the first, so that "program option-like-word --set x" is not half understood. */
 static int read_options(struct program *p, int argc, char **argv, struct options *o, struct err *err)
 {
 	int option;
@@ -165,6 +167,7 @@ static int setup_names(struct program *p, struct err *err)
 	return 0;
 }
 
+/* A clock.* setting without --test-clock is a stack's setting that strayed into production: refused, not ignored. */
 static int setup_clock(struct program *p, bool test, struct err *err)
 {
 	static const char alone[] = "needs --test-clock";
@@ -220,7 +223,8 @@ static int check_faults(const char *list, bool test_clock, struct err *err)
 	}
 }
 
-/* Options and settings; 1 when nothing is left to do. */
+/* Options and settings; 1 when nothing is left to do. The log comes first of what is set up, so that what is refused after it is told in the
+ * format that was asked for. Printing comes last: what cannot run is not printed as if it could. */
 static int configure(struct program *p, const struct program_spec *spec, int argc, char **argv, struct err *err)
 {
 	struct options o = {0};
@@ -265,6 +269,7 @@ void program_fini(struct program *p)
 	p->faults = NULL;
 }
 
+/* The list was checked when it was read. */
 bool program_fault(const struct program *p, const char *name, uint64_t *calls)
 {
 	size_t n = strlen(name);
