@@ -18,6 +18,7 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "sink/mongo/lag.h"
 #include "sink/mongo/offsets.h"
 
 enum {
@@ -25,10 +26,7 @@ enum {
 	ASK_INTERVAL_MS = 500,
 	COMMIT_INTERVAL_MS = 1000,
 	REVOKE_COMMIT_MS = 5000,
-	REBALANCE_LIMIT_MS = 30000, /* a rebalance that takes longer no longer holds back commits */
-	LAG_INTERVAL_MS = 1000,
-	LAG_ASK_INTERVAL_MS = 5000,
-	LAG_ASK_TIMEOUT_MS = 1000,
+	REBALANCE_LIMIT_MS = 15000, /* a rebalance that takes longer no longer holds back commits */
 };
 
 struct consumer {
@@ -38,10 +36,11 @@ struct consumer {
 	struct offsets *offsets;
 	char names[NR_SINK_TOPICS][KAFKA_TOPIC_SIZE];
 	const char *topics[NR_SINK_TOPICS]; /* names, for others */
+	struct lag *lag;
 	bool joined, closing, fetch;
-	int64_t rebalancing_mono_ms; /* since when; 0: not */
-	int64_t next_ask_mono_ms, next_commit_mono_ms, next_lag_mono_ms, next_lag_ask_mono_ms;
-	int64_t lag;
+	unsigned assigns_awaited;    /* callbacks until the rebalance that is going on is over; 0: none is */
+	int64_t revoked_mono_ms;     /* when it began */
+	int64_t next_ask_mono_ms, next_commit_mono_ms;
 };
 
 /* What correctness rests on. A user who sets one of these is refused (kafka.h). */
@@ -168,7 +167,7 @@ static void on_assign(struct consumer *c, const rd_kafka_topic_partition_list_t 
 	log_failure(c, rd_kafka_incremental_assign(c->rk, none), "assign_failed"); /* tells librdkafka that we have taken note */
 	rd_kafka_topic_partition_list_destroy(none);
 	c->joined = true;
-	c->rebalancing_mono_ms = 0;
+	c->assigns_awaited -= c->assigns_awaited > 0;
 	c->next_ask_mono_ms = 0;
 	log_info(c->log, "assigned", LOG_INT("partitions", list->cnt));
 }
@@ -192,7 +191,10 @@ static void on_revoke(struct consumer *c, const rd_kafka_topic_partition_list_t 
 		if (part)
 			part->leaving = true;
 	}
-	c->rebalancing_mono_ms = clock_mono_ms();
+	/* Partitions that were given up make librdkafka call back twice: at once with an empty assignment, after which it joins the
+	 * group again, and when that is done. A commit between the two would cost all partitions. */
+	c->assigns_awaited = lost ? 1 : 2;
+	c->revoked_mono_ms = clock_mono_ms();
 	if (!lost && !c->closing) {
 		c->spec.revoke(c->spec.ctx);
 		offsets_commit_now(c->offsets, REVOKE_COMMIT_MS);
@@ -281,8 +283,9 @@ struct consumer *consumer_new(const struct consumer_spec *spec, struct err *err)
 		return NULL;
 	}
 	c->offsets = offsets_new(c->rk, spec->parts, c->topics, spec->epoch, c->log, err);
+	c->lag = lag_new(c->rk, spec->parts, c->topics, err);
 	wake_on_records(c);
-	if (!c->offsets || subscribe(c, err) < 0) {
+	if (!c->offsets || !c->lag || subscribe(c, err) < 0) {
 		consumer_free(c, 1000);
 		return NULL;
 	}
@@ -297,7 +300,7 @@ bool consumer_free(struct consumer *c, int timeout_ms)
 		return true;
 	c->closing = true;
 	offsets_free(c->offsets);
-	c->offsets = NULL;
+	lag_free(c->lag);
 	if (c->rk) {
 		queue = rd_kafka_queue_get_consumer(c->rk);
 		rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
@@ -417,60 +420,10 @@ void consumer_hold(struct consumer *c, struct partition *part, int64_t hold_ms)
 	fetch_changes(c);
 }
 
-/* Where the partition ends, as its last fetch said; -1 when none did. */
-static int64_t end_of(const struct consumer *c, const struct partition *part)
+/* Is no rebalance known to be going on (I3)? */
+static bool is_stable(const struct consumer *c, int64_t now)
 {
-	int64_t low, high;
-
-	if (rd_kafka_get_watermark_offsets(c->rk, c->names[part->topic], part->id, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return -1;
-	return high;
-}
-
-static void set_lag(struct partition *part, int64_t end)
-{
-	int64_t lag = part->state == PARTITION_OWNED && !part->from_beginning ? end - ledger_committable(&part->ledger) : end;
-
-	if (end >= 0)
-		metric_set(part->lag, lag > 0 ? (double)lag : 0);
-}
-
-/* A partition that is not fetched learns nothing of its end by itself, and just then its lag is looked at. */
-static void ask_ends(struct consumer *c)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-	struct partition *part;
-	size_t at = 0;
-
-	while ((part = partitions_next(c->spec.parts, &at)) != NULL)
-		if (part->state != PARTITION_AWAY && !part->fetched)
-			rd_kafka_topic_partition_list_add(list, c->names[part->topic], part->id)->offset = RD_KAFKA_OFFSET_END;
-	if (list->cnt && rd_kafka_offsets_for_times(c->rk, list, LAG_ASK_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
-		for (int i = 0; i < list->cnt; i++) {
-			part = lookup(c, list->elems[i].topic, list->elems[i].partition);
-			if (part && !list->elems[i].err)
-				set_lag(part, list->elems[i].offset);
-		}
-	rd_kafka_topic_partition_list_destroy(list);
-}
-
-static void measure_lag(struct consumer *c, int64_t now)
-{
-	struct partition *part;
-	size_t at = 0;
-
-	if (now >= c->next_lag_ask_mono_ms) {
-		ask_ends(c);
-		c->next_lag_ask_mono_ms = clock_mono_ms() + LAG_ASK_INTERVAL_MS;
-	}
-	c->lag = 0;
-	while ((part = partitions_next(c->spec.parts, &at)) != NULL) {
-		if (part->fetched)
-			set_lag(part, end_of(c, part));
-		if (part->state != PARTITION_AWAY)
-			c->lag += (int64_t)metric_value(part->lag);
-	}
-	c->next_lag_mono_ms = now + LAG_INTERVAL_MS;
+	return c->assigns_awaited == 0 || now - c->revoked_mono_ms > REBALANCE_LIMIT_MS;
 }
 
 int consumer_turn(struct consumer *c, struct err *err)
@@ -484,12 +437,11 @@ int consumer_turn(struct consumer *c, struct err *err)
 		c->next_ask_mono_ms = clock_mono_ms() + ASK_INTERVAL_MS;
 	}
 	fetch_changes(c);
-	if (now >= c->next_commit_mono_ms && (!c->rebalancing_mono_ms || now - c->rebalancing_mono_ms > REBALANCE_LIMIT_MS)) {
+	if (now >= c->next_commit_mono_ms && is_stable(c, now)) {
 		offsets_commit(c->offsets);
 		c->next_commit_mono_ms = now + COMMIT_INTERVAL_MS;
 	}
-	if (now >= c->next_lag_mono_ms)
-		measure_lag(c, now);
+	lag_measure(c->lag);
 	return rc;
 }
 
@@ -505,7 +457,7 @@ bool consumer_joined(const struct consumer *c)
 
 int64_t consumer_lag(const struct consumer *c)
 {
-	return c->lag;
+	return lag_total(c->lag);
 }
 
 const char *consumer_topic(const struct consumer *c, enum sink_topic topic)

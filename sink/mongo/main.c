@@ -34,7 +34,7 @@ enum {
 	RECORDS_A_TURN = 1000,
 	ROWS_A_TURN = 1000,
 	TABLES_RETRY_MS = 2000,
-	BRAKE_AFTER_MS = 2000,
+	BRAKE_AFTER_MS = 5000,
 	HOLD_MS = 5000, /* until a record of an unknown schema is looked at again */
 	REPEAT_MS = 10000, /* the same complaint again */
 	DRAIN_MS = 10000,
@@ -127,27 +127,34 @@ static int take_cell(void *ctx, const struct table_row *row, struct err *err)
 	return 0;
 }
 
-/* Starts reading the tables once Kafka and the topics are there. */
-static void open_tables(struct app *app)
+/* Starts reading the tables once Kafka and the topics are there. Fails only for what waiting does not mend: a setting. */
+static int open_tables(struct app *app, struct err *err)
 {
 	const struct table_spec spec = {"millrace.cells", take_cell, app};
-	struct err err = ERR_INIT;
+	struct err why = ERR_INIT;
 
 	if (app->tables || clock_mono_ms() < app->next_tables_mono_ms)
-		return;
-	app->tables = tables_new(&app->program, &spec, 1, &err);
-	if (app->tables)
-		tables_wake_on(app->tables, app->wake_fd);
-	else
-		complain(app, "tables_unavailable", &err);
+		return 0;
+	app->tables = tables_new(&app->program, &spec, 1, &why);
 	app->next_tables_mono_ms = clock_mono_ms() + TABLES_RETRY_MS;
+	if (app->tables) {
+		tables_wake_on(app->tables, app->wake_fd);
+		return 0;
+	}
+	if (why.kind == ERR_RETRY) {
+		complain(app, "tables_unavailable", &why);
+		return 0;
+	}
+	*err = why;
+	return -1;
 }
 
 static int follow_tables(struct app *app, struct err *err)
 {
 	struct err row = ERR_INIT;
 
-	open_tables(app);
+	if (open_tables(app, err) < 0)
+		return -1;
 	if (!app->tables || tables_poll(app->tables, 0, ROWS_A_TURN, &row) >= 0)
 		return 0;
 	if (row.kind == ERR_FATAL) {

@@ -1,0 +1,539 @@
+#!/usr/bin/env python3
+"""The sink against real Kafka and a real database process: what stands in the topics stands in the collections, once.
+
+Records are written by fastavro and confluent-kafka, read back by pymongo, and compared document by document with what this
+file computes from the record and its place (partition, offset), _id included: no code of the sink's takes part in the
+expectation. Each case has a cell and a database of its own. Set MILLRACE_TREE=thread (or address-undefined) to run the
+binary of another build tree.
+"""
+import datetime
+import io
+import itertools
+import json
+import math
+import os
+import random
+import re
+import signal
+import struct
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
+import cases  # noqa: E402
+from millrace_local import Failure, Process, Stack, free_base_port  # noqa: E402
+import fastavro  # noqa: E402
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition  # noqa: E402
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # noqa: E402
+from pymongo import MongoClient  # noqa: E402
+
+BINARY = ROOT / "build" / os.environ.get("MILLRACE_TREE", "plain") / "bin" / "millrace-sink"
+PARTITIONS = 4
+WINDOWS = {"minutely": 60_000, "hourly": 3_600_000}
+EPOCH = -0x1234_5678_9ABC_DEF0
+START_MS = 1_795_372_020_000
+SECONDS = 90  # patience for anything that should take few
+FREEZE_SECONDS = 15
+
+
+def schema(name):
+    return fastavro.parse_schema(json.loads((ROOT / "schemas" / f"{name}.avsc").read_text()))
+
+
+def schema_ids():
+    """Record name -> id, from the same file the generator reads."""
+    rows = (line.split() for line in (ROOT / "schemas" / "ids").read_text().splitlines() if not line.startswith("#"))
+    return {row[1]: int(row[0]) for row in rows if row}
+
+
+AGGREGATE, CELL, DEAD_LETTER, HEARTBEAT = (schema(n) for n in ("aggregate", "cell", "dead_letter", "heartbeat"))
+IDS = schema_ids()
+
+
+def encode(parsed, record):
+    """The Confluent wire format."""
+    out = io.BytesIO()
+    out.write(struct.pack(">bI", 0, IDS[parsed["name"].split(".")[-1]]))
+    fastavro.schemaless_writer(out, parsed, record)
+    return out.getvalue()
+
+
+def decode(parsed, value):
+    assert struct.unpack(">bI", value[:5]) == (0, IDS[parsed["name"].split(".")[-1]]), value[:5]
+    return fastavro.schemaless_reader(io.BytesIO(value[5:]), parsed, None)
+
+
+# Records
+
+def random_histogram(dice, count):
+    """count values spread over buckets of both signs and zero, as dense lists with zeros inside."""
+    lists = {"counts": [0] * dice.randint(1, 40), "neg_counts": [0] * dice.randint(1, 9)}
+    zero = 0
+    for _ in range(count):
+        where = dice.choice(("counts", "counts", "neg_counts", "zero"))
+        if where == "zero":
+            zero += 1
+        else:
+            lists[where][dice.randrange(len(lists[where]))] += 1
+    return {"scale": 5, "zero": zero, "offset": dice.randint(-200, 200), "neg_offset": dice.randint(-200, 200), **lists}
+
+
+def random_aggregate(dice, topic, number):
+    """Any record a processor may write; values are k/1024, so that sums and means are exact."""
+    kind = dice.choice(("counter", "gauge", "distribution"))
+    count = dice.randint(1, 60)
+    known = dice.random() < 0.8
+    low = dice.randint(-2000, 2000) / 1024
+    tags = {key: dice.choice(("a", "web-7", "ä€", "")) for key in sorted(dice.sample(("host", "zone", "a.b", "r/x"), dice.randint(0, 3)))}
+    return {
+        "fingerprint": number.to_bytes(16, "big"), "epoch": EPOCH, "site": dice.choice(("s1", "s2")), "kind": kind,
+        "name": f"metric.{dice.randint(0, 20)}", "tags": tags,
+        "window_start": START_MS + dice.randint(0, 50) * WINDOWS[topic], "window_ms": WINDOWS[topic], "count": count,
+        "sum": dice.randint(-5000, 5000) / 1024, "min": low if known else None, "max": low + 3.5 if known else None,
+        "last": low + 1 if known else None, "last_at": START_MS + 77,
+        "histogram": random_histogram(dice, count) if kind == "distribution" else None,
+        "errors": dice.choice((0, 0, 3)), "late": dice.random() < 0.2, "approximate": dice.random() < 0.2,
+    }
+
+
+# Expectations
+
+def bucket_value(index):
+    """What lies relatively as far from both ends of bucket index."""
+    base = 2 ** (2 ** -5)
+    return 2 * base / (base + 1) * 2 ** (index / 32)
+
+
+def quantile(histogram, q, low, high):
+    """The value of rank ceil(q n) of all values in ascending order."""
+    steps = [(-bucket_value(histogram["neg_offset"] + i), n) for i, n in enumerate(histogram["neg_counts"])][::-1]
+    steps += [(0.0, histogram["zero"])]
+    steps += [(bucket_value(histogram["offset"] + i), n) for i, n in enumerate(histogram["counts"])]
+    total = sum(n for _, n in steps)
+    rank = max(1, math.ceil(q * total))
+    for value, n in steps:
+        rank -= n
+        if rank <= 0:
+            return min(max(value, -math.inf if low is None else low), math.inf if high is None else high)
+    raise AssertionError("no such rank")
+
+
+def date(ms):
+    return datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ms)
+
+
+def document_id(record, partition, offset):
+    return record["fingerprint"] + struct.pack(">qqiq", record["window_start"], record["epoch"], partition, offset)
+
+
+def expected_document(record, partition, offset):
+    """The document of README.md, from the record and its place."""
+    doc = {"_id": document_id(record, partition, offset), "t": date(record["window_start"]),
+           "mean": record["sum"] / record["count"]}
+    doc |= {key: record[key] for key in ("site", "name", "kind", "tags", "count", "sum", "late", "approximate")}
+    doc |= {key: record[key] for key in ("min", "max", "last") if record[key] is not None}
+    if record["last"] is not None:
+        doc["last_at"] = date(record["last_at"])
+    if record["errors"]:
+        doc["errors"] = record["errors"]
+    if record["histogram"] is not None:
+        histogram = record["histogram"]
+        doc["h"] = {"s": histogram["scale"], "z": histogram["zero"], "o": histogram["offset"], "c": histogram["counts"],
+                    "no": histogram["neg_offset"], "nc": histogram["neg_counts"]}
+        for name, q in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
+            doc[name] = quantile(histogram, q, record["min"], record["max"])
+    return doc
+
+
+def same(got, wanted):
+    """Equal, but for percentiles: their logarithms may differ in the last bits."""
+    percentiles = ("p50", "p90", "p95", "p99")
+    return got.keys() == wanted.keys() and all(
+        math.isclose(got[key], wanted[key], rel_tol=1e-12) if key in percentiles else got[key] == wanted[key]
+        for key in wanted)
+
+
+class Cell:
+    """A cell's topics, its database, and the ledger of what was written to it."""
+
+    def __init__(self, stack, name):
+        self.name = name
+        self.kafka = stack.env()["KAFKA"]
+        self.uri = stack.env()["MONGO_1"]
+        self.admin = AdminClient({"bootstrap.servers": self.kafka})
+        self.topics = {kind: f"millrace.c.{name}.{kind}" for kind in WINDOWS}
+        self.wanted = {kind: {} for kind in WINDOWS}  # _id -> document
+        self.numbers = itertools.count(1)
+        self.dice = random.Random(f"{SEED} {name}")
+        create_topics(self.admin, {topic: PARTITIONS for topic in self.topics.values()})
+        self.set_epoch(EPOCH)
+        self.producer = self.make_producer()
+
+    def set_epoch(self, epoch):
+        produce_one(self.kafka, "millrace.cells", self.name,
+                    encode(CELL, {"name": self.name, "epoch": epoch, "partitions": PARTITIONS, "created_at": 0}))
+
+    def make_producer(self):
+        producer = Producer({"bootstrap.servers": self.kafka, "transactional.id": f"test-{self.name}", "linger.ms": 20,
+                             "compression.type": "lz4"})
+        producer.init_transactions(30)
+        return producer
+
+    def write(self, count, commit=True):
+        """One transaction of random records; what it commits is wanted in the database from now on."""
+        placed = []
+
+        def note(kind, record):
+            def on_delivery(error, message):
+                assert error is None, error
+                placed.append((kind, record, message.partition(), message.offset()))
+            return on_delivery
+
+        self.producer.begin_transaction()
+        for _ in range(count):
+            kind = self.dice.choice(("minutely", "minutely", "hourly"))
+            record = random_aggregate(self.dice, kind, next(self.numbers))
+            self.produce(kind, encode(AGGREGATE, record), note(kind, record))
+        self.producer.flush(30)
+        assert len(placed) == count
+        self.producer.commit_transaction(30) if commit else self.producer.abort_transaction(30)
+        for kind, record, partition, offset in placed if commit else ():
+            doc = expected_document(record, partition, offset)
+            self.wanted[kind][doc["_id"]] = doc
+
+    def produce(self, kind, value, on_delivery=None, partition=None):
+        partition = self.dice.randrange(PARTITIONS) if partition is None else partition
+        while True:
+            try:
+                return self.producer.produce(self.topics[kind], value, partition=partition, on_delivery=on_delivery)
+            except BufferError:
+                self.producer.poll(0.1)
+
+    def total(self):
+        return sum(len(docs) for docs in self.wanted.values())
+
+    def stored(self, mongo):
+        return sum(mongo[self.name][kind].estimated_document_count() for kind in WINDOWS)
+
+    def check(self):
+        """Every document is there, as it should be, and nothing else."""
+        with MongoClient(self.uri) as mongo:
+            for kind, wanted in self.wanted.items():
+                got = list(mongo[self.name][kind].find())
+                ids = [doc["_id"] for doc in got]
+                assert len(ids) == len(set(ids)), f"{len(ids) - len(set(ids))} doubled _ids in {kind}"
+                strange, missing = set(ids) - wanted.keys(), wanted.keys() - set(ids)
+                assert not strange and not missing, f"{kind}: {len(strange)} strange, {len(missing)} missing"
+                for doc in got:
+                    assert same(doc, wanted[doc["_id"]]), f"\n got {doc}\nwant {wanted[doc['_id']]}"
+
+    def ends(self):
+        """Topic and partition -> end as a read_committed reader sees it."""
+        asked = {TopicPartition(topic, p): OffsetSpec.latest() for topic in self.topics.values() for p in range(PARTITIONS)}
+        return {(tp.topic, tp.partition): future.result().offset for tp, future in self.admin.list_offsets(asked).items()}
+
+    def committed(self):
+        asked = ConsumerGroupTopicPartitions(f"millrace-sink-{self.name}")
+        answer = self.admin.list_consumer_group_offsets([asked])[asked.group_id].result()
+        return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions}
+
+    def members(self):
+        """Of the sink's group: member id -> partitions."""
+        group = f"millrace-sink-{self.name}"
+        answer = self.admin.describe_consumer_groups([group])[group].result()
+        return {m.member_id: sorted((tp.topic, tp.partition) for tp in m.assignment.topic_partitions) for m in answer.members}
+
+
+def create_topics(admin, partitions, config=None):
+    wanted = [NewTopic(name, num_partitions=n, replication_factor=1, config=config or {}) for name, n in partitions.items()]
+    for future in admin.create_topics(wanted).values():
+        future.result()
+
+
+def produce_one(kafka, topic, key, value):
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(topic, value, key)
+    assert producer.flush(30) == 0
+
+
+def read_topic(kafka, topic):
+    """All committed values of a one-partition topic."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": f"probe-{random.random()}", "enable.auto.commit": False})
+    try:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
+        consumer.assign([TopicPartition(topic, 0, low)])
+        values = []
+        while low < high:
+            message = consumer.poll(10)
+            assert message is not None and message.error() is None, message
+            values.append(message.value())
+            low = message.offset() + 1
+        return values
+    finally:
+        consumer.close()
+
+
+class Sink(Process):
+    """One instance, with its admin port."""
+    ports = itertools.count(0)
+    all = []  # for the end of the test: a case that fails leaves its sinks running
+
+    def __init__(self, stack, cell, instance="sink", **settings):
+        super().__init__(f"{cell.name}-{instance}", stack.directory)
+        self.all.append(self)
+        self.cell = cell
+        self.port = stack.settings["base_port"] + 50 + next(self.ports)
+        self.settings = {"kafka.bootstrap.servers": cell.kafka, "cell": cell.name, "mongo.uri": cell.uri,
+                         "mongo.database": cell.name, "admin.listen": f"127.0.0.1:{self.port}",
+                         **{key.replace("_", "."): value for key, value in settings.items()}}
+
+    def run(self):
+        """Starts it and waits until it is ready."""
+        self.launch()
+        self.wait_until(lambda: self.get("/health/ready")[0] == 200, SECONDS, "ready")
+        return self
+
+    def launch(self):
+        words = [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
+        self.start([BINARY, *words])
+
+    def get(self, path):
+        """Status and text; 0 while nobody listens."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name):
+        """The sum over all labels."""
+        text = self.get("/metrics")[1]
+        return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
+
+    def log(self):
+        return self.log_file.read_text(errors="replace")
+
+    def wait_stored(self, count):
+        with MongoClient(self.cell.uri) as mongo:
+            self.wait_until(lambda: self.cell.stored(mongo) >= count, SECONDS, f"{count} documents stored")
+
+    def wait_committed(self):
+        """All ends are committed: the last record and the control records behind it."""
+        self.wait_until(lambda: self.cell.committed() == self.cell.ends(), SECONDS, "committed to the end")
+
+    def finish(self):
+        """SIGTERM must end it well."""
+        assert self.stop(SECONDS) == "stopped", "it had to be killed"
+        assert self.exit_code == 0, f"exit code {self.exit_code}\n{self.log()[-2000:]}"
+
+
+# Cases
+
+def test_every_document_once_and_whole(stack):
+    cell = Cell(stack, "whole")
+    cell.write(900)
+    cell.write(300, commit=False)
+    sink = Sink(stack, cell, heartbeat_interval="300ms").run()
+    cell.write(600)
+    cell.write(200, commit=False)
+    cell.write(1)
+    sink.wait_stored(cell.total())
+    sink.wait_committed()
+    cell.check()
+    assert sink.metric("millrace_sink_stored_total") == cell.total() == sink.metric("millrace_sink_consumed_total")
+    sink.wait_until(lambda: sink.metric("millrace_sink_lag_records") == 0, SECONDS, "without lag")
+    with MongoClient(cell.uri) as mongo:
+        for kind, days in (("minutely", 14), ("hourly", 400)):
+            indexes = mongo[cell.name][kind].index_information()
+            assert indexes["t_1"]["expireAfterSeconds"] == days * 86400, indexes
+            assert indexes["site_1_name_1_t_1"]["key"] == [("site", 1), ("name", 1), ("t", 1)], indexes
+    sink.wait_until(lambda: any(b["program"] == "millrace-sink" and b["cell"] == cell.name and b["ready"] for b in
+                                (decode(HEARTBEAT, value) for value in read_topic(cell.kafka, "millrace.heartbeats"))),
+                    SECONDS, "beating")
+    sink.finish()
+    assert "hunter2" not in sink.log()
+
+
+def test_kill_9_loses_and_doubles_nothing(stack):
+    """The sink is killed amid writing, twice, then the database; everything is there once."""
+    cell = Cell(stack, "kills")
+    for _ in range(4):
+        cell.write(1000)
+    sink = Sink(stack, cell, batch_documents=100)
+    sink.launch()
+    for share in (0.15, 0.4):
+        sink.wait_stored(int(cell.total() * share))
+        sink.kill()
+        sink.launch()
+    sink.wait_stored(int(cell.total() * 0.7))
+    database = stack.databases[0]
+    database.process.kill()
+    database.start()
+    database.wait_ready()
+    sink.wait_stored(cell.total())
+    sink.wait_committed()
+    cell.check()
+    repeated = sink.metric("millrace_sink_already_stored_total")
+    print(f"     {cell.total()} documents, {int(repeated)} of them found stored by the last instance")
+    sink.finish()
+
+
+def test_frozen_database_costs_no_place_in_the_group(stack):
+    cell = Cell(stack, "frozen")
+    cell.write(200)
+    sink = Sink(stack, cell, "sink", inflight_bytes="1Mi").run()
+    sink.wait_stored(200)
+    sink.wait_committed()
+    before, committed, lines = cell.members(), cell.committed(), sink.log()
+    database = stack.databases[0].process
+    database.signal(signal.SIGSTOP)
+    try:
+        frozen_until = time.monotonic() + FREEZE_SECONDS
+        for _ in range(3):
+            cell.write(1000)
+        sink.wait_until(lambda: sink.metric("millrace_sink_braked") == 1, FREEZE_SECONDS, "braked")
+        sink.wait_until(lambda: time.monotonic() >= frozen_until, FREEZE_SECONDS + 5, "frozen long enough")
+        # Nothing was acknowledged, so nothing is committed; the lag is seen though nothing is fetched; memory is bounded.
+        assert cell.committed() == committed
+        assert sink.metric("millrace_sink_lag_records") >= 3000, sink.metric("millrace_sink_lag_records")
+        assert sink.metric("millrace_sink_inflight_bytes") < 2 << 20
+        assert cell.members() == before
+    finally:
+        database.signal(signal.SIGCONT)
+    sink.wait_stored(cell.total())
+    sink.wait_committed()
+    assert cell.members() == before
+    since = sink.log()[len(lines):]
+    assert "event=revoked" not in since and "event=assigned" not in since, since
+    cell.check()
+    sink.finish()
+
+
+def test_what_cannot_be_decoded_is_dead_lettered(stack):
+    cell = Cell(stack, "poison")
+    good = encode(AGGREGATE, random_aggregate(cell.dice, "minutely", 0))
+    wrong_window = encode(AGGREGATE, random_aggregate(cell.dice, "hourly", 0))
+    doubled_tag = {**random_aggregate(cell.dice, "minutely", 0), "count": 0}
+    poison = [good[:-7], os.urandom(50), b"", good + b"x", encode(CELL, {"name": "x", "epoch": 1, "partitions": 1, "created_at": 0}),
+              wrong_window, encode(AGGREGATE, doubled_tag), b"\0\0\0\0\4" + b"\xff" * 40]
+    wanted = {}
+
+    def note(value):
+        return lambda error, message: wanted.update({(message.topic(), message.partition(), message.offset()): value})
+
+    cell.write(50)
+    for n, value in enumerate(poison):  # between good records, in every partition
+        cell.producer.begin_transaction()
+        cell.produce("minutely", value, note(value), partition=n % PARTITIONS)
+        cell.producer.commit_transaction(30)
+        cell.write(20)
+    sink = Sink(stack, cell).run()
+    sink.wait_committed()
+    cell.check()
+    letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
+    got = {(x["topic"], x["partition"], x["offset"]): x["value"] for x in letters if x["topic"] in cell.topics.values()}
+    assert got == wanted, f"\n got {got}\nwant {wanted}"
+    for letter in letters:
+        assert letter["epoch"] == EPOCH and letter["program"] == "millrace-sink" and letter["reason"] and letter["code"]
+        print(f"     {letter['code']}: {letter['reason']}")
+    assert sink.metric("millrace_sink_dead_lettered_total") == len(poison)
+    assert sink.metric("millrace_sink_consumed_total") == cell.total() + len(poison)
+    sink.finish()
+
+
+def test_unknown_schema_holds_its_partition_alone(stack):
+    cell = Cell(stack, "newer")
+    cell.write(40)
+    ends = cell.ends()
+    cell.producer.begin_transaction()
+    cell.produce("minutely", struct.pack(">bI", 0, 4711) + b"from the future", partition=2)
+    cell.producer.commit_transaction(30)
+    sink = Sink(stack, cell)
+    sink.launch()
+    sink.wait_stored(cell.total())
+    sink.wait_until(lambda: "event=schema_unknown" in sink.log(), SECONDS, "alarmed")
+    held = (cell.topics["minutely"], 2)
+    sink.wait_until(lambda: {k: v for k, v in cell.committed().items() if k != held} ==
+                    {k: v for k, v in cell.ends().items() if k != held}, SECONDS, "committed elsewhere")
+    assert cell.committed()[held] <= ends[held]
+    sink.wait_until(lambda: sink.get("/health/ready")[0] == 503, SECONDS, "not ready")
+    assert sink.metric("millrace_sink_waiting_partitions") == 1
+    cell.check()
+    sink.finish()
+
+
+def test_two_instances_share(stack):
+    cell = Cell(stack, "shared")
+    first, second = Sink(stack, cell, "first"), Sink(stack, cell, "second")
+    cell.write(400)
+    first.run()
+    cell.write(400)
+    second.run()
+    second.wait_until(lambda: all(len(p) == PARTITIONS for p in cell.members().values()) and len(cell.members()) == 2,
+                      SECONDS, "sharing the partitions")
+    cell.write(800)
+    second.wait_until(lambda: second.metric("millrace_sink_stored_total") > 0, SECONDS, "storing")
+    first.finish()  # its partitions move while there is work
+    cell.write(400)
+    second.wait_stored(cell.total())
+    second.wait_committed()
+    cell.check()
+    second.finish()
+
+
+def test_topics_made_again_are_refused(stack):
+    cell = Cell(stack, "again")
+    cell.write(30)
+    sink = Sink(stack, cell).run()
+    sink.wait_committed()
+    cell.set_epoch(EPOCH + 1)
+    assert sink.wait_end(SECONDS) and sink.exit_code == 1, "it goes on with topics of another epoch"
+    sink.launch()
+    sink.wait_until(lambda: sink.log().count("event=epoch_differs") == 2 * PARTITIONS, SECONDS, "refusing")
+    sink.wait_until(lambda: sink.get("/health/ready")[0] == 503, SECONDS, "not ready")
+    cell.write(30)
+    assert sink.metric("millrace_sink_consumed_total") == 0
+    sink.finish()
+
+
+def test_settings_that_cannot_be(stack):
+    """Each ends at once with a message that names the setting, and never the password."""
+    cell = Cell(stack, "settings")
+    for setting, value in (("mongo_uri", "mysql://u:hunter2@h"), ("mongo_database", "a.b"), ("kafka_enable.auto.commit", "true")):
+        sink = Sink(stack, cell, setting, **{setting: value})
+        sink.launch()
+        assert sink.wait_end(SECONDS) and sink.exit_code == 1, setting
+        assert setting.replace("_", ".") in sink.log() and "hunter2" not in sink.log(), sink.log()
+
+
+SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))
+
+
+def main():
+    print(f"TEST_SEED={SEED}")
+    with tempfile.TemporaryDirectory(prefix="millrace-sink-") as directory:
+        with Stack(directory, base_port=int(os.environ.get("TEST_BASE_PORT", free_base_port(span=80)))) as stack:
+            stack.up()
+            admin = AdminClient({"bootstrap.servers": stack.env()["KAFKA"]})
+            create_topics(admin, {"millrace.cells": 1, "millrace.heartbeats": 1}, {"cleanup.policy": "compact"})
+            create_topics(admin, {"millrace.deadletter": 1, "millrace.notices": 1})
+            only = sys.argv[1:]
+            try:
+                cases.run({n: c for n, c in globals().items() if not only or n in only}, stack)
+            finally:
+                for sink in Sink.all:
+                    sink.kill()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"{failure}\n0 passed, 1 failed")
