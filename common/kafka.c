@@ -9,9 +9,9 @@
  * A broker that is away makes the same lines for as long as it is away. One that was written is not repeated for 10 s; the next
  * one says how many were not. See line_hash() for what "the same" is.
  *
- * Closing. rd_kafka_consumer_close() and rd_kafka_destroy() have no deadline and can hang in 2.0.2. The first is replaced by its
- * asynchronous form, the second runs in a thread of its own, and a client that does not end is left behind, mute, as
- * the program that it would log to may go away. */
+ * Closing. rd_kafka_consumer_close() and rd_kafka_destroy() have no deadline and can hang in 2.0.2, and the second can abort
+ * (see may_destroy()). The first is replaced by its asynchronous form, the second runs in a thread of its own, and a
+ * client that does not end is left behind, mute, as the program that it would log to may go away. */
 #include "common/kafka.h"
 
 #include <ctype.h>
@@ -331,6 +331,31 @@ static bool destroy_until(rd_kafka_t *rk, int64_t deadline_mono_ms)
 	return false;
 }
 
+/* Destroying a member of a cooperative-sticky group aborts the process when the member joined and was given nothing yet, not even an empty
+ * share (librdkafka issue 4312, mended in 2.3.0). Whether it was cannot be asked, so a member that owns partitions is
+ * known to be safe, and one that owns none is taken for one of those. To be asked before the close. */
+static bool may_destroy(rd_kafka_t *rk)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+	char strategy[64] = "";
+	size_t size = sizeof(strategy);
+	bool subscribed, owns;
+
+	if (rd_kafka_conf_get(rd_kafka_conf(rk), "partition.assignment.strategy", strategy, &size) != RD_KAFKA_CONF_OK ||
+	    !strstr(strategy, "cooperative-sticky"))
+		return true;
+	subscribed = rd_kafka_subscription(rk, &list) == RD_KAFKA_RESP_ERR_NO_ERROR && list->cnt > 0;
+	if (list)
+		rd_kafka_topic_partition_list_destroy(list);
+	if (!subscribed)
+		return true;
+	list = NULL;
+	owns = rd_kafka_assignment(rk, &list) == RD_KAFKA_RESP_ERR_NO_ERROR && list->cnt > 0;
+	if (list)
+		rd_kafka_topic_partition_list_destroy(list);
+	return owns;
+}
+
 bool kafka_close(rd_kafka_t *rk, int timeout_ms)
 {
 	int64_t deadline = clock_mono_ms() + timeout_ms;
@@ -340,7 +365,13 @@ bool kafka_close(rd_kafka_t *rk, int timeout_ms)
 	if (!rk)
 		return true;
 	cl = log_of(rk);
-	ended = (rd_kafka_type(rk) != RD_KAFKA_CONSUMER || consumer_close(rk, deadline)) && destroy_until(rk, deadline);
+	if (rd_kafka_type(rk) == RD_KAFKA_CONSUMER) {
+		bool safe = may_destroy(rk);
+
+		ended = consumer_close(rk, deadline) && safe && destroy_until(rk, deadline);
+	} else {
+		ended = destroy_until(rk, deadline);
+	}
 	if (cl && ended)
 		log_free(cl);
 	else if (cl)

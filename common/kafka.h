@@ -28,8 +28,11 @@ rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const str
  * kafka_open(type, kafka_conf(..), err) works. conf must come from kafka_conf(); end the client with kafka_close(). */
 rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err);
 
-/* Flushes nothing, closes a consumer with a deadline and destroys; a client that does not end in time is left behind and
- * false returned (closing during a rebalance can hang in 2.0.2). NULL is a no-op and true. */
+/* Flushes nothing, closes a consumer with a deadline and destroys; a client that does not end in time is left behind, says nothing any
+ * more, and false returned (closing during a rebalance can hang in 2.0.2). So is a member of a cooperative-sticky group that owns no
+ * partition: it has left the group, but destroying it may abort. After false, end the process by _exit(): its threads still run.
+ * Rebalance callbacks are served here; records fetched and not polled are dropped. A consumer that leaves in the middle of a rebalance
+ * takes 5 s: give it more. NULL is a no-op and true. */
 bool kafka_close(rd_kafka_t *rk, int timeout_ms);
 
 /* Writes "millrace.c.CELL.NAME" into out and returns out. */

@@ -11,7 +11,7 @@
  *      nobody told us, and rows held in memory may be gone. Only a new start gives a true table, so the error is fatal.
  *
  * Contact. A table that nobody changes brings no message for days, yet must count as fresh while brokers answer. A connection
- * that is up proves nothing (a frozen broker keeps it up for a minute), but a consumer at its end is answered twice
+ * that is up proves nothing (a frozen broker keeps it up for a minute), but a consumer at its end is answered ten times
  * a second (fetch.wait.max.ms). So each second librdkafka's statistics are asked for one number, how many answers were received
  * in all: when it moved, the brokers are there. */
 #include "common/table.h"
@@ -90,6 +90,9 @@ static int tables_open(struct tables *t, const struct program *p, struct err *er
 
 	if (!conf)
 		return -1;
+	/* Whatever kafka.* say for the data's consumer: a topic's end is told only when a fetch came back empty, and programs
+	 * wait for it at their start. */
+	rd_kafka_conf_set(conf, "fetch.wait.max.ms", "100", NULL, 0);
 	rd_kafka_conf_set_stats_cb(conf, on_stats);
 	rd_kafka_conf_set_opaque(conf, t);
 	t->rk = kafka_open(RD_KAFKA_CONSUMER, conf, err);

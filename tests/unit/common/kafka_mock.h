@@ -14,7 +14,7 @@
 #include "tests/unit/unit.h"
 
 /* Request numbers of the protocol, for injected errors. */
-enum { API_PRODUCE = 0, API_FETCH = 1, API_LIST_OFFSETS = 2, API_METADATA = 3, API_INIT_PRODUCER_ID = 22 };
+enum { API_PRODUCE = 0, API_FETCH = 1, API_LIST_OFFSETS = 2, API_METADATA = 3, API_SYNC_GROUP = 14, API_INIT_PRODUCER_ID = 22 };
 
 /* Of every record that mock_queue() makes. */
 #define MOCK_TIMESTAMP_MS INT64_C(1795371600000)
@@ -60,9 +60,7 @@ static inline void mock_init(struct mock *m)
 	ck_assert_msg(m->rk != NULL, "%s", why);
 	m->cluster = rd_kafka_handle_mock_cluster(m->rk);
 	snprintf(bootstrap, sizeof(bootstrap), "kafka.bootstrap.servers=%s", rd_kafka_mock_cluster_bootstraps(m->cluster));
-	/* Short waits: the mock cluster answers a fetch at its end only when they are over. */
-	program_make(&m->program,
-		     (const char *const[]){bootstrap, "kafka.fetch.wait.max.ms=50", "kafka.fetch.error.backoff.ms=50", NULL});
+	program_make(&m->program, (const char *const[]){bootstrap, "kafka.fetch.error.backoff.ms=50", NULL}); /* no waiting about */
 }
 
 static inline void mock_fini(struct mock *m)

@@ -266,6 +266,35 @@ START_TEST(close_has_a_deadline)
 }
 END_TEST
 
+/* Between the answers to its JoinGroup and its SyncGroup a cooperative-sticky member cannot be destroyed without an abort. */
+START_TEST(close_before_the_first_share)
+{
+	static const struct kafka_prop fixed[] = {{"group.id", "g"}, {"partition.assignment.strategy", "cooperative-sticky"}, {0}};
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+	struct err err = ERR_INIT;
+	struct mock m;
+	rd_kafka_t *rk;
+
+	mock_init(&m);
+	mock_topic(&m, "t", 1);
+	rd_kafka_mock_broker_push_request_error_rtts(m.cluster, 1, API_SYNC_GROUP, (size_t)1, RD_KAFKA_RESP_ERR_NO_ERROR, 3000);
+	rk = kafka_open(RD_KAFKA_CONSUMER, kafka_conf(&m.program, "early", fixed, &err), &err);
+	ck_assert_msg(rk != NULL, "%s", err.msg);
+	rd_kafka_topic_partition_list_add(topics, "t", RD_KAFKA_PARTITION_UA);
+	ck_assert_int_eq(rd_kafka_subscribe(rk, topics), 0);
+	rd_kafka_topic_partition_list_destroy(topics);
+	for (int64_t until = clock_mono_ms() + 20000; clock_mono_ms() < until;) {
+		const char *protocol = rd_kafka_rebalance_protocol(rk);
+
+		ck_assert_ptr_null(rd_kafka_consumer_poll(rk, 50));
+		if (protocol && strcmp(protocol, "COOPERATIVE") == 0)
+			break;
+	}
+	ck_assert(!kafka_close(rk, 10000));
+	mock_fini(&m);
+}
+END_TEST
+
 START_TEST(close_anything)
 {
 	struct err err = ERR_INIT;
@@ -345,6 +374,7 @@ int main(void)
 	tcase_add_test(tc, log_tells_once);
 	tcase_add_test(tc, close_serves_the_revocation);
 	tcase_add_test(tc, close_has_a_deadline);
+	tcase_add_test(tc, close_before_the_first_share);
 	tcase_add_test(tc, close_anything);
 	tcase_add_loop_test(tc, kinds_of_errors, 0, NR(kinds));
 	tcase_add_test(tc, topic_of_a_cell);
