@@ -14,6 +14,7 @@ enum {
 	SERIES_BYTES_MIN = SERIES_FINGERPRINT_BYTES + 4, /* the least that one takes, so that a count is believed no further than that */
 	WINDOW_BYTES_MIN = 12,
 	BUCKET_BYTES_MIN = 2,
+	SIDE_CAP_MIN = 4,
 };
 
 static void write_series(struct buf *out, const struct series *s)
@@ -209,10 +210,10 @@ static int read_side(struct restoring *in, struct hist_side *side)
 	if (nr > HIST_INDEX_MAX - HIST_INDEX_MIN + 1)
 		codec_fault(&in->r, "too many buckets");
 	if (nr && codec_reader_ok(&in->r)) {
-		side->buckets = calloc(nr, sizeof(*side->buckets));
+		side->cap = nr < SIDE_CAP_MIN ? SIDE_CAP_MIN : (uint32_t)nr; /* one bucket's room would never grow by half */
+		side->buckets = calloc(side->cap, sizeof(*side->buckets));
 		if (!side->buckets)
 			return err_nomem(in->err, "a histogram of a snapshot");
-		side->cap = (uint32_t)nr;
 	}
 	for (size_t i = 0; i < nr && codec_reader_ok(&in->r); i++) {
 		struct hist_bucket bucket = {.index = codec_read_int(&in->r)};

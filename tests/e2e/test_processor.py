@@ -1,0 +1,336 @@
+"""millrace-processor as processes on a real Kafka: what goes in as SampleBatch comes out as Aggregate, exactly once.
+
+A writer sends random samples for 30 virtual minutes across the end of an hour (the test clock runs 120 times as fast), on time, out of order and
+late, with poison among them. Meanwhile instances join, leave, and are killed with SIGKILL, one with a static membership, one without.
+Then every (series, minute) and (series, hour) is read back, read_committed, its fragments are merged here, and it must equal the ledger that
+the writer kept: count, sum (multiples of 1/1024: exact), min, max, last, buckets (by integer powers). The last cases are refusals: an unknown
+schema, an operator's reset. TEST_PROCESSOR names another binary, such as a sanitized one.
+"""
+import collections
+import os
+import pathlib
+import random
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
+import cases
+from millrace_local import Failure, ROOT, Stack
+from millrace_local.process import free_base_port
+from pipeline import free_ports
+from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, MINUTE_MS, Processor, fingerprint, headline, topic
+
+BINARY = pathlib.Path(os.environ.get("TEST_PROCESSOR", ROOT / "build/plain/bin/millrace-processor"))
+SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
+PARTITIONS, SPEED, BEGIN_MINUTE = 4, 120, 38
+WRITE_MS, SERIES, BATCH_EVERY = 30 * MINUTE_MS, 60, 0.05
+GRACE_MS, STAGGER_MS, LATE_MAX_MS = 45000, 10000, 30 * MINUTE_MS
+KINDS = ("counter", "gauge", "distribution")
+
+
+def bucket(k):
+    """Index at scale 5 of k/1024, k > 0: 2^i < (k/1024)^32 <= 2^(i+1), in integers."""
+    return (k ** 32 - 1).bit_length() - 1 - 320
+
+
+class Window:
+    """What one window of one series holds, sums as integers of 1024ths."""
+
+    def __init__(self):
+        self.count = self.sum = self.zero = 0
+        self.min = self.max = self.last = None
+        self.buckets, self.negative = collections.Counter(), collections.Counter()
+
+    def add(self, values, at):
+        """values in 1024ths, the last of them at that time."""
+        self.count += len(values)
+        self.sum += sum(values)
+        self.take_extremes(min(values), max(values), (at, values[-1]))
+        for k in values:
+            if k == 0:
+                self.zero += 1
+            else:
+                (self.buckets if k > 0 else self.negative)[bucket(abs(k))] += 1
+
+    def take_extremes(self, low, high, last):
+        self.min = low if self.min is None else min(self.min, low)
+        self.max = high if self.max is None else max(self.max, high)
+        self.last = last if self.last is None else max(self.last, last)
+
+    def merge(self, a):
+        """Adds a fragment as it was read."""
+        self.count += a["count"]
+        self.sum += in_1024ths(a["sum"])
+        self.take_extremes(in_1024ths(a["min"]), in_1024ths(a["max"]), (a["last_at"], in_1024ths(a["last"])))
+        if a["kind"] == "distribution":
+            h = a["histogram"]
+            assert h["scale"] == 5, h["scale"]
+            self.zero += h["zero"]
+            for side, offset, counts in ((self.buckets, h["offset"], h["counts"]), (self.negative, h["neg_offset"], h["neg_counts"])):
+                side.update({offset + i: n for i, n in enumerate(counts) if n})
+
+    def figures(self, kind):
+        histogram = (self.zero, self.buckets, self.negative) if kind == "distribution" else ()
+        return (self.count, self.sum, self.min, self.max, self.last, *histogram)
+
+
+def in_1024ths(x):
+    scaled = x * 1024
+    assert scaled == int(scaled), x
+    return int(scaled)
+
+
+def milliseconds(value):
+    return value if isinstance(value, int) else round(value.timestamp() * 1000)
+
+
+class Writer:
+    """Random batches into the cell, and the ledger of what must come out."""
+
+    def __init__(self, cell, clock):
+        self.cell, self.clock, self.random = cell, clock, random.Random(SEED)
+        self.windows = collections.defaultdict(Window)  # by (series, length, start)
+        self.series = [self.make_series(i) for i in range(SERIES)]
+        self.samples = self.meant_late = 0
+        self.poison = []
+
+    def make_series(self, i):
+        kind, tags = KINDS[i % 3], {"route": f"/r{i}", "host": "ä" * (i % 5)} if i % 4 else {}
+        site, name = f"site-{i % 3}", f"metric.{i}"
+        return {"site": site, "partition": i % PARTITIONS, "fingerprint": fingerprint(site, kind, name, tags), "kind": kind,
+                "name": name, "tags": dict(sorted(tags.items()))}
+
+    def time_of_sample(self):
+        now, dice = self.clock.now_ms(), self.random.random()
+        if dice < 0.03:
+            self.meant_late += 1
+            return now - self.random.randrange(3 * MINUTE_MS, 70 * MINUTE_MS)
+        if dice < 0.05:
+            return now + self.random.randrange(MINUTE_MS)
+        return now - self.random.randrange(20000)
+
+    def ledger(self, number, values, at, t):
+        for length in (MINUTE_MS, HOUR_MS):
+            self.windows[number, length, t - t % length].add(values, at)
+        self.samples += 1
+
+    def value(self, number, index):
+        t, k = self.time_of_sample(), self.random.randrange(-2000 if number % 3 else 0, 200000)
+        self.ledger(number, [k], t, t)
+        return {"series": index, "t": t, "start": 0, "v": k / 1024}
+
+    def summary(self, number, index):
+        t = self.time_of_sample()
+        at = t + self.random.randrange(1000)
+        values = [self.random.randrange(200000) for _ in range(self.random.randrange(1, 8))]
+        self.ledger(number, values, at, t)
+        return {"series": index, "t": t, "start": 0, "count": len(values), "sum": sum(values) / 1024, "min": min(values) / 1024,
+                "max": max(values) / 1024, "last": values[-1] / 1024, "last_at": at, "approximate": False,
+                "histogram": self.histogram(values) if number % 3 == 2 else None}
+
+    @staticmethod
+    def histogram(values):
+        found = collections.Counter(bucket(k) for k in values if k)
+        low = min(found, default=0)
+        return {"scale": 5, "zero": values.count(0), "offset": low, "neg_offset": 0, "neg_counts": [],
+                "counts": [found[i] for i in range(low, max(found, default=-1) + 1)]}
+
+    def send(self):
+        """One record for one site and partition; now and then a poisoned one."""
+        first = self.random.choice(self.series)
+        chosen = [i for i, s in enumerate(self.series) if (s["site"], s["partition"]) == (first["site"], first["partition"])]
+        refs = [{key: self.series[i][key] for key in ("fingerprint", "kind", "name", "tags")} | {"temporality": "delta"} for i in chosen]
+        batch = {"series": refs, "values": [], "summaries": [], "site": first["site"], "agent_id": None, "seq": 0, "floor": 0,
+                 "idempotency_key": None, "created_at": self.clock.now_ms(), "received_at": self.clock.now_ms()}
+        if self.random.random() < 0.02:
+            self.send_poison(first["partition"], batch)
+            return
+        for index, number in enumerate(chosen):
+            for _ in range(self.random.randrange(4)):
+                kind = "values" if self.random.random() < 0.6 else "summaries"
+                batch[kind].append(self.value(number, index) if kind == "values" else self.summary(number, index))
+        self.cell.send(topic("samples"), first["partition"], self.cell.batch.encode(batch))
+
+    def send_poison(self, partition, batch):
+        """Bytes that are no batch, or a batch that is wrong only in its last sample: of which nothing may be counted."""
+        now = self.clock.now_ms()
+        good = {"series": 0, "t": now, "start": 0, "v": 1.0}
+        bad = self.random.choice([{**good, "series": len(batch["series"])}, {**good, "v": float("nan")}, {**good, "t": now + 5 * HOUR_MS}])
+        whole = self.cell.batch.encode({**batch, "values": [good, bad]})
+        poison = self.random.choice([b"", b"garbage", whole[:-3], whole])
+        self.poison.append((partition, poison))
+        self.cell.send(topic("samples"), partition, poison)
+
+    def at_work(self):
+        """For WRITE_MS, as a context of other doings."""
+        return Every(BATCH_EVERY, self.send)
+
+
+class World:
+    """The stack, the cell and its processors, for the cases below, which build on each other."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.stack = Stack(directory / "stack", base_port=free_base_port(23000))
+        self.ports = free_ports(4)
+        self.processors = {}
+
+    def __enter__(self):
+        try:
+            self.stack.up()
+            self.cell = Cell(self.stack.env()["KAFKA"], PARTITIONS)
+            self.cell.create_topics()
+            self.clock = Clock(BEGIN_MINUTE, SPEED)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for processor in self.processors.values():
+            processor.process.stop(5)
+        self.stack.wipe()
+
+    def start(self, name, static=False):
+        if name not in self.processors:
+            self.processors[name] = Processor(name, self.directory, BINARY, self.cell, self.clock, self.ports[len(self.processors)], static)
+        return self.processors[name].start()
+
+    def wait(self, condition, seconds, what):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Failure(f"not within {seconds} s: {what}")
+            for processor in self.processors.values():
+                code = processor.process.exit_code
+                assert code in (None, 0, -9), f"{processor.process.name} ended with {code}"
+            time.sleep(0.1)
+
+    def total(self, name, **labels):
+        return sum(p.metric(name, **labels) for p in self.processors.values())
+
+
+def test_waits_for_the_cell(world):
+    a = world.start("a", static=True)
+    world.wait(lambda: "no record of the cell" in a.get("/health/ready")[1], 20, "the reason why a is not ready")
+    world.cell.write_record()
+    a.wait_ready()
+    assert a.metric("millrace_processor_partitions_running") == PARTITIONS
+    for partition, (offset, metadata) in world.cell.committed().items():
+        assert offset == 0 and metadata.startswith(f"v1 epoch={world.cell.epoch} id=1 "), (partition, offset, metadata)
+
+
+def test_instances_come_and_go_while_data_flows(world):
+    writer = world.writer = Writer(world.cell, world.clock)
+    begin = world.clock.now_ms()
+    at_work = writer.at_work()
+    a, b = world.processors["a"], world.start("b")
+    world.wait(lambda: a.ready() and b.ready() and b.metric("millrace_processor_partitions_running") == 2, 20, "two each")
+    world.wait(lambda: b.metric("millrace_processor_fragments_total") > 0, 10, "b emits")
+    a.process.kill()
+    a.start()
+    a.wait_ready()
+    b.process.kill()
+    c = world.start("c")
+    world.wait(lambda: c.metric("millrace_processor_partitions_running") == 2, 30, "c has taken over from b")
+    c.stop()
+    world.wait(lambda: a.metric("millrace_processor_partitions_running") == PARTITIONS, 20, "a has all")
+    world.wait(lambda: world.clock.now_ms() - begin > WRITE_MS, 60, "the writer is done")
+    at_work.stop()
+    world.cell.flush()
+    print(f"  {writer.samples} samples, {writer.meant_late} meant late, {len(writer.poison)} poisoned records, TEST_SEED={SEED}")
+    assert writer.samples > 1000 and writer.meant_late > 20 and len(writer.poison) > 3
+
+
+def test_every_window_is_there_once(world):
+    a, newest = world.processors["a"], max(start + length for _, length, start in world.writer.windows)
+    until = max(newest, world.clock.now_ms() + LATE_MAX_MS) + GRACE_MS + STAGGER_MS + MINUTE_MS
+    world.wait(lambda: world.clock.now_ms() > until, 80, "the last hour is over")
+    world.wait(lambda: a.metric("millrace_processor_lag_records") == 0, 20, "all is read")
+    got, late = collections.defaultdict(Window), collections.Counter()
+    by_print = {s["fingerprint"]: i for i, s in enumerate(world.writer.series)}
+    codec = Codec("Aggregate")
+    for name, length in (("minutely", MINUTE_MS), ("hourly", HOUR_MS)):
+        for message in world.cell.records(topic(name)):
+            fragment = codec.decode(message.value())
+            check_identity(world, message, fragment, length, world.writer.series[by_print[message.key()]])
+            fragment["last_at"] = milliseconds(fragment["last_at"])
+            got[by_print[message.key()], length, milliseconds(fragment["window_start"])].merge(fragment)
+            late[fragment["late"]] += 1
+    compare(world, got)
+    print(f"  {len(got)} windows, {sum(late.values())} fragments, {late[True]} of them late")
+    assert late[True] > 5 and late[False] > 10 * late[True] / 2
+
+
+def check_identity(world, message, fragment, length, series):
+    assert message.partition() == series["partition"] and fragment["fingerprint"] == series["fingerprint"]
+    assert fragment["epoch"] == world.cell.epoch and fragment["window_ms"] == length
+    for key in ("site", "kind", "name", "tags"):
+        assert fragment[key] == series[key], (key, headline(fragment))
+    assert (fragment["histogram"] is not None) == (series["kind"] == "distribution") and not fragment["approximate"]
+
+
+def compare(world, got):
+    wrong = []
+    for window in sorted(set(world.writer.windows) | set(got)):
+        kind = KINDS[window[0] % 3]
+        want, have = (side[window].figures(kind) if window in side else None for side in (world.writer.windows, got))
+        if want != have:
+            wrong.append(f"{window}: want {want}, have {have}")
+    assert not wrong, "\n".join([f"{len(wrong)} of {len(world.writer.windows)} windows differ", *wrong[:10]])
+
+
+def test_poison_is_a_dead_letter_with_its_place(world):
+    codec = Codec("DeadLetter")
+    letters = [codec.decode(message.value()) for message in world.cell.records("millrace.deadletter")]
+    sent = collections.Counter(world.writer.poison)
+    assert collections.Counter((one["partition"], one["value"] or b"") for one in letters) == sent
+    inputs = {(m.partition(), m.offset()): m.value() or b"" for m in world.cell.records(topic("samples"))}
+    for one in letters:
+        assert one["topic"] == topic("samples") and one["epoch"] == world.cell.epoch and one["reason"] and one["code"], headline(one)
+        assert inputs[one["partition"], one["offset"]] == (one["value"] or b""), headline(one)
+
+
+def test_offsets_name_their_snapshots(world):
+    codec = Codec("StateChunk")
+    chunks = {(m.partition(), m.offset()): codec.decode(m.value()) for m in world.cell.records(topic("samples-state"))}
+    assert max(chunk["of"] for chunk in chunks.values()) > 1, "no snapshot had two chunks"
+    for partition, (offset, metadata) in world.cell.committed().items():
+        fields = dict(word.split("=") for word in metadata.split()[1:])
+        first = chunks[partition, int(fields["snapshot"])]
+        assert first["index"] == 0 and first["snapshot_id"] == int(fields["id"]) and first["epoch"] == world.cell.epoch
+        of_it = [c for (p, _), c in chunks.items() if p == partition and c["snapshot_id"] == first["snapshot_id"]]
+        assert len(of_it) == first["of"] and sum(len(c["body"]) for c in of_it) == int(fields["bytes"])
+        assert int(fields["at"]) <= offset
+
+
+def test_a_newer_writers_record_holds_its_partition_only(world):
+    a = world.processors["a"]
+    world.cell.send(topic("samples"), 3, b"\0\0\0\3\xe7newer")
+    world.cell.flush()
+    world.wait(lambda: "newer build" in a.get("/health/ready")[1], 20, "a says that a partition waits")
+    assert a.metric("millrace_processor_partitions_running") >= PARTITIONS - 1
+    assert len(world.cell.records("millrace.deadletter")) == len(world.writer.poison)
+    a.stop()
+    held = world.cell.records(topic("samples"))[-1]
+    ends = {m.partition(): m.offset() + 1 for m in world.cell.records(topic("samples"))}
+    committed = {partition: offset for partition, (offset, _) in world.cell.committed().items()}
+    assert committed == {**ends, 3: ends[3] - 1}, (committed, ends, held.offset())
+
+
+def test_an_operators_reset_is_refused_for_that_partition_only(world):
+    world.cell.reset_offset(0, 0)
+    d = world.start("d")
+    world.wait(lambda: "refused" in d.get("/health/ready")[1], 40, "d says that a partition is refused")
+    world.wait(lambda: d.metric("millrace_processor_partitions_running") == 2, 20, "two others run, one is held")
+    notices = [Codec("Notice").decode(m.value()) for m in world.cell.records("millrace.notices")]
+    events = {(n["event"], n["fields"]["partition"]) for n in notices if n["severity"] == "alarm"}
+    assert {("schema_unknown", "3"), ("partition_refused", "0")} <= events, events
+    d.stop()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name, World(pathlib.Path(name)) as the_world:
+        cases.run(globals(), the_world)
