@@ -330,6 +330,7 @@ END_TEST
 START_TEST(required_setting)
 {
 	static const struct conf_field required[] = {
+		{"cell", CONF_STR, offsetof(struct settings, cell), "main", 1, 8, "the cell"},
 		{"mongo.uri", CONF_SECRET, offsetof(struct settings, uri), "", 1, 100, "where the database is"},
 		{0},
 	};
@@ -340,6 +341,7 @@ START_TEST(required_setting)
 
 	ck_assert_int_eq(conf_load(c, NULL, &err), -1);
 	ck_assert_str_eq(err.msg, "key mongo.uri is not set, and its default '' has a length out of range 1..100");
+	ck_assert_ptr_null(settings.cell); /* what was stored before is gone with it */
 	conf_free(c);
 }
 END_TEST
