@@ -1,7 +1,7 @@
 /* route.h - which partition a series of a site goes to.
  *
  * A site owns `shards` partitions of its cell, by rendezvous: the ones with the highest XXH3-64(site, 0x00, u16 LE partition),
- * in ascending order (Thaler and Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996; DESIGN.md, "Shuffle shard").
+ * in ascending order (Thaler and Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996; schemas/README.md, "Series, shards, routes").
  * A pure function of its arguments: every retry takes the way of the first attempt. */
 #ifndef MILLRACE_ROUTE_H
 #define MILLRACE_ROUTE_H

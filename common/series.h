@@ -1,7 +1,7 @@
 /* series.h - the identity of a series: (site, kind, name, tags) and its fingerprint.
  *
  * Fingerprint: XXH3-128 with seed 0, canonical (big-endian) byte order, of site, kind (1 byte), name, then tags sorted bytewise
- * by key; each string as u16 little-endian length and bytes (DESIGN.md, "Shuffle shard"). schemas/vectors.json holds test
+ * by key; each string as u16 little-endian length and bytes (schemas/README.md, "Series, shards, routes"). schemas/vectors.json holds test
  * vectors. Everything that depends on sameness of series depends on this one function. */
 #ifndef MILLRACE_SERIES_H
 #define MILLRACE_SERIES_H

@@ -1,6 +1,6 @@
 /* check.h - what names, cells and sites may look like.
  *
- * One place for the rules of DESIGN.md ("Topics", "Shuffle shard"), so that what `add` refuses, `apply` refuses too. The readers
+ * One place for the rules of schemas/README.md, so that what `add` refuses, `apply` refuses too. The readers
  * (ingest, processor) may rely on every record that millrace-ctl wrote. Pure functions; errors are ERR_REJECT. */
 #ifndef MILLRACE_CTL_CHECK_H
 #define MILLRACE_CTL_CHECK_H

@@ -30,7 +30,7 @@ struct diff {
 
 #define DIFF_INIT {0}
 
-/* How long before it takes effect a route must be written (DESIGN.md, "Shuffle shard"). */
+/* How long before it takes effect a route must be written (schemas/README.md, "Series, shards, routes"). */
 enum { DIFF_ROUTE_NOTICE_MS = 15 * 60 * 1000 };
 
 /* Completes what a file may leave out: created_at becomes that of the live record, else now. */

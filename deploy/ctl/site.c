@@ -1,7 +1,7 @@
 /* site.c - the commands of sites; see commands.h.
  *
  * A site's first route holds from the beginning of time: a payload that was spooled before the site was made still has a way,
- * and the same one at every attempt. Routes that come later are bound by DESIGN.md's rule (a full minute, 15 minutes ahead). */
+ * and the same one at every attempt. Routes that come later are bound by the rule of routes (a full minute, 15 minutes ahead). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* topic_spec.h - the topics of DESIGN.md ("Topics") as a table, and the settings that follow from a row.
+/* topic_spec.h - the topics of schemas/README.md as a table, and the settings that follow from a row.
  *
  * Pure: what should be. topics.h compares it with what is. Every setting that correctness or retention rests on is written
  * out, so that a broker's defaults cannot shorten a retention, and a difference can be told from a default. */

@@ -2,7 +2,7 @@
 """fastavro reads what the generated encoders write, for random values of every schema.
 
 test_codec_avro writes the messages, each with avro-c's rendition of the value as JSON; fastavro reads the .avsc files and
-the bytes. Analysts read the topics with such libraries (DESIGN.md, "Topics"), so a third opinion is worth having.
+the bytes. Analysts read the topics with such libraries (schemas/README.md, "Topics"), so a third opinion is worth having.
 """
 import io
 import json

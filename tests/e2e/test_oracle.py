@@ -259,7 +259,7 @@ def check_document(k, e, d):
 
 
 def fingerprint(site, kind, name, tags):
-    """DESIGN.md's canonical form, hashed by another library."""
+    """schemas/README.md's canonical form, hashed by another library."""
     text = lambda s: len(s.encode()).to_bytes(2, "little") + s.encode()
     form = text(site) + bytes([KINDS.index(kind)]) + text(name) + b"".join(text(k) + text(v) for k, v in sorted(tags.items(), key=lambda i: i[0].encode()))
     return xxhash.xxh3_128(form).digest()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Computes schemas/vectors.json: fingerprints, shuffle shards and routing, as DESIGN.md ("Shuffle shard") defines them.
+"""Computes schemas/vectors.json: fingerprints, shuffle shards and routing, as schemas/README.md defines them.
 
 Which partition a series goes to must never change, whoever computes it: a second spelling of one fingerprint would split a
 series in two. So the vectors come from another language and another binding of XXH3 than common/series.c and common/route.c,

@@ -1,4 +1,4 @@
-/* test_topic_spec.c - the topics against DESIGN.md's table, written down here once more. */
+/* test_topic_spec.c - the topics against the table of schemas/README.md, written down here once more. */
 #include "deploy/ctl/topic_spec.h"
 
 #include <string.h>

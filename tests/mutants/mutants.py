@@ -1,0 +1,52 @@
+"""The mutants: which line, how it goes wrong, who must notice. The text to find stands exactly once in its file."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    path: str
+    find: str
+    replace: str
+    target: str  # what make must build for the test
+    test: str    # a shell command, green without the mutation
+
+
+def unit(name, path, find, replace, part, test):
+    """A mutant that a unit test must notice."""
+    binary = f"build/plain/tests/unit/{part}/{test}"
+    return Mutant(name, path, find, replace, binary, "./" + binary)
+
+
+def script(name, path, find, replace, test):
+    """A mutant that only real processes show."""
+    return Mutant(name, path, find, replace, "programs", f'"$MILLRACE_PARTS/venv/bin/python" tests/e2e/{test}.py')
+
+
+MUTANTS = [
+    # merge
+    unit("merge-forgets-a-bucket", "common/hist.c", "dst->buckets[k - 1].count += src->buckets[--j].count;", "j--;", "common", "test_hist"),
+    unit("bucket-boundary", "common/hist.c", "if (mantissa > boundaries[below + step - 1])",
+         "if (mantissa >= boundaries[below + step - 1])", "common", "test_hist"),
+    unit("merge-last", "processor/window.c", "(!has || value <= w->last)", "(!has || value >= w->last)", "processor", "test_window"),
+    unit("late-not-in-its-hour", "processor/window_store.c", "size_t nr = late ? 2 : 1;", "size_t nr = 1;", "processor", "test_window_store"),
+    # split
+    unit("fingerprint-without-values", "common/series.c", "end = put_str(put_str(end, id->tags[i].key), id->tags[i].value);",
+         "end = put_str(end, id->tags[i].key);", "common", "test_series"),
+    unit("lightest-partitions", "common/route.c", "weights[q] > weights[p]", "weights[q] < weights[p]", "common", "test_series"),
+    unit("split-keeps-old-index", "ingest/split.c", "b->values[b->values_len++].series = at->index;", "b->values_len++;", "ingest", "test_split"),
+    unit("split-into-one-partition", "ingest/split.c", "sp->route->partitions[i], record_max_bytes", "sp->route->partitions[0], record_max_bytes",
+         "ingest", "test_split"),
+    unit("202-whatever-kafka-says", "ingest/producer.c", "if (message->err && !d->failed)", "if (message->err && d->failed)",
+         "ingest", "test_producer"),
+    # offsets
+    unit("commit-before-stored", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "sink", "test_ledger"),
+    # _id
+    unit("id-without-offset", "sink/mongo/document.c", "put_be(p, (uint64_t)origin->offset, 8);", "put_be(p, (uint64_t)origin->epoch, 8);",
+         "sink", "test_document"),
+    # verdict
+    unit("trusts-unreplicated", "sink/mongo/verdict.c", 'bool replicated = !has_any(reply, "writeConcernErrors") && ',
+         "bool replicated = ", "sink", "test_verdict"),
+    # whole programs
+    script("position-off-by-one", "processor/task.c", "t->position = record->offset + 1;", "t->position = record->offset + 2;", "test_processor"),
+]
