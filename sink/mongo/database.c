@@ -6,7 +6,7 @@
 
 struct database {
 	mongoc_client_pool_t *pool;
-	bson_t insert_opts;
+	bson_t *insert_opts; /* not embedded: a bson_t lies at multiples of 128 bytes */
 	const char *name;
 	const struct log *log;
 };
@@ -68,16 +68,17 @@ static int pool_open(struct database *db, const struct sink_conf *conf, struct e
 }
 
 /* Text was checked when the record was decoded, and which keys are allowed is the server's to say. */
-static void insert_opts_init(bson_t *opts, int64_t wtimeout_ms)
+static bson_t *insert_opts_new(int64_t wtimeout_ms)
 {
 	mongoc_write_concern_t *concern = mongoc_write_concern_new();
+	bson_t *opts = bson_new();
 
 	mongoc_write_concern_set_wmajority(concern, (int32_t)wtimeout_ms);
-	bson_init(opts);
 	mongoc_write_concern_append(concern, opts);
 	BSON_APPEND_BOOL(opts, "ordered", false);
 	BSON_APPEND_BOOL(opts, "validate", false);
 	mongoc_write_concern_destroy(concern);
+	return opts;
 }
 
 struct database *database_new(const struct sink_conf *conf, const struct log *log, struct err *err)
@@ -90,7 +91,7 @@ struct database *database_new(const struct sink_conf *conf, const struct log *lo
 	}
 	db->log = log;
 	db->name = conf->mongo_database;
-	insert_opts_init(&db->insert_opts, conf->wtimeout_ms);
+	db->insert_opts = insert_opts_new(conf->wtimeout_ms);
 	mongoc_init();
 	mongoc_log_set_handler(on_log, db);
 	if (strpbrk(db->name, "/\\. \"$*<>:|?")) {
@@ -113,7 +114,7 @@ void database_free(struct database *db)
 		mongoc_client_pool_destroy(db->pool);
 	mongoc_log_set_handler(NULL, NULL);
 	mongoc_cleanup();
-	bson_destroy(&db->insert_opts);
+	bson_destroy(db->insert_opts);
 	free(db);
 }
 
@@ -134,7 +135,7 @@ void database_give_client(struct database *db, mongoc_client_t *client)
 
 const bson_t *database_insert_opts(const struct database *db)
 {
-	return &db->insert_opts;
+	return db->insert_opts;
 }
 
 const char *database_name(const struct database *db)

@@ -25,13 +25,13 @@ static const struct {
 
 void document_maker_init(struct document_maker *m)
 {
-	bson_init(&m->doc);
+	m->doc = bson_new();
 	m->hist = (struct hist)HIST_INIT;
 }
 
 void document_maker_fini(struct document_maker *m)
 {
-	bson_destroy(&m->doc);
+	bson_destroy(m->doc);
 	hist_fini(&m->hist);
 }
 
@@ -195,7 +195,7 @@ static int append_distribution(struct document_maker *m, const struct aggregate 
 		return 0;
 	if (merge_histogram(&m->hist, &a->histogram, err) < 0)
 		return -1;
-	if (!append_percentiles(&m->doc, a, &m->hist) || !append_histogram(&m->doc, &a->histogram))
+	if (!append_percentiles(m->doc, a, &m->hist) || !append_histogram(m->doc, &a->histogram))
 		return err_nomem(err, "a document's histogram");
 	return 0;
 }
@@ -204,7 +204,7 @@ const bson_t *document_build(struct document_maker *m, const struct aggregate *a
 			     const struct document_origin *origin, struct err *err)
 {
 	uint8_t id[DOCUMENT_ID_BYTES];
-	bson_t *doc = &m->doc;
+	bson_t *doc = m->doc;
 
 	if (check(a, window_ms, err) < 0)
 		return NULL;

@@ -26,7 +26,7 @@ struct document_origin {
 };
 
 struct document_maker {
-	bson_t doc;
+	bson_t *doc; /* not embedded: a bson_t lies at multiples of 128 bytes */
 	struct hist hist; /* merged from the record's histogram, for the percentiles */
 };
 
