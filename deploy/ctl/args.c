@@ -258,7 +258,7 @@ int args_parse(struct args *a, const struct args_command *commands, const struct
 	bool options = true;
 
 	*a = (struct args){.commands = commands, .globals = globals};
-	/* Each word yields at most two settings ("--kafka=X" becomes "--set" and its value). */
+	/* Each word yields at most two settings ("--kafka=X" becomes "--set" and its value); the name, two of args_prefer(), the end. */
 	a->settings = calloc((size_t)(argc > 0 ? argc : 1) * 2 + 4, sizeof(*a->settings));
 	if (!a->settings)
 		return err_nomem(err, "the command line");
@@ -276,6 +276,19 @@ int args_parse(struct args *a, const struct args_command *commands, const struct
 		}
 	}
 	return a->help || a->instead ? 0 : check_complete(a, err);
+}
+
+int args_prefer(struct args *a, const char *key_value, struct err *err)
+{
+	int nr = a->nr_settings;
+	char *added[2];
+
+	if (add_setting(a, "--set", err) < 0 || add_setting(a, key_value, err) < 0)
+		return -1;
+	memcpy(added, &a->settings[nr], sizeof(added));
+	memmove(&a->settings[3], &a->settings[1], (size_t)(nr - 1) * sizeof(*a->settings));
+	memcpy(&a->settings[1], added, sizeof(added));
+	return 0;
 }
 
 void args_fini(struct args *a)

@@ -74,6 +74,9 @@ struct args {
 int args_parse(struct args *a, const struct args_command *commands, const struct args_option *globals, int argc, char **argv,
 	       struct err *err);
 
+/* Puts a setting ("key=value", copied) before those of the command line, which win over it. Call it at most once. */
+int args_prefer(struct args *a, const char *key_value, struct err *err);
+
 /* Frees what args_parse() made. */
 void args_fini(struct args *a);
 

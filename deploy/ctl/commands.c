@@ -14,6 +14,7 @@ static const struct args_option options[] = {
 	{"json", ARGS_FLAG, 0, NULL, NULL, 0, 0, "print JSON"},
 	{"author", ARGS_TEXT, 0, "NAME", NULL, 0, 0, "who acts, for the operator log; by default who is logged in"},
 	{"test-clock", ARGS_SETTING, 0, NULL, NULL, 0, 0, "use clock.* (tests)"},
+	{"test-faults", ARGS_SETTING, 0, "LIST", NULL, 0, 0, "where to break off (tests): ctl-after-epoch"},
 	{"print-config", ARGS_INSTEAD, 0, NULL, NULL, 0, 0, "print all settings and their sources"},
 	{"check-config", ARGS_INSTEAD, 0, NULL, NULL, 0, 0, "check the settings, do nothing"},
 	{"version", ARGS_INSTEAD, 0, NULL, NULL, 0, 0, "print the version"},

@@ -93,7 +93,9 @@ int export_run(struct ctl *ctl, struct err *err)
 		goto out;
 	if (path && write_file(path, buf_str(&text), err) < 0)
 		goto out;
-	if (!path)
+	if (path)
+		fprintf(ctl->out, "%zu bytes written to %s\n", text.len, path);
+	else
 		fwrite(text.p, 1, text.len, ctl->out);
 	faults = count_faults(cluster_store(ctl->cluster), err);
 	if (faults > 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -186,6 +187,8 @@ int topics_make_cell(struct topics_run *run, const struct cell *cell, struct err
 	if (needs_epoch(cell, missing, nr)) {
 		if (renew_epoch(run, cell, epoch, err) < 0)
 			goto out;
+		if (program_fault(&run->ctl->program, "ctl-after-epoch", &run->fault_calls))
+			raise(SIGKILL); /* between steps 2 and 3 */
 		add_line(run, (struct topics_line){.kind = TOPICS_EPOCH, .topic = keep(run, name), .is = keep(run, epoch),
 						   .what = cell->epoch ? "again" : "new"});
 	}

@@ -41,6 +41,7 @@ struct topics_run {
 	size_t nr_wishes, cap_wishes;
 	struct topics_line *first, **last;
 	size_t nr_made, nr_differences;
+	uint64_t fault_calls; /* of test fault ctl-after-epoch */
 };
 
 /* Lists what is there. Borrows ctl (connected) until topics_fini(). Call topics_fini() in any case. */

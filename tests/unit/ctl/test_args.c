@@ -144,6 +144,23 @@ START_TEST(settings_are_passed_on)
 }
 END_TEST
 
+START_TEST(preferred_settings_come_first)
+{
+	static const char *const want[] = {"millrace-ctl", "--set", "kafka.a=1", "--set", "kafka.a=2", "--test-clock"};
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+
+	ck_assert_int_eq(parse(&a, "cell list --set kafka.a=2 --test-clock", text, sizeof(text), &err), 0);
+	ck_assert_int_eq(args_prefer(&a, "kafka.a=1", &err), 0);
+	ck_assert_int_eq(a.nr_settings, (int)NR(want));
+	for (size_t i = 0; i < NR(want); i++)
+		ck_assert_str_eq(a.settings[i], want[i]);
+	ck_assert_ptr_null(a.settings[NR(want)]);
+	args_fini(&a);
+}
+END_TEST
+
 START_TEST(version_needs_no_command)
 {
 	struct err err = ERR_INIT;
@@ -244,6 +261,7 @@ int main(void)
 	tcase_add_loop_test(t, good_lines, 0, NR(good));
 	tcase_add_loop_test(t, bad_lines, 0, NR(bad));
 	tcase_add_test(t, settings_are_passed_on);
+	tcase_add_test(t, preferred_settings_come_first);
 	tcase_add_test(t, version_needs_no_command);
 	tcase_add_loop_test(t, help_at_each_level, 0, NR(helps));
 	tcase_add_test(t, help_for_the_unknown);
