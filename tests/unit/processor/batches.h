@@ -1,0 +1,94 @@
+/* batches.h - SampleBatch records for tests: made from a ledger's series, entered into a ledger when they are good. */
+#ifndef MILLRACE_TESTS_PROCESSOR_BATCHES_H
+#define MILLRACE_TESTS_PROCESSOR_BATCHES_H
+
+#include "schemas/schemas.h"
+#include "tests/unit/processor/ledger.h"
+
+enum { B_SAMPLES = 8, B_BUCKETS = 32 * L_VALUES };
+
+/* A batch and what its pointers point to. */
+struct batch {
+	struct sample_batch record;
+	struct series_ref series[L_SERIES];
+	struct value_sample values[B_SAMPLES];
+	struct summary_sample summaries[B_SAMPLES];
+	int64_t counts[B_SAMPLES][B_BUCKETS];
+};
+
+/* No samples yet; series i of the batch is series i of the ledger, all of one site: identity is what the fingerprint says. */
+static inline void batch_init(struct batch *b)
+{
+	memset(b, 0, sizeof(*b));
+	for (int i = 0; i < L_SERIES; i++) {
+		struct series_id id = l_id(i, b->series[i].fingerprint);
+
+		b->series[i].kind = (enum series_kind)id.kind;
+		b->series[i].name = id.name;
+		b->series[i].tags = (struct tag *)(uintptr_t)id.tags; /* only read */
+		b->series[i].tags_len = id.tags_len;
+	}
+	b->record.series = b->series;
+	b->record.series_len = L_SERIES;
+	b->record.values = b->values;
+	b->record.summaries = b->summaries;
+	b->record.site = STR("site-a");
+}
+
+static inline struct value_sample *batch_value(struct batch *b, int series, int j, int64_t t_ms)
+{
+	struct value_sample *v = &b->values[b->record.values_len++];
+
+	*v = (struct value_sample){.series = series, .t = t_ms, .v = l_value(j)};
+	return v;
+}
+
+/* n values j, as an agent merges them. */
+static inline struct summary_sample *batch_summary(struct batch *b, int series, int j, int n, int64_t t_ms)
+{
+	size_t i = b->record.summaries_len++;
+	struct summary_sample *s = &b->summaries[i];
+
+	*s = (struct summary_sample){.series = series, .t = t_ms, .count = n, .sum = n * l_value(j), .has_min = true, .min = l_value(j),
+				     .has_max = true, .max = l_value(j), .has_last = true, .last = l_value(j), .last_at = t_ms};
+	s->has_histogram = l_kind(series) == SERIES_KIND_DISTRIBUTION;
+	if (s->has_histogram) {
+		b->counts[i][0] = n;
+		s->histogram = (struct histogram){.scale = 5, .offset = 32 * j + 18, .counts = b->counts[i], .counts_len = 1};
+	}
+	return s;
+}
+
+/* Up to B_SAMPLES random samples around now_ms, some far back; each goes into the ledger. */
+static inline void batch_random(struct batch *b, struct unit_random *r, int64_t now_ms, struct ledger *ledger)
+{
+	int nr = 1 + (int)unit_random_below(r, B_SAMPLES);
+
+	batch_init(b);
+	for (int i = 0; i < nr; i++) {
+		int series = (int)unit_random_below(r, L_SERIES), j = (int)unit_random_below(r, L_VALUES);
+		int n = unit_random_below(r, 3) ? 1 : 1 + (int)unit_random_below(r, 4);
+		int64_t back_ms = (int64_t)unit_random_below(r, unit_random_below(r, 8) ? 90000 : 90 * 60000);
+		int64_t t_ms = now_ms - back_ms;
+
+		if (t_ms < L_BEGIN_MS)
+			t_ms = L_BEGIN_MS;
+		for (int k = 0; k < n; k++)
+			ledger_add(ledger, series, j, t_ms);
+		if (n == 1)
+			batch_value(b, series, j, t_ms);
+		else
+			batch_summary(b, series, j, n, t_ms);
+	}
+}
+
+/* The record as it stands in Kafka. */
+static inline void batch_encode(const struct batch *b, struct buf *out)
+{
+	struct err err = ERR_INIT;
+
+	buf_clear(out);
+	ck_assert_msg(sample_batch_encode(&b->record, out, &err) == 0, "%s", err.msg);
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* dump.h - a task's state as sorted lines, to compare two: maps have no order of their own. */
+#ifndef MILLRACE_TESTS_PROCESSOR_DUMP_H
+#define MILLRACE_TESTS_PROCESSOR_DUMP_H
+
+#include <inttypes.h>
+
+#include "processor/task.h"
+#include "tests/unit/processor/ledger.h"
+
+static inline void dump_window(struct buf *out, const struct pane *pane, const struct window *w)
+{
+	buf_printf(out, "pane %d %" PRId64 " %" PRId64 " %" PRId64 " series %d: %" PRId64 " %a %d %a %d %a %d %a %" PRId64 " %d %" PRIu64,
+		   (int)pane->class, pane->start_ms, pane->first_ms, pane->touched_ms, l_series_of(w->series), w->count, w->sum, w->has_min, w->min,
+		   w->has_max, w->max, w->has_last, w->last, w->last_at_ms, w->approximate, w->hist.zero);
+	for (uint32_t i = 0; i < w->hist.pos.len; i++)
+		buf_printf(out, " %d:%" PRIu64, w->hist.pos.buckets[i].index, w->hist.pos.buckets[i].count);
+	for (uint32_t i = 0; i < w->hist.neg.len; i++)
+		buf_printf(out, " -%d:%" PRIu64, w->hist.neg.buckets[i].index, w->hist.neg.buckets[i].count);
+	buf_add(out, "\n", 1);
+}
+
+static inline int dump_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Everything a snapshot must carry. The caller frees. */
+static inline char *dump_task(const struct task *t)
+{
+	struct buf lines = BUF_INIT, sorted = BUF_INIT;
+	char *line[4096], *save = NULL;
+	size_t nr = 0;
+
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
+		for (size_t i = 0; i < t->windows.panes[class].len; i++) {
+			const struct window *w;
+			size_t at = 0;
+
+			while ((w = pane_next(t->windows.panes[class].panes[i], &at)) != NULL)
+				dump_window(&lines, t->windows.panes[class].panes[i], w);
+		}
+	buf_add(&lines, "", 1);
+	for (char *p = strtok_r((char *)lines.p, "\n", &save); p && nr < NR(line); p = strtok_r(NULL, "\n", &save))
+		line[nr++] = p;
+	qsort(line, nr, sizeof(line[0]), dump_compare);
+	buf_printf(&sorted, "position %" PRId64 " watermark %" PRId64 " closed %" PRId64 "\n", t->position, t->watermark_ms, t->windows.closed_ms);
+	for (size_t i = 0; i < nr; i++)
+		buf_printf(&sorted, "%s\n", line[i]);
+	buf_add(&sorted, "", 1);
+	ck_assert(!buf_failed(&lines) && !buf_failed(&sorted));
+	buf_fini(&lines);
+	return (char *)sorted.p;
+}
+
+#endif

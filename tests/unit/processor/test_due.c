@@ -1,0 +1,200 @@
+/* test_due.c - when a partition checkpoints, as a table of situations. */
+#include "processor/due.h"
+
+#include "tests/unit/processor/ledger.h"
+
+enum { PARTITIONS = 4 };
+
+static const struct processor_conf conf = {
+	.grace_ms = 45000, .late_idle_ms = 300000, .late_max_ms = 1800000, .stagger_ms = 10000, .catchup_lag_ms = 10000,
+	.catchup_interval_ms = 30000, .catchup_windows = 100, .position_interval_ms = 5000,
+};
+
+static const struct clock real_time = {0};
+static const struct due_rules rules = {&conf, &real_time, PARTITIONS};
+
+#define MONO_MS INT64_C(1000000) /* real time in all situations */
+
+/* A running task that was saved long ago, with one sample at t_ms. */
+static struct task *running(int32_t partition, int64_t t_ms, int64_t watermark_ms)
+{
+	struct task *t = task_new(partition);
+	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
+	struct series_id id = l_id(0, fingerprint);
+	struct series *s = series_table_take(&t->windows.series, &id, fingerprint, NULL);
+
+	ck_assert_int_eq(window_store_add_value(&t->windows, s, t_ms, 1, watermark_ms, NULL), 0);
+	series_table_drop(&t->windows.series, s);
+	t->phase = TASK_RUNNING;
+	t->saved.id = 1;
+	t->watermark_ms = t->checkpoint_watermark_ms = watermark_ms;
+	t->checkpoint_mono_ms = MONO_MS - 1000;
+	return t;
+}
+
+/* Is a task with one sample of minute 0 due when its watermark and the wall clock stand so many ms after that minute's begin? */
+static bool due_at(int32_t partition, int64_t after_ms)
+{
+	struct task *t = running(partition, L_BEGIN_MS + 10, L_BEGIN_MS + after_ms);
+	bool due = due_checkpoint(&rules, t, L_BEGIN_MS + after_ms, MONO_MS);
+
+	task_free(t);
+	return due;
+}
+
+START_TEST(a_minute_is_due_after_its_end_grace_and_stagger)
+{
+	ck_assert(!due_at(0, 0));
+	ck_assert(!due_at(0, 60000 + 45000 - 1));
+	ck_assert(due_at(0, 60000 + 45000));
+	for (int32_t p = 0; p < PARTITIONS; p++) {
+		int64_t stagger = p * 2500;
+
+		ck_assert_int_eq(due_stagger_ms(&rules, p), stagger);
+		ck_assert(!due_at(p, 105000 + stagger - 1));
+		ck_assert(due_at(p, 105000 + stagger));
+	}
+}
+END_TEST
+
+START_TEST(an_end_that_is_trusted_closes_by_the_wall_clock)
+{
+	struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 1000);
+	int64_t now = L_BEGIN_MS + 105000;
+
+	t->checkpoint_watermark_ms = now; /* only the windows are looked at here */
+	ck_assert(!due_checkpoint(&rules, t, now, MONO_MS));
+	t->at_end = true;
+	t->end_mono_ms = MONO_MS - DUE_TRUST_MS;
+	ck_assert(due_checkpoint(&rules, t, now, MONO_MS));
+	ck_assert(!due_checkpoint(&rules, t, now, MONO_MS + 1));
+	/* Then the leader is asked again, but not all the time. */
+	ck_assert(!due_probe(&rules, t, now, MONO_MS));
+	ck_assert(due_probe(&rules, t, now, MONO_MS + 1));
+	ck_assert(!due_probe(&rules, t, L_BEGIN_MS + 104999, MONO_MS + 1));
+	t->probed_mono_ms = MONO_MS + 1;
+	ck_assert(!due_probe(&rules, t, now, MONO_MS + 2));
+	ck_assert(due_probe(&rules, t, now, MONO_MS + 2 + DUE_TRUST_MS));
+	task_free(t);
+}
+END_TEST
+
+START_TEST(nothing_is_due_where_nothing_is)
+{
+	struct task *t = task_new(0);
+
+	t->phase = TASK_RUNNING;
+	t->saved.id = 1;
+	t->at_end = true;
+	t->end_mono_ms = MONO_MS;
+	ck_assert(!due_checkpoint(&rules, t, L_BEGIN_MS + 100 * L_HOUR_MS, MONO_MS));
+	ck_assert(!due_probe(&rules, t, L_BEGIN_MS + 100 * L_HOUR_MS, MONO_MS + 10 * DUE_TRUST_MS));
+	task_free(t);
+}
+END_TEST
+
+START_TEST(catching_up_goes_by_real_time_or_by_size)
+{
+	struct processor_conf small = conf;
+	struct due_rules sized = {&small, &real_time, PARTITIONS};
+	struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 200000);
+	int64_t now = L_BEGIN_MS + L_HOUR_MS; /* far ahead of the watermark */
+
+	ck_assert(!due_checkpoint(&rules, t, now, MONO_MS));
+	t->checkpoint_mono_ms = MONO_MS - 29999;
+	ck_assert(!due_checkpoint(&rules, t, now, MONO_MS));
+	t->checkpoint_mono_ms = MONO_MS - 30000;
+	ck_assert(due_checkpoint(&rules, t, now, MONO_MS));
+	t->checkpoint_mono_ms = MONO_MS;
+	small.catchup_windows = 1;
+	ck_assert(due_checkpoint(&sized, t, now, MONO_MS));
+	small.catchup_windows = 2;
+	ck_assert(!due_checkpoint(&sized, t, now, MONO_MS));
+	/* 10 s behind is not catching up. */
+	ck_assert(due_checkpoint(&rules, t, t->watermark_ms + 10000, MONO_MS));
+	ck_assert(!due_checkpoint(&rules, t, t->watermark_ms + 10001, MONO_MS));
+	task_free(t);
+}
+END_TEST
+
+START_TEST(the_lag_is_measured_in_real_time)
+{
+	const struct clock fast = {.test = true, .speed = 60};
+	const struct due_rules hasty = {&conf, &fast, PARTITIONS};
+	struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 200000);
+
+	ck_assert(due_checkpoint(&hasty, t, t->watermark_ms + 600000, MONO_MS));
+	ck_assert(!due_checkpoint(&hasty, t, t->watermark_ms + 600060, MONO_MS));
+	task_free(t);
+}
+END_TEST
+
+START_TEST(what_waits_makes_a_checkpoint_due)
+{
+	struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 1000);
+	int64_t now = L_BEGIN_MS + 1000;
+
+	ck_assert(!due_checkpoint(&rules, t, now, MONO_MS));
+	ck_assert_int_eq(task_add_letter(t, STR("letter")), 0);
+	ck_assert(!due_checkpoint(&rules, t, now, MONO_MS)); /* a little patience */
+	t->checkpoint_mono_ms = MONO_MS - 5000;
+	ck_assert(due_checkpoint(&rules, t, now, MONO_MS));
+	t->checkpoint_mono_ms = MONO_MS;
+	t->letters.bytes = 4 << 20;
+	ck_assert(due_checkpoint(&rules, t, now, MONO_MS));
+	t->letters.bytes = 6;
+	t->outbox.len = 1; /* an aborted attempt's */
+	ck_assert(due_checkpoint(&rules, t, now, MONO_MS));
+	t->outbox.len = 0;
+	task_free(t);
+}
+END_TEST
+
+START_TEST(state_that_a_restore_would_read_again_is_saved_once_a_minute)
+{
+	struct task *t = running(0, L_BEGIN_MS + 30 * L_MINUTE_MS, L_BEGIN_MS);
+
+	t->checkpoint_mono_ms = MONO_MS - 5000;
+	t->watermark_ms = L_BEGIN_MS + 60000;
+	ck_assert(!due_checkpoint(&rules, t, t->watermark_ms, MONO_MS)); /* nothing was read */
+	t->position = 1;
+	ck_assert(due_checkpoint(&rules, t, t->watermark_ms, MONO_MS));
+	t->watermark_ms--;
+	ck_assert(!due_checkpoint(&rules, t, t->watermark_ms, MONO_MS));
+	task_free(t);
+}
+END_TEST
+
+START_TEST(only_new_and_reading_tasks_checkpoint)
+{
+	static const struct {
+		enum task_phase phase;
+		bool due;
+	} phases[] = {{TASK_PENDING, false}, {TASK_NEW, true}, {TASK_READY, false}, {TASK_RUNNING, true}, {TASK_HELD, true}, {TASK_REFUSED, false}};
+
+	for (size_t i = 0; i < NR(phases); i++) {
+		struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 200000);
+
+		t->phase = phases[i].phase;
+		ck_assert_msg(due_checkpoint(&rules, t, t->watermark_ms, MONO_MS) == phases[i].due, "phase %zu", i);
+		task_free(t);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("due");
+	TCase *tc = tcase_create("due");
+
+	tcase_add_test(tc, a_minute_is_due_after_its_end_grace_and_stagger);
+	tcase_add_test(tc, an_end_that_is_trusted_closes_by_the_wall_clock);
+	tcase_add_test(tc, nothing_is_due_where_nothing_is);
+	tcase_add_test(tc, catching_up_goes_by_real_time_or_by_size);
+	tcase_add_test(tc, the_lag_is_measured_in_real_time);
+	tcase_add_test(tc, what_waits_makes_a_checkpoint_due);
+	tcase_add_test(tc, state_that_a_restore_would_read_again_is_saved_once_a_minute);
+	tcase_add_test(tc, only_new_and_reading_tasks_checkpoint);
+	suite_add_tcase(suite, tc);
+	return unit_main(suite);
+}

@@ -1,0 +1,108 @@
+/* test_emit.c - a fragment as a reader decodes it. */
+#include "processor/emit.h"
+
+#include "tests/unit/processor/ledger.h"
+
+/* The one window of a fresh pane, and its fragment decoded. */
+struct emitted {
+	struct series_table series;
+	struct pane *pane;
+	struct window *w;
+	struct arena scratch, decoded;
+	struct buf bytes;
+	struct aggregate a;
+};
+
+static void emitted_init(struct emitted *e, enum pane_class class, int series)
+{
+	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
+	struct series_id id = l_id(series, fingerprint);
+	struct series *s;
+
+	memset(e, 0, sizeof(*e));
+	e->pane = pane_new(class, L_BEGIN_MS, L_BEGIN_MS);
+	s = series_table_take(&e->series, &id, fingerprint, NULL);
+	e->w = pane_window(e->pane, s);
+	series_table_drop(&e->series, s);
+}
+
+static void emit(struct emitted *e)
+{
+	struct err err = ERR_INIT;
+
+	buf_clear(&e->bytes);
+	ck_assert_msg(emit_fragment(e->w, e->pane, -99, &e->scratch, &e->bytes, &err) == 0, "%s", err.msg);
+	ck_assert_msg(aggregate_decode(buf_str(&e->bytes), &e->decoded, &e->a, &err) == 0, "%s", err.msg);
+}
+
+static void emitted_fini(struct emitted *e)
+{
+	pane_free(e->pane, &e->series);
+	series_table_fini(&e->series);
+	arena_fini(&e->scratch);
+	arena_fini(&e->decoded);
+	buf_fini(&e->bytes);
+}
+
+START_TEST(a_gauges_minute)
+{
+	struct emitted e;
+
+	emitted_init(&e, PANE_MINUTE, 1);
+	window_add_value(e.w, L_BEGIN_MS + 5, 2.5);
+	window_add_value(e.w, L_BEGIN_MS + 3, -1);
+	emit(&e);
+	ck_assert(e.a.epoch == -99 && e.a.kind == SERIES_KIND_GAUGE && e.a.window_start == L_BEGIN_MS && e.a.window_ms == 60000);
+	ck_assert(e.a.count == 2 && e.a.sum == 1.5 && e.a.has_min && e.a.min == -1 && e.a.has_max && e.a.max == 2.5);
+	ck_assert(e.a.has_last && e.a.last == 2.5 && e.a.last_at == L_BEGIN_MS + 5);
+	ck_assert(!e.a.has_histogram && !e.a.late && !e.a.approximate && e.a.errors == 0);
+	ck_assert(str_eq(e.a.site, STR("site-a")) && str_eq(e.a.name, STR("m.1")) && e.a.tags_len == 1);
+	ck_assert_mem_eq(e.a.fingerprint, e.w->series->fingerprint, sizeof(e.a.fingerprint));
+	emitted_fini(&e);
+}
+END_TEST
+
+START_TEST(a_distributions_late_hour)
+{
+	struct emitted e;
+
+	emitted_init(&e, PANE_LATE_HOUR, 2);
+	window_add_value(e.w, L_BEGIN_MS, 0);
+	window_add_value(e.w, L_BEGIN_MS, 1.5);
+	window_add_value(e.w, L_BEGIN_MS, -1.5);
+	window_add_value(e.w, L_BEGIN_MS, -3);
+	emit(&e);
+	ck_assert(e.a.window_ms == 3600000 && e.a.late && e.a.has_histogram && e.a.histogram.scale == 5 && e.a.histogram.zero == 1);
+	ck_assert(e.a.histogram.offset == 18 && e.a.histogram.counts_len == 1 && e.a.histogram.counts[0] == 1);
+	ck_assert(e.a.histogram.neg_offset == 18 && e.a.histogram.neg_counts_len == 33);
+	ck_assert(e.a.histogram.neg_counts[0] == 1 && e.a.histogram.neg_counts[1] == 0 && e.a.histogram.neg_counts[32] == 1);
+	ck_assert(e.a.tags_len == 2);
+	emitted_fini(&e);
+}
+END_TEST
+
+START_TEST(what_is_not_known_is_null)
+{
+	struct summary_sample blind = {.t = L_BEGIN_MS, .count = 3, .sum = 7, .last_at = L_BEGIN_MS + 9, .approximate = true};
+	struct emitted e;
+
+	emitted_init(&e, PANE_HOUR, 0);
+	window_add_summary(e.w, &blind);
+	emit(&e);
+	ck_assert(e.a.count == 3 && e.a.sum == 7 && !e.a.has_min && !e.a.has_max && !e.a.has_last && e.a.last_at == L_BEGIN_MS + 9);
+	ck_assert(e.a.approximate && !e.a.late && e.a.window_ms == 3600000);
+	emitted_fini(&e);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("emit");
+	TCase *tc = tcase_create("emit");
+
+	tcase_add_test(tc, a_gauges_minute);
+	tcase_add_test(tc, a_distributions_late_hour);
+	tcase_add_test(tc, what_is_not_known_is_null);
+	suite_add_tcase(suite, tc);
+	return unit_main(suite);
+}

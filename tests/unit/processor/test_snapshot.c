@@ -1,0 +1,258 @@
+/* test_snapshot.c - a restored task is the task that was saved, and damaged bytes are refused, not believed and not crashed on. */
+#include "processor/snapshot.h"
+
+#include "tests/unit/processor/batches.h"
+#include "tests/unit/processor/dump.h"
+
+static const struct late_rules late_rules = {5 * L_MINUTE_MS, 30 * L_MINUTE_MS};
+
+/* A task that is fed random records, and what it was fed. */
+struct fed {
+	struct task *task;
+	struct ledger in;
+	struct arena scratch;
+	struct buf record;
+};
+
+static struct fed *fed_new(void)
+{
+	struct fed *f = calloc(1, sizeof(*f));
+
+	ck_assert_ptr_nonnull(f);
+	f->task = task_new(3);
+	f->task->watermark_ms = L_BEGIN_MS;
+	return f;
+}
+
+static void fed_free(struct fed *f)
+{
+	task_free(f->task);
+	arena_fini(&f->scratch);
+	buf_fini(&f->record);
+	free(f);
+}
+
+static void feed(struct task *t, const struct buf *bytes, int64_t timestamp_ms, struct arena *scratch)
+{
+	struct record record = {.offset = t->position, .timestamp_ms = timestamp_ms, .value = buf_str(bytes)};
+	struct intake_counts counts;
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(task_take(t, &record, scratch, &counts, &err) == 0, "%s", err.msg);
+}
+
+/* One random record some seconds later, into both tasks. */
+static void feed_random(struct fed *f, struct unit_random *r, struct task *other)
+{
+	int64_t now_ms = f->task->watermark_ms + (int64_t)unit_random_below(r, 15000);
+	struct batch b;
+
+	batch_random(&b, r, now_ms, &f->in);
+	batch_encode(&b, &f->record);
+	feed(f->task, &f->record, now_ms, &f->scratch);
+	if (other)
+		feed(other, &f->record, now_ms, &f->scratch);
+}
+
+/* Closes and throws away what comes out, as after a commit. */
+static void close_task(struct task *t)
+{
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(task_close(t, t->watermark_ms, 45000, &late_rules, &err), 0);
+	pane_list_fini(&t->outbox, &t->windows.series);
+}
+
+static void encode(const struct task *t, struct buf *out)
+{
+	struct err err = ERR_INIT;
+
+	buf_clear(out);
+	ck_assert_msg(snapshot_encode(t, out, &err) == 0, "%s", err.msg);
+}
+
+static struct task *must_decode(const struct buf *bytes)
+{
+	struct task *t = task_new(3);
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(snapshot_decode(buf_str(bytes), t, &err) == 0, "%s", err.msg);
+	return t;
+}
+
+static void must_equal(const struct task *a, const struct task *b)
+{
+	char *x = dump_task(a), *y = dump_task(b);
+
+	ck_assert_str_eq(x, y);
+	free(x);
+	free(y);
+}
+
+START_TEST(an_empty_task_comes_back)
+{
+	struct task *t = task_new(3), *back;
+	struct buf bytes = BUF_INIT;
+
+	t->position = 1234;
+	encode(t, &bytes);
+	back = must_decode(&bytes);
+	must_equal(t, back);
+	task_free(t);
+	task_free(back);
+	buf_fini(&bytes);
+}
+END_TEST
+
+/* At any point of a long life: the copy is equal, and stays so through everything that follows. */
+START_TEST(a_restored_task_goes_on_like_the_one_that_was_saved)
+{
+	struct unit_random r = unit_random_new("snapshot");
+	struct fed *f = fed_new();
+	struct buf bytes = BUF_INIT;
+
+	for (int life = 0; life < 20; life++) {
+		struct task *copy;
+
+		for (uint64_t n = unit_random_below(&r, 30); n > 0; n--)
+			feed_random(f, &r, NULL);
+		if (life % 2)
+			close_task(f->task);
+		encode(f->task, &bytes);
+		copy = must_decode(&bytes);
+		must_equal(f->task, copy);
+		for (uint64_t n = unit_random_below(&r, 20); n > 0; n--)
+			feed_random(f, &r, copy);
+		close_task(f->task);
+		close_task(copy);
+		must_equal(f->task, copy);
+		task_free(copy);
+	}
+	ck_assert_uint_gt(bytes.len, 1000);
+	fed_free(f);
+	buf_fini(&bytes);
+}
+END_TEST
+
+START_TEST(the_outbox_is_not_in_it)
+{
+	struct unit_random r = unit_random_new("outbox");
+	struct fed *f = fed_new();
+	struct buf bytes = BUF_INIT;
+	struct task *back;
+	struct err err = ERR_INIT;
+
+	for (int i = 0; i < 20; i++)
+		feed_random(f, &r, NULL);
+	ck_assert_int_eq(task_close(f->task, L_BEGIN_MS + 100 * L_HOUR_MS, 45000, &late_rules, &err), 0);
+	ck_assert_uint_gt(f->task->outbox.len, 1);
+	encode(f->task, &bytes);
+	back = must_decode(&bytes);
+	ck_assert_uint_eq(back->windows.series.by_fingerprint.len, 0);
+	ck_assert_uint_gt(f->task->windows.series.by_fingerprint.len, 0);
+	must_equal(f->task, back);
+	task_free(back);
+	fed_free(f);
+	buf_fini(&bytes);
+}
+END_TEST
+
+/* Some state of every kind: minutes, hours, late ones. */
+static struct fed *fed_rich(struct unit_random *r)
+{
+	struct fed *f = fed_new();
+
+	for (int i = 0; i < 12; i++)
+		feed_random(f, r, NULL);
+	f->task->watermark_ms += 70 * L_MINUTE_MS;
+	close_task(f->task);
+	for (int i = 0; i < 6; i++)
+		feed_random(f, r, NULL);
+	return f;
+}
+
+START_TEST(every_truncation_is_refused)
+{
+	struct unit_random r = unit_random_new("truncation");
+	struct fed *f = fed_rich(&r);
+	struct buf bytes = BUF_INIT;
+
+	encode(f->task, &bytes);
+	for (size_t len = 0; len < bytes.len; len++) {
+		struct task *t = task_new(3);
+		uint8_t *exact = malloc(len ? len : 1); /* so that a read behind the end is seen */
+		struct err err = ERR_INIT;
+
+		memcpy(exact, bytes.p, len);
+		ck_assert_msg(snapshot_decode((struct str){(char *)exact, len}, t, &err) == -1, "%zu of %zu bytes were taken", len, bytes.len);
+		ck_assert_int_eq(err.kind, ERR_REJECT);
+		task_free(t);
+		free(exact);
+	}
+	fed_free(f);
+	buf_fini(&bytes);
+}
+END_TEST
+
+/* The CRC outside refuses every flip; here only: no crash, and what is taken can be saved again and goes on. */
+START_TEST(no_flipped_bit_does_harm)
+{
+	struct unit_random r = unit_random_new("flips");
+	struct fed *f = fed_rich(&r);
+	struct buf bytes = BUF_INIT, again = BUF_INIT;
+	size_t refused = 0;
+
+	encode(f->task, &bytes);
+	for (size_t bit = 0; bit < bytes.len * 8; bit++) {
+		struct task *t = task_new(3);
+		struct err err = ERR_INIT;
+
+		bytes.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		if (snapshot_decode(buf_str(&bytes), t, &err) < 0) {
+			ck_assert_int_eq(err.kind, ERR_REJECT);
+			refused++;
+		} else {
+			encode(t, &again);
+			close_task(t);
+		}
+		task_free(t);
+		bytes.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	ck_assert_uint_gt(refused, bytes.len);
+	fed_free(f);
+	buf_fini(&bytes);
+	buf_fini(&again);
+}
+END_TEST
+
+START_TEST(another_version_is_refused)
+{
+	struct task *t = task_new(3), *back = task_new(3);
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	encode(t, &bytes);
+	bytes.p[0] = 4; /* version 2 as a zigzag varint */
+	ck_assert_int_eq(snapshot_decode(buf_str(&bytes), back, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.msg, "version 2"));
+	task_free(t);
+	task_free(back);
+	buf_fini(&bytes);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("snapshot");
+	TCase *tc = tcase_create("snapshot");
+
+	tcase_add_test(tc, an_empty_task_comes_back);
+	tcase_add_test(tc, a_restored_task_goes_on_like_the_one_that_was_saved);
+	tcase_add_test(tc, the_outbox_is_not_in_it);
+	tcase_add_test(tc, every_truncation_is_refused);
+	tcase_add_test(tc, no_flipped_bit_does_harm);
+	tcase_add_test(tc, another_version_is_refused);
+	tcase_set_timeout(tc, 60);
+	suite_add_tcase(suite, tc);
+	return unit_main(suite);
+}
