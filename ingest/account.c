@@ -1,4 +1,6 @@
-/* account.c - see account.h. */
+/* account.c - see account.h.
+ *
+ * All metrics exist from the start, at zero: a rate over a counter that appears with its first event misses that event. */
 #include "ingest/account.h"
 
 enum { STATUS_UNAVAILABLE = 503 };
@@ -74,6 +76,7 @@ void account_records(struct account *a, size_t records, size_t bytes)
 	metric_add(a->record_bytes, bytes);
 }
 
+/* Under load a line for each refusal would be the load; and what clients do wrong is theirs to see, in their answers. */
 void account_log(struct account *a, const struct log *log)
 {
 	for (int i = 0; i < NR_REASONS; i++) {

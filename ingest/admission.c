@@ -1,4 +1,9 @@
-/* admission.c - see admission.h. */
+/* admission.c - see admission.h.
+ *
+ * The order of the checks is part of the contract. Place and method come first, as they concern nobody's data. Then whether this
+ * instance serves at all: while its tables are not loaded it cannot know a key from a stranger's, and must say 503 (a 401 makes an
+ * agent give up for good). Then the key, so that only those who have one can learn our limits or take up room. What the body claims
+ * to be comes next, and the budget last, when nothing else can refuse any more: what is charged is let in. */
 #include "ingest/admission.h"
 
 #include <stdlib.h>
@@ -14,7 +19,8 @@ static int check_place(const struct admission_head *head, struct refusal *no)
 	return 0;
 }
 
-/* The key a client sends: of several, the first in this order. Empty: none. */
+/* The key a client sends: of several, the first in this order. Empty: none. An Authorization of another scheme is some proxy's, not
+ * ours, and does not hide a key beside it. */
 static struct str find_key(const struct admission_head *head)
 {
 	static const char scheme[] = "Bearer ";
@@ -40,7 +46,7 @@ static int check_key(const struct admission *a, const struct admission_head *hea
 {
 	struct str key = find_key(head);
 
-	if (!a->tables_loaded)
+	if (!a->tables_loaded) /* before even the missing key, so that no answer depends on who asks */
 		return refuse(no, REASON_TABLES_NOT_LOADED, "%s", "");
 	if (key.len == 0)
 		return refuse(no, REASON_UNAUTHORIZED, "no key: send Authorization: Bearer KEY, X-Api-Key: KEY or ?api_key=KEY");
@@ -95,7 +101,7 @@ int admission_enter(struct admission *a, const struct admission_head *head, stru
 
 int admission_charge(struct admission *a, struct ticket *t, int64_t bytes, struct refusal *no)
 {
-	if (bytes > a->budget_bytes - a->inflight_bytes)
+	if (bytes > a->budget_bytes - a->inflight_bytes) /* this way round: nothing can overflow */
 		return refuse(no, REASON_OVER_BUDGET, "%lld bytes are in flight and %lld more would pass the %lld that may be",
 			      (long long)a->inflight_bytes, (long long)bytes, (long long)a->budget_bytes);
 	t->charged_bytes += bytes;

@@ -42,6 +42,7 @@ static void add_string(struct buf *out, struct str s)
 	buf_add(out, "\"", 1);
 }
 
+/* Lists and reasons are words of ours: nothing in here needs escaping. */
 static void add_rejection(struct buf *out, const struct payload_rejection *r)
 {
 	buf_printf(out, "{\"index\": \"%s[%u]", r->list, (unsigned)r->index);

@@ -1,6 +1,11 @@
 /* check.c - see check.h.
  *
- * Functions named judge_ return the reason against something, or FINE. */
+ * Functions named judge_ return the reason against something, or FINE; those named accept_ write into the payload.
+ *
+ * What is judged here is what later rooms rest on, and no more: names and tags within their bounds, since the fingerprint and every
+ * reader of the database take them as they are; times within a window, since the processor keeps state only so far back; finite
+ * numbers, since one NaN would spoil a sum for good; a histogram whose counts are its count, since percentiles are read from the one
+ * and means from the other. Whether a sum is plausible is judged only as far as rounding allows. */
 #include "ingest/check.h"
 
 #include <math.h>
@@ -15,7 +20,8 @@
 	 PAYLOAD_BIT(PAYLOAD_LAST))
 #define SUMMARY_ONLY_BITS (SUMMARY_BITS | PAYLOAD_BIT(PAYLOAD_LAST_AT) | PAYLOAD_BIT(PAYLOAD_HISTOGRAM))
 
-/* Rounding of a sum of many values, relative to their magnitude: far above what adding 2^40 doubles loses on average. */
+/* What a sum of many values may be off by, relative to their magnitude. Adding n doubles loses n x 2^-52 of it at worst: this is
+ * enough for billions, and still finds a sum that was never one. */
 static const double sum_slack = 1e-6;
 
 static enum reason judge_name(struct str name)
@@ -41,6 +47,7 @@ static enum reason judge_tags(struct tag *tags, size_t len)
 	return series_sort_tags(tags, len) == 0 ? FINE : REASON_TAG_DOUBLED;
 }
 
+/* What is wrong with all points alike. */
 static enum reason judge_metric(const struct payload_metric *m)
 {
 	enum reason why = judge_name(m->name);
@@ -78,6 +85,7 @@ static bool sum_possible(const struct payload_figures *f)
 	return f->sum >= count * f->min - slack && f->sum <= count * f->max + slack;
 }
 
+/* The five figures by themselves. A counter's are never negative: what it reports is what was counted since the last time. */
 static enum reason judge_figures(const struct payload_figures *f, enum series_kind kind)
 {
 	if (!isfinite(f->sum) || !isfinite(f->min) || !isfinite(f->max) || !isfinite(f->last))
@@ -94,6 +102,8 @@ static bool fits_int32(int64_t n)
 	return n >= INT32_MIN && n <= INT32_MAX;
 }
 
+/* Ranges come first: hist_dense is narrower than what JSON can say. A bucket list longer than any is refused by hist_check_dense(), as
+ * the decoder leaves it one too long. */
 static enum reason judge_histogram(const struct payload_histogram *h, int64_t count)
 {
 	struct hist_dense dense = {.counts = h->counts,
@@ -113,6 +123,7 @@ static enum reason judge_histogram(const struct payload_histogram *h, int64_t co
 	return FINE;
 }
 
+/* A distribution that was merged without its buckets cannot become percentiles any more, so it is no distribution. */
 static enum reason judge_summary(const struct payload_point *pt, enum series_kind kind, int64_t now_ms)
 {
 	bool histogram = pt->has & PAYLOAD_BIT(PAYLOAD_HISTOGRAM);
@@ -142,6 +153,7 @@ static enum reason judge_point(const struct payload_point *pt, enum series_kind 
 	return kind == SERIES_KIND_COUNTER && pt->v < 0 ? REASON_VALUE_NEGATIVE : FINE;
 }
 
+/* A time that was left out is the time of receipt; last_at that was left out is the point's. */
 static int accept_point(struct payload *p, const struct payload_point *pt)
 {
 	int64_t t_ms = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? pt->t_ms : p->received_at_ms;
@@ -193,7 +205,7 @@ int check_metric(struct payload *p, struct payload_metric *m)
 	enum reason why = judge_metric(m);
 	bool has_series = false;
 
-	if (why != FINE)
+	if (why != FINE) /* one entry in the answer, but every point of it counts */
 		return payload_reject(p, "metrics", m->index, -1, why, m->points_len ? m->points_len : 1);
 	for (size_t i = 0; i < m->points_len; i++) {
 		why = judge_point(&m->points[i], (enum series_kind)m->kind, p->received_at_ms);
@@ -202,6 +214,7 @@ int check_metric(struct payload *p, struct payload_metric *m)
 				return -1;
 			continue;
 		}
+		/* Only now: a series of which no sample is good would travel for nothing. */
 		if (!has_series && accept_series(p, m) < 0)
 			return -1;
 		has_series = true;
@@ -211,6 +224,8 @@ int check_metric(struct payload *p, struct payload_metric *m)
 	return 0;
 }
 
+/* Without an identity a payload is taken at least once, which is a choice; half of one is a mistake. The span is bounded because the
+ * processor keeps a bit for every number in it. */
 static int check_identity(struct payload *p, struct refusal *no)
 {
 	if (!p->has_agent_id && !p->has_seq && !p->has_floor)

@@ -1,4 +1,7 @@
-/* conf.c - see conf.h. */
+/* conf.c - see conf.h.
+ *
+ * Where two settings depend on each other, the defaults agree: a record fits into what a broker takes by default (1,048,588 bytes
+ * with its batch), the largest body into the budget, and Kafka's time is over before a client's patience usually is. */
 #include "ingest/conf.h"
 
 #define ROW(member) offsetof(struct ingest_conf, member)

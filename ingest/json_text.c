@@ -1,4 +1,7 @@
-/* json_text.c - see json_text.h. */
+/* json_text.c - see json_text.h.
+ *
+ * An integer is computed digit by digit from its decimal form, without a double in between: above 2^53 a double would be
+ * another number, and 1.0e3 is as good an integer as 1000. */
 #include "ingest/json_text.h"
 
 #include <ctype.h>
@@ -70,6 +73,7 @@ struct decimal {
 	int64_t exponent;
 };
 
+/* Saturates far beyond any exponent that could still give an int64: its exact size does not matter there. */
 static int64_t parse_exponent(const char *p, const char *end)
 {
 	bool negative = p < end && *p == '-';
@@ -82,6 +86,7 @@ static int64_t parse_exponent(const char *p, const char *end)
 	return negative ? -n : n;
 }
 
+/* The fraction's digits lower the exponent, trailing zeros raise it: what is left is integral just when the exponent is not negative. */
 static struct decimal parse_decimal(struct str text)
 {
 	const char *end = text.p + text.len;
@@ -115,7 +120,7 @@ int json_number_int(struct str text, int64_t *out)
 	for (const char *p = d.digits; p < d.end; p++)
 		if (*p != '.' && !append_digit(&n, d.negative, *p - '0'))
 			return -1;
-	if (n == 0)
+	if (n == 0) /* zero in any disguise: 0e-5, 0.00 */
 		d.exponent = 0;
 	if (d.exponent < 0)
 		return -1;

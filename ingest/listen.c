@@ -1,4 +1,7 @@
-/* listen.c - see listen.h. */
+/* listen.c - see listen.h.
+ *
+ * The socket is made here and not by libmicrohttpd, for an error that says what is wrong, and for the port that the kernel chose
+ * when a test asked for any. Names are not resolved: one could mean more interfaces than its writer thought. */
 #include "ingest/listen.h"
 
 #include <errno.h>
@@ -40,6 +43,7 @@ static int resolve(const char *text, struct addrinfo **out, struct err *err)
 	return rc == 0 ? 0 : err_set(err, ERR_REJECT, "push.listen = %s: %s", text, gai_strerror(rc));
 }
 
+/* The address it has got, as push.listen would say it. */
 static void describe(int fd, char address[LISTEN_ADDRESS_SIZE])
 {
 	struct sockaddr_storage got;

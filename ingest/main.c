@@ -75,6 +75,8 @@ static int open_loop(struct app *app, struct err *err)
 	return app->wake_fd < 0 ? -1 : 0;
 }
 
+/* A quarter: payloads are held a second time while they are decoded, librdkafka has its own copy of what it sends, and the rest
+ * is connections, tables and slack. */
 static void init_admission(struct app *app)
 {
 	int64_t share = app->program.common.memory_budget_bytes / BUDGET_SHARE;
@@ -87,6 +89,7 @@ static void init_admission(struct app *app)
 	};
 }
 
+/* The server comes last: from then on requests may come in. The admin port comes early, so that a start that hangs can be seen. */
 static int open_rooms(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
@@ -112,7 +115,8 @@ static int open_rooms(struct app *app, struct err *err)
 	return app->server ? 0 : -1;
 }
 
-/* Starts reading the tables once Kafka and the topics are there. */
+/* Starts reading the tables once Kafka and the topics are there. tables_new() may wait for seconds when brokers are away, which
+ * would hold up every request's 503: so the producer's client, which is connected or not, is asked first. */
 static void open_tables(struct app *app)
 {
 	const struct table_spec specs[] = {
@@ -129,6 +133,7 @@ static void open_tables(struct app *app)
 		complain(app, "tables_unavailable", &err);
 }
 
+/* The last table was read to its end: from now on an unknown key is an unknown key. */
 static void set_loaded(struct app *app)
 {
 	app->admission.tables_loaded = true;
@@ -158,6 +163,7 @@ static int follow_tables(struct app *app, struct err *err)
 	return 0;
 }
 
+/* A broken client costs its payloads a 503 and is replaced at the next turn: nothing to stop for. */
 static void follow_producer(struct app *app)
 {
 	struct err err = ERR_INIT;
@@ -205,6 +211,7 @@ static void take_signals(struct app *app)
 			drain(app, number);
 }
 
+/* At the end of its patience it goes all the same: who still sends then has no answer, and sends again elsewhere. */
 static bool drained(const struct app *app)
 {
 	return app->draining && (server_requests(app->server) == 0 || clock_mono_ms() >= app->drain_deadline_mono_ms);
@@ -242,6 +249,7 @@ static int run(struct app *app, struct err *err)
 	return 0;
 }
 
+/* In reverse. The server goes first, so that nobody comes in any more; jobs end with the producer, before push, which they use. */
 static void close_rooms(struct app *app)
 {
 	server_free(app->server);

@@ -1,4 +1,7 @@
-/* payload.c - see payload.h. */
+/* payload.c - see payload.h.
+ *
+ * Lists double inside the arena and leave their smaller selves behind: twice the memory at worst, for one that is freed as a whole
+ * soon after. The arena's limit counts all of it, so that a hostile payload meets a refusal and not the kernel's. */
 #include "ingest/payload.h"
 
 #include <string.h>
@@ -31,7 +34,7 @@ int payload_reject(struct payload *p, const char *list, uint32_t index, int64_t 
 	p->received += samples;
 	p->rejected += samples;
 	p->rejected_by[reason] += samples;
-	if (p->rejections_len == PAYLOAD_REJECTIONS_MAX)
+	if (p->rejections_len == PAYLOAD_REJECTIONS_MAX) /* counted, but not named: an answer has an end */
 		return 0;
 	all = payload_grow(p->arena, p->rejections, p->rejections_len, &p->rejections_cap, sizeof(*all));
 	if (!all)

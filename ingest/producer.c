@@ -147,7 +147,8 @@ void producer_free(struct producer *pr)
 	free(pr);
 }
 
-/* Queues one part; its record is librdkafka's on success. Only what is used of the buffer stays allocated. */
+/* Queues one part; its record is librdkafka's on success. Only what is used of the buffer stays allocated, as it may have grown to
+ * twice of that and lives as long as Kafka takes. A full queue is not waited for: the client is told to come back. */
 static rd_kafka_resp_err_t send_part(struct producer *pr, const char *topic, struct str key, struct part *part, struct delivery *d)
 {
 	void *fitted = realloc(part->record.p, part->record.len);

@@ -4,8 +4,8 @@
  * delivery, which ends when the last of them was acknowledged or given up (push.message_timeout at the latest). Nothing here
  * blocks. Not thread-safe: one owner, in whose producer_poll() all callbacks run.
  *
- * An idempotent producer can end in a fatal error through no fault of ours (librdkafka issue 4438, after a disconnect). Everything in flight then
- * fails, the client is thrown away and another made at the next poll. */
+ * An idempotent producer can end in a fatal error through no fault of ours (librdkafka issue 4438, after a disconnect). Everything
+ * in flight then fails, the client is thrown away and another made at the next poll. */
 #ifndef MILLRACE_INGEST_PRODUCER_H
 #define MILLRACE_INGEST_PRODUCER_H
 

@@ -1,4 +1,8 @@
-/* push.c - see push.h. */
+/* push.c - see push.h.
+ *
+ * A payload's memory has three lives. Decoded, it stands in the arena, for this one call. Encoded, its records are Kafka's client's
+ * until the last report. In between stays the job: the answer as it will be if all goes well, and a tally, since neither can be made
+ * later from what is left. All three are charged to the ticket, which passes from the request to the job with the records. */
 #include "ingest/push.h"
 
 #include <stdlib.h>
@@ -103,6 +107,7 @@ static int make_parts(struct push *p, const struct ticket *t, struct str body, s
 	return split_payload(payload, route, p->max_record_bytes, parts, no);
 }
 
+/* The job of a payload that is ready to go, charged for; its answer is written now, while the rejections are still there. */
 static struct push_job *job_new(struct push *p, struct ticket *t, const struct payload *payload, const struct parts *parts,
 				struct refusal *no)
 {

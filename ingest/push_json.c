@@ -1,7 +1,11 @@
 /* push_json.c - see push_json.h.
  *
  * yajl's callbacks walk the grammar of push_json_nodes.h. Each value meets the field it belongs to: stored where the types
- * agree, refused where not, and passed over where nobody wants it; inside of that, only the depth is counted. */
+ * agree, refused where not, and passed over where nobody wants it; inside of that, only the depth is counted.
+ *
+ * yajl itself is as strict as it comes (no comments, no trailing text, strings validated), and numbers are taken as text. What it
+ * lets through all the same, half surrogate pairs, is refused before it sees the body. A callback returns 0 to end the parse, with
+ * the refusal set; yajl then reports that we cancelled, which is told apart from an error of syntax. */
 #include "ingest/push_json.h"
 
 #include <string.h>
@@ -37,6 +41,7 @@ static const struct node_field *scalar_field(struct parser *p, int *rc)
 	return f;
 }
 
+/* Null is nothing: allowed for a field and a tag, which are left out then, but not for an element, as its place would be lost. */
 static int on_null(void *ctx)
 {
 	struct parser *p = ctx;
@@ -125,6 +130,7 @@ static int on_open(struct parser *p, enum want is)
 	return f->want == is ? node_open(p, f->child) : node_refuse_type(p, f->want);
 }
 
+/* An object or array ends: one that was skipped, or the innermost node. */
 static int on_close(void *ctx)
 {
 	struct parser *p = ctx;
@@ -151,6 +157,7 @@ static int on_start_array(void *ctx)
 	return on_open(ctx, WANT_ARRAY);
 }
 
+/* Two fields of one name mean two writers, and no rule says which one is right. Of fields we do not know, nobody cares. */
 static int on_map_key(void *ctx, const unsigned char *text, size_t len)
 {
 	struct parser *p = ctx;
@@ -185,6 +192,7 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_close,
 };
 
+/* The message is yajl's without its excerpt of the body, which would be somebody's data in somebody's log. */
 static int refuse_syntax(yajl_handle yajl, struct refusal *no)
 {
 	unsigned char *text = yajl_get_error(yajl, 0, NULL, 0);

@@ -1,4 +1,13 @@
-/* push_json_nodes.c - see push_json_nodes.h. */
+/* push_json_nodes.c - see push_json_nodes.h.
+ *
+ * The tables below are the grammar: to know a new field is to add a row and a member. A row's place in its table is its bit in a
+ * frame's masks; where code asks for one field by name, its row has an enum beside the table.
+ *
+ * Invariants:
+ *  I1  A node's scratch belongs to the innermost open object of its kind. That is enough, as no object holds another of its own
+ *      kind, and it is cleared when the object begins, so that nothing of the one before shines through.
+ *  I2  What outlives its object is copied into the arena or borrows the body. Scratches hold nothing else.
+ *  I3  A frame's `field` is set before any value is met in an object, as JSON has no value without a key. */
 #include "ingest/push_json_nodes.h"
 
 #include <stdio.h>
@@ -45,7 +54,7 @@ static const struct node_field metric_fields[] = {
 	{"points", WANT_ARRAY, 0, NODE_POINTS},
 };
 
-/* In the order of enum payload_point_field: a frame's bits are a point's. */
+/* In the order of enum payload_point_field, so that a frame's bits are a point's `has` without translation. */
 static const struct node_field point_fields[] = {
 	[PAYLOAD_T] = {"t", WANT_INTEGER, POINT(t), 0},
 	[PAYLOAD_V] = {"v", WANT_NUMBER, POINT(v), 0},
@@ -116,7 +125,7 @@ int node_refuse(struct parser *p, const char *what)
 {
 	struct buf path = BUF_INIT;
 
-	write_path(p, &path);
+	write_path(p, &path); /* a tag's key may be of any length: the path is cut, so that what follows it is seen */
 	refuse(p->no, REASON_BAD_PAYLOAD, "%.*s%s%s", (int)(path.len < 200 ? path.len : 200), buf_str(&path).p,
 	       path.len ? ": " : "", what);
 	buf_fini(&path);
@@ -138,6 +147,7 @@ int node_refuse_size(struct parser *p)
 	return 0;
 }
 
+/* yajl hands out pointers into the text where it can, and into a buffer of its own, which it overwrites, where not. */
 bool node_keep(struct parser *p, struct str s, struct str *out)
 {
 	uintptr_t at = (uintptr_t)s.p, body = (uintptr_t)p->body.p;
@@ -164,6 +174,7 @@ static void *scratch(struct parser *p, enum node node)
 	}
 }
 
+/* A field that was null is as one that was left out: encoders of many languages write null for nothing, and NaN as null. */
 static uint32_t has(const struct frame *f)
 {
 	return f->seen & ~f->nulls;
@@ -199,6 +210,7 @@ void *node_place(struct parser *p, const struct node_field *field)
 	return (char *)scratch(p, node_top(p)->node) + field->offset;
 }
 
+/* Tags beyond the limit are counted by one entry more than allowed; more of them would only cost memory. */
 int node_add_tag(struct parser *p, struct str value)
 {
 	struct tag *t = &p->tags[p->tags_len];
@@ -277,6 +289,7 @@ static int parse_agent_id(struct str hex, uint8_t out[PAYLOAD_AGENT_ID_BYTES])
 	return 0;
 }
 
+/* What identity and times mean is check_payload()'s business; but text that is no 128 bits cannot be handed on. */
 static int close_root(struct parser *p)
 {
 	const struct frame *f = node_top(p);
@@ -299,6 +312,7 @@ static int close_root(struct parser *p)
 	return 1;
 }
 
+/* Reports of loss are written by agents, not by people: a malformed one is a bug to be heard of, so the payload is refused. */
 static int close_truncation(struct parser *p)
 {
 	const struct truncation_scratch *s = &p->truncation;
@@ -322,6 +336,7 @@ static int kind_of(struct str name)
 	return -1;
 }
 
+/* Only now are name, kind, tags and points all known, in whatever order they came. */
 static int close_metric(struct parser *p)
 {
 	struct payload_metric m = {.index = p->frames[p->frames_len - 2].index,
@@ -335,6 +350,8 @@ static int close_metric(struct parser *p)
 	return check_metric(p->payload, &m) < 0 ? node_refuse_size(p) : 1;
 }
 
+/* Most points are a number and a time. The figures of a summary go to the arena only where there are any, so that a body of
+ * nothing but small points does not take many times its size. */
 static int close_point(struct parser *p)
 {
 	struct payload_point pt = {.has = has(node_top(p)), .t_ms = p->point.t, .v = p->point.v};

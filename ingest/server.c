@@ -19,7 +19,7 @@
 
 enum {
 	CONNECTION_MEMORY_BYTES = 16384, /* headers, and what is read at once */
-	DROP_MAX_BYTES = 65536,          /* a body of a refused request that is read for politeness */
+	DROP_MAX_BYTES = 65536,          /* a body of a refused request that is read all the same */
 	OVERRUN_FACTOR = 4,              /* a chunked body this many times over the limit ends its connection */
 };
 
@@ -41,10 +41,10 @@ struct exchange {
 struct server {
 	struct server_rooms rooms;
 	struct MHD_Daemon *daemon;
-	int listen_fd; /* ours until the daemon has it; -1 then */
+	int listen_fd;               /* ours until the daemon has it; -1 then */
 	int epoll_fd;
-	struct exchange *exchanges;
-	size_t requests, waiting;
+	struct exchange *exchanges;  /* every request that is not over */
+	size_t requests, waiting;    /* how many, and how many of them are suspended */
 	char address[LISTEN_ADDRESS_SIZE];
 };
 
@@ -87,6 +87,7 @@ static enum MHD_Result send_answer(struct exchange *ex)
 	return rc;
 }
 
+/* From here on the body is of no interest, and its bytes are nobody's burden any more. */
 static void refuse_exchange(struct exchange *ex, const struct refusal *no)
 {
 	account_refuse(ex->server->rooms.account, no->reason, NULL);
@@ -96,6 +97,7 @@ static void refuse_exchange(struct exchange *ex, const struct refusal *no)
 	ex->state = DROPPING;
 }
 
+/* All exchanges are in one list, for the day the server closes while some of them wait. */
 static struct exchange *exchange_new(struct server *s, struct MHD_Connection *connection)
 {
 	struct exchange *ex = calloc(1, sizeof(*ex));
@@ -162,13 +164,15 @@ static enum MHD_Result take_piece(struct exchange *ex, const char *piece, size_t
 {
 	struct admission *admission = ex->server->rooms.admission;
 	struct refusal no;
+	int64_t beyond;
 
 	ex->arrived_bytes += (int64_t)size;
 	metric_add(ex->server->rooms.account->body_bytes, size);
 	if (ex->state == DROPPING)
 		return ex->arrived_bytes <= OVERRUN_FACTOR * admission->max_body_bytes ? MHD_YES : MHD_NO;
+	beyond = ex->arrived_bytes - ex->ticket.charged_bytes; /* all of a chunked body; nothing of one that was announced truly */
 	if (admission_check_body(admission, ex->arrived_bytes, &no) < 0 ||
-	    (ex->ticket.announced_bytes < 0 && admission_charge(admission, &ex->ticket, (int64_t)size, &no) < 0)) {
+	    (beyond > 0 && admission_charge(admission, &ex->ticket, beyond, &no) < 0)) {
 		refuse_exchange(ex, &no);
 		return MHD_YES;
 	}
@@ -196,7 +200,7 @@ static enum MHD_Result finish(struct exchange *ex)
 	struct server *s = ex->server;
 	struct refusal no;
 
-	if (buf_failed(&ex->body)) {
+	if (buf_failed(&ex->body)) { /* sticky since the piece that found no memory */
 		refuse(&no, REASON_OVER_BUDGET, "out of memory for the body");
 		refuse_exchange(ex, &no);
 		return send_answer(ex);
@@ -232,6 +236,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	return ex->state == READING ? finish(ex) : send_answer(ex);
 }
 
+/* A request is over: answered, or its client has gone. A waiting one cannot come here, as it is suspended. */
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
 {
 	struct exchange *ex = *state;
@@ -261,7 +266,7 @@ static int start_daemon(struct server *s, const struct ingest_conf *conf, struct
 				     MHD_OPTION_END);
 	if (!s->daemon)
 		return err_set(err, ERR_FATAL, "cannot start the HTTP server on %s", s->address);
-	s->listen_fd = -1;
+	s->listen_fd = -1; /* the daemon closes it, or server_quiesce() */
 	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info)
 		return err_set(err, ERR_FATAL, "the HTTP server has no epoll descriptor");

@@ -109,6 +109,7 @@ static bool is_label(struct str s, size_t max)
 	return s.len >= 1 && s.len <= max;
 }
 
+/* An entry that is there is changed in place: nothing points to it between two rows. */
 static int put_cell(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const struct cell *cell, struct err *err)
 {
 	struct cell_entry *entry = map_get(&s->cells, key);
@@ -173,6 +174,7 @@ static int by_effective_from(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* A site's row, copied: rows are borrowed, and a tenant outlives them. */
 static struct tenant *tenant_new(const struct site *site)
 {
 	struct tenant *t = calloc(1, sizeof(*t));
@@ -180,7 +182,7 @@ static struct tenant *tenant_new(const struct site *site)
 	if (!t)
 		return NULL;
 	t->routes = calloc(site->routes_len, sizeof(*t->routes));
-	t->keys = calloc(site->keys_len + 1, sizeof(*t->keys));
+	t->keys = calloc(site->keys_len + 1, sizeof(*t->keys)); /* never 0 bytes: NULL means no memory */
 	if (!t->routes || !t->keys) {
 		tenant_free(t);
 		return NULL;
@@ -236,7 +238,7 @@ static int put_site(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const str
 		tenant_free(t);
 		return err_nomem(err, "a site");
 	}
-	drop_tenant(s, old);
+	drop_tenant(s, old); /* before the new one claims, as they share most keys (I2) */
 	return claim_keys(s, t, err);
 }
 

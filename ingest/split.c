@@ -37,6 +37,7 @@ static void fingerprint(struct series_ref *s, struct str site)
 	series_fingerprint(&id, s->fingerprint);
 }
 
+/* Indexes are given out in the payload's order, part by part, so that they depend on nothing but the payload. */
 static int place_series(struct splitter *sp)
 {
 	struct payload *p = sp->payload;
@@ -109,6 +110,7 @@ static void fill(struct splitter *sp)
 	}
 }
 
+/* What stands in every part: who sent it, which payload it is of. The processor knows repeats by it, partition by partition. */
 static void label(const struct splitter *sp, struct sample_batch *b)
 {
 	const struct payload *p = sp->payload;
@@ -161,7 +163,7 @@ int split_payload(struct payload *p, const struct split_route *route, size_t rec
 	int rc;
 
 	*out = (struct parts){0};
-	if (p->accepted == 0)
+	if (p->accepted == 0) /* nothing to send is no reason to refuse: its rejections are the answer */
 		return 0;
 	sp.batches = arena_calloc(p->arena, route->partitions_len, sizeof(*sp.batches));
 	sp.places = arena_calloc(p->arena, p->series_len, sizeof(*sp.places));

@@ -91,7 +91,8 @@ class Ingest:
         self.command = [BINARY, *(["--test-clock"] if test_clock else []), *(w for s in settings for w in ("--set", s))]
 
     def start(self):
-        self.process.start(self.command)
+        # A setting of the test's own is none of the program's, which refuses names it does not know.
+        self.process.start(self.command, env={k: v for k, v in os.environ.items() if not k.startswith("MILLRACE_")})
         self.process.wait_until(lambda: port_is_open(self.push_port), PATIENCE, "listening")
         return self
 

@@ -351,8 +351,9 @@ def test_counts_are_conserved(house):
     house.put_site("counted", [key])
     own.process.wait_until(lambda: own.push(key, '{"errors":[1]}').status == 202, 30, "serving the new site")
     for seq in range(1, 21):
-        assert own.push(key, {"agent_id": AGENT, "seq": seq, "metrics": [gauge(*range(seq)), gauge()],
-                              "truncated": [{"agent_id": AGENT, "from_seq": 1, "to_seq": 2, "samples": 3, "attempted": False}]}).status == 202
+        lost = {"agent_id": AGENT, "from_seq": 1, "to_seq": 2, "samples": 3, "attempted": False}
+        answer = own.push(key, {"agent_id": AGENT, "seq": seq, "metrics": [gauge(*range(seq)), gauge()], "truncated": [lost]})
+        assert answer.status == 202, answer
     stored = [batch for _, _, batch in house.records(site="counted")]
     assert sum(len(batch["values"]) for batch in stored) == own.metric("accepted_samples_total") == 210
     assert own.metric("rejected_samples_total", reason="points_missing") == 20

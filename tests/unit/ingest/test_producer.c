@@ -154,9 +154,11 @@ START_TEST(a_broker_that_is_away_fails_in_time)
 	ck_assert_int_eq(b.ends.failed, 1);
 	ck_assert_int_lt(clock_mono_ms() - begun, 2000 + 3000);
 	rd_kafka_mock_broker_set_up(b.mock.cluster, 1);
-	ck_assert_int_eq(send_parts(&b, 0, PARTITIONS), 0); /* without a restart */
-	wait_ends(&b, 3);
-	ck_assert_int_eq(b.ends.ok, 2);
+	for (int n = 3; b.ends.ok < 2; n++) { /* it connects again in its own time, without a restart */
+		ck_assert_int_le(n, 12);
+		ck_assert_int_eq(send_parts(&b, 0, PARTITIONS), 0);
+		wait_ends(&b, n);
+	}
 	bench_fini(&b);
 }
 END_TEST

@@ -5,41 +5,42 @@
 #include "ingest/split.h"
 #include "tests/unit/ingest/payloads.h"
 
-enum { BODY_SIZE = 1 << 20, ROUNDS = 200, RECORD_MAX = 1000000 };
+enum { ROUNDS = 200, RECORD_MAX = 1000000 };
 
 static const int32_t seven[] = {1, 2, 3, 5, 8, 13, 21};
 static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", seven, 7};
 
-static size_t random_point(struct unit_random *r, char *out, int index, int value)
+static void random_point(struct unit_random *r, struct buf *body, int index, int value)
 {
 	const char *comma = index ? "," : "";
 
 	if (unit_random_below(r, 2))
-		return (size_t)sprintf(out, "%s{\"v\":%d}", comma, value);
-	return (size_t)sprintf(out, "%s{\"count\":1,\"sum\":%d,\"min\":%d,\"max\":%d,\"last\":%d}", comma, value, value, value,
-			       value);
+		buf_printf(body, "%s{\"v\":%d}", comma, value);
+	else
+		buf_printf(body, "%s{\"count\":1,\"sum\":%d,\"min\":%d,\"max\":%d,\"last\":%d}", comma, value, value, value, value);
 }
 
 /* A random payload as text, from few names so that series repeat; *points is how many it holds. Each value is its number,
  * so that any one can be found again. */
-static const char *random_body(struct unit_random *r, char *body, int *points)
+static struct str random_body(struct unit_random *r, struct buf *body, int *points)
 {
 	static const char *const kinds[] = {"counter", "gauge"};
-	size_t at = (size_t)sprintf(body, "{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":9,\"floor\":3,\"metrics\":[");
 	int metrics = 1 + (int)unit_random_below(r, 40);
 
 	*points = 0;
+	buf_clear(body);
+	buf_printf(body, "{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":9,\"floor\":3,\"metrics\":[");
 	for (int m = 0; m < metrics; m++) {
 		int n = 1 + (int)unit_random_below(r, 5);
 
-		at += (size_t)sprintf(body + at, "%s{\"name\":\"m%d\",\"kind\":\"%s\",\"tags\":{\"a\":\"%d\",\"b\":\"\"},\"points\":[", m ? "," : "",
-				      (int)unit_random_below(r, 8), kinds[unit_random_below(r, 2)], (int)unit_random_below(r, 3));
+		buf_printf(body, "%s{\"name\":\"m%d\",\"kind\":\"%s\",\"tags\":{\"a\":\"%d\",\"b\":\"\"},\"points\":[", m ? "," : "",
+			   (int)unit_random_below(r, 8), kinds[unit_random_below(r, 2)], (int)unit_random_below(r, 3));
 		for (int i = 0; i < n; i++, ++*points)
-			at += random_point(r, body + at, i, *points);
-		at += (size_t)sprintf(body + at, "]}");
+			random_point(r, body, i, *points);
+		buf_printf(body, "]}");
 	}
-	sprintf(body + at, "]}");
-	return body;
+	buf_printf(body, "]}");
+	return buf_str(body);
 }
 
 /* Ticks the sample off; its series must be the one that the payload gave it, and must live in this partition. */
@@ -95,7 +96,7 @@ static void check_part(const struct payload *p, const struct part *part, int *se
 START_TEST(every_sample_is_in_one_part_the_right_one)
 {
 	struct unit_random r = unit_random_new("every_sample_is_in_one_part_the_right_one");
-	char *body = malloc(BODY_SIZE);
+	struct buf body = BUF_INIT;
 	int parts_seen = 0;
 
 	for (int round = 0; round < ROUNDS; round++) {
@@ -103,7 +104,7 @@ START_TEST(every_sample_is_in_one_part_the_right_one)
 		struct parts parts;
 		int points, seen[1000] = {0};
 
-		decode(&d, random_body(&r, body, &points));
+		decode_bytes(&d, random_body(&r, &body, &points));
 		ck_assert_msg(d.rc == 0, "%s", d.no.detail);
 		ck_assert_int_eq((int)d.payload.accepted, points);
 		ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
@@ -119,23 +120,23 @@ START_TEST(every_sample_is_in_one_part_the_right_one)
 		decoded_fini(&d);
 	}
 	ck_assert_int_gt(parts_seen, 2 * ROUNDS); /* the generator does spread */
-	free(body);
+	buf_fini(&body);
 }
 END_TEST
 
 START_TEST(a_retry_gives_the_same_bytes)
 {
 	struct unit_random r = unit_random_new("a_retry_gives_the_same_bytes");
-	char *body = malloc(BODY_SIZE);
+	struct buf body = BUF_INIT;
 
 	for (int round = 0; round < ROUNDS; round++) {
 		struct decoded first, second;
 		struct parts a, b;
 		int points;
 
-		random_body(&r, body, &points);
-		decode(&first, body);
-		decode(&second, body);
+		random_body(&r, &body, &points);
+		decode_bytes(&first, buf_str(&body));
+		decode_bytes(&second, buf_str(&body));
 		ck_assert_int_eq(split_payload(&first.payload, &route, RECORD_MAX, &a, &first.no), 0);
 		ck_assert_int_eq(split_payload(&second.payload, &route, RECORD_MAX, &b, &second.no), 0);
 		ck_assert_uint_eq(a.len, b.len);
@@ -148,7 +149,7 @@ START_TEST(a_retry_gives_the_same_bytes)
 		decoded_fini(&first);
 		decoded_fini(&second);
 	}
-	free(body);
+	buf_fini(&body);
 }
 END_TEST
 
@@ -206,12 +207,12 @@ END_TEST
 START_TEST(short_memory_is_a_refusal)
 {
 	struct unit_random r = unit_random_new("short_memory_is_a_refusal");
-	char *body = malloc(BODY_SIZE);
+	struct buf body = BUF_INIT;
 	struct decoded d;
 	struct parts parts;
 	int points;
 
-	decode(&d, random_body(&r, body, &points));
+	decode_bytes(&d, random_body(&r, &body, &points));
 	for (size_t more = 0; more < 4096; more += 16) { /* every place in which the arena may end */
 		d.arena.limit_bytes = d.arena.used_bytes + more;
 		if (split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no) < 0)
@@ -219,7 +220,7 @@ START_TEST(short_memory_is_a_refusal)
 		split_fini(&parts);
 	}
 	decoded_fini(&d);
-	free(body);
+	buf_fini(&body);
 }
 END_TEST
 
