@@ -3,7 +3,7 @@
 
 Records are written by fastavro and confluent-kafka, read back by pymongo, and compared document by document with what this
 file computes from the record and its place (partition, offset), _id included: no code of the sink's takes part in the
-expectation. Each case has a cell and a database of its own. Set MILLRACE_TREE=thread (or address-undefined) to run the
+expectation. Each case has a cell and a database of its own. Set TEST_TREE=thread (or address-undefined) to run the
 binary of another build tree.
 """
 import datetime
@@ -32,7 +32,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, To
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 
-BINARY = ROOT / "build" / os.environ.get("MILLRACE_TREE", "plain") / "bin" / "millrace-sink"
+BINARY = ROOT / "build" / os.environ.get("TEST_TREE", "plain") / "bin" / "millrace-sink"
 PARTITIONS = 4
 WINDOWS = {"minutely": 60_000, "hourly": 3_600_000}
 EPOCH = -0x1234_5678_9ABC_DEF0
@@ -366,7 +366,7 @@ def test_kill_9_loses_and_doubles_nothing(stack):
     cell = Cell(stack, "kills")
     for _ in range(4):
         cell.write(1000)
-    sink = Sink(stack, cell, batch_documents=100)
+    sink = Sink(stack, cell, batch_documents=100, instance_id="fixed")  # a static member: no wait for the dead one
     sink.launch()
     for share in (0.15, 0.4):
         sink.wait_stored(int(cell.total() * share))
