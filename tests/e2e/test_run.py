@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""`make run` up to its first push: it stops all it started, whichever way it ends, and keeps its key to itself.
+
+That the first minute is stored as it was sent takes minutes of real time: that is `make run ONCE=1`.
+"""
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
+import cases  # noqa: E402
+from millrace_local import Process  # noqa: E402
+
+PARTS = ("feeder", "ingest", "processor", "sink", "database-1", "kafka-1")
+START_SECONDS = 180
+
+
+def start(directory):
+    """A run that feeds, and the pids of all it started."""
+    run = Process("run", directory.parent).start(
+        [sys.executable, ROOT / "deploy" / "local" / "run", "--dir", directory])
+    run.wait_until(lambda: "feeding every" in run.log_file.read_text(), START_SECONDS, "feeding")
+    return run, {name: int((directory / f"{name}.pid").read_text().split()[0]) for name in PARTS}
+
+
+def ended(run, pids):
+    """Its output, once it and all it started are gone."""
+    assert run.wait_end(90), "it does not end"
+    left = [name for name, pid in pids.items() if Path(f"/proc/{pid}").exists()]
+    assert not left, f"left running: {left}"
+    return run.log_file.read_text()
+
+
+def stop_anyway(run):
+    """A case that failed half-way leaves nothing running."""
+    if run.pid:
+        run.signal(signal.SIGTERM)
+        run.wait_end(90)
+
+
+def test_ctrl_c_stops_everything(directory):
+    directory = directory / "interrupted" / "run"
+    directory.parent.mkdir()
+    run, pids = start(directory)
+    try:
+        key_file = directory / "key"
+        assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+        key = key_file.read_text().strip()
+        assert len(key) >= 32
+        for pid in (run.pid, *pids.values()):
+            assert key.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes(), f"pid {pid} shows the key"
+        second = subprocess.run([sys.executable, ROOT / "deploy" / "local" / "run", "--dir", directory],
+                                capture_output=True, text=True, timeout=60)
+        assert second.returncode != 0 and "another run" in second.stderr, second.stderr
+        run.signal(signal.SIGINT)
+        output = ended(run, pids)
+    finally:
+        stop_anyway(run)
+    assert run.exit_code == 0, output
+    stops = [line.split()[1].rstrip(":") for line in output.splitlines() if line.endswith(": stopped")]
+    assert stops == list(PARTS), stops
+
+
+def test_a_dying_program_ends_the_run(directory):
+    directory = directory / "dying" / "run"
+    directory.parent.mkdir()
+    run, pids = start(directory)
+    try:
+        os.kill(pids["processor"], signal.SIGKILL)
+        output = ended(run, pids)
+    finally:
+        stop_anyway(run)
+    assert run.exit_code == 1, output
+    assert "processor has ended by itself (exit code -9)" in output and "event=restored" in output, output
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="millrace-run-") as directory:
+        cases.run(globals(), Path(directory))
+
+
+main()
