@@ -1,7 +1,7 @@
 """What deploy/local and the tests share: where the parts are, processes, and a stack of Kafka and databases.
 
     from millrace_local import Stack, Process, PARTS
-    with Stack("/tmp/mine", base_port=20000) as stack:   # down at the end, data kept; stack.wipe() deletes it
+    with Stack(directory, base_port=20000) as stack:   # down at the end, data kept; stack.wipe() deletes it
         stack.up()
         stack.env()["KAFKA"]
 
