@@ -19,6 +19,10 @@ FLAGS   := $(WARN) -O2 -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=al
 ALLOC   := $(if $(SAN),,-ljemalloc)
 LINK     = $(CC) $(FLAGS) $(CFLAGS) $(LDFLAGS) -o $@
 
+# make V=1 shows whole commands.
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
 LIBS_common    := -lrdkafka -lxxhash -lmicrohttpd -lz -lm -lpthread
 LIBS_ingest    := -lyajl -lcrypto
 LIBS_processor :=
@@ -78,7 +82,8 @@ $(GEN)/build.h: FORCE
 
 $(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/reasons.txt $(wildcard schemas/*.avsc)
 	@mkdir -p $(@D)
-	$(PYTHON) schemas/gen.py --out $(@D)
+	$(call say,GEN,$(@D))
+	$(Q)$(PYTHON) schemas/gen.py --out $(@D)
 	@touch $@
 
 $(filter $(GEN)/schemas/%,$(GEN_C) $(GEN_H)): $(GEN)/schemas/.done ;
@@ -92,28 +97,33 @@ $(B)/tests/unit/common/test_codec_avro.o: $(GEN)/schemas_test/equal.h
 # Objects depend on what they include, and the first build on all that is generated.
 $(B)/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # One archive a part, without its main, for the program and its unit tests alike.
 define part_rules
 $(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(filter common,$(1)),$$(GEN_OBJ))
 	@rm -f $$@
 	@mkdir -p $$(@D)
-	$$(AR) rcs $$@ $$^
+	$$(call say,AR,$$@)
+	$$(Q)$$(AR) rcs $$@ $$^
 
 $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib$(1).a $(B)/libcommon.a
-	$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
 endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
 
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $(B)/lib$(1).a $(B)/libcommon.a
 	@mkdir -p $$(@D)
-	$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) $$(ALLOC)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) $$(ALLOC)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 
@@ -137,18 +147,22 @@ FUZZ_OBJ   := $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(foreach 
 
 build/fuzz/obj/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)
-	clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
 
 build/fuzz/obj/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
-	clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
 
 build/fuzz/libfuzzed.a: $(FUZZ_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/libfuzzed.a
-	clang -fsanitize=fuzzer,address,undefined $^ $(foreach part,$(FUZZ_PARTS),$(LIBS_$(part))) -o $@
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(foreach part,$(FUZZ_PARTS),$(LIBS_$(part))) -o $@
 
 fuzz-bins: $(FUZZ)
 .PHONY: fuzz-bins
