@@ -5,6 +5,7 @@
 
 enum { STATUS_UNAVAILABLE = 503 };
 
+/* A sample's reason and a request's never share a metric: the one is about data, the other about its sender or us. */
 static void init_reasons(struct account *a, struct metrics *m)
 {
 	for (int i = 0; i < NR_REASONS; i++) {

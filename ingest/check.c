@@ -61,6 +61,7 @@ static enum reason judge_metric(const struct payload_metric *m)
 	return judge_tags(m->tags, m->tags_len);
 }
 
+/* Both ends belong to the window. */
 static enum reason judge_time(int64_t t_ms, int64_t now_ms)
 {
 	if (t_ms < now_ms - CHECK_PAST_MS)
@@ -138,6 +139,7 @@ static enum reason judge_summary(const struct payload_point *pt, enum series_kin
 	return histogram ? judge_histogram(&pt->figures->histogram, pt->figures->count) : REASON_HISTOGRAM_MISSING;
 }
 
+/* Time first: a sample of last week is late, whatever else may be wrong with it. */
 static enum reason judge_point(const struct payload_point *pt, enum series_kind kind, int64_t now_ms)
 {
 	enum reason why = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? judge_time(pt->t_ms, now_ms) : FINE;

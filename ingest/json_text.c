@@ -26,6 +26,7 @@ static int32_t code_unit(const char *p, const char *end)
 	return unit;
 }
 
+/* The first and the second half of a pair that together name a character above U+FFFF. */
 static bool is_high(int32_t unit)
 {
 	return unit >= 0xD800 && unit <= 0xDBFF;

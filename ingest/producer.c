@@ -52,6 +52,7 @@ static void delivery_end(struct delivery *d)
 	free(d);
 }
 
+/* A part was acknowledged or given up. The last one's report ends the delivery; one that failed has failed it before. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
 	struct delivery *d = message->_private;
@@ -64,6 +65,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 		delivery_end(d);
 }
 
+/* The program's loop sleeps in poll(): librdkafka writes to its descriptor when the queue stops being empty. */
 static void wake_on_reports(struct producer *pr)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(pr->rk);

@@ -78,6 +78,7 @@ static const struct node_field histogram_fields[] = {
 	[HISTOGRAM_NEG_COUNTS] = {"neg_counts", WANT_ARRAY, 0, NODE_COUNTS},
 };
 
+/* What arrays and maps hold. A count and a tag have no place of their own: they are gathered one by one. */
 static const struct node_field truncation_element = {NULL, WANT_OBJECT, 0, NODE_TRUNCATION};
 static const struct node_field metric_element = {NULL, WANT_OBJECT, 0, NODE_METRIC};
 static const struct node_field point_element = {NULL, WANT_OBJECT, 0, NODE_POINT};
@@ -88,6 +89,7 @@ static const struct node_field event_element = {NULL, WANT_NOTHING, 0, 0};
 #define FIELDS(table) {(table), sizeof(table) / sizeof((table)[0]), NULL}
 #define ELEMENTS(field) {NULL, 0, &(field)}
 
+/* Every node, by what it is: an object with its fields, or a list or map of one kind of element. */
 static const struct {
 	const struct node_field *fields; /* of an object */
 	size_t nr;
@@ -156,6 +158,7 @@ bool node_keep(struct parser *p, struct str s, struct str *out)
 	return out->p != NULL;
 }
 
+/* Where the fields of an object go while it is open (I1). */
 static void *scratch(struct parser *p, enum node node)
 {
 	switch (node) {
@@ -275,6 +278,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* Digits in either case; another length is no agent's. */
 static int parse_agent_id(struct str hex, uint8_t out[PAYLOAD_AGENT_ID_BYTES])
 {
 	if (hex.len != 2 * PAYLOAD_AGENT_ID_BYTES)
@@ -326,6 +330,7 @@ static int close_truncation(struct parser *p)
 	return payload_add_truncation(p->payload, &t) < 0 ? node_refuse_size(p) : 1;
 }
 
+/* By the schema's own symbols, so that JSON and Avro cannot come to differ. */
 static int kind_of(struct str name)
 {
 	const char *known;

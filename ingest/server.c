@@ -48,9 +48,10 @@ struct server {
 	char address[LISTEN_ADDRESS_SIZE];
 };
 
+/* Fails for lack of memory only; the answer goes out without it then. */
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
-	MHD_add_response_header(response, name, value); /* fails for lack of memory only: the answer goes out without it */
+	MHD_add_response_header(response, name, value);
 }
 
 static struct MHD_Response *make_response(struct answer *a)
@@ -135,7 +136,7 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* A new request's headers are in. */
+/* A new request's headers are in: nothing of its body has been read, and a client that waits for "100 Continue" has not sent it. */
 static enum MHD_Result begin(struct exchange *ex, const char *path, const char *method)
 {
 	struct MHD_Connection *c = ex->connection;
@@ -194,7 +195,7 @@ static void on_answer(void *ctx, struct answer *answer)
 	MHD_resume_connection(ex->connection);
 }
 
-/* The body is whole. */
+/* The body is whole. It is needed no longer than push takes to decode it, though its bytes stay charged until Kafka has spoken. */
 static enum MHD_Result finish(struct exchange *ex)
 {
 	struct server *s = ex->server;

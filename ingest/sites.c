@@ -56,6 +56,7 @@ struct sites {
 	struct arena scratch;
 };
 
+/* Its keys must be out of the table (I1). */
 static void tenant_free(struct tenant *t)
 {
 	if (!t)
@@ -153,6 +154,7 @@ int sites_take_cell(void *ctx, const struct table_row *row, struct err *err)
 	return rc;
 }
 
+/* What later code takes for granted. A row that fails here leaves the one before in force: a typo must not cut a site off. */
 static int check_site(const struct site *site, struct str key, struct err *err)
 {
 	if (!str_eq(key, site->id) || !is_label(site->id, SITE_ID_MAX))
@@ -268,6 +270,8 @@ void sites_hash_key(struct str key, uint8_t sha256[SITES_SHA256_BYTES])
 	SHA256((const unsigned char *)key.p, key.len, sha256);
 }
 
+/* The table's probe compares half of the hash, and leaks by its time no more than which half hashes exist; the whole is compared
+ * in constant time. */
 struct tenant *sites_find(const struct sites *s, const uint8_t sha256[SITES_SHA256_BYTES])
 {
 	const struct tenant_key *key = map_get(&s->keys, sha256);

@@ -88,6 +88,7 @@ static int make_room(struct splitter *sp)
 	return 0;
 }
 
+/* A series met twice is written twice to the same place: both are the same. */
 static void fill(struct splitter *sp)
 {
 	const struct payload *p = sp->payload;
@@ -124,6 +125,7 @@ static void label(const struct splitter *sp, struct sample_batch *b)
 	b->received_at = p->received_at_ms;
 }
 
+/* Measured after encoding: only the codec knows how long a record is. */
 static int encode_part(const struct sample_batch *b, int32_t partition, size_t record_max_bytes, struct parts *out,
 		       struct refusal *no)
 {

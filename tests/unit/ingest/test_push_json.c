@@ -240,6 +240,8 @@ static const struct {
 	{HISTOGRAM("\"scale\":0,\"neg_offset\":-7,\"neg_counts\":[1,0,2],\"zero\":1"), 1, 0, ""},
 	{HISTOGRAM("\"scale\":20,\"offset\":-1,\"counts\":[4]"), 1, 0, ""},
 	{HISTOGRAM("\"scale\":5e0,\"counts\":[4.0]"), 1, 0, ""},
+	/* nothing of one point shines through the next */
+	{DISTRIBUTION(SUMMARY(",\"histogram\":{\"scale\":5,\"counts\":[4]}") "," SUMMARY(",\"histogram\":{\"scale\":5,\"zero\":4}")), 2, 0, ""},
 	{HISTOGRAM("\"offset\":56,\"counts\":[4]"), 0, 1, "metrics[0].points[0] histogram_invalid"},
 	{HISTOGRAM("\"scale\":null,\"counts\":[4]"), 0, 1, "metrics[0].points[0] histogram_invalid"},
 	{HISTOGRAM("\"scale\":5,\"counts\":[1,2]"), 0, 1, "metrics[0].points[0] histogram_invalid"},
