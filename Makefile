@@ -4,6 +4,7 @@
 # mix; generated sources are shared by all of them in build/gen.
 
 VERSION := 0.1.0
+COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null)# an image is built without .git: make COMMIT=..
 CC      ?= gcc
 PYTHON  := python3
 VENV    := $(or $(MILLRACE_PARTS),build/parts)/venv/bin/python
@@ -31,7 +32,7 @@ LIBS_ctl       := -lyajl -lcrypto
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c
-GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/build.h
+GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/version.h
 GEN_OBJ := $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(GEN_C))
 SRC_common    := $(wildcard common/*.c)
 SRC_ingest    := $(wildcard ingest/*.c)
@@ -75,9 +76,9 @@ mutants: deps
 	@$(VENV) tests/mutants/run
 
 # Generated sources
-$(GEN)/build.h: FORCE
+$(GEN)/version.h: FORCE
 	@mkdir -p $(@D)
-	@echo '#define MILLRACE_BUILD "$(VERSION)+$(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown)"' > $@.new
+	@echo '#define MILLRACE_VERSION "$(VERSION)+$(or $(COMMIT),unknown)"' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/reasons.txt $(wildcard schemas/*.avsc)

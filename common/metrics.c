@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "build.h"
+#include "common/build.h"
 #include "common/process.h"
 
 enum { LABELS_MAX = 4 };
@@ -334,7 +334,7 @@ struct metrics *metrics_new(const char *program)
 	m->cpu = register_typed(m, METRIC_FRACTIONS, "process_cpu_seconds_total", "User and system CPU time spent.", NULL);
 	m->start = metrics_gauge(m, "process_start_time_seconds", "Start of the process since the epoch.", NULL);
 	m->fds = metrics_gauge(m, "process_open_fds", "Open file descriptors.", NULL);
-	metric_set(metrics_gauge(m, "millrace_build_info", "What runs: always 1.", "program", program, "build", MILLRACE_BUILD, NULL), 1);
+	metric_set(metrics_gauge(m, "millrace_build_info", "What runs: always 1.", "program", program, "build", build_version(), NULL), 1);
 	return m;
 }
 

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/build.h"
+
 #define TIME_MAX_MS INT64_C(253402300799999) /* the end of the year 9999 */
 
 static const struct conf_field common_fields[] = {
@@ -234,7 +236,7 @@ static int configure(struct program *p, const struct program_spec *spec, int arg
 	if (o.help)
 		print_help(p, spec);
 	else if (o.version)
-		printf("%s %s\n", spec->name, PROGRAM_BUILD);
+		printf("%s %s\n", spec->name, build_version());
 	if (o.help || o.version)
 		return 1;
 	if (check_faults(p->faults, o.test_clock, err) < 0 || conf_load(p->conf, environ, err) < 0 || setup_log(p, err) < 0 ||

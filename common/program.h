@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "build.h"
 #include "common/clock.h"
 #include "common/conf.h"
 #include "common/err.h"
@@ -38,8 +37,6 @@ struct program {
 	struct log log;
 	char *faults; /* --test-faults' list, NULL without; for the fault points of later tests */
 };
-
-#define PROGRAM_BUILD MILLRACE_BUILD /* version and commit, from the Makefile */
 
 /* What a program is, for its --help. */
 struct program_spec {

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/build.h"
 #include "common/clock.h"
 #include "common/kafka.h"
 
@@ -180,7 +181,7 @@ static void send_heartbeat(struct report *r, bool ready, const struct figure *fi
 	struct heartbeat beat = {
 		.program = clean_or_empty(&r->scratch, p->name),
 		.instance = clean_or_empty(&r->scratch, p->instance),
-		.build = STR(PROGRAM_BUILD),
+		.build = str_from(build_version()),
 		.host = clean_or_empty(&r->scratch, p->host),
 		.admin = str_from(admin_address(r->admin)),
 		.has_cell = r->cell != NULL,
@@ -313,7 +314,7 @@ int report_deadletter_fill(const struct program *p, const rd_kafka_message_t *me
 		.code = clean(arena, str_from(code)),
 		.reason = clean(arena, str_from(reason)),
 		.program = clean(arena, str_from(p->name)),
-		.build = STR(PROGRAM_BUILD),
+		.build = str_from(build_version()),
 		.at = clock_now_ms(&p->clock),
 		.has_key = message->key != NULL,
 		.key = {message->key ? message->key : "", message->key_len},

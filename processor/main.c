@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/admin.h"
+#include "common/build.h"
 #include "common/events.h"
 #include "common/metrics.h"
 #include "common/program.h"
@@ -73,7 +74,7 @@ static int app_open(struct app *app, struct err *err)
 	app->report = app->admin ? report_new(&app->program, app->admin, app->cell.name, err) : NULL;
 	if (!app->report)
 		return -1;
-	log_info(&app->program.log, "started", LOG_STR("build", PROGRAM_BUILD), LOG_STR("cell", app->cell.name),
+	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("cell", app->cell.name),
 		 LOG_STR("admin", admin_address(app->admin)));
 	return 0;
 }
