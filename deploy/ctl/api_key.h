@@ -1,7 +1,8 @@
 /* api_key.h - drawing and hashing a site's keys.
  *
- * A key is "mr_" and 32 random bytes in base64url: 43 characters that need no escaping in a header or an address. Only its SHA-256 is
- * stored: a random key of 256 bits needs no salt and no slow hash. Its first characters name it afterwards. */
+ * A key is "mr_" and 32 random bytes in base64url: 43 characters that need no escaping in a header or an
+ * address. Only its SHA-256 is stored: a random key of 256 bits needs no salt and no slow hash. Its first
+ * characters name it afterwards. */
 #ifndef MILLRACE_CTL_API_KEY_H
 #define MILLRACE_CTL_API_KEY_H
 

@@ -1,8 +1,9 @@
 /* apply.c - the command `apply`: makes the control plane what a file says; see commands.h.
  *
- * Order: topics of the control plane, of the cells there are, cells that are new (each with its topics, under its epoch), sites,
- * then removals: sites before the cells they point to. Each step leaves a state that is valid by itself, and a second run does
- * what is left. Epochs of the file are not looked at: a cell that is new here gets a new one (topics.h). */
+ * Order: topics of the control plane, of the cells there are, cells that are new (each with its topics,
+ * under its epoch), sites, then removals: sites before the cells they point to. Each step leaves a state
+ * that is valid by itself, and a second run does what is left. Epochs of the file are not looked at: a cell
+ * that is new here gets a new one (topics.h). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "deploy/ctl/check.h"
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/diff.h"
+#include "deploy/ctl/printable.h"
 #include "deploy/ctl/record_json.h"
 #include "deploy/ctl/topics.h"
 
@@ -117,7 +119,8 @@ static int tell(struct ctl *ctl, const struct diff_change *c, struct err *err)
 	return rc;
 }
 
-/* One change of a record. A cell that was not there, or not readable, has no epoch: its record is written with its topics. */
+/* One change of a record. A cell that was not there, or not readable, has no epoch: its record is written
+ * with its topics. */
 static int make_change(struct apply *a, const struct diff_change *c, struct err *err)
 {
 	struct cluster *cluster = a->ctl->cluster;
@@ -171,9 +174,12 @@ static void print_changes(const struct apply *a)
 		const struct store_item *item = c->wanted ? c->wanted : c->live;
 		struct buf words = BUF_INIT;
 
+		buf_printf(&words, "%c %s " STR_FMT ": ", signs[c->op], kind_name(c->kind), STR_ARG(item->key));
 		diff_describe(c, &words);
-		fprintf(out, "%c %s " STR_FMT ": " STR_FMT "%s\n", signs[c->op], kind_name(c->kind), STR_ARG(item->key),
-			STR_ARG(buf_str(&words)), c->op == DIFF_REMOVE && c->kind == STORE_CELLS ? " (its topics stay)" : "");
+		buf_add(&words, "", 1);
+		if (!buf_failed(&words))
+			fprintf(out, "%s%s\n", printable((char *)words.p),
+				c->op == DIFF_REMOVE && c->kind == STORE_CELLS ? " (its topics stay)" : "");
 		buf_fini(&words);
 	}
 	topics_print(&a->topics, out);
@@ -239,8 +245,6 @@ int apply_run(struct ctl *ctl, struct err *err)
 	struct apply a = {.ctl = ctl, .prune = args_given(&ctl->args, "prune"), .dry_run = args_given(&ctl->args, "dry-run")};
 	int rc = -1;
 
-	if (!path)
-		return err_set(err, ERR_REJECT, "apply needs -f FILE: what millrace-ctl export has written");
 	if (topics_init(&a.topics, ctl, (int)args_int(&ctl->args, "replication-factor"), a.dry_run, err) == 0 && apply(&a, path, err) == 0)
 		rc = a.topics.nr_differences ? 1 : 0;
 	topics_fini(&a.topics);

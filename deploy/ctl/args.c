@@ -1,7 +1,8 @@
 /* args.c - see args.h.
  *
- * Words are read once, left to right. The first that is no option is the noun, the second the verb where the noun has verbs,
- * the rest are operands; an option is looked up among the global ones and, once the command is known, among its own. */
+ * Words are read once, left to right. The first that is no option is the noun, the second the verb where
+ * the noun has verbs, the rest are operands; an option is looked up among the global ones and, once the
+ * command is known, among its own. */
 #include "deploy/ctl/args.h"
 
 #include <errno.h>
@@ -41,7 +42,8 @@ int args_distance(const char *a, const char *b)
 	return d[la][lb];
 }
 
-/* Remembers candidate when it is nearer to word than the best so far. Two edits are a typing error, more another word. */
+/* Remembers candidate when it is nearer to word than the best so far. Two edits are a typing error, more
+ * another word. */
 static void suggest(const char *word, const char *candidate, const char **best, int *best_distance)
 {
 	int distance = args_distance(word, candidate);
@@ -174,7 +176,7 @@ static int set_value(struct args *a, const struct args_option *o, const char *te
 
 	if (v->given)
 		return err_set(err, ERR_REJECT, "--%s stands there twice", o->name);
-	if (o->type == ARGS_TEXT && !*text)
+	if ((o->type == ARGS_TEXT || o->type == ARGS_NEEDED) && !*text)
 		return err_set(err, ERR_REJECT, "--%s is empty", o->name);
 	if (o->type == ARGS_INT && parse_int(o, text, &v->number, err) < 0)
 		return -1;
@@ -249,6 +251,11 @@ static int check_complete(const struct args *a, struct err *err)
 	if (a->command->operands[a->nr_operands])
 		return err_set(err, ERR_REJECT, "\"%s%s%s\" needs %s: see its --help", a->noun, a->command->verb ? " " : "",
 			       a->command->verb ? a->command->verb : "", a->command->operands[a->nr_operands]);
+	for (int i = 0; i < a->nr_values; i++)
+		if (a->values[i].option->type == ARGS_NEEDED && !a->values[i].given)
+			return err_set(err, ERR_REJECT, "\"%s%s%s\" needs --%s %s", a->noun, a->command->verb ? " " : "",
+				       a->command->verb ? a->command->verb : "", a->values[i].option->name,
+				       a->values[i].option->metavar);
 	return 0;
 }
 
@@ -258,7 +265,8 @@ int args_parse(struct args *a, const struct args_command *commands, const struct
 	bool options = true;
 
 	*a = (struct args){.commands = commands, .globals = globals};
-	/* Each word yields at most two settings ("--kafka=X" becomes "--set" and its value); the name, two of args_prefer(), the end. */
+	/* Each word yields at most two settings ("--kafka=X" becomes "--set" and its value); the name, two
+	 * of args_prefer(), the end. */
 	a->settings = calloc((size_t)(argc > 0 ? argc : 1) * 2 + 4, sizeof(*a->settings));
 	if (!a->settings)
 		return err_nomem(err, "the command line");

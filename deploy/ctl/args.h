@@ -1,9 +1,10 @@
 /* args.h - millrace-ctl's command line: a noun, a verb, operands, options.
  *
- * The other programs take settings and nothing else (common/program.h); an operator's tool has commands. This module knows no
- * single one of them: commands are rows of a table, options rows of theirs, and help, defaults, ranges and "did you mean" come
- * from the same rows. Options that all programs share (--config, --set, ..) are not read here but kept, in order, for program_init().
- * Options may stand anywhere, those of a command behind its name; "--" ends them. */
+ * The other programs take settings and nothing else (common/program.h); an operator's tool has commands.
+ * This module knows no single one of them: commands are rows of a table, options rows of theirs, and help,
+ * defaults, ranges and "did you mean" come from the same rows. Options that all programs share (--config,
+ * --set, ..) are not read here but kept, in order, for program_init(). Options may stand anywhere, those of
+ * a command behind its name; "--" ends them. */
 #ifndef MILLRACE_CTL_ARGS_H
 #define MILLRACE_CTL_ARGS_H
 
@@ -19,6 +20,7 @@ enum args_type {
 	ARGS_END = 0,
 	ARGS_FLAG,    /* no value */
 	ARGS_TEXT,    /* any value but the empty one */
+	ARGS_NEEDED,  /* likewise, and the command is not complete without it */
 	ARGS_INT,     /* a decimal number within [min, max] */
 	ARGS_SETTING, /* passed on to program_init(), with its value when it has a metavar */
 	ARGS_INSTEAD, /* likewise, and stands for a command: program_init() does it */
@@ -69,12 +71,14 @@ struct args {
 	bool instead; /* an ARGS_INSTEAD was there: command may be NULL */
 };
 
-/* Reads the command line; borrows argv and both tables until args_fini(). A global option with type ARGS_TEXT named "kafka" becomes the
- * setting kafka.bootstrap.servers. 0; or -1 with *err set (ERR_REJECT, worded for the person who typed it). Call args_fini() in any case. */
+/* Reads the command line; borrows argv and both tables until args_fini(). A global option with type
+ * ARGS_TEXT named "kafka" becomes the setting kafka.bootstrap.servers. 0; or -1 with *err set (ERR_REJECT,
+ * worded for the person who typed it). Call args_fini() in any case. */
 int args_parse(struct args *a, const struct args_command *commands, const struct args_option *globals, int argc, char **argv,
 	       struct err *err);
 
-/* Puts a setting ("key=value", copied) before those of the command line, which win over it. Call it at most once. */
+/* Puts a setting ("key=value", copied) before those of the command line, which win over it. Call it at most
+ * once. */
 int args_prefer(struct args *a, const char *key_value, struct err *err);
 
 /* Frees what args_parse() made. */
@@ -83,7 +87,8 @@ void args_fini(struct args *a);
 /* Prints help for the level reached: the program, a noun, or one command. */
 void args_help(const struct args *a, FILE *out);
 
-/* The value of an option, its default, or NULL. An option that the command does not have is a bug of the caller's (abort). */
+/* The value of an option, its default, or NULL. An option that the command does not have is a bug of the
+ * caller's (abort). */
 const char *args_text(const struct args *a, const char *name);
 
 /* Likewise, for ARGS_INT (which always has a default). */
@@ -92,7 +97,8 @@ int64_t args_int(const struct args *a, const char *name);
 /* Was the option given? */
 bool args_given(const struct args *a, const char *name);
 
-/* How many edits (insert, delete, replace, swap neighbours) make b of a; what is longer than 31 bytes counts as far away. */
+/* How many edits (insert, delete, replace, swap neighbours) make b of a; what is longer than 31 bytes
+ * counts as far away. */
 int args_distance(const char *a, const char *b);
 
 #endif

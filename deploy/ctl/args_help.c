@@ -1,4 +1,5 @@
-/* args_help.c - what --help prints at its three levels; see args.h. Printed from the rows that parse, so it cannot lie. */
+/* args_help.c - what --help prints at its three levels; see args.h. Printed from the rows that parse, so it
+ * cannot lie. */
 #include <string.h>
 
 #include "deploy/ctl/args.h"
@@ -22,6 +23,8 @@ static void print_options(const struct args_option *options, FILE *out)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
 		snprintf(name, sizeof(name), "%s--%s%s%s", letter, o->name, o->metavar ? " " : "", o->metavar ? o->metavar : "");
 		fprintf(out, "  %-26s %s", name, o->help);
+		if (o->type == ARGS_NEEDED)
+			fputs(" (must be given)", out);
 		if (o->def)
 			fprintf(out, " (default %s)", o->def);
 		fputc('\n', out);

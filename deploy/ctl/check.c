@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/route.h"
+#include "deploy/ctl/printable.h"
 
 static int check_slug(const char *what, struct str s, size_t max, struct err *err)
 {
@@ -34,9 +35,8 @@ int check_site_name(struct str name, struct err *err)
 		return err_set(err, ERR_REJECT, "a site's name has %zu bytes: 1 to %d are allowed", name.len, CHECK_SITE_NAME_MAX);
 	if (!str_is_utf8(name))
 		return err_set(err, ERR_REJECT, "a site's name must be UTF-8");
-	for (size_t i = 0; i < name.len; i++)
-		if ((unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f)
-			return err_set(err, ERR_REJECT, "a site's name may hold no control characters");
+	if (printable_has_control(name))
+		return err_set(err, ERR_REJECT, "a site's name may hold no control characters");
 	return 0;
 }
 

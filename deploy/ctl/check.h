@@ -1,7 +1,8 @@
 /* check.h - what names, cells and sites may look like.
  *
- * One place for the rules of schemas/README.md, so that what `add` refuses, `apply` refuses too. The readers
- * (ingest, processor) may rely on every record that millrace-ctl wrote. Pure functions; errors are ERR_REJECT. */
+ * One place for the rules of schemas/README.md, so that what `add` refuses, `apply` refuses too. The
+ * readers (ingest, processor) may rely on every record that millrace-ctl wrote. Pure functions; errors are
+ * ERR_REJECT. */
 #ifndef MILLRACE_CTL_CHECK_H
 #define MILLRACE_CTL_CHECK_H
 
@@ -31,7 +32,8 @@ int check_site_name(struct str name, struct err *err);
 /* A whole Cell: name and partitions. */
 int check_cell(const struct cell *cell, struct err *err);
 
-/* A whole Site by itself: names, routes (full minutes, ascending, at least one), keys (at most two, no id or hash twice), limits. */
+/* A whole Site by itself: names, routes (full minutes, ascending, at least one), keys (at most two, no id
+ * or hash twice), limits. */
 int check_site(const struct site *site, struct err *err);
 
 /* A site among the others: each route's cell exists and has that many partitions. */

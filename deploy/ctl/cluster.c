@@ -1,7 +1,8 @@
 /* cluster.c - see cluster.h.
  *
- * Who else wrote: rows are counted by their offsets. At the time of our write we had read up to feed.seen; our record comes
- * back at offset N. A row of the same key in between was written by somebody whose state we had not read. */
+ * Who else wrote: rows are counted by their offsets. At the time of our write we had read up to feed.seen;
+ * our record comes back at offset N. A row of the same key in between was written by somebody whose state
+ * we had not read. */
 #include "deploy/ctl/cluster.h"
 
 #include <inttypes.h>
@@ -70,6 +71,7 @@ static const struct kafka_prop fixed_props[] = {
 struct cluster *cluster_new(const struct program *p, struct err *err)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
+	struct err unreachable = ERR_INIT;
 	rd_kafka_conf_t *conf;
 
 	if (!c) {
@@ -83,11 +85,12 @@ struct cluster *cluster_new(const struct program *p, struct err *err)
 	if (conf)
 		rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 	c->producer = conf ? kafka_open(RD_KAFKA_PRODUCER, conf, err) : NULL;
-	if (!c->producer || kafka_wait(c->producer, CONNECT_MS, err) < 0) {
-		cluster_free(c);
-		return NULL;
-	}
-	return c;
+	if (c->producer && kafka_wait(c->producer, CONNECT_MS, &unreachable) == 0)
+		return c;
+	if (c->producer)
+		err_set(err, unreachable.kind, "%s (--kafka HOST:PORT says where it is)", unreachable.msg);
+	cluster_free(c);
+	return NULL;
 }
 
 void cluster_free(struct cluster *c)
@@ -121,7 +124,8 @@ rd_kafka_t *cluster_client(const struct cluster *c)
 	return c->producer;
 }
 
-/* Produces one record to a topic of one partition and waits for its acknowledgement. value.p NULL is a tombstone. */
+/* Produces one record to a topic of one partition and waits for its acknowledgement. value.p NULL is a
+ * tombstone. */
 static int produce(struct cluster *c, const char *topic, struct str key, struct str value, int64_t *offset, struct err *err)
 {
 	struct delivery d = {0};

@@ -1,9 +1,9 @@
 /* cluster.h - one run's view of Kafka: the tables as they are, and writes that are certain.
  *
- * A change is read-modify-write: the tables are read to their end, then a whole record is produced (idempotent, acks=all) and
- * awaited until it comes back through the table. Compaction keeps the last record of a key, so of two operators
- * who change the same key at once the later one wins; whoever reads a foreign row between its own read and its own write says so.
- * Not thread-safe: one owner. */
+ * A change is read-modify-write: the tables are read to their end, then a whole record is produced
+ * (idempotent, acks=all) and awaited until it comes back through the table. Compaction keeps the last
+ * record of a key, so of two operators who change the same key at once the later one wins; whoever reads a
+ * foreign row between its own read and its own write says so. Not thread-safe: one owner. */
 #ifndef MILLRACE_CTL_CLUSTER_H
 #define MILLRACE_CTL_CLUSTER_H
 
@@ -17,13 +17,15 @@
 
 struct cluster;
 
-/* Connects within 5 s, or ERR_RETRY saying where it looked. Borrows p until cluster_free(). NULL with *err set on failure. */
+/* Connects within 5 s, or ERR_RETRY saying where it looked. Borrows p until cluster_free(). NULL with *err
+ * set on failure. */
 struct cluster *cluster_new(const struct program *p, struct err *err);
 
 /* Closes; NULL is a no-op. */
 void cluster_free(struct cluster *c);
 
-/* Reads cells and sites to their end, and heartbeats if asked. ERR_RETRY when a topic is not there (says what to run). Once a run. */
+/* Reads cells and sites to their end, and heartbeats if asked. ERR_RETRY when a topic is not there (says
+ * what to run). Once a run. */
 int cluster_load(struct cluster *c, bool with_beats, struct err *err);
 
 /* What has been read so far, own writes included. Borrowed. */
@@ -32,8 +34,9 @@ const struct store *cluster_store(const struct cluster *c);
 /* The client, for admin requests. Borrowed. */
 rd_kafka_t *cluster_client(const struct cluster *c);
 
-/* Writes a whole record, or its deletion (tombstone), and waits until the table shows it. ERR_REJECT: it is another's to change (written by a newer
- * millrace-ctl), or was changed by somebody else meanwhile; ERR_RETRY: not acknowledged in time, so that it may or may not be there. */
+/* Writes a whole record, or its deletion (tombstone), and waits until the table shows it. ERR_REJECT: it is
+ * another's to change (written by a newer millrace-ctl), or was changed by somebody else meanwhile;
+ * ERR_RETRY: not acknowledged in time, so that it may or may not be there. */
 int cluster_put_cell(struct cluster *c, const struct cell *cell, struct err *err);
 int cluster_put_site(struct cluster *c, const struct site *site, struct err *err);            /* see above */
 int cluster_remove(struct cluster *c, enum store_kind kind, struct str key, struct err *err); /* see above */

@@ -35,7 +35,7 @@ static const struct args_option cell_add_options[] = {
 };
 
 static const struct args_option site_add_options[] = {
-	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "the cell that serves it (must be given)"},
+	{"cell", ARGS_NEEDED, 0, "CELL", NULL, 0, 0, "the cell that serves it"},
 	{"name", ARGS_TEXT, 0, "NAME", NULL, 0, 0, "what people call it; by default its id"},
 	{"shards", ARGS_INT, 0, "N", "2", 1, ROUTE_PARTITIONS_MAX, "partitions of the cell that it may use"},
 	{0},
@@ -47,7 +47,7 @@ static const struct args_option export_options[] = {
 };
 
 static const struct args_option apply_options[] = {
-	{"file", ARGS_TEXT, 'f', "FILE", NULL, 0, 0, "what export has written, perhaps edited; - is standard input (must be given)"},
+	{"file", ARGS_NEEDED, 'f', "FILE", NULL, 0, 0, "what export has written, perhaps edited; - is standard input"},
 	{"dry-run", ARGS_FLAG, 0, NULL, NULL, 0, 0, "say what would be changed, change nothing"},
 	{"prune", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also remove the records that the file does not have"},
 	REPLICATION_FACTOR,

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "deploy/ctl/printable.h"
+
 void ctl_name_author(struct ctl *ctl)
 {
 	const char *name = args_text(&ctl->args, "author");
@@ -19,9 +21,8 @@ void ctl_name_author(struct ctl *ctl)
 	if (!name || !*name)
 		name = number;
 	snprintf(ctl->author, sizeof(ctl->author), "%s", name);
-	for (char *p = ctl->author; *p; p++)
-		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
-			*p = '?';
+	printable_trim(ctl->author);
+	printable(ctl->author);
 }
 
 /* Says which records stand in the topics but cannot be read. */
@@ -71,6 +72,7 @@ int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	printable_trim(text); /* a record with half a character would be refused by its readers */
 	notice.text = str_from(text);
 	if (cluster_notice(ctl->cluster, &notice, err) == 0)
 		return 0;
@@ -97,13 +99,13 @@ const struct site *ctl_find_site(const struct ctl *ctl, const char *id, struct e
 
 void ctl_hint(const char *fmt, ...)
 {
+	char text[sizeof(((struct err *)NULL)->msg) + 64];
 	va_list args;
 
-	fputs("millrace-ctl: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fprintf(stderr, "millrace-ctl: %s\n", printable(text));
 }
 
 int ctl_exit_code(const struct err *err)

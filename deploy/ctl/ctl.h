@@ -1,6 +1,7 @@
 /* ctl.h - what every command is given, and what all of them do alike.
  *
- * struct ctl hangs on main's stack and lives for one command. Output for people and scripts goes to out; main prints errors. */
+ * struct ctl hangs on main's stack and lives for one command. Output for people and scripts goes to out;
+ * main prints errors. */
 #ifndef MILLRACE_CTL_CTL_H
 #define MILLRACE_CTL_CTL_H
 
@@ -30,21 +31,25 @@ struct ctl_event {
 	size_t nr_fields;
 };
 
-/* Fills author: --author, else who logged in, else $USER, else the user's number; unprintable bytes become "?". */
+/* Fills author: --author, else who logged in, else $USER, else the user's number; unprintable bytes become
+ * "?". */
 void ctl_name_author(struct ctl *ctl);
 
 /* Reads the tables, and tells on standard error of records that cannot be read. */
 int ctl_load(struct ctl *ctl, bool with_beats, struct err *err);
 
-/* Writes a Notice whose text is fmt. Call it after what it tells of: an error says that the change itself is made. */
+/* Writes a Notice whose text is fmt. Call it after what it tells of: an error says that the change itself
+ * is made. */
 int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The live cell or site of a name from the command line; NULL with *err set (says how to see what there is). Borrowed. */
+/* The live cell or site of a name from the command line; NULL with *err set (says how to see what there
+ * is). Borrowed. */
 const struct cell *ctl_find_cell(const struct ctl *ctl, const char *name, struct err *err);
 const struct site *ctl_find_site(const struct ctl *ctl, const char *id, struct err *err); /* see above */
 
-/* A hint on standard error, for what a script reading standard output must not find there. */
+/* A line on standard error, made printable: errors, and hints that a script reading standard output must not
+ * find there. */
 void ctl_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The exit code of an error: 1 refused, 2 could not be asked. */

@@ -1,7 +1,8 @@
 /* diff.h - from what is (live) to what a file wants: a list of changes, and words for them.
  *
- * Pure: no Kafka, no clock. Two records are equal exactly when there is nothing to say of their difference (diff_cell, diff_site),
- * so that what is printed and what is done cannot disagree. Epochs are not compared: a cell keeps the one it has. */
+ * Pure: no Kafka, no clock. Two records are equal exactly when there is nothing to say of their difference
+ * (diff_cell, diff_site), so that what is printed and what is done cannot disagree. Epochs are not
+ * compared: a cell keeps the one it has. */
 #ifndef MILLRACE_CTL_DIFF_H
 #define MILLRACE_CTL_DIFF_H
 
@@ -36,24 +37,28 @@ enum { DIFF_ROUTE_NOTICE_MS = 15 * 60 * 1000 };
 /* Completes what a file may leave out: created_at becomes that of the live record, else now. */
 int diff_complete(struct store *wanted, const struct store *live, int64_t now_ms, struct err *err);
 
-/* Lists the changes; with prune also the removal of what is not wanted. Borrows both stores until diff_fini(). ERR_REJECT when a change is not
- * possible: another number of partitions, or a route changed that holds already or is due within 15 minutes. */
+/* Lists the changes; with prune also the removal of what is not wanted. Borrows both stores until
+ * diff_fini(). ERR_REJECT when a change is not possible: another number of partitions, or a route changed
+ * that holds already or is due within 15 minutes. */
 int diff_make(struct diff *d, const struct store *live, const struct store *wanted, bool prune, int64_t now_ms, struct err *err);
 
 /* Frees the list. */
 void diff_fini(struct diff *d);
 
-/* Appends the difference of two records in words ("name \"a\" -> \"b\", disabled false -> true"); nothing when they are equal. */
+/* Appends the difference of two records in words ("name \"a\" -> \"b\", disabled false -> true"); nothing
+ * when they are equal. */
 void diff_cell(const struct cell *live, const struct cell *wanted, struct buf *out);
 void diff_site(const struct site *live, const struct site *wanted, struct buf *out); /* see above */
 
-/* Appends what a change is about, in one line without sign and name ("12 partitions", "cell main, 2 shards, 1 key", ..). */
+/* Appends what a change is about, in one line without sign and name ("12 partitions", "cell main, 2 shards,
+ * 1 key", ..). */
 void diff_describe(const struct diff_change *change, struct buf *out);
 
 /* A site's key of this id, or NULL. Borrowed. */
 const struct api_key *diff_find_key(const struct site *site, struct str id);
 
-/* May live's routes become wanted's at now_ms? ERR_REJECT when a route that holds, or will within 15 minutes, would change. */
+/* May live's routes become wanted's at now_ms? ERR_REJECT when a route that holds, or will within 15
+ * minutes, would change. */
 int diff_check_routes(const struct site *live, const struct site *wanted, int64_t now_ms, struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* diff_words.c - differences in words; see diff.h. Each field has its line here, or a change of it would not be made. */
+/* diff_words.c - differences in words; see diff.h. Each field has its line here, or a change of it would
+ * not be made. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

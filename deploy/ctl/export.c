@@ -1,7 +1,9 @@
-/* export.c - the command `export`: the whole control plane as one file, to keep, to compare, to restore; see commands.h.
+/* export.c - the command `export`: the whole control plane as one file, to keep, to compare, to restore;
+ * see commands.h.
  *
- * What is not there is the keys themselves, which nobody has but their owners. A record that cannot be read makes the export incomplete, and
- * the exit code says so: a backup that silently lacks a site is worse than none. */
+ * What is not there is the keys themselves, which nobody has but their owners. A record that cannot be read
+ * makes the export incomplete, and the exit code says so: a backup that silently lacks a site is worse than
+ * none. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -42,7 +44,8 @@ static int write_all(int fd, struct str text)
 	return fsync(fd);
 }
 
-/* Writes beside the file and renames, so that a failure leaves the export that was there. Only the owner may read the hashes. */
+/* Writes beside the file and renames, so that a failure leaves the export that was there. Only the owner
+ * may read the hashes. */
 static int write_file(const char *path, struct str text, struct err *err)
 {
 	char *temp;

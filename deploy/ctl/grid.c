@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "deploy/ctl/printable.h"
 
 struct grid_cell {
 	const char *text; /* NULL: nothing there */
@@ -64,9 +64,7 @@ void grid_add(struct grid *g, enum grid_style style, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	printable(text);
 	if (!row) {
 		g->failed = true;
 		return;

@@ -1,7 +1,8 @@
 /* grid.h - text in aligned columns, for an operator's terminal.
  *
- * Rows are added cell by cell and printed when all widths are known. Widths count characters, not bytes; control characters (a name may
- * come from anywhere) are shown as "?", so that no record can paint a terminal. Colours only when asked for. */
+ * Rows are added cell by cell and printed when all widths are known. Widths count characters, not bytes;
+ * control characters (a name may come from anywhere) are shown as "?", so that no record can paint a
+ * terminal. Colours only when asked for. */
 #ifndef MILLRACE_CTL_GRID_H
 #define MILLRACE_CTL_GRID_H
 
@@ -32,7 +33,8 @@ struct grid {
 void grid_init(struct grid *g, const char *align);
 void grid_fini(struct grid *g); /* see above */
 
-/* Adds the next cell; copies the text. A row is full after its last column, and the next call begins another. */
+/* Adds the next cell; copies the text. A row is full after its last column, and the next call begins
+ * another. */
 void grid_add(struct grid *g, enum grid_style style, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Prints all rows, indented by so many spaces, without trailing ones. */
@@ -47,7 +49,8 @@ const char *grid_style_off(enum grid_style style, bool colour); /* see above */
 
 enum { GRID_NUMBER_SIZE = 24 };
 
-/* Writes a duration as a person says it, in at most two units ("3 s", "2 m 10 s", "5 h 3 m", "12 d 4 h"), into out and returns out. Negative: "0 s". */
+/* Writes a duration as a person says it, in at most two units ("3 s", "2 m 10 s", "5 h 3 m", "12 d 4 h"),
+ * into out and returns out. Negative: "0 s". */
 const char *grid_duration(int64_t ms, char out[GRID_NUMBER_SIZE]);
 
 /* Writes a count in at most four digits ("0", "9999", "12.3 k", "4.56 M") into out and returns out. */

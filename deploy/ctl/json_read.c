@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>
 
-/* The tree while it grows. yajl calls back as it reads, so the line is that of the last byte it has consumed. */
+/* The tree while it grows. yajl calls back as it reads, so the line is that of the last byte it has
+ * consumed. */
 struct builder {
 	yajl_handle yajl;
 	struct arena *arena;

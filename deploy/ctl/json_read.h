@@ -1,8 +1,9 @@
 /* json_read.h - a JSON document as a tree that knows its lines.
  *
- * An operator's file is edited by hand: an error must say where. yajl reports the place of a syntax error only; this tree, built by its
- * callbacks, keeps line and way (path) of each value. Hostile files are bounded: size by the caller, depth here, memory by
- * the arena's limit. Everything lives in the arena; strings without escapes borrow it, never the text. */
+ * An operator's file is edited by hand: an error must say where. yajl reports the place of a syntax error
+ * only; this tree, built by its callbacks, keeps line and way (path) of each value. Hostile files are
+ * bounded: size by the caller, depth here, memory by the arena's limit. Everything lives in the arena;
+ * strings without escapes borrow it, never the text. */
 #ifndef MILLRACE_CTL_JSON_READ_H
 #define MILLRACE_CTL_JSON_READ_H
 
@@ -29,7 +30,8 @@ struct json {
 	size_t index;     /* its place among its parent's children */
 };
 
-/* Parses a whole document. ERR_REJECT: no JSON, or more than one document, or nested deeper than JSON_DEPTH_MAX, or beyond the arena's limit. */
+/* Parses a whole document. ERR_REJECT: no JSON, or more than one document, or nested deeper than
+ * JSON_DEPTH_MAX, or beyond the arena's limit. */
 int json_parse(struct str text, struct arena *arena, struct json **root, struct err *err);
 
 /* Sets ERR_REJECT with "line N, sites[3].id: " before the message. Always returns -1. */

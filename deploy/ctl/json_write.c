@@ -65,8 +65,21 @@ void json_write_array_end(struct json_writer *w)
 
 void json_write_text(struct json_writer *w, const char *key, struct str text)
 {
-	if (begin(w, key))
-		note(w, yajl_gen_string(w->gen, (const unsigned char *)(text.p ? text.p : ""), text.len));
+	const unsigned char *bytes = (const unsigned char *)(text.p ? text.p : "");
+	struct buf clean = BUF_INIT;
+
+	if (!begin(w, key))
+		return;
+	/* A key of a record is any bytes; the document it is shown in must not fail for it. */
+	if (!str_is_utf8(text)) {
+		for (size_t i = 0; i < text.len; i++)
+			buf_add(&clean, bytes[i] < 0x80 ? (const void *)&bytes[i] : "?", 1);
+		w->failed |= buf_failed(&clean);
+		bytes = clean.p;
+	}
+	if (!w->failed)
+		note(w, yajl_gen_string(w->gen, bytes, text.len));
+	buf_fini(&clean);
 }
 
 void json_write_int(struct json_writer *w, const char *key, int64_t number)
@@ -114,7 +127,7 @@ int json_write_end(struct json_writer *w, struct buf *out, struct err *err)
 	if (!w->gen)
 		rc = err_nomem(err, "a JSON document");
 	else if (w->failed || yajl_gen_get_buf(w->gen, &bytes, &len) != yajl_gen_status_ok)
-		rc = err_set(err, ERR_REJECT, "something cannot be written as JSON: text that is no UTF-8, or a number that is not finite");
+		rc = err_set(err, ERR_REJECT, "a number that is not finite cannot be written as JSON");
 	else
 		buf_add(out, bytes, len);
 	json_write_fini(w);

@@ -1,6 +1,7 @@
 /* json_write.h - JSON to be read by people and scripts alike: indented, keys in the order of writing.
  *
- * A thin cover over yajl_gen whose failures are sticky, so that a writer of a hundred fields checks once, at its end. */
+ * A thin cover over yajl_gen whose failures are sticky, so that a writer of a hundred fields checks once,
+ * at its end. */
 #ifndef MILLRACE_CTL_JSON_WRITE_H
 #define MILLRACE_CTL_JSON_WRITE_H
 
@@ -28,7 +29,8 @@ void json_write_map_end(struct json_writer *w);                 /* see above */
 void json_write_array(struct json_writer *w, const char *key);  /* see above */
 void json_write_array_end(struct json_writer *w);               /* see above */
 
-/* One value. Text must be UTF-8; a number finite, written with as few digits as give the same number back. */
+/* One value. In text that is not UTF-8 the bytes above ASCII become "?"; a number must be finite, and is written
+ * with as few digits as give the same number back. */
 void json_write_text(struct json_writer *w, const char *key, struct str text);
 void json_write_int(struct json_writer *w, const char *key, int64_t number);    /* see above */
 void json_write_number(struct json_writer *w, const char *key, double number);  /* see above */
@@ -37,8 +39,8 @@ void json_write_bool(struct json_writer *w, const char *key, bool truth);       
 /* Text that holds n bytes in hexadecimal, lower case. n <= 32. */
 void json_write_hex(struct json_writer *w, const char *key, const uint8_t *bytes, size_t n);
 
-/* Closes the top object and appends the document, with a newline at its end, to out. Frees in any case. -1 with *err set when any of the
- * calls before failed. */
+/* Closes the top object and appends the document, with a newline at its end, to out. Frees in any case. -1
+ * with *err set when any of the calls before failed. */
 int json_write_end(struct json_writer *w, struct buf *out, struct err *err);
 
 /* Likewise, to a stream. */

@@ -1,7 +1,7 @@
 /* key.c - the commands of keys; see commands.h.
  *
- * A key is written to standard output once, after its hash is acknowledged: whoever sees it can use it. It goes nowhere
- * else: not to the operator log, not into an error. */
+ * A key is written to standard output once, after its hash is acknowledged: whoever sees it can use it. It
+ * goes nowhere else: not to the operator log, not into an error. */
 #include <stdlib.h>
 #include <string.h>
 

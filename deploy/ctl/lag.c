@@ -1,7 +1,8 @@
 /* lag.c - see lag.h.
  *
- * Ends are asked for by rd_kafka_offsets_for_times() with the two special times of the protocol (-1 the end, -2 the beginning):
- * one request a broker and a deadline, where rd_kafka_query_watermark_offsets() takes two a partition and may never return (2.0.2). */
+ * Ends are asked for by rd_kafka_offsets_for_times() with the two special times of the protocol (-1 the
+ * end, -2 the beginning): one request a broker and a deadline, where rd_kafka_query_watermark_offsets()
+ * takes two a partition and may never return (2.0.2). */
 #include "deploy/ctl/lag.h"
 
 #include <stdio.h>

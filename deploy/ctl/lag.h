@@ -1,8 +1,8 @@
 /* lag.h - how far the consumer groups of the cells are behind their topics.
  *
- * Lag is counted in records: the end of a partition as read_committed readers see it, minus what the group has committed.
- * A partition without a commit lags by all that it holds. In a topic written by transactions the end counts control records too, so that a
- * group which has read everything may show 1. */
+ * Lag is counted in records: the end of a partition as read_committed readers see it, minus what the group
+ * has committed. A partition without a commit lags by all that it holds. In a topic written by transactions
+ * the end counts control records too, so that a group which has read everything may show 1. */
 #ifndef MILLRACE_CTL_LAG_H
 #define MILLRACE_CTL_LAG_H
 
@@ -34,11 +34,12 @@ struct lag_group {
 	const struct lag_partition *worst; /* NULL: no lag anywhere */
 };
 
-/* A cell's two groups, out[0] the processor's, out[1] the sink's: which of its topics each reads, and the partitions that are there. Everything lives in arena. */
+/* A cell's two groups, out[0] the processor's, out[1] the sink's: which of its topics each reads, and the
+ * partitions that are there. Everything lives in arena. */
 int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[2], struct err *err);
 
-/* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest. What cannot be asked of one partition becomes its
- * fault; -1 only when nothing could. */
+/* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest. What cannot be asked
+ * of one partition becomes its fault; -1 only when nothing could. */
 int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err);
 
 /* Computes lag, total and worst from committed, begin and end. */

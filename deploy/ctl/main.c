@@ -1,5 +1,5 @@
-/* main.c - millrace-ctl: looks after topics, cells, sites and keys. One command a run; no daemon, so no loop. */
-#include <ctype.h>
+/* main.c - millrace-ctl: looks after topics, cells, sites and keys. One command a run; no daemon, so no
+ * loop. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,15 +7,6 @@
 #include "deploy/ctl/commands.h"
 
 static const struct conf_field no_settings[] = {{0}};
-
-/* Errors may quote what stood in a file or a record: nothing of it may paint the terminal. */
-static void print_error(const struct err *err)
-{
-	fputs("millrace-ctl: ", stderr);
-	for (const char *p = err->msg; *p; p++)
-		fputc(iscntrl((unsigned char)*p) ? '?' : *p, stderr);
-	fputc('\n', stderr);
-}
 
 /* Settings, as all programs have them. 1: done (--version and the like). */
 static int configure(struct ctl *ctl, struct err *err)
@@ -28,11 +19,13 @@ static int configure(struct ctl *ctl, struct err *err)
 	};
 	int rc;
 
-	/* A table's end is known when a fetch comes back empty: librdkafka's half second is half of what a command takes. */
+	/* A table's end is known when a fetch comes back empty: librdkafka's half second is half of what a
+	 * command takes. */
 	if (args_prefer(&ctl->args, "kafka.fetch.wait.max.ms=20", err) < 0)
 		return -1;
 	rc = program_init(&ctl->program, &spec, ctl->args.nr_settings, ctl->args.settings, err);
-	/* An operator wants the command's own words; a Kafka client's come with --set log.level=debug or warn. */
+	/* An operator wants the command's own words; a Kafka client's come with --set log.level=debug or
+	 * warn. */
 	if (rc == 0 && ctl->program.log.level == LOG_LEVEL_INFO)
 		ctl->program.log.level = (enum log_level)(LOG_LEVEL_ERROR + 1);
 	return rc;
@@ -67,14 +60,14 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	if (args_parse(&ctl.args, commands_table(), commands_options(), argc, argv, &err) < 0) {
-		print_error(&err);
+		ctl_hint("%s", err.msg);
 	} else if (ctl.args.help) {
 		args_help(&ctl.args, stdout);
 		rc = 0;
 	} else {
 		rc = run(&ctl, &err);
 		if (rc < 0) {
-			print_error(&err);
+			ctl_hint("%s", err.msg);
 			rc = ctl_exit_code(&err);
 		}
 	}

@@ -1,7 +1,7 @@
 /* record_json.h - cells and sites as JSON: what lists print, exports hold and apply reads.
  *
- * Writing and reading are each other's inverse: what was written reads back as the same record, epochs apart, which are
- * written for information and never read (topics.h has the reason). */
+ * Writing and reading are each other's inverse: what was written reads back as the same record, epochs
+ * apart, which are written for information and never read (topics.h has the reason). */
 #ifndef MILLRACE_CTL_RECORD_JSON_H
 #define MILLRACE_CTL_RECORD_JSON_H
 
@@ -22,8 +22,9 @@ int record_json_write_sites(struct json_writer *w, const struct store *s, struct
 /* created_at of a record whose file leaves it out. */
 enum { RECORD_JSON_NO_TIME = -1 };
 
-/* Reads a whole export into an empty store; its strings borrow root's text. Checks every rule of check.h but those that need the live store.
- * ERR_REJECT names line and path. What may be left out: name (the id), created_at (RECORD_JSON_NO_TIME), disabled, keys, limits. */
+/* Reads a whole export into an empty store; its strings borrow root's text. Checks every rule of check.h
+ * but those that need the live store. ERR_REJECT names line and path. What may be left out: name (the id),
+ * created_at (RECORD_JSON_NO_TIME), disabled, keys, limits. */
 int record_json_read_store(const struct json *root, struct store *out, struct err *err);
 
 /* The format's name and version, as "format" and "version". */

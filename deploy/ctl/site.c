@@ -1,7 +1,8 @@
 /* site.c - the commands of sites; see commands.h.
  *
- * A site's first route holds from the beginning of time: a payload that was spooled before the site was made still has a way,
- * and the same one at every attempt. Routes that come later are bound by the rule of routes (a full minute, 15 minutes ahead). */
+ * A site's first route holds from the beginning of time: a payload that was spooled before the site was
+ * made still has a way, and the same one at every attempt. Routes that come later are bound by the rule of
+ * routes (a full minute, 15 minutes ahead). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +61,6 @@ int site_add_run(struct ctl *ctl, struct err *err)
 	};
 	const struct site *live;
 
-	if (!cell)
-		return err_set(err, ERR_REJECT, "site add needs --cell: the cell that serves it");
 	if (check_site(&wanted, err) < 0 || ctl_load(ctl, false, err) < 0 ||
 	    check_site_routes(&wanted, cluster_store(ctl->cluster), err) < 0)
 		return -1;

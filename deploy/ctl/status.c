@@ -8,6 +8,7 @@
 
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/grid.h"
+#include "deploy/ctl/printable.h"
 
 const char *status_state_name(enum status_state state)
 {
@@ -82,6 +83,8 @@ static int __attribute__((format(printf, 3, 4))) add_problem(struct status *s, s
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	printable_trim(text);
+	printable(text);
 	copy = arena_str(&s->arena, str_from(text));
 	if (s->nr_problems == s->cap_problems) {
 		size_t cap = s->cap_problems ? 2 * s->cap_problems : 16;

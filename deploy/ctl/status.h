@@ -1,7 +1,7 @@
 /* status.h - what `millrace-ctl status` knows, and when it is not content.
  *
- * Gathering (Kafka), judging (pure, tested by itself) and printing are apart. A problem is a sentence that names the thing; the
- * exit code is 1 when there is one. */
+ * Gathering (Kafka), judging (pure, tested by itself) and printing are apart. A problem is a sentence that
+ * names the thing; the exit code is 1 when there is one. */
 #ifndef MILLRACE_CTL_STATUS_H
 #define MILLRACE_CTL_STATUS_H
 
@@ -16,8 +16,9 @@
 #include "deploy/ctl/lag.h"
 #include "deploy/ctl/store.h"
 
-/* A heartbeat is stale after so many of its intervals; and forgiven after so long (both real time), when another instance of the program has
- * taken its place: instances that are named after a process leave their last beat behind. */
+/* A heartbeat is stale after so many of its intervals; and forgiven after so long (both real time), when
+ * another instance of the program has taken its place: instances that are named after a process leave their
+ * last beat behind. */
 enum { STATUS_STALE_INTERVALS = 3, STATUS_GONE_MS = 15 * 60 * 1000 };
 
 enum status_state { STATUS_READY, STATUS_NOT_READY, STATUS_STALE, STATUS_GONE, STATUS_UNREADABLE };

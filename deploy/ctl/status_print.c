@@ -97,7 +97,8 @@ static void say_lags(const struct lag_group *group, size_t first, size_t last, c
 		snprintf(out + at, size - at, " (+%zu)", last - first - LAGS_SHOWN);
 }
 
-/* One row for the group, and one for each of its topics that is behind: with many cells, all that is well must fit on a screen. */
+/* One row for the group, and one for each of its topics that is behind: with many cells, all that is well
+ * must fit on a screen. */
 static void add_group(struct grid *g, const struct status *s, const struct lag_group *group)
 {
 	char lag[GRID_NUMBER_SIZE], lags[LAGS_SHOWN * GRID_NUMBER_SIZE];
@@ -162,10 +163,7 @@ void status_print(const struct status *s, bool colour, FILE *out)
 	if (s->nr_problems)
 		fprintf(out, "\n%sProblems%s\n", grid_style_on(GRID_HEAD, colour), grid_style_off(GRID_HEAD, colour));
 	for (size_t i = 0; i < s->nr_problems; i++) {
-		fprintf(out, "  %s!%s ", grid_style_on(GRID_BAD, colour), grid_style_off(GRID_BAD, colour));
-		for (const char *p = s->problems[i]; *p; p++)
-			fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, out);
-		fputc('\n', out);
+		fprintf(out, "  %s!%s %s\n", grid_style_on(GRID_BAD, colour), grid_style_off(GRID_BAD, colour), s->problems[i]);
 	}
 }
 

@@ -39,7 +39,8 @@ static int decode_item(enum store_kind kind, struct str value, struct arena *are
 	}
 }
 
-/* Does the record say the same name as its key? Compaction works by key: a record under a wrong one would shadow another. */
+/* Does the record say the same name as its key? Compaction works by key: a record under a wrong one would
+ * shadow another. */
 static bool key_fits(enum store_kind kind, const struct store_item *item)
 {
 	switch (kind) {

@@ -1,10 +1,10 @@
 /* store.h - the control plane's tables in memory: cells, sites, and who has a heartbeat.
  *
- * Filled from the compacted topics (live) or from an export (wanted); the two are what `apply` compares. Knows nothing of Kafka.
- * Invariants: one item a key; a new row of a key replaces the old one; what an item points to lives in the store's arena, so a
- * replaced item stays readable until store_fini(). A row that cannot be read stays as an item with a fault: it is neither
- * forgotten (an export without it would be a bad backup) nor in the way of the others.
- * Not thread-safe: one owner. */
+ * Filled from the compacted topics (live) or from an export (wanted); the two are what `apply` compares.
+ * Knows nothing of Kafka. Invariants: one item a key; a new row of a key replaces the old one; what an item
+ * points to lives in the store's arena, so a replaced item stays readable until store_fini(). A row that
+ * cannot be read stays as an item with a fault: it is neither forgotten (an export without it would be a
+ * bad backup) nor in the way of the others. Not thread-safe: one owner. */
 #ifndef MILLRACE_CTL_STORE_H
 #define MILLRACE_CTL_STORE_H
 
@@ -43,11 +43,12 @@ struct store {
 /* Frees everything; the store is as after STORE_INIT. */
 void store_fini(struct store *s);
 
-/* Takes one row of a topic of this kind: a record, or a deletion. Copies. An unreadable record becomes an item with a fault, and is no
- * error; only a lack of memory is. */
+/* Takes one row of a topic of this kind: a record, or a deletion. Copies. An unreadable record becomes an
+ * item with a fault, and is no error; only a lack of memory is. */
 int store_take_row(struct store *s, enum store_kind kind, const struct table_row *row, struct err *err);
 
-/* Puts a cell or a site. Copies the struct; what it points to is borrowed, and must live as long as the store. */
+/* Puts a cell or a site. Copies the struct; what it points to is borrowed, and must live as long as the
+ * store. */
 int store_put_cell(struct store *s, const struct cell *cell, struct err *err);
 int store_put_site(struct store *s, const struct site *site, struct err *err); /* see above */
 
@@ -58,7 +59,8 @@ const struct store_item *store_item(const struct store *s, enum store_kind kind,
 const struct cell *store_cell(const struct store *s, struct str name);
 const struct site *store_site(const struct store *s, struct str id); /* see above */
 
-/* All items of a kind, sorted bytewise by key, *nr of them; the caller frees the array (not the items). NULL: out of memory. */
+/* All items of a kind, sorted bytewise by key, *nr of them; the caller frees the array (not the items).
+ * NULL: out of memory. */
 const struct store_item **store_list(const struct store *s, enum store_kind kind, size_t *nr, struct err *err);
 
 #endif

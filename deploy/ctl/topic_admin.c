@@ -89,7 +89,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct topic_wish *wish, int replica
 	return topic;
 }
 
-/* Waits for the answer to an admin request; the caller destroys it. NULL with *err set when none came, or an error. */
+/* Waits for the answer to an admin request; the caller destroys it. NULL with *err set when none came, or
+ * an error. */
 static rd_kafka_event_t *await_event(rd_kafka_queue_t *queue, int timeout_ms, const char *what, struct err *err)
 {
 	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms);
@@ -143,7 +144,8 @@ static int request_create(rd_kafka_t *rk, rd_kafka_NewTopic_t **topics, size_t n
 	return rc;
 }
 
-/* The controller answers before every broker has heard of the topics: wait until the one we ask knows a leader for each. */
+/* The controller answers before every broker has heard of the topics: wait until the one we ask knows a
+ * leader for each. */
 static int await_visible(rd_kafka_t *rk, const struct topic_wish *wishes, size_t nr, struct err *err)
 {
 	int64_t deadline = clock_mono_ms() + VISIBLE_MS;

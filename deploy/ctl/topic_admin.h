@@ -43,8 +43,8 @@ int topic_admin_list(rd_kafka_t *rk, struct arena *arena, struct topic_list *out
 /* The topic of a name, or NULL. */
 const struct topic_state *topic_list_find(const struct topic_list *list, const char *name);
 
-/* Makes nr topics with so many replicas each, and returns when all of them can be written to. The first refusal becomes *err;
- * others may have been made all the same. */
+/* Makes nr topics with so many replicas each, and returns when all of them can be written to. The first
+ * refusal becomes *err; others may have been made all the same. */
 int topic_admin_create(rd_kafka_t *rk, const struct topic_wish *wishes, size_t nr, int replicas, struct err *err);
 
 /* Hands over every setting of nr topics, topic by topic. */

@@ -1,9 +1,10 @@
 /* topic_spec.c - see topic_spec.h.
  *
- * Why these segments: Kafka deletes and compacts whole closed segments only. So a segment takes about a tenth of what the
- * retention is; compacted tables, which every program reads from their beginning at its start, close theirs within the
- * hour; and a state topic, whose owner deletes up to its last but one snapshot, gives its disk back within the hour, too.
- * A dead letter carries a whole record and the story of it, so it may be larger than what it carries. */
+ * Why these segments: Kafka deletes and compacts whole closed segments only. So a segment takes about a
+ * tenth of what the retention is; compacted tables, which every program reads from their beginning at its
+ * start, close theirs within the hour; and a state topic, whose owner deletes up to its last but one
+ * snapshot, gives its disk back within the hour, too. A dead letter carries a whole record and the story of
+ * it, so it may be larger than what it carries. */
 #include "deploy/ctl/topic_spec.h"
 
 #include <inttypes.h>
@@ -16,7 +17,7 @@
 #define MIB (INT64_C(1) << 20)
 
 static const struct topic_spec specs[] = {
-	/* name         of_cell epoch  cleanup           retention  segment      bytes   message  append time */
+	/* name         of_cell epoch  cleanup           retention  segment      bytes     message  append_time */
 	{"samples",        true,  true,  "delete",         72 * HOUR, 6 * HOUR,    0,        0,       true},
 	{"events",         true,  true,  "delete",         72 * HOUR, 6 * HOUR,    0,        0,       true},
 	{"minutely",       true,  true,  "delete",         7 * DAY,   12 * HOUR,   0,        0,       false},
@@ -81,6 +82,7 @@ size_t topic_spec_settings(const struct topic_spec *spec, int replicas, struct t
 	if (spec->max_message_bytes)
 		n = add_number(out, n, "max.message.bytes", spec->max_message_bytes);
 	n = add_text(out, n, "message.timestamp.type", spec->append_time ? "LogAppendTime" : "CreateTime");
-	/* With three copies, writes go on while one broker is away; with fewer there is no second to wait for. */
+	/* With three copies, writes go on while one broker is away; with fewer there is no second to wait
+	 * for. */
 	return add_number(out, n, "min.insync.replicas", replicas >= 3 ? 2 : 1);
 }

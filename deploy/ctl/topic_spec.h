@@ -1,7 +1,8 @@
 /* topic_spec.h - the topics of schemas/README.md as a table, and the settings that follow from a row.
  *
- * Pure: what should be. topics.h compares it with what is. Every setting that correctness or retention rests on is written
- * out, so that a broker's defaults cannot shorten a retention, and a difference can be told from a default. */
+ * Pure: what should be. topics.h compares it with what is. Every setting that correctness or retention
+ * rests on is written out, so that a broker's defaults cannot shorten a retention, and a difference can be
+ * told from a default. */
 #ifndef MILLRACE_CTL_TOPIC_SPEC_H
 #define MILLRACE_CTL_TOPIC_SPEC_H
 
@@ -33,7 +34,8 @@ struct topic_setting {
 /* All rows, *nr of them. Constant. */
 const struct topic_spec *topic_specs(size_t *nr);
 
-/* Writes "millrace.NAME" or "millrace.c.CELL.NAME" into out and returns out. cell is only read when the topic is one of a cell. */
+/* Writes "millrace.NAME" or "millrace.c.CELL.NAME" into out and returns out. cell is only read when the
+ * topic is one of a cell. */
 const char *topic_spec_name(const struct topic_spec *spec, const char *cell, char out[KAFKA_TOPIC_SIZE]);
 
 /* Writes the settings that a topic of this kind has with so many replicas into out; returns how many. */

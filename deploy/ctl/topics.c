@@ -40,7 +40,8 @@ static void add_line(struct topics_run *run, struct topics_line line)
 	run->last = &copy->next;
 }
 
-/* Asks for all topics of the control plane (cell NULL), or of a cell. Wishes stay in place only until the next call. */
+/* Asks for all topics of the control plane (cell NULL), or of a cell. Wishes stay in place only until the
+ * next call. */
 static int add_wishes(struct topics_run *run, const char *cell, int partitions, size_t *first, struct err *err)
 {
 	size_t nr;

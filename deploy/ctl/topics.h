@@ -1,17 +1,20 @@
 /* topics.h - makes the topics that should be there, under the right epoch, and tells what differs.
  *
- * The epoch rule. Ids of documents and checkpoints are made of (epoch, partition, offset), and a topic that is made again starts
- * at offset 0: so no topic whose offsets matter may come into being under an epoch that was in use before. Therefore
+ * The epoch rule. Ids of documents and checkpoints are made of (epoch, partition, offset), and a topic that
+ * is made again starts at offset 0: so no topic whose offsets matter may come into being under an epoch
+ * that was in use before. Therefore
  *     1. a cell that has no epoch yet, or lacks any of its epoch-bound topics, is given a new random epoch;
  *     2. its Cell record is written and acknowledged;
  *     3. only then are topics made.
- * A crash behind any step leaves a cell whose present topics are all younger than, or were already there before, its epoch;
- * what is still missing makes the next run draw again. An export's epoch is never used.
+ * A crash behind any step leaves a cell whose present topics are all younger than, or were already there
+ * before, its epoch; what is still missing makes the next run draw again. An export's epoch is never used.
  *
- * What is there already is compared and never changed: a partition count cannot shrink, and librdkafka 2.0.2 can only replace a topic's settings as
- * a whole (AlterConfigs), which would drop what an operator has set on purpose.
+ * What is there already is compared and never changed: a partition count cannot shrink, and librdkafka
+ * 2.0.2 can only replace a topic's settings as a whole (AlterConfigs), which would drop what an operator
+ * has set on purpose.
  *
- * Call order: topics_init, topics_make_control, (read the tables,) topics_make_cell.., topics_compare, print, topics_fini. */
+ * Call order: topics_init, topics_make_control, (read the tables,) topics_make_cell.., topics_compare,
+ * print, topics_fini. */
 #ifndef MILLRACE_CTL_TOPICS_H
 #define MILLRACE_CTL_TOPICS_H
 
@@ -50,11 +53,12 @@ int topics_init(struct topics_run *run, struct ctl *ctl, int replicas, bool dry_
 /* Frees. */
 void topics_fini(struct topics_run *run);
 
-/* Makes the control plane's topics that are missing. Sets *readable: the tables can be read now (not so in a dry run without them). */
+/* Makes the control plane's topics that are missing. Sets *readable: the tables can be read now (not so in
+ * a dry run without them). */
 int topics_make_control(struct topics_run *run, bool *readable, struct err *err);
 
-/* Makes a cell's missing topics, after it has written the Cell record with a new epoch where the rule above asks for one (also when the record is not
- * there yet). Borrows cell for the call. */
+/* Makes a cell's missing topics, after it has written the Cell record with a new epoch where the rule above
+ * asks for one (also when the record is not there yet). Borrows cell for the call. */
 int topics_make_cell(struct topics_run *run, const struct cell *cell, struct err *err);
 
 /* Compares every topic that was asked for, and had been there before, with its specification. */

@@ -51,7 +51,8 @@ static void differs_int(struct topics_run *run, const char *topic, const char *w
 		differs(run, topic, what, copy_int(run, is), copy_int(run, should));
 }
 
-/* Takes a setting as it is; min.insync.replicas is judged by the replicas that the topic has, which are reported by themselves. */
+/* Takes a setting as it is; min.insync.replicas is judged by the replicas that the topic has, which are
+ * reported by themselves. */
 static void on_setting(void *ctx, const char *topic, const char *name, const char *value)
 {
 	struct compare *c = ctx;

@@ -12,11 +12,13 @@ enum { WORDS_MAX = 16 };
 static int split(char *text, char *argv[WORDS_MAX])
 {
 	static char name[] = "millrace-ctl";
+	char *word;
 	int argc = 0;
 
 	argv[argc++] = name;
-	for (char *word = strtok(text, " "); word && argc < WORDS_MAX; word = strtok(NULL, " "))
-		argv[argc++] = strcmp(word, "''") == 0 ? word + 2 : word;
+	while ((word = strsep(&text, " ")) && argc < WORDS_MAX)
+		if (*word)
+			argv[argc++] = strcmp(word, "''") == 0 ? word + 2 : word;
 	return argc;
 }
 
@@ -24,8 +26,7 @@ static int parse(struct args *a, const char *line, char *text, size_t size, stru
 {
 	char *argv[WORDS_MAX];
 
-	ck_assert_uint_lt(strlen(line), size);
-	strcpy(text, line);
+	ck_assert_int_lt(snprintf(text, size, "%s", line), (int)size);
 	return args_parse(a, commands_table(), commands_options(), split(text, argv), argv, err);
 }
 
@@ -92,9 +93,11 @@ static const struct { const char *line, *says; } bad[] = {
 	{"cell destroy", "see millrace-ctl cell --help"},
 	{"cell add", "needs NAME"},
 	{"key revoke shop", "needs KEYID"},
+	{"site add shop", "\"site add\" needs --cell CELL"},
+	{"apply --prune", "\"apply\" needs --file FILE"},
 	{"cell add a b", "\"b\" is one word too many for \"cell add\""},
 	{"export now", "\"now\" is one word too many for \"export\""},
-	{"site add x --shard 2", "did you mean --shards?"},
+	{"site add x --cell m --shard 2", "did you mean --shards?"},
 	{"--cell main site add x", "a command's own options stand behind its name"},
 	{"cell list --partitions 2", "see millrace-ctl cell list --help"},
 	{"cell add x --partitions", "--partitions needs a value: N"},

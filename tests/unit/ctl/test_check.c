@@ -48,6 +48,8 @@ START_TEST(site_names)
 	ck_assert_int_eq(check_site_name(STR("a\x1b[31m"), NULL), -1);
 	ck_assert_int_eq(check_site_name(STR("a\x7f"), NULL), -1);
 	ck_assert_int_eq(check_site_name(STR("a\xff"), NULL), -1);
+	ck_assert_int_eq(check_site_name(STR("a\xc2\x9b" "31m"), NULL), -1); /* CSI in one character */
+	ck_assert_int_eq(check_site_name(STR("a\xc2\xa0z"), NULL), 0);
 	ck_assert_int_eq(check_site_name(STR("a\0b"), NULL), -1);
 }
 END_TEST

@@ -1,8 +1,9 @@
-/* test_grid.c - columns, colours, and numbers as people say them. */
+/* test_grid.c - columns, colours, numbers as people say them, and text that is safe to print. */
 #include "deploy/ctl/grid.h"
 
 #include <string.h>
 
+#include "deploy/ctl/printable.h"
 #include "tests/unit/unit.h"
 
 static char *print(const struct grid *g, int indent, bool colour)
@@ -57,6 +58,36 @@ START_TEST(control_characters)
 	ck_assert_str_eq(text, "a?[31m??b?\n");
 	free(text);
 	grid_fini(&g);
+}
+END_TEST
+
+static const struct { const char *text, *printed; } prints[] = {
+	{"", ""}, {"plain", "plain"}, {"\xc3\xa4\xe2\x82\xac", "\xc3\xa4\xe2\x82\xac"}, {"a\tb\x7f", "a?b?"}, {"\033[2J", "?[2J"},
+	{"\xc2\x9b" "2J", "??2J"}, {"\xc2\xa0", "\xc2\xa0"}, {"\xff\xc3\xa4", "???"}, {"\xc2", "?"}, {"\xe2\x82", "??"},
+};
+
+START_TEST(printable_table)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s", prints[_i].text);
+	ck_assert_str_eq(printable(text), prints[_i].printed);
+}
+END_TEST
+
+/* Cut at any byte, what is left is UTF-8 and lacks one character at most. */
+START_TEST(trimmed_at_any_byte)
+{
+	static const char whole[] = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x9b\x92z";
+
+	for (size_t len = 0; len < sizeof(whole); len++) {
+		char text[sizeof(whole)] = "";
+
+		memcpy(text, whole, len);
+		printable_trim(text);
+		ck_assert(str_is_utf8(str_from(text)));
+		ck_assert_uint_ge(strlen(text) + 3, len < sizeof(whole) ? len : strlen(whole));
+	}
 }
 END_TEST
 
@@ -115,6 +146,8 @@ int main(void)
 
 	tcase_add_test(t, columns_align);
 	tcase_add_test(t, control_characters);
+	tcase_add_loop_test(t, printable_table, 0, NR(prints));
+	tcase_add_test(t, trimmed_at_any_byte);
 	tcase_add_test(t, no_rows);
 	tcase_add_loop_test(t, duration_table, 0, NR(durations));
 	tcase_add_loop_test(t, count_table, 0, NR(counts));

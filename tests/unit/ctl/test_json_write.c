@@ -14,6 +14,7 @@ START_TEST(a_document)
 
 	json_write_begin(&w);
 	json_write_text(&w, "t", STR("a\"\\\n\xc3\xa4"));
+	json_write_text(&w, "junk", STR("a\xff\xc3z"));
 	json_write_int(&w, "i", INT64_MIN);
 	json_write_bool(&w, "b", true);
 	json_write_hex(&w, "h", bytes, sizeof(bytes));
@@ -21,7 +22,7 @@ START_TEST(a_document)
 	json_write_number(&w, NULL, 0.1);
 	json_write_array_end(&w);
 	ck_assert_int_eq(json_write_end(&w, &out, NULL), 0);
-	ck_assert(str_eq(buf_str(&out), STR("{\n  \"t\": \"a\\\"\\\\\\n\xc3\xa4\",\n  \"i\": -9223372036854775808,\n  \"b\": true,\n"
+	ck_assert(str_eq(buf_str(&out), STR("{\n  \"t\": \"a\\\"\\\\\\n\xc3\xa4\",\n  \"junk\": \"a??z\",\n  \"i\": -9223372036854775808,\n  \"b\": true,\n"
 					    "  \"h\": \"00ff1a\",\n  \"a\": [\n    0.1\n  ]\n}\n")));
 	buf_fini(&out);
 }
@@ -64,8 +65,7 @@ static void write_bad(struct json_writer *w, int what)
 {
 	switch (what) {
 	case 0: json_write_number(w, "n", NAN); break;
-	case 1: json_write_number(w, "n", -INFINITY); break;
-	default: json_write_text(w, "t", STR("\xff")); break;
+	default: json_write_number(w, "n", -INFINITY); break;
 	}
 }
 
@@ -92,7 +92,7 @@ int main(void)
 
 	tcase_add_test(t, a_document);
 	tcase_add_test(t, numbers_come_back);
-	tcase_add_loop_test(t, failures_stick, 0, 3);
+	tcase_add_loop_test(t, failures_stick, 0, 2);
 	suite_add_tcase(s, t);
 	return unit_main(s);
 }
