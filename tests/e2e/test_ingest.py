@@ -413,6 +413,7 @@ def test_it_has_lived_through_all_of_this(house):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a runner whose patience ends must leave no broker behind
     with tempfile.TemporaryDirectory(prefix="millrace-ingest-") as directory, House(directory, free_base_port()) as house:
         cases.run(globals(), house)
 
