@@ -1,4 +1,9 @@
-/* batch.c - see batch.h. */
+/* batch.c - see batch.h.
+ *
+ * Documents lie one behind the other in one buffer, as the driver wants pointers to them only for the length of a call, and the buffer may
+ * move while the batch is filled: entries therefore hold places, not pointers.
+ * pending and condemned are kept beside the entries' states, so that "is it done?" costs nothing; invariant: they are the number
+ * of entries in those states. What a batch weighs is an estimate on the high side, for a bound on memory, not for accounts. */
 #include "sink/mongo/batch.h"
 
 #include <stdlib.h>

@@ -18,6 +18,7 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "sink/mongo/alarm.h"
 #include "sink/mongo/lag.h"
 #include "sink/mongo/offsets.h"
 
@@ -123,7 +124,8 @@ static void log_failure(const struct consumer *c, rd_kafka_error_t *error, const
 	rd_kafka_error_destroy(error);
 }
 
-/* Adds and removes so that librdkafka's assignment is what we want fetched (I2). */
+/* Adds and removes so that librdkafka's assignment is what we want fetched (I2). Called between polls, whatever the group is doing: in a
+ * rebalance a partition that is about to be revoked may be added, and goes again with the callback. */
 static void fetch_changes(struct consumer *c)
 {
 	rd_kafka_topic_partition_list_t *add = rd_kafka_topic_partition_list_new(8), *del = rd_kafka_topic_partition_list_new(8);
@@ -178,7 +180,9 @@ static void forget(struct consumer *c, struct partition *part)
 	partition_revoke(part);
 }
 
-/* Nothing is committed of an assignment that was lost: the group has given it to somebody else, who asks what is committed. Closing,
+/* Partitions go. Within the callback they are still ours: what is in flight is brought in and committed, and whoever is next begins behind
+ * it. What does not come in time is stored by us all the same, and again by the next owner, whose inserts its _ids refuse.
+ * Nothing is committed of an assignment that was lost: the group has given it to somebody else, who asks what is committed. Closing,
  * everything that may be committed is committed already. */
 static void on_revoke(struct consumer *c, const rd_kafka_topic_partition_list_t *list)
 {
@@ -282,7 +286,7 @@ struct consumer *consumer_new(const struct consumer_spec *spec, struct err *err)
 		consumer_free(c, 0);
 		return NULL;
 	}
-	c->offsets = offsets_new(c->rk, spec->parts, c->topics, spec->epoch, c->log, err);
+	c->offsets = offsets_new(c->rk, spec->parts, c->topics, spec->epoch, c->log, spec->report, err);
 	c->lag = lag_new(c->rk, spec->parts, c->topics, err);
 	wake_on_records(c);
 	if (!c->offsets || !c->lag || subscribe(c, err) < 0) {
@@ -334,6 +338,7 @@ static void lose_place(struct consumer *c, struct partition *part)
 static void find_place(struct consumer *c, struct partition *part, int64_t offset)
 {
 	int64_t expected = part->ledger.next;
+	char text[128];
 
 	part->from_beginning = false;
 	if (offset < expected) {
@@ -342,9 +347,8 @@ static void find_place(struct consumer *c, struct partition *part, int64_t offse
 		partition_begin(part, offset);
 	} else if (part->ledger.consumed || part->committed >= 0) {
 		metric_add(c->spec.meters->cut_off[part->topic], (uint64_t)(offset - expected));
-		log_error(c->log, "records_cut_off", LOG_STR("topic", c->names[part->topic]), LOG_INT("partition", part->id),
-			  LOG_INT("from", expected), LOG_INT("to", offset),
-			  LOG_STR("error", "retention removed records before they were stored"));
+		snprintf(text, sizeof(text), "retention removed the records up to %" PRId64 " before they were stored", offset);
+		alarm_raise(c->log, c->spec.report, "records_cut_off", c->names[part->topic], part->id, expected, text);
 	}
 	ledger_skip_to(&part->ledger, offset);
 }
@@ -376,7 +380,8 @@ static int take_event(struct consumer *c, const rd_kafka_message_t *m, struct pa
 	}
 }
 
-/* Is this record to be read now (I1)? */
+/* Is this record to be read now (I1)? librdkafka drops what it fetched for an assignment that has ended, but not by contract: what
+ * slips through is told here by state and offset. */
 static bool guard(struct consumer *c, struct partition *part, const rd_kafka_message_t *m)
 {
 	if (!part || part->state != PARTITION_OWNED || !part->fetched)

@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/program.h"
+#include "common/report.h"
 #include "sink/mongo/meters.h"
 #include "sink/mongo/partitions.h"
 
@@ -28,6 +29,7 @@ struct consumer_spec {
 	const struct program *program; /* borrowed, with all below, until consumer_free() */
 	struct partitions *parts;
 	struct meters *meters;
+	struct report *report; /* for notices */
 	int64_t epoch;              /* of the cell's topics */
 	int wake_fd;                /* readable when there is something to poll for */
 	consumer_revoke_fn revoke;

@@ -1,4 +1,9 @@
-/* database.c - see database.h. */
+/* database.c - see database.h.
+ *
+ * The pool watches the replica set with threads of its own, whatever the writers do, so that a new primary is found while writers still
+ * wait for the old one. retryWrites is left as the URI has it: the driver's one repetition does no harm before ours.
+ * libbson and libmongoc end the process when memory is short, and nothing can be done about that here: the sink's memory is
+ * bounded by what it has in flight, and a killed sink repeats. */
 #include "sink/mongo/database.h"
 
 #include <stdlib.h>
@@ -67,7 +72,9 @@ static int pool_open(struct database *db, const struct sink_conf *conf, struct e
 	return 0;
 }
 
-/* Text was checked when the record was decoded, and which keys are allowed is the server's to say. */
+/* Unordered, since one document's fault must not keep the others out. By a majority, since what one member alone has can be rolled back
+ * after its offset was committed. Not validated by the driver: text was checked when the record was decoded, and which keys are
+ * allowed is the server's to say. */
 static bson_t *insert_opts_new(int64_t wtimeout_ms)
 {
 	mongoc_write_concern_t *concern = mongoc_write_concern_new();

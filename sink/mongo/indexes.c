@@ -1,4 +1,8 @@
-/* indexes.c - see indexes.h. */
+/* indexes.c - see indexes.h.
+ *
+ * createIndexes with all indexes of a collection at once: it does nothing for those that are there, and makes the collection where it
+ * is not. On a collection that is large already it takes longer than the driver waits; the server goes on building, and a later
+ * try finds it done. An index with the same keys and other options is never replaced here: it was somebody's decision. */
 #include "sink/mongo/indexes.h"
 
 /* Codes by which a server says that an index is there, but another one. */

@@ -1,4 +1,8 @@
-/* ledger.c - see ledger.h. */
+/* ledger.c - see ledger.h.
+ *
+ * Spans are numbered from 0 in the order in which they are opened; the ring holds numbers [first_id, first_id + len). A span that is
+ * settled stays in the ring until all older ones are settled too, so the oldest one in the ring is always open, and its begin is
+ * what may be committed. There are as many spans as batches in flight, few: nothing here needs to be faster than a walk. */
 #include "sink/mongo/ledger.h"
 
 #include <inttypes.h>

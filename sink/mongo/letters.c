@@ -1,4 +1,8 @@
-/* letters.c - see letters.h. */
+/* letters.c - see letters.h.
+ *
+ * A letter is in exactly one of two places: with the report, which calls on_done() exactly once, or in the list of those to be sent again.
+ * It is freed when Kafka has it. The entry keeps code, reason and the whole record until then, so sending again needs nothing new.
+ * Trouble is logged once, until a letter gets through. */
 #include "sink/mongo/letters.h"
 
 #include <inttypes.h>

@@ -22,6 +22,7 @@
 #include "common/program.h"
 #include "common/report.h"
 #include "common/table.h"
+#include "sink/mongo/alarm.h"
 #include "sink/mongo/consumer.h"
 #include "sink/mongo/database.h"
 #include "sink/mongo/meters.h"
@@ -178,7 +179,8 @@ static void on_revoke(void *ctx)
 static int open_reader(struct app *app, struct err *err)
 {
 	const struct reader_spec reader = {&app->program, &app->conf, &app->meters, &app->parts, app->writers, app->report, app->epoch};
-	const struct consumer_spec consumer = {&app->program, &app->parts, &app->meters, app->epoch, app->wake_fd, on_revoke, app};
+	const struct consumer_spec consumer = {&app->program, &app->parts, &app->meters, app->report, app->epoch,
+						app->wake_fd, on_revoke, app};
 
 	if (app->consumer || !app->tables || !tables_loaded(app->tables) || app->epoch == 0)
 		return 0;
@@ -190,7 +192,8 @@ static int open_reader(struct app *app, struct err *err)
 	return 0;
 }
 
-/* The two steps of stopping, and the way back. True: poll Kafka in this turn. */
+/* The two steps of stopping, and the way back. True: poll Kafka in this turn. Braked, a poll brings no records but serves the group.
+ * Reading begins again only when half of what may be in flight is through, as each stop throws fetched records away. */
 static bool may_poll(struct app *app)
 {
 	int64_t now = clock_mono_ms();
@@ -215,17 +218,15 @@ static bool may_poll(struct app *app)
 	return app->braked;
 }
 
-/* A newer writer's record: the partition waits, the others go on. */
+/* A newer writer's record: the partition waits for a sink that knows its schema, the others go on. */
 static void hold(struct app *app, struct partition *part, const rd_kafka_message_t *m, const struct err *why)
 {
 	consumer_hold(app->consumer, part, HOLD_MS);
 	if (part->complained)
 		return;
 	part->complained = true;
-	log_error(&app->program.log, "schema_unknown", LOG_STR("topic", consumer_topic(app->consumer, part->topic)),
-		  LOG_INT("partition", part->id), LOG_INT("offset", m->offset), LOG_STR("error", why->msg),
-		  LOG_STR("meaning", "the partition waits for a sink that knows this schema"));
-	report_notice(app->report, SEVERITY_ALARM, "schema_unknown", why->msg, NULL, 0);
+	alarm_raise(&app->program.log, app->report, "schema_unknown", consumer_topic(app->consumer, part->topic), part->id, m->offset,
+		    why->msg);
 }
 
 static int read_records(struct app *app, struct err *err)
@@ -267,7 +268,8 @@ static size_t count_waiting(const struct app *app)
 	return n;
 }
 
-/* Why not ready; NULL: ready. */
+/* Why not ready; NULL: ready. A database that is away for a while does not make the sink unready: nobody could do anything about it by
+ * taking the sink away. */
 static const char *not_ready(const struct app *app, size_t waiting)
 {
 	if (!app->tables || !tables_loaded(app->tables))

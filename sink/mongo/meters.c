@@ -1,4 +1,6 @@
-/* meters.c - see meters.h. */
+/* meters.c - see meters.h.
+ *
+ * All of them exist from the start, at zero: a rate over a counter that appears with its first event misses that event. */
 #include "sink/mongo/meters.h"
 
 #include <stdio.h>

@@ -1,4 +1,8 @@
-/* offsets.c - see offsets.h. */
+/* offsets.c - see offsets.h.
+ *
+ * Commits go through a queue of their own instead of librdkafka's blocking call, which waits as long as the group's coordinator
+ * is away: in a revoke callback that would cost the place in the group. An answer that never comes is given up after ANSWER_LIMIT_MS,
+ * and the next commit carries everything anew, since each is computed from the ledgers and not from the one before. */
 #include "sink/mongo/offsets.h"
 
 #include <inttypes.h>
@@ -8,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "sink/mongo/alarm.h"
 
 enum { METADATA_SIZE = 64, ANSWER_LIMIT_MS = 15000 };
 
@@ -19,6 +24,7 @@ struct offsets {
 	const char *const *topics;
 	int64_t epoch;
 	const struct log *log;
+	struct report *report;
 	rd_kafka_queue_t *answers; /* of commits; polled by the owner, so that a wait for one has an end */
 	bool awaiting;
 	int64_t sent_mono_ms;
@@ -26,7 +32,7 @@ struct offsets {
 };
 
 struct offsets *offsets_new(rd_kafka_t *rk, struct partitions *parts, const char *const *topics, int64_t epoch,
-			    const struct log *log, struct err *err)
+			    const struct log *log, struct report *report, struct err *err)
 {
 	struct offsets *o = calloc(1, sizeof(*o));
 
@@ -34,7 +40,7 @@ struct offsets *offsets_new(rd_kafka_t *rk, struct partitions *parts, const char
 		err_nomem(err, "the table of offsets");
 		return NULL;
 	}
-	*o = (struct offsets){.rk = rk, .parts = parts, .topics = topics, .epoch = epoch, .log = log};
+	*o = (struct offsets){.rk = rk, .parts = parts, .topics = topics, .epoch = epoch, .log = log, .report = report};
 	o->answers = rd_kafka_queue_new(rk);
 	return o;
 }
@@ -77,6 +83,7 @@ int offsets_parse_epoch(const char *metadata, size_t len, int64_t *epoch)
 static void take_answer(struct offsets *o, const rd_kafka_topic_partition_t *tp)
 {
 	struct partition *part = partition_of(o, tp);
+	char text[256];
 	int64_t epoch;
 	int known;
 
@@ -89,10 +96,10 @@ static void take_answer(struct offsets *o, const rd_kafka_topic_partition_t *tp)
 	known = offsets_parse_epoch(tp->metadata, tp->metadata_size, &epoch);
 	if (known < 0 || (known > 0 && epoch != o->epoch)) {
 		part->state = PARTITION_REFUSED;
-		log_error(o->log, "epoch_differs", LOG_STR("topic", tp->topic), LOG_INT("partition", tp->partition),
-			  LOG_INT("offset", tp->offset), LOG_INT("epoch", o->epoch), LOG_INT("committed_epoch", known > 0 ? epoch : 0),
-			  LOG_STR("error", "the committed offset is of topics that were made before: the partition is not read "
-					   "until the group's offsets are deleted"));
+		snprintf(text, sizeof(text),
+			 "the offset was committed for topics of epoch %" PRId64 ", these are of epoch %" PRId64 ": the partition is not read "
+			 "until the group's offsets are deleted", known > 0 ? epoch : 0, o->epoch);
+		alarm_raise(o->log, o->report, "epoch_differs", tp->topic, tp->partition, tp->offset, text);
 		return;
 	}
 	partition_begin(part, tp->offset);

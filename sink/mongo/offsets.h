@@ -13,13 +13,14 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/report.h"
 #include "sink/mongo/partitions.h"
 
 struct offsets;
 
 /* Borrows all arguments until offsets_free(); topics: full names by enum sink_topic. NULL with *err set. */
 struct offsets *offsets_new(rd_kafka_t *rk, struct partitions *parts, const char *const *topics, int64_t epoch,
-			    const struct log *log, struct err *err);
+			    const struct log *log, struct report *report, struct err *err);
 
 /* Frees; an answer that is still awaited is forgotten. NULL is a no-op. */
 void offsets_free(struct offsets *o);

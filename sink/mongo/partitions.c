@@ -1,4 +1,10 @@
-/* partitions.c - see partitions.h. */
+/* partitions.c - see partitions.h.
+ *
+ *     AWAY --partition_assign()--> ASKING --partition_begin()--> OWNED --partition_revoke()--> AWAY
+ *                                    +----(offsets.c: another epoch)---> REFUSED --partition_revoke()--> AWAY
+ *
+ * A slot is made when its partition is first assigned, and kept: it remembers the generation, by which a batch of an earlier
+ * assignment is told from one of this. */
 #include "sink/mongo/partitions.h"
 
 #include <inttypes.h>

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "sink/mongo/alarm.h"
 #include "sink/mongo/document.h"
 #include "sink/mongo/letters.h"
 
@@ -49,9 +50,8 @@ static void settle_span(struct reader *r, const struct batch *b, uint32_t span)
 		return;
 	if (ledger_settle(&part->ledger, s->ledger_id, &outcome, &err) == 0)
 		return;
-	log_error(&r->spec.program->log, "ledger_imbalance", LOG_STR("topic", sink_topic_name(b->topic)),
-		  LOG_INT("partition", part->id), LOG_STR("error", err.msg));
-	report_notice(r->spec.report, SEVERITY_ALARM, "ledger_imbalance", err.msg, NULL, 0);
+	alarm_raise(&r->spec.program->log, r->spec.report, "ledger_imbalance", sink_topic_name(b->topic), part->id,
+		    ledger_committable(&part->ledger), err.msg);
 }
 
 static void discard(struct reader *r, struct batch *b)
@@ -238,7 +238,8 @@ int reader_take(struct reader *r, struct partition *part, rd_kafka_message_t *m,
 	return READER_TAKEN;
 }
 
-/* A batch is back: what the database refused for good goes to deadletter, and if that was all, the batch is finished. */
+/* A batch is back, or was stopped half-way, with entries pending: then it stays until the end of the reader. What the database refused
+ * for good goes to deadletter; entries without a document had their letters when they were gathered. */
 static int take_back(struct reader *r, struct batch *b, struct err *err)
 {
 	bool any = b->condemned > 0;
@@ -284,6 +285,7 @@ int reader_turn(struct reader *r, struct err *err)
 	return 0;
 }
 
+/* Full by bytes, or because a full batch waits for a place behind the writers: one more record would have nowhere to go. */
 bool reader_full(struct reader *r)
 {
 	if (r->inflight_bytes >= r->limit_bytes)

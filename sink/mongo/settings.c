@@ -1,4 +1,7 @@
-/* settings.c - see settings.h. */
+/* settings.c - see settings.h.
+ *
+ * The batch's defaults are small for the database's sake: one insert of everything that waits is how a slow replica set is locked for
+ * good. */
 #include "sink/mongo/settings.h"
 
 #include <stddef.h>

@@ -77,7 +77,7 @@ static int writer_reserve(struct writer *w, size_t n, struct err *err)
 	return w->cap ? 0 : err_nomem(err, "a bulk write");
 }
 
-/* Points at the documents that are still to be stored. How many. */
+/* Points at the documents that are still to be stored (I2); nothing is copied. How many. */
 static size_t writer_collect(struct writer *w, const struct batch *b)
 {
 	size_t n = 0;
@@ -144,7 +144,7 @@ static void writer_note(struct writer *w, const struct batch *b, const struct ve
 		w->attempts = 0;
 }
 
-/* Sends all that is pending once. */
+/* Sends all that is pending once. A lack of memory for it is one more reason to try again later: the batch itself is safe. */
 static void writer_attempt(struct writer *w, struct batch *b)
 {
 	bson_error_t error = {0};
@@ -181,7 +181,8 @@ static int64_t writer_backoff_ms(struct writer *w)
 	return ms / 2 + (int64_t)(w->jitter % (uint64_t)(ms / 2 + 1));
 }
 
-/* Repeats until nothing is pending, or the sink stops (I1). */
+/* Repeats until nothing is pending, or the sink stops (I1). The first attempt of a batch goes out at once; what paused the last one
+ * was over when it got through. */
 static void writer_store(struct writer *w, struct batch *b)
 {
 	while (b->pending && !queue_wait_closed(w->shared->todo, w->attempts ? writer_backoff_ms(w) : 0))
@@ -211,6 +212,7 @@ static void writer_make_indexes(struct writer *w)
 	w->next_index_mono_ms = clock_mono_ms() + (after == WRITERS_INDEXES_CONFLICT ? INDEX_CONFLICT_RETRY_MS : INDEX_RETRY_MS);
 }
 
+/* Ends as soon as the queue is closed, though batches may be left in it: by then the time for them is over. */
 static void *writer_main(void *ctx)
 {
 	struct writer *w = ctx;

@@ -15,9 +15,11 @@ import os
 import random
 import re
 import signal
+import socketserver
 import struct
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -27,8 +29,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
 from millrace_local import Failure, Process, Stack, free_base_port  # noqa: E402
+import bson  # noqa: E402
 import fastavro  # noqa: E402
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition  # noqa: E402
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, Producer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 
@@ -214,6 +217,15 @@ class Cell:
             except BufferError:
                 self.producer.poll(0.1)
 
+    def forget(self, ranges):
+        """Documents of these offsets, place -> (from, to), are wanted no longer."""
+        for kind, docs in self.wanted.items():
+            for key in list(docs):
+                partition, offset = struct.unpack(">iq", key[-12:])
+                low, high = ranges[self.topics[kind], partition]
+                if low <= offset < high:
+                    del docs[key]
+
     def total(self):
         return sum(len(docs) for docs in self.wanted.values())
 
@@ -233,9 +245,14 @@ class Cell:
                     assert same(doc, wanted[doc["_id"]]), f"\n got {doc}\nwant {wanted[doc['_id']]}"
 
     def ends(self):
-        """Topic and partition -> end as a read_committed reader sees it."""
+        """Topic and partition -> end, behind the markers of all transactions, which the broker writes after the commit."""
         asked = {TopicPartition(topic, p): OffsetSpec.latest() for topic in self.topics.values() for p in range(PARTITIONS)}
-        return {(tp.topic, tp.partition): future.result().offset for tp, future in self.admin.list_offsets(asked).items()}
+        while True:
+            stable, written = ({(tp.topic, tp.partition): future.result().offset for tp, future in
+                                self.admin.list_offsets(asked, isolation_level=level).items()}
+                               for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED))
+            if stable == written:
+                return stable
 
     def committed(self):
         asked = ConsumerGroupTopicPartitions(f"millrace-sink-{self.name}")
@@ -334,6 +351,46 @@ class Sink(Process):
         assert self.exit_code == 0, f"exit code {self.exit_code}\n{self.log()[-2000:]}"
 
 
+class PickyServer(socketserver.ThreadingTCPServer):
+    """Takes inserts in MongoDB's protocol as far as the driver needs it, and refuses documents like a collection's validator.
+
+    The local database has no validators. Documents whose _id is in refused get code 121; the others are kept by _id."""
+    allow_reuse_address = daemon_threads = True
+    HELLO = {"ok": 1, "ismaster": True, "maxBsonObjectSize": 1 << 24, "maxMessageSizeBytes": 48_000_000,
+             "maxWriteBatchSize": 100_000, "minWireVersion": 0, "maxWireVersion": 9}
+
+    def __init__(self, refused):
+        super().__init__(("127.0.0.1", 0), self.handle)
+        self.refused, self.kept, self.lock = refused, {}, threading.Lock()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle(self, connection, *_):
+        while len(head := connection.recv(16, 256)) == 16:  # MSG_WAITALL
+            length, request, _, op = struct.unpack("<iiii", head)
+            body = connection.recv(length - 16, 256)
+            if op == 2004:  # OP_QUERY: the driver's greeting
+                reply = bson.encode(self.HELLO)
+                connection.sendall(struct.pack("<iiiiiqii", 36 + len(reply), 1, request, 1, 0, 0, 0, 1) + reply)
+                continue
+            reply = bson.encode(self.answer(body))
+            connection.sendall(struct.pack("<iiiiIB", 21 + len(reply), 1, request, 2013, 0, 0) + reply)
+
+    def answer(self, body):
+        """OP_MSG: flags, the command (kind 0), then an insert's documents (kind 1)."""
+        size = struct.unpack_from("<i", body, 5)[0]
+        command = bson.decode(body[5:5 + size])
+        if "insert" not in command:
+            return self.HELLO
+        documents = bson.decode_all(body[body.index(b"\0", 5 + size + 5) + 1:])
+        with self.lock:
+            errors = [{"index": i, "code": 121, "errmsg": "Document failed validation"} if d["_id"] in self.refused else
+                      {"index": i, "code": 11000, "keyPattern": {"_id": 1}, "errmsg": "E11000"}
+                      for i, d in enumerate(documents) if d["_id"] in self.refused or d["_id"] in self.kept]
+            bad = {e["index"] for e in errors}
+            self.kept |= {d["_id"]: d for i, d in enumerate(documents) if i not in bad}
+        return {"ok": 1, "n": len(documents) - len(errors), **({"writeErrors": errors} if errors else {})}
+
+
 # Cases
 
 def test_every_document_once_and_whole(stack):
@@ -392,10 +449,15 @@ def test_frozen_database_costs_no_place_in_the_group(stack):
     sink.wait_stored(200)
     sink.wait_committed()
     before, committed, lines = cell.members(), cell.committed(), sink.log()
+    leaver_cell = Cell(stack, "leaver")
+    leaver = Sink(stack, leaver_cell).run()
     database = stack.databases[0].process
     database.signal(signal.SIGSTOP)
     try:
         frozen_until = time.monotonic() + FREEZE_SECONDS
+        leaver_cell.write(300)
+        leaver.wait_until(lambda: leaver.metric("millrace_sink_consumed_total") == 300, SECONDS, "reading")
+        leaver.terminate()  # with all of it in flight
         for _ in range(3):
             cell.write(1000)
         sink.wait_until(lambda: sink.metric("millrace_sink_braked") == 1, FREEZE_SECONDS, "braked")
@@ -405,6 +467,8 @@ def test_frozen_database_costs_no_place_in_the_group(stack):
         assert sink.metric("millrace_sink_lag_records") >= 3000, sink.metric("millrace_sink_lag_records")
         assert sink.metric("millrace_sink_inflight_bytes") < 2 << 20
         assert cell.members() == before
+        assert leaver.wait_end(SECONDS) and leaver.exit_code == 0, leaver.exit_code
+        assert not leaver_cell.members()
     finally:
         database.signal(signal.SIGCONT)
     sink.wait_stored(cell.total())
@@ -414,15 +478,70 @@ def test_frozen_database_costs_no_place_in_the_group(stack):
     assert "event=revoked" not in since and "event=assigned" not in since, since
     cell.check()
     sink.finish()
+    leaver.run().wait_committed()
+    leaver_cell.check()
+    leaver.finish()
+
+
+def test_document_the_database_refuses(stack):
+    """It goes to deadletter, whole, and the offset moves on; the rest of its batch is stored."""
+    cell = Cell(stack, "refused")
+    cell.write(300)
+    everything = {**cell.wanted["minutely"], **cell.wanted["hourly"]}
+    refused = set(cell.dice.sample(sorted(everything), 7))
+    with PickyServer(refused) as server:
+        sink = Sink(stack, cell, mongo_uri=f"mongodb://127.0.0.1:{server.server_address[1]}/?retryWrites=false").run()
+        sink.wait_committed()
+        assert server.kept.keys() == everything.keys() - refused
+        letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
+        letters = [x for x in letters if x["topic"] in cell.topics.values()]
+        for letter in letters:
+            record = decode(AGGREGATE, letter["value"])
+            record["window_start"] = round(record["window_start"].timestamp() * 1000)
+            assert document_id(record, letter["partition"], letter["offset"]) in refused
+            assert letter["code"] == "document_refused" and "121" in letter["reason"], letter
+        assert len(letters) == len(refused) == sink.metric("millrace_sink_dead_lettered_total")
+        assert sink.metric("millrace_sink_stored_total") == 300 - len(refused)
+        sink.finish()
+
+
+def test_offsets_that_are_not_there(stack):
+    """Retention was faster than the sink; then somebody commits an offset behind the end."""
+    cell = Cell(stack, "cut")
+    cell.write(200)
+    sink = Sink(stack, cell).run()
+    sink.wait_committed()
+    sink.finish()
+    committed = cell.committed()
+    cell.write(200)
+    lost = cell.ends()
+    for future in cell.admin.delete_records([TopicPartition(t, p, end) for (t, p), end in lost.items()]).values():
+        future.result()
+    cell.forget({place: (committed[place], end) for place, end in lost.items()})
+    cell.write(200)
+    sink.run().wait_committed()
+    cell.check()
+    cut_off = sink.metric("millrace_sink_cut_off_total"), sum(lost[place] - committed[place] for place in lost)
+    assert cut_off[0] == cut_off[1], cut_off
+    assert sink.log().count("event=records_cut_off") == 2 * PARTITIONS
+    sink.finish()
+    beyond = ConsumerGroupTopicPartitions(f"millrace-sink-{cell.name}",
+                                          [TopicPartition(t, p, end + 5000) for (t, p), end in cell.ends().items()])
+    cell.admin.alter_consumer_group_offsets([beyond])[beyond.group_id].result()
+    cell.write(50)
+    sink.run().wait_committed()
+    cell.check()
+    assert sink.metric("millrace_sink_already_stored_total") == 200
+    sink.finish()
 
 
 def test_what_cannot_be_decoded_is_dead_lettered(stack):
     cell = Cell(stack, "poison")
     good = encode(AGGREGATE, random_aggregate(cell.dice, "minutely", 0))
     wrong_window = encode(AGGREGATE, random_aggregate(cell.dice, "hourly", 0))
-    doubled_tag = {**random_aggregate(cell.dice, "minutely", 0), "count": 0}
+    no_count = {**random_aggregate(cell.dice, "minutely", 0), "count": 0}
     poison = [good[:-7], os.urandom(50), b"", good + b"x", encode(CELL, {"name": "x", "epoch": 1, "partitions": 1, "created_at": 0}),
-              wrong_window, encode(AGGREGATE, doubled_tag), b"\0\0\0\0\4" + b"\xff" * 40]
+              wrong_window, encode(AGGREGATE, no_count), None, b"\0\0\0\0\4" + b"\xff" * 40]
     wanted = {}
 
     def note(value):
