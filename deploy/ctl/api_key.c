@@ -1,4 +1,7 @@
-/* api_key.c - see api_key.h. */
+/* api_key.c - see api_key.h.
+ *
+ * The kernel's generator, not libcrypto's: nothing to seed, nothing to fork wrongly, and no state of ours.
+ * What the bytes were is wiped as soon as the key's text exists; the text is wiped by who printed it. */
 #include "deploy/ctl/api_key.h"
 
 #include <errno.h>

@@ -31,6 +31,7 @@ struct apply {
 	struct topics_run topics;
 };
 
+/* Reads at most one block beyond the bound, whatever the file claims to be (a pipe, /dev/zero). */
 static int read_file(const char *path, struct buf *out, struct err *err)
 {
 	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
@@ -65,6 +66,8 @@ static int read_wanted(struct apply *a, const char *path, struct err *err)
 	return 0;
 }
 
+/* Puts from's records over those of result. What cannot be read is left out: it can hold no site and back
+ * no route. */
 static int overlay(struct store *result, const struct store *from, struct err *err)
 {
 	for (int kind = STORE_CELLS; kind <= STORE_SITES; kind++) {
@@ -99,6 +102,7 @@ static const char *kind_name(enum store_kind kind)
 	return kind == STORE_CELLS ? "cell" : "site";
 }
 
+/* One Notice a record, in the words that were printed. */
 static int tell(struct ctl *ctl, const struct diff_change *c, struct err *err)
 {
 	static const char *const events[2][DIFF_OPS] = {
@@ -137,6 +141,8 @@ static int make_change(struct apply *a, const struct diff_change *c, struct err 
 	return rc == 0 && !a->dry_run ? tell(a->ctl, c, err) : rc;
 }
 
+/* All changes of one kind, either what comes and changes or what goes. Stops at the first failure: what is
+ * left will be a difference again, for the next run. */
 static int make_changes(struct apply *a, enum store_kind kind, bool removals, struct err *err)
 {
 	for (size_t i = 0; i < a->diff.nr; i++) {
@@ -190,6 +196,7 @@ static void print_changes(const struct apply *a)
 			a->diff.count[DIFF_CHANGE], a->diff.count[DIFF_REMOVE]);
 }
 
+/* The same as print_changes(), with the words in "text". */
 static int print_json(const struct apply *a, struct err *err)
 {
 	static const char *const ops[DIFF_OPS] = {"add", "change", "remove"};

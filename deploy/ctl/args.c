@@ -2,7 +2,15 @@
  *
  * Words are read once, left to right. The first that is no option is the noun, the second the verb where
  * the noun has verbs, the rest are operands; an option is looked up among the global ones and, once the
- * command is known, among its own. */
+ * command is known, among its own. getopt_long() is not used: it wants all options known before the first
+ * word, and cannot suggest.
+ *
+ * Invariants:
+ *  I1  values[] holds one entry for each option that may be given here, from the moment its list is known,
+ *      so that asking for an option always finds an entry, given or not.
+ *  I2  settings[] is owned by us, word by word; everything else borrows argv or the tables.
+ *  I3  Nothing is taken in silence: a word too many, an option twice, a value where none belongs are
+ *      errors. An operator's slip must not become another command than the one that was meant. */
 #include "deploy/ctl/args.h"
 
 #include <errno.h>
@@ -12,6 +20,17 @@
 static bool same_noun(const struct args_command *command, const char *noun)
 {
 	return strcmp(command->noun, noun) == 0;
+}
+
+enum { TITLE_SIZE = 40 };
+
+/* The command as it is typed, without operands; one must be known. */
+static const char *title(const struct args *a, char out[TITLE_SIZE])
+{
+	const char *verb = a->command->verb;
+
+	snprintf(out, TITLE_SIZE, "%s%s%s", a->command->noun, verb ? " " : "", verb ? verb : "");
+	return out;
 }
 
 static int min3(int a, int b, int c)
@@ -54,6 +73,7 @@ static void suggest(const char *word, const char *candidate, const char **best, 
 	}
 }
 
+/* The two below are apart, as the words in question are: nouns of the table, verbs of one noun. */
 static int unknown_noun(const struct args *a, const char *word, struct err *err)
 {
 	const char *best = NULL;
@@ -89,6 +109,8 @@ static int add_setting(struct args *a, const char *word, struct err *err)
 	return 0;
 }
 
+/* Makes entries for a list of options, filled with their defaults (I1). Defaults are not checked against
+ * their ranges: they stand in our own tables, and a unit test walks those. */
 static void add_options(struct args *a, const struct args_option *options)
 {
 	for (const struct args_option *o = options; o && o->name; o++)
@@ -97,15 +119,16 @@ static void add_options(struct args *a, const struct args_option *options)
 									.number = o->def ? strtoll(o->def, NULL, 10) : 0};
 }
 
-/* Takes a word that is no option. */
+/* Takes a word that is no option: noun, verb or operand, whichever is next. A noun without verbs is a
+ * command by itself; the table never has both for one noun. */
 static int take_word(struct args *a, const char *word, struct err *err)
 {
 	const struct args_command *c = a->commands;
+	char name[TITLE_SIZE];
 
 	if (a->command) {
 		if (a->nr_operands == ARGS_OPERANDS_MAX || !a->command->operands[a->nr_operands])
-			return err_set(err, ERR_REJECT, "\"%s\" is one word too many for \"%s%s%s\"", word, a->command->noun,
-				       a->command->verb ? " " : "", a->command->verb ? a->command->verb : "");
+			return err_set(err, ERR_REJECT, "\"%s\" is one word too many for \"%s\"", word, title(a, name));
 		a->operands[a->nr_operands++] = word;
 		return 0;
 	}
@@ -133,10 +156,13 @@ static const struct args_option *find_option(const struct args_option *options, 
 	return NULL;
 }
 
+/* An option nobody knows. Before the command is known only global options can be: "--cell main site add x"
+ * is told so, as it would be hard to see otherwise. */
 static int unknown_option(const struct args *a, const char *word, struct err *err)
 {
 	const struct args_option *lists[] = {a->globals, a->command ? a->command->options : NULL};
 	const char *best = NULL, *name = word + strspn(word, "-");
+	char command[TITLE_SIZE];
 	int distance = 3;
 
 	for (int i = 0; i < 2; i++)
@@ -146,8 +172,7 @@ static int unknown_option(const struct args *a, const char *word, struct err *er
 		return err_set(err, ERR_REJECT, "unknown option %s: did you mean --%s?", word, best);
 	if (!a->command)
 		return err_set(err, ERR_REJECT, "unknown option %s: a command's own options stand behind its name", word);
-	return err_set(err, ERR_REJECT, "unknown option %s: see millrace-ctl %s%s%s --help", word, a->noun, a->command->verb ? " " : "",
-		       a->command->verb ? a->command->verb : "");
+	return err_set(err, ERR_REJECT, "unknown option %s: see millrace-ctl %s --help", word, title(a, command));
 }
 
 static int parse_int(const struct args_option *o, const char *text, int64_t *out, struct err *err)
@@ -170,6 +195,8 @@ static struct args_value *find_value(struct args *a, const struct args_option *o
 	abort(); /* add_options() has put it there */
 }
 
+/* Stores a value, checked by its type. Twice is an error, not "the last one wins": with two different
+ * values, one of them was a mistake. */
 static int set_value(struct args *a, const struct args_option *o, const char *text, struct err *err)
 {
 	struct args_value *v = find_value(a, o);
@@ -200,6 +227,7 @@ static int add_kafka(struct args *a, const char *brokers, struct err *err)
 	return 0;
 }
 
+/* Keeps an option for program_init(), as two words, whichever way it was written. */
 static int take_setting(struct args *a, const struct args_option *o, const char *text, struct err *err)
 {
 	char name[40];
@@ -209,7 +237,9 @@ static int take_setting(struct args *a, const struct args_option *o, const char 
 	return add_setting(a, name, err) < 0 || (text && add_setting(a, text, err) < 0) ? -1 : 0;
 }
 
-/* Takes the option at argv[*at], and its value, which may be the next word. */
+/* Takes the option at argv[*at], and its value, which may be the next word. Long names are written out in
+ * full: an abbreviation that is unique today may not be so in the next version, and stands in somebody's
+ * script. */
 static int take_option(struct args *a, int argc, char **argv, int *at, struct err *err)
 {
 	const char *word = argv[*at], *name = word + 2, *text = NULL;
@@ -244,17 +274,18 @@ static int take_option(struct args *a, int argc, char **argv, int *at, struct er
 /* After the last word: is the command whole? */
 static int check_complete(const struct args *a, struct err *err)
 {
+	char name[TITLE_SIZE];
+
 	if (!a->noun)
 		return err_set(err, ERR_REJECT, "no command: see millrace-ctl --help");
 	if (!a->command)
 		return err_set(err, ERR_REJECT, "\"%s\" needs a verb: see millrace-ctl %s --help", a->noun, a->noun);
 	if (a->command->operands[a->nr_operands])
-		return err_set(err, ERR_REJECT, "\"%s%s%s\" needs %s: see its --help", a->noun, a->command->verb ? " " : "",
-			       a->command->verb ? a->command->verb : "", a->command->operands[a->nr_operands]);
+		return err_set(err, ERR_REJECT, "\"%s\" needs %s: see its --help", title(a, name),
+			       a->command->operands[a->nr_operands]);
 	for (int i = 0; i < a->nr_values; i++)
 		if (a->values[i].option->type == ARGS_NEEDED && !a->values[i].given)
-			return err_set(err, ERR_REJECT, "\"%s%s%s\" needs --%s %s", a->noun, a->command->verb ? " " : "",
-				       a->command->verb ? a->command->verb : "", a->values[i].option->name,
+			return err_set(err, ERR_REJECT, "\"%s\" needs --%s %s", title(a, name), a->values[i].option->name,
 				       a->values[i].option->metavar);
 	return 0;
 }

@@ -62,7 +62,8 @@ void args_help(const struct args *a, FILE *out)
 		fprintf(out, "millrace-ctl %s VERB [OPTION]..\n\nVerbs:\n", a->noun);
 		print_commands(a, out);
 	} else {
-		fputs("millrace-ctl [OPTION].. COMMAND [OPTION]..: looks after Millrace's topics, cells, sites and keys\n\nCommands:\n", out);
+		fputs("millrace-ctl [OPTION].. COMMAND [OPTION]..: looks after Millrace's topics, cells, sites and keys\n\n"
+		      "Commands:\n", out);
 		print_commands(a, out);
 	}
 	fputs("\nOptions of every command:\n", out);

@@ -1,4 +1,8 @@
-/* cell.c - the commands of cells; see commands.h. */
+/* cell.c - the commands of cells; see commands.h.
+ *
+ * A cell is added by the code that repairs one (topics_make_cell): a record without an epoch is what a
+ * crash would have left, too, so that there is one order of steps, not two. Adding a cell that is there
+ * with the same partitions is no error: it completes its topics, and a script may say it at every start. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -77,6 +81,7 @@ int cell_add_run(struct ctl *ctl, struct err *err)
 	return add_cell(ctl, live ? live : &wanted, !live, err);
 }
 
+/* Sites whose latest route leads to the cell; those on their way there count already. */
 static int count_sites(const struct store *s, struct str cell, struct err *err)
 {
 	size_t nr;

@@ -1,4 +1,8 @@
-/* check.c - see check.h. */
+/* check.c - see check.h.
+ *
+ * Messages name what is wrong, the value, and what is allowed, so that they can be printed as they are; who
+ * reads a file puts line and path before them (json_wrap). Checks of a record by itself come first, then
+ * those that need others beside it. */
 #include "deploy/ctl/check.h"
 
 #include <math.h>
@@ -8,6 +12,8 @@
 #include "common/route.h"
 #include "deploy/ctl/printable.h"
 
+/* A name that stands in topics, group ids and file names: lower case letters, digits and dashes are safe in
+ * all of them. */
 static int check_slug(const char *what, struct str s, size_t max, struct err *err)
 {
 	if (s.len < 1 || s.len > max)
@@ -50,6 +56,9 @@ int check_cell(const struct cell *cell, struct err *err)
 	return 0;
 }
 
+/* Readers find a payload's route by the last effective_from that is not after its created_at; that needs
+ * the order to be strict, and there to be at least one. Full minutes: a window must not be split between
+ * two cells. */
 static int check_routes(const struct site *site, struct err *err)
 {
 	if (site->routes_len < 1 || site->routes_len > CHECK_ROUTES_MAX)
@@ -70,6 +79,8 @@ static int check_routes(const struct site *site, struct err *err)
 	return 0;
 }
 
+/* Wider than the ids we make (mr_ and eight characters), as an export may come from elsewhere; but it must
+ * be something an operator can type after `key revoke`. */
 static bool key_id_valid(struct str id)
 {
 	if (id.len < 1 || id.len > CHECK_KEY_ID_MAX)
@@ -152,6 +163,7 @@ static int add_hashes(struct map *seen, const struct store_item *item, struct er
 	return 0;
 }
 
+/* By a map of the hashes: with a hundred thousand sites, each against each would take minutes. */
 int check_key_hashes(const struct store *s, struct err *err)
 {
 	struct map seen = MAP_INIT;

@@ -52,6 +52,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 	*d = (struct delivery){.done = true, .code = message->err, .offset = message->offset};
 }
 
+/* A row on its way into the store; also the place where a foreign write is noticed. */
 static int on_row(void *ctx, const struct table_row *row, struct err *err)
 {
 	struct feed *feed = ctx;
@@ -103,6 +104,7 @@ void cluster_free(struct cluster *c)
 	free(c);
 }
 
+/* The order of enum store_kind puts heartbeats last, so that "all but those" is a shorter list. */
 int cluster_load(struct cluster *c, bool with_beats, struct err *err)
 {
 	struct table_spec specs[STORE_KINDS];
@@ -185,6 +187,8 @@ static int await_row(struct cluster *c, struct feed *feed, struct str key, int64
 	return 0;
 }
 
+/* The last look before a write is our own table: what a newer millrace-ctl wrote may hold fields that we
+ * would drop. */
 static int write_row(struct cluster *c, enum store_kind kind, struct str key, struct str value, struct err *err)
 {
 	const struct store_item *item = store_item(&c->store, kind, key);

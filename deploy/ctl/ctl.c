@@ -1,4 +1,8 @@
-/* ctl.c - see ctl.h. */
+/* ctl.c - see ctl.h.
+ *
+ * Standard output belongs to results, so that a script can take them as they are; everything said beside a
+ * result goes to standard error, through ctl_hint(), which is also the one place where foreign text meets
+ * the terminal on that side. */
 #include "deploy/ctl/ctl.h"
 
 #include <stdarg.h>
@@ -25,7 +29,8 @@ void ctl_name_author(struct ctl *ctl)
 	printable(ctl->author);
 }
 
-/* Says which records stand in the topics but cannot be read. */
+/* Says which records stand in the topics but cannot be read. Every command does: whoever changes something
+ * should know that what it sees is not all there is. */
 static int warn_of_faults(const struct store *s, enum store_kind kind, const char *what, struct err *err)
 {
 	size_t nr;

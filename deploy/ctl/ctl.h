@@ -48,8 +48,8 @@ int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, 
 const struct cell *ctl_find_cell(const struct ctl *ctl, const char *name, struct err *err);
 const struct site *ctl_find_site(const struct ctl *ctl, const char *id, struct err *err); /* see above */
 
-/* A line on standard error, made printable: errors, and hints that a script reading standard output must not
- * find there. */
+/* A line on standard error, made printable: errors, and hints that a script reading standard output must
+ * not find there. */
 void ctl_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The exit code of an error: 1 refused, 2 could not be asked. */

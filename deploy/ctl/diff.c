@@ -1,4 +1,8 @@
-/* diff.c - see diff.h. */
+/* diff.c - see diff.h.
+ *
+ * Three steps, each useful by itself: complete what a file left out, list what differs, refuse what may not
+ * change. The list borrows items of both stores; their arenas keep them in place however often they are
+ * replaced meanwhile, which is what happens when the changes are made and come back through the tables. */
 #include "deploy/ctl/diff.h"
 
 #include <inttypes.h>
@@ -12,6 +16,7 @@ void diff_fini(struct diff *d)
 	*d = (struct diff)DIFF_INIT;
 }
 
+/* What the file says, else what is known, else now. */
 static int64_t time_or(int64_t wanted, int64_t live, bool has_live, int64_t now_ms)
 {
 	if (wanted != RECORD_JSON_NO_TIME)
@@ -41,6 +46,7 @@ static int complete_site(struct store *wanted, const struct site *site, const st
 	return store_put_site(wanted, &full, err);
 }
 
+/* The epoch is never the file's: a live cell keeps its own, any other has none until its topics are made. */
 static int complete_cell(struct store *wanted, const struct cell *cell, const struct cell *live, int64_t now_ms, struct err *err)
 {
 	struct cell full = *cell;
@@ -87,6 +93,9 @@ static bool same_route(const struct route *a, const struct route *b)
 	return a->effective_from == b->effective_from && a->shards == b->shards && str_eq(a->cell, b->cell);
 }
 
+/* Ingest routes by a payload's created_at, and holds its table for a while: a route that is in force, or
+ * will be before every ingest has heard of it, has decided where payloads went, and their retries must go
+ * there too. */
 int diff_check_routes(const struct site *live, const struct site *wanted, int64_t now_ms, struct err *err)
 {
 	int64_t earliest = now_ms + DIFF_ROUTE_NOTICE_MS;
@@ -96,12 +105,14 @@ int diff_check_routes(const struct site *live, const struct site *wanted, int64_
 		fixed++;
 	for (size_t i = 0; i < fixed; i++)
 		if (i >= wanted->routes_len || !same_route(&live->routes[i], &wanted->routes[i]))
-			return err_set(err, ERR_REJECT, "site " STR_FMT ": routes[%zu] is in force, or will be within 15 minutes, and cannot "
-				       "change: a retry must take the way of its first attempt", STR_ARG(live->id), i);
+			return err_set(err, ERR_REJECT,
+				       "site " STR_FMT ": routes[%zu] is in force, or will be within 15 minutes, and cannot change: a "
+				       "retry must take the way of its first attempt", STR_ARG(live->id), i);
 	for (size_t i = fixed; i < wanted->routes_len; i++)
 		if (wanted->routes[i].effective_from < earliest)
-			return err_set(err, ERR_REJECT, "site " STR_FMT ": routes[%zu] takes effect at %" PRId64 ": a new route must be at least 15 "
-				       "minutes ahead", STR_ARG(live->id), i, wanted->routes[i].effective_from);
+			return err_set(err, ERR_REJECT,
+				       "site " STR_FMT ": routes[%zu] takes effect at %" PRId64 ": a new route must be at least 15 minutes "
+				       "ahead", STR_ARG(live->id), i, wanted->routes[i].effective_from);
 	return 0;
 }
 
@@ -111,8 +122,8 @@ static int check_change(const struct diff_change *c, int64_t now_ms, struct err 
 	if (c->kind == STORE_SITES)
 		return diff_check_routes(&c->live->v.site, &c->wanted->v.site, now_ms, err);
 	if (c->live->v.cell.partitions != c->wanted->v.cell.partitions)
-		return err_set(err, ERR_REJECT, "cell " STR_FMT " has %d partitions, fixed for its life, and cannot have %d", STR_ARG(c->live->key),
-			       (int)c->live->v.cell.partitions, (int)c->wanted->v.cell.partitions);
+		return err_set(err, ERR_REJECT, "cell " STR_FMT " has %d partitions, fixed for its life, and cannot have %d",
+			       STR_ARG(c->live->key), (int)c->live->v.cell.partitions, (int)c->wanted->v.cell.partitions);
 	return 0;
 }
 
@@ -133,6 +144,7 @@ static int compare_item(struct diff *d, enum store_kind kind, const struct store
 	return equal ? 0 : add_change(d, change, err);
 }
 
+/* Wanted items first, so that a list reads as the file does; removals after them. */
 static int compare_kind(struct diff *d, enum store_kind kind, const struct store *live, const struct store *wanted, bool prune,
 			int64_t now_ms, struct err *err)
 {

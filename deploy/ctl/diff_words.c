@@ -29,7 +29,8 @@ void diff_cell(const struct cell *live, const struct cell *wanted, struct buf *o
 	say_int(out, "created_at", live->created_at, wanted->created_at);
 }
 
-/* A new array that differs anywhere from the old one is said by index. */
+/* Routes by their place in the history, as they have no names; a list that only got longer shows its new
+ * end. */
 static void say_routes(struct buf *out, const struct site *live, const struct site *wanted)
 {
 	say_int(out, "number of routes", (int64_t)live->routes_len, (int64_t)wanted->routes_len);
@@ -42,6 +43,7 @@ static void say_routes(struct buf *out, const struct site *live, const struct si
 	}
 }
 
+/* live NULL: the key is new. The hash itself is not printed: nobody compares 64 digits by eye. */
 static void say_key(struct buf *out, const struct api_key *live, const struct api_key *wanted)
 {
 	char what[32];
@@ -86,6 +88,7 @@ void diff_site(const struct site *live, const struct site *wanted, struct buf *o
 	say_int(out, "series_cap", live->series_cap, wanted->series_cap);
 }
 
+/* A record that comes or goes, in the few words that tell one from another. */
 static void describe_whole(enum store_kind kind, const struct store_item *item, struct buf *out)
 {
 	const struct site *site = &item->v.site;

@@ -29,6 +29,8 @@ int export_write(const struct store *s, struct buf *out, struct err *err)
 	return json_write_end(&w, out, err);
 }
 
+/* Down to the disk: an export that is renamed into place before its bytes are there could be an empty one
+ * after a crash. */
 static int write_all(int fd, struct str text)
 {
 	while (text.len) {

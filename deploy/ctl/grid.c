@@ -1,4 +1,8 @@
-/* grid.c - see grid.h. */
+/* grid.c - see grid.h.
+ *
+ * A width is the number of code points: right for the scripts that sites are usually named in, one off for
+ * each wide or combining character, which only shifts a row. Asking the terminal's own tables (wcwidth)
+ * would need a locale that the program does not otherwise have. */
 #include "deploy/ctl/grid.h"
 
 #include <inttypes.h>
@@ -89,6 +93,8 @@ const char *grid_style_off(enum grid_style style, bool colour)
 	return colour && style != GRID_PLAIN ? "\033[0m" : "";
 }
 
+/* Spaces are held back until something follows, so that no line ends in them; escape sequences are outside
+ * of the padding, so that they count nothing. */
 static void print_row(const struct grid *g, const struct grid_row *row, bool colour, FILE *out)
 {
 	int last = 0, pending = 0; /* spaces that are only printed when something follows */
@@ -118,6 +124,7 @@ void grid_print(const struct grid *g, int indent, bool colour, FILE *out)
 		fputs("(memory is short: rows are missing)\n", out);
 }
 
+/* NO_COLOR: no-color.org's convention, any value but the empty one. */
 bool grid_wants_colour(FILE *out)
 {
 	const char *no = getenv("NO_COLOR");

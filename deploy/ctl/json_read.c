@@ -1,4 +1,13 @@
-/* json_read.c - see json_read.h. */
+/* json_read.c - see json_read.h.
+ *
+ * Why not yajl_tree: its nodes know no lines, and it frees them by recursion, so that a file of a megabyte
+ * of "[" ends the process. Here the depth is bounded while reading, nodes live in an arena, and add_path()
+ * is the one recursion left.
+ *
+ * Invariants while the tree grows:
+ *  I1  open is the innermost object or array that is not closed, or NULL outside of all; depth counts them.
+ *  I2  key is the name for the next node when open is an object; yajl gives no value there without one.
+ *  I3  A callback that returns 0 has set fault; yajl then stops and calls no other. */
 #include "deploy/ctl/json_read.h"
 
 #include <errno.h>
@@ -22,7 +31,7 @@ struct builder {
 	const char *fault; /* why we stopped yajl ourselves */
 };
 
-/* Newlines up to where yajl stands, minus those behind the token (yajl may not have looked that far). */
+/* The line yajl has read to: each newline of the text is counted once, however often this is asked. */
 static int line_here(struct builder *b)
 {
 	size_t to = yajl_get_bytes_consumed(b->yajl);
@@ -32,6 +41,7 @@ static int line_here(struct builder *b)
 	return b->line;
 }
 
+/* Appends a node to what is open (I1). The root is the first node of all. */
 static struct json *add_node(struct builder *b, enum json_type type)
 {
 	struct json *node = arena_alloc(b->arena, sizeof(*node)), *parent = b->open;
@@ -100,6 +110,7 @@ static int on_key(void *ctx, const unsigned char *bytes, size_t len)
 	return set_text(b, &b->key, bytes, len);
 }
 
+/* An object or array begins. The stale key is cleared, as elements of an array have none. */
 static int open_node(struct builder *b, enum json_type type)
 {
 	struct json *node;
@@ -149,12 +160,14 @@ static int syntax_error(struct builder *b, struct err *err)
 	if (b->fault)
 		return err_set(err, ERR_REJECT, "line %d: %s", line, b->fault);
 	why = yajl_get_error(b->yajl, 0, NULL, 0);
-	err_set(err, ERR_REJECT, "line %d: %.*s", line, why ? (int)strcspn((const char *)why, "\n") : 7, why ? (const char *)why : "no JSON");
+	err_set(err, ERR_REJECT, "line %d: %.*s", line, why ? (int)strcspn((const char *)why, "\n") : 7,
+		why ? (const char *)why : "no JSON");
 	if (why)
 		yajl_free_error(b->yajl, why);
 	return -1;
 }
 
+/* yajl calls an empty document a premature end, which would send a person looking for a missing bracket. */
 static bool is_blank(struct str text)
 {
 	for (size_t i = 0; i < text.len; i++)
@@ -273,6 +286,7 @@ int json_get_text(const struct json *object, const char *key, struct str *out, s
 	return 0;
 }
 
+/* From the spelling, not from a double: epochs and times have more digits than a double keeps. */
 int json_get_int(const struct json *object, const char *key, int64_t min, int64_t max, int64_t *out, struct err *err)
 {
 	const struct json *node = demand(object, key, JSON_NUMBER, "a number", err);
@@ -284,7 +298,8 @@ int json_get_int(const struct json *object, const char *key, int64_t min, int64_
 	errno = 0;
 	number = strtoll(node->text.p, &end, 10);
 	if (errno || *end || number < min || number > max)
-		return json_fail(node, err, "%.40s: must be a whole number from %lld to %lld", node->text.p, (long long)min, (long long)max);
+		return json_fail(node, err, "%.40s: must be a whole number from %lld to %lld", node->text.p, (long long)min,
+				 (long long)max);
 	*out = number;
 	return 0;
 }

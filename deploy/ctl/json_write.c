@@ -1,4 +1,8 @@
-/* json_write.c - see json_write.h. */
+/* json_write.c - see json_write.h.
+ *
+ * yajl_gen keeps the document in memory and checks its shape (a key where one belongs, all closed) by
+ * itself; what it does not do is remember a failure, which is why every call goes through begin() and
+ * note(). Locale: yajl and printf write a point in numbers, as no program here calls setlocale(). */
 #include "deploy/ctl/json_write.h"
 
 #include <stdlib.h>
@@ -88,6 +92,7 @@ void json_write_int(struct json_writer *w, const char *key, int64_t number)
 		note(w, yajl_gen_integer(w->gen, number));
 }
 
+/* Fifteen digits do for most numbers that people write (0.1 stays 0.1), seventeen for every double. */
 void json_write_number(struct json_writer *w, const char *key, double number)
 {
 	char digits[40];

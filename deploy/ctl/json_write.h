@@ -29,8 +29,8 @@ void json_write_map_end(struct json_writer *w);                 /* see above */
 void json_write_array(struct json_writer *w, const char *key);  /* see above */
 void json_write_array_end(struct json_writer *w);               /* see above */
 
-/* One value. In text that is not UTF-8 the bytes above ASCII become "?"; a number must be finite, and is written
- * with as few digits as give the same number back. */
+/* One value. In text that is not UTF-8 the bytes above ASCII become "?"; a number must be finite, and is
+ * written with as few digits as give the same number back. */
 void json_write_text(struct json_writer *w, const char *key, struct str text);
 void json_write_int(struct json_writer *w, const char *key, int64_t number);    /* see above */
 void json_write_number(struct json_writer *w, const char *key, double number);  /* see above */

@@ -20,6 +20,7 @@ static int draw(const struct site *site, char key[API_KEY_CHARS + 1], struct err
 	return 0;
 }
 
+/* Text: the key alone on standard output, for a script's $(..); what to know about it on the other stream. */
 static int print_key(struct ctl *ctl, struct str id, const char *key, struct err *err)
 {
 	struct json_writer w;
@@ -72,8 +73,9 @@ int key_create_run(struct ctl *ctl, struct err *err)
 	if (!live)
 		return -1;
 	if (live->keys_len >= CHECK_KEYS_MAX)
-		return err_set(err, ERR_REJECT, "site %s has two live keys, " STR_FMT " and " STR_FMT ": revoke one first (millrace-ctl key "
-			       "revoke %s KEYID)", ctl->args.operands[0], STR_ARG(live->keys[0].id), STR_ARG(live->keys[1].id),
+		return err_set(err, ERR_REJECT,
+			       "site %s has two live keys, " STR_FMT " and " STR_FMT ": revoke one first (millrace-ctl key revoke %s "
+			       "KEYID)", ctl->args.operands[0], STR_ARG(live->keys[0].id), STR_ARG(live->keys[1].id),
 			       ctl->args.operands[0]);
 	if (live->disabled)
 		ctl_hint("warning: site %s is disabled: its keys are refused", ctl->args.operands[0]);

@@ -22,6 +22,8 @@ static const char *text_of(struct arena *arena, const char *fmt, const char *a, 
 	return arena_str(arena, str_from(text)).p;
 }
 
+/* Lists what a group should read, topic by topic, as far as the topics are there. A topic that is missing
+ * has no lag; status_find_problems() tells of a cell that lacks all of them. */
 static int plan_group(struct lag_group *group, int which, struct str cell, const struct topic_list *topics, struct arena *arena,
 		      struct err *err)
 {
@@ -92,6 +94,8 @@ static struct lag_partition *find_partition(struct lag_group *group, const char 
 	return NULL;
 }
 
+/* Offsets of partitions that are not on our list (of a topic that was made smaller, or that this version
+ * does not know) are passed over. */
 static int take_commits(struct lag_group *group, rd_kafka_event_t *event, struct arena *arena, struct err *err)
 {
 	size_t nr;
@@ -114,6 +118,8 @@ static int take_commits(struct lag_group *group, rd_kafka_event_t *event, struct
 	return 0;
 }
 
+/* All that the group has committed, in one request; 2.0.2 takes one group a call. A group that never was
+ * has no offsets, and is no error. */
 static int read_commits(rd_kafka_t *rk, struct lag_group *group, struct arena *arena, struct err *err)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);

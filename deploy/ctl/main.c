@@ -8,7 +8,8 @@
 
 static const struct conf_field no_settings[] = {{0}};
 
-/* Settings, as all programs have them. 1: done (--version and the like). */
+/* Settings, as all programs have them: program_init() is given the words that args_parse() has kept for it.
+ * 1: done (--version and the like). */
 static int configure(struct ctl *ctl, struct err *err)
 {
 	const struct program_spec spec = {
@@ -31,6 +32,8 @@ static int configure(struct ctl *ctl, struct err *err)
 	return rc;
 }
 
+/* From settings to the command's own answer. Whatever goes wrong before Kafka has answered means that
+ * nothing could be asked: exit code 2, by making the error a fatal one. */
 static int run(struct ctl *ctl, struct err *err)
 {
 	int rc = configure(ctl, err);

@@ -1,7 +1,11 @@
-/* printable.c - see printable.h. */
+/* printable.c - see printable.h.
+ *
+ * A replaced byte stays one byte, so that buffers and columns need not be measured again; a C1 character
+ * shows as "??". */
 #include "deploy/ctl/printable.h"
 
-/* How many bytes at p are one control character: 0, 1, or 2 (U+0080 to U+009F: terminals obey them like ESC). */
+/* How many bytes at p are one control character: 0, 1, or 2 (U+0080 to U+009F: terminals obey them like
+ * ESC). */
 static int control_at(const char *p, size_t left)
 {
 	unsigned char first = (unsigned char)p[0];
@@ -39,7 +43,8 @@ void printable_trim(char *text)
 {
 	size_t len = strlen(text);
 
-	/* A character has at most four bytes: what is still no UTF-8 after three steps was none before it was cut. */
+	/* A character has at most four bytes: what is still no UTF-8 after three steps was none before it
+	 * was cut. */
 	for (int i = 0; i < 4 && len && !str_is_utf8((struct str){text, len}); i++)
 		text[--len] = '\0';
 }

@@ -1,7 +1,7 @@
 /* printable.h - text from anywhere, made safe for a terminal.
  *
- * Names, keys and reasons come from topics and files that others wrote. Printed as they are, escape sequences in
- * them could repaint an operator's screen, and a newline could forge a line of output. */
+ * Names, keys and reasons come from topics and files that others wrote. Printed as they are, escape
+ * sequences in them could repaint an operator's screen, and a newline could forge a line of output. */
 #ifndef MILLRACE_CTL_PRINTABLE_H
 #define MILLRACE_CTL_PRINTABLE_H
 
@@ -9,8 +9,8 @@
 
 #include "common/str.h"
 
-/* Replaces, in place, every byte of a control character (C0, DEL, and C1 in UTF-8) by "?"; in text that is not
- * UTF-8, every byte above ASCII too. Returns text, whose length stays. */
+/* Replaces, in place, every byte of a control character (C0, DEL, and C1 in UTF-8) by "?"; in text that is
+ * not UTF-8, every byte above ASCII too. Returns text, whose length stays. */
 char *printable(char *text);
 
 /* Does s hold a control character? s is UTF-8. */

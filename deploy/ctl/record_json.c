@@ -1,4 +1,9 @@
-/* record_json.c - see record_json.h. */
+/* record_json.c - see record_json.h.
+ *
+ * Fields stand in three places here: the lists of what may be there, the writer, the reader. The round trip
+ * of random stores (tests/unit/ctl/test_record_json.c) fails when one of them misses a field; diff_words.c
+ * is held to the same by its own test. Unknown fields are errors: a misspelt "shard" that was ignored would
+ * silently be the default. */
 #include "deploy/ctl/record_json.h"
 
 #include <inttypes.h>
@@ -41,6 +46,8 @@ static void write_routes(struct json_writer *w, const struct site *site)
 	json_write_array_end(w);
 }
 
+/* Hashes are public in the sense that a key of 256 random bits cannot be found from one; still, files get
+ * mode 0600. */
 static void write_keys(struct json_writer *w, const struct site *site)
 {
 	json_write_array(w, "keys");
@@ -112,6 +119,7 @@ static int read_int32(const struct json *object, const char *key, int32_t *out, 
 	return 0;
 }
 
+/* A record made by hand need not know when it was made; diff_complete() fills it in. */
 static int read_time(const struct json *object, int64_t *out, struct err *err)
 {
 	*out = RECORD_JSON_NO_TIME;
@@ -152,6 +160,7 @@ static int read_routes(const struct json *node, struct site *site, struct store 
 	return 0;
 }
 
+/* Lower case only, as export writes it: equal records have equal text. */
 static int read_hash(const struct json *object, uint8_t out[32], struct err *err)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -222,6 +231,7 @@ static int read_site(const struct json *node, struct store *out, struct err *err
 	return store_put_site(out, &site, err);
 }
 
+/* Another format, or a newer version of ours, is refused before anything in it is believed. */
 static int read_head(const struct json *root, struct err *err)
 {
 	struct str format;

@@ -35,6 +35,7 @@ static bool is_same(const struct site *live, const struct site *wanted, bool nam
 	       (!name_given || str_eq(live->name, wanted->name));
 }
 
+/* id and cell of wanted come from the command line, and end in NUL. */
 static int add_site(struct ctl *ctl, const struct site *wanted, struct err *err)
 {
 	const char *id = wanted->id.p, *cell = wanted->routes[0].cell.p;
@@ -108,6 +109,8 @@ int site_enable_run(struct ctl *ctl, struct err *err)
 	return switch_site(ctl, false, err);
 }
 
+/* The last route is shown: it is where the site goes, or will within minutes. The history stands in the
+ * JSON. */
 static void add_row(struct grid *g, const struct site *site)
 {
 	const struct route *last = &site->routes[site->routes_len - 1];

@@ -1,4 +1,9 @@
-/* status.c - gathering and judging; see status.h. */
+/* status.c - gathering and judging; see status.h.
+ *
+ * What makes a problem is a decision, kept in the status_find_*() below, which know neither Kafka nor the
+ * screen: a cell that nobody serves, a program that is silent or not ready, a group too far behind, a
+ * record that cannot be read. Each says the thing's name and what to do, where that is known. The order is
+ * that of importance: what is missing, what is ill, what is late. */
 #include "deploy/ctl/status.h"
 
 #include <inttypes.h>
@@ -18,6 +23,7 @@ const char *status_state_name(enum status_state state)
 	return names[state];
 }
 
+/* Do the two do the same work: the same program, for the same cell? */
 static bool same_post(const struct heartbeat *a, const struct heartbeat *b)
 {
 	return str_eq(a->program, b->program) && a->has_cell == b->has_cell && (!a->has_cell || str_eq(a->cell, b->cell));
@@ -141,7 +147,8 @@ static int find_cell_problems(struct status *s, const struct store_item *cell, s
 
 	if (cell->fault)
 		return add_problem(s, err, "cell " STR_FMT ": its record cannot be read: %s", STR_ARG(cell->key), cell->fault);
-	if (cell->v.cell.epoch == 0 && add_problem(s, err, "cell " STR_FMT " has no epoch: run millrace-ctl topics apply", STR_ARG(cell->key)) < 0)
+	if (cell->v.cell.epoch == 0 &&
+	    add_problem(s, err, "cell " STR_FMT " has no epoch: run millrace-ctl topics apply", STR_ARG(cell->key)) < 0)
 		return -1;
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(name, sizeof(name), "millrace-%s", programs[i]);
@@ -152,6 +159,8 @@ static int find_cell_problems(struct status *s, const struct store_item *cell, s
 	return 0;
 }
 
+/* The bound is one of records and of a group. It is coarse: how long the group takes for them depends on
+ * what is in them; the processor's own lag in seconds is a metric. */
 static int find_lag_problems(struct status *s, const struct lag_group *g, struct err *err)
 {
 	char lag[GRID_NUMBER_SIZE], most[GRID_NUMBER_SIZE];
@@ -170,7 +179,8 @@ static int find_lag_problems(struct status *s, const struct lag_group *g, struct
 				   g->program);
 	if (g->total <= s->max_lag)
 		return 0;
-	return add_problem(s, err, "%s is %s records behind (more than %s)", g->name, grid_count(g->total, lag), grid_count(s->max_lag, most));
+	return add_problem(s, err, "%s is %s records behind (more than %s)", g->name, grid_count(g->total, lag),
+			   grid_count(s->max_lag, most));
 }
 
 int status_find_problems(struct status *s, struct err *err)

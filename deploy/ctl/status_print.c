@@ -1,4 +1,8 @@
-/* status_print.c - the status as a screen and as JSON; see status.h. */
+/* status_print.c - the status as a screen and as JSON; see status.h.
+ *
+ * The screen is for the moment in which something is wrong: the verdict stands in the first line, problems
+ * in the last ones, just above the prompt; what is well takes one line. JSON leaves nothing out, and its
+ * names are for scripts to rely on. */
 #include <string.h>
 
 #include "deploy/ctl/grid.h"
@@ -75,7 +79,8 @@ static void print_beats(const struct status *s, bool colour, FILE *out)
 	else
 		fputs("  none has sent a heartbeat\n", out);
 	if (gone)
-		fprintf(out, "  %s%zu former instances are gone%s\n", grid_style_on(GRID_DIM, colour), gone, grid_style_off(GRID_DIM, colour));
+		fprintf(out, "  %s%zu former instance%s gone%s\n", grid_style_on(GRID_DIM, colour), gone,
+			gone == 1 ? " is" : "s are", grid_style_off(GRID_DIM, colour));
 	grid_fini(&g);
 }
 
@@ -107,15 +112,17 @@ static void add_group(struct grid *g, const struct status *s, const struct lag_g
 	grid_add(g, GRID_PLAIN, "%s", "");
 	grid_add(g, group->total > s->max_lag ? GRID_BAD : GRID_GOOD, "%s", grid_count(group->total, lag));
 	if (group->worst)
-		grid_add(g, GRID_PLAIN, "%s %d: %s", group->worst->topic, (int)group->worst->partition, grid_count(group->worst->lag, lag));
+		grid_add(g, GRID_PLAIN, "%s %d: %s", group->worst->topic, (int)group->worst->partition,
+			 grid_count(group->worst->lag, lag));
 	else
 		grid_add(g, GRID_DIM, "%s", "-");
 	grid_add(g, GRID_PLAIN, "%s", "");
 	for (size_t first = 0, last; first < group->nr; first = last) {
+		const char *topic = group->partitions[first].topic;
 		int64_t total = 0;
 		bool fault = false;
 
-		for (last = first; last < group->nr && strcmp(group->partitions[last].topic, group->partitions[first].topic) == 0; last++) {
+		for (last = first; last < group->nr && strcmp(group->partitions[last].topic, topic) == 0; last++) {
 			total += group->partitions[last].lag;
 			fault |= group->partitions[last].fault != NULL;
 		}
@@ -123,7 +130,7 @@ static void add_group(struct grid *g, const struct status *s, const struct lag_g
 			continue;
 		say_lags(group, first, last, lags, sizeof(lags));
 		grid_add(g, GRID_PLAIN, "%s", "");
-		grid_add(g, GRID_PLAIN, "%s", group->partitions[first].topic);
+		grid_add(g, GRID_PLAIN, "%s", topic);
 		grid_add(g, GRID_PLAIN, "%s", grid_count(total, lag));
 		grid_add(g, GRID_PLAIN, "%s", "");
 		grid_add(g, GRID_PLAIN, "%s", lags);

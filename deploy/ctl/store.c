@@ -1,4 +1,9 @@
-/* store.c - see store.h. */
+/* store.c - see store.h.
+ *
+ * A row's bytes are copied into the arena and decoded from there, so that the decoded strings borrow the
+ * copy and live as long as the store: no deep copying of records by hand, field by field. What was replaced
+ * stays behind in the arena. That is a leak by design: a run of this tool lasts a second, and what it has
+ * once handed out must not move. */
 #include "deploy/ctl/store.h"
 
 #include <stdlib.h>
@@ -27,6 +32,7 @@ static struct store_item *add_item(struct store *s, enum store_kind kind, struct
 	return item;
 }
 
+/* Three record types, one shape: the kind says which member of v is meant. */
 static int decode_item(enum store_kind kind, struct str value, struct arena *arena, struct store_item *item, struct err *err)
 {
 	switch (kind) {
@@ -53,6 +59,7 @@ static bool key_fits(enum store_kind kind, const struct store_item *item)
 	}
 }
 
+/* Keeps the item, marked unreadable. Its v is not to be looked at. */
 static int fail_item(struct store *s, struct store_item *item, const char *reason, struct err *err)
 {
 	struct str copy = arena_str(&s->arena, str_from(reason));

@@ -1,4 +1,9 @@
-/* topic_admin.c - see topic_admin.h. */
+/* topic_admin.c - see topic_admin.h.
+ *
+ * librdkafka's admin calls are asynchronous: each gets a queue of its own here and is awaited on it, which
+ * makes them plain blocking calls with a deadline. A request that timed out may still be carried out by
+ * Kafka: making topics is therefore preceded by the epoch (topics.h), and a second run takes what is there
+ * as it is. */
 #include "deploy/ctl/topic_admin.h"
 
 #include <stdlib.h>
@@ -22,6 +27,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
+/* Copies what is asked later; the metadata itself is freed at once. */
 static int fill_state(struct topic_state *state, const struct rd_kafka_metadata_topic *mt, struct arena *arena, struct err *err)
 {
 	state->name = arena_str(arena, str_from(mt->topic)).p;
@@ -73,6 +79,7 @@ const struct topic_state *topic_list_find(const struct topic_list *list, const c
 	return list->nr ? bsearch(&key, list->topics, list->nr, sizeof(key), by_name) : NULL;
 }
 
+/* All settings go with the request: there is no moment in which a topic exists with a broker's defaults. */
 static rd_kafka_NewTopic_t *new_topic(const struct topic_wish *wish, int replicas, struct err *err)
 {
 	struct topic_setting settings[TOPIC_SETTINGS_MAX];
@@ -106,6 +113,8 @@ static rd_kafka_event_t *await_event(rd_kafka_queue_t *queue, int timeout_ms, co
 	return NULL;
 }
 
+/* The request as a whole succeeds even when single topics were refused. ALREADY_EXISTS is an error here: we
+ * asked for topics that were not there, so somebody else is at it, perhaps under another epoch. */
 static int check_created(const rd_kafka_event_t *event, struct err *err)
 {
 	size_t nr;
@@ -165,7 +174,8 @@ static int await_visible(rd_kafka_t *rk, const struct topic_wish *wishes, size_t
 		if (rc < 0 || visible == nr)
 			return rc;
 		if (clock_mono_ms() >= deadline)
-			return err_set(err, ERR_RETRY, "%zu of %zu new topics have no leader after %d s", nr - visible, nr, VISIBLE_MS / 1000);
+			return err_set(err, ERR_RETRY, "%zu of %zu new topics have no leader after %d s", nr - visible, nr,
+				       VISIBLE_MS / 1000);
 		rd_kafka_poll(rk, TURN_MS);
 	}
 }
@@ -187,6 +197,8 @@ int topic_admin_create(rd_kafka_t *rk, const struct topic_wish *wishes, size_t n
 	return rc < 0 ? -1 : await_visible(rk, wishes, nr, err);
 }
 
+/* Hands over every entry, defaults included: a topic that lacks a setting shows the broker's value, which
+ * may be right or wrong. */
 static int take_settings(rd_kafka_event_t *event, topic_setting_fn fn, void *ctx, struct err *err)
 {
 	size_t nr, nr_entries;

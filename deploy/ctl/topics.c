@@ -1,4 +1,7 @@
-/* topics.c - see topics.h. */
+/* topics.c - see topics.h.
+ *
+ * before is a photograph: what was there when the run began. A topic is made when it is not on it, and
+ * compared when it is, so that no topic is both, and what this run has made is not asked about again. */
 #include "deploy/ctl/topics.h"
 
 #include <errno.h>
@@ -20,6 +23,7 @@ void topics_fini(struct topics_run *run)
 	arena_fini(&run->arena);
 }
 
+/* Lines are printed at the end: their texts must live that long. "?" only when memory is short. */
 static const char *keep(struct topics_run *run, const char *text)
 {
 	const char *copy = arena_str(&run->arena, str_from(text)).p;
@@ -93,6 +97,7 @@ static int check_replicas(const struct topics_run *run, struct err *err)
 		       "where losing data is no matter", run->replicas, run->replicas, run->before.brokers, run->before.brokers);
 }
 
+/* Step 3 of the rule, and the whole of it for the control plane, whose topics know no epoch. */
 static int make(struct topics_run *run, const struct topic_wish *missing, size_t nr, struct err *err)
 {
 	if (nr && check_replicas(run, err) < 0)
@@ -140,6 +145,8 @@ int topics_make_control(struct topics_run *run, bool *readable, struct err *err)
 	return rc;
 }
 
+/* Random, not counted up: a counter would have to be kept somewhere that outlives the topics and every
+ * restored export. Two equal draws among 64 bits are not a case. */
 static int draw_epoch(int64_t *epoch, struct err *err)
 {
 	*epoch = 0;

@@ -25,6 +25,7 @@ static const char *copy(struct topics_run *run, const char *text)
 	return kept ? kept : "?";
 }
 
+/* Figures are kept as text, like settings are: a line is only ever printed. */
 static const char *copy_int(struct topics_run *run, int number)
 {
 	char text[16];
@@ -71,6 +72,8 @@ static void on_setting(void *ctx, const char *topic, const char *name, const cha
 			differs(c->run, topic, settings[i].name, copy(c->run, value), copy(c->run, settings[i].value));
 }
 
+/* What metadata tells, without asking for settings. Replicas are compared with what this run was told: a
+ * cluster that has grown to three brokers should be told of topics that still have one copy. */
 static void compare_shape(struct topics_run *run, const struct topic_wish *wish)
 {
 	const struct topic_state *is = topic_list_find(&run->before, wish->name);
@@ -111,22 +114,18 @@ out:
 
 static void print_line(const struct topics_run *run, const struct topics_line *line, FILE *out)
 {
-	const char *would = run->dry_run ? "would be " : "";
+	bool again = line->kind == TOPICS_EPOCH && strcmp(line->what, "again") == 0;
 
-	switch (line->kind) {
-	case TOPICS_MADE:
+	if (line->kind == TOPICS_MADE)
 		fprintf(out, "+ topic %s%s\n", line->topic, run->dry_run ? " (would be made)" : "");
-		break;
-	case TOPICS_EPOCH:
-		fprintf(out, "~ cell %s: %sunder a new epoch%s%s\n", line->topic, would, run->dry_run ? "" : " ", run->dry_run ? "" : line->is);
-		if (strcmp(line->what, "again") == 0)
-			fprintf(out, "  some of its topics are made again beside others: its processors %sask for a confirmation\n",
-				run->dry_run ? "would " : "");
-		break;
-	case TOPICS_DIFFERS:
+	else if (line->kind == TOPICS_DIFFERS)
 		fprintf(out, "! topic %s: %s is %s, should be %s\n", line->topic, line->what, line->is, line->should);
-		break;
-	}
+	else if (run->dry_run)
+		fprintf(out, "~ cell %s: would be under a new epoch\n", line->topic);
+	else
+		fprintf(out, "~ cell %s: under a new epoch %s\n", line->topic, line->is);
+	if (again)
+		fputs("  some of its topics are made again: its processors ask for a confirmation then\n", out);
 }
 
 void topics_print(const struct topics_run *run, FILE *out)
@@ -143,6 +142,7 @@ void topics_print(const struct topics_run *run, FILE *out)
 			run->nr_differences);
 }
 
+/* One kind of lines as one array, so that a script need not look through the others. */
 static void write_lines(const struct topics_run *run, int kind, const char *key, struct json_writer *w)
 {
 	json_write_array(w, key);
