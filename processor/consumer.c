@@ -18,8 +18,11 @@
  *  G7  auto.offset.reset is earliest, not error: after the error 2.0.2 fetches the partition no more, and refuses to seek; only an unassign
  *      outside of a callback (G6) would bring it back. Nothing is reset silently for all that: the guard of positions takes no record but the
  *      one at the position, and says what is missing.
- *  G8  seek_partitions()' time-out is 1000 times too short: rd_kafka_seek() is used.
- *  G9  A topic that is not there is not subscribed to: that can crash. */
+ *  G8  A held partition is assigned at a number, not at OFFSET_END: when the answer to a question for a logical offset is outdated (a pause or seek
+ *      came meanwhile), 2.0.2 asks again half a second later, and then jumps to the answer, whatever was sought in between. Where the
+ *      number lies does not matter: what is fetched from there before the pause takes hold is of an older version and dropped.
+ *  G9  seek_partitions()' time-out is 1000 times too short: rd_kafka_seek() is used.
+ *  G10 A topic that is not there is not subscribed to: that can crash. */
 #include "processor/consumer.h"
 
 #include <stdio.h>
@@ -87,11 +90,11 @@ static void ignore_error(struct consumer *c, rd_kafka_error_t *error, const char
 	rd_kafka_error_destroy(error);
 }
 
-/* New partitions join the assignment at a place that fetches nothing, paused (G6). */
+/* New partitions join the assignment paused (G6), at whatever number (G8). */
 static void take_partitions(struct consumer *c, rd_kafka_topic_partition_list_t *list)
 {
 	for (int i = 0; i < list->cnt; i++)
-		list->elems[i].offset = RD_KAFKA_OFFSET_END;
+		list->elems[i].offset = 0;
 	ignore_error(c, rd_kafka_incremental_assign(c->rk, list), "incremental_assign");
 	if (list->cnt)
 		rd_kafka_pause_partitions(c->rk, list);
@@ -179,7 +182,7 @@ static int consumer_open(struct consumer *c, struct err *err)
 		return -1;
 	rd_kafka_poll_set_consumer(c->rk);
 	c->queue = rd_kafka_queue_get_consumer(c->rk);
-	if (topics_check(c->rk, c->topics->samples, c->topics->partitions, CHECK_MS, err) < 0) /* (G9) */
+	if (topics_check(c->rk, c->topics->samples, c->topics->partitions, CHECK_MS, err) < 0) /* (G10) */
 		return -1;
 	c->rkt = rd_kafka_topic_new(c->rk, c->topics->samples, NULL);
 	if (!c->rkt)
@@ -270,7 +273,7 @@ static int set_paused(struct consumer *c, int32_t partition, bool paused, struct
 
 int consumer_refetch(struct consumer *c, int32_t partition, int64_t offset, struct err *err)
 {
-	rd_kafka_resp_err_t code = rd_kafka_seek(c->rkt, partition, offset, SEEK_MS); /* (G8) */
+	rd_kafka_resp_err_t code = rd_kafka_seek(c->rkt, partition, offset, SEEK_MS); /* (G9) */
 
 	return code ? kafka_code(err, code, "seek") : 0;
 }

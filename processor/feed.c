@@ -50,7 +50,7 @@ static bool pass_guard(struct feed *f, struct task *t, int64_t offset)
 	case GUARD_SKIP:
 		return false;
 	case GUARD_REFETCH:
-		log_warn(&f->with.program->log, "position_ahead", LOG_INT("partition", t->partition), LOG_INT("position", position),
+		log_warn(&f->with.program->log, "position_off", LOG_INT("partition", t->partition), LOG_INT("position", position),
 			 LOG_INT("offset", offset));
 		stats_count(f->with.stats, STATS_REFETCHES, 1);
 		feed_refetch(f, t);
@@ -67,15 +67,15 @@ static bool pass_guard(struct feed *f, struct task *t, int64_t offset)
 /* The partition has been read to its end. */
 static void take_end(struct feed *f, struct task *t, int64_t offset)
 {
-	if (offset < t->position) {
+	bool fetched_again = offset < t->position && t->rewound_at == t->position;
+
+	if (pass_guard(f, t, offset)) {
+		t->at_end = true;
+		t->end_mono_ms = clock_mono_ms();
+	} else if (fetched_again) {
 		/* What we have taken is not there any more: the log lost its end (an unclean election), and new records will get old offsets. */
 		alarm_raise(&f->alarm, "end_before_position", t->partition, "the partition ends before what has been read of it");
-		return;
 	}
-	if (!pass_guard(f, t, offset))
-		return;
-	t->at_end = true;
-	t->end_mono_ms = clock_mono_ms();
 }
 
 /* Encodes a dead letter into f->letter; what would be too large for any topic loses its value's end. */

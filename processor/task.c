@@ -13,7 +13,7 @@ struct task *task_new(int32_t partition)
 		return NULL;
 	t->partition = partition;
 	t->phase = TASK_PENDING;
-	t->refetched_at = -1;
+	t->refetched_at = t->rewound_at = -1;
 	t->committed = -1;
 	return t;
 }
@@ -47,8 +47,13 @@ enum task_guard task_guard(struct task *t, int64_t offset)
 {
 	if (offset == t->position)
 		return GUARD_TAKE;
-	if (offset < t->position)
-		return GUARD_SKIP;
+	if (offset < t->position) {
+		/* One old record is nothing; but a client that was reset would read all of them again before it gets here. */
+		if (t->rewound_at == t->position)
+			return GUARD_SKIP;
+		t->rewound_at = t->position;
+		return GUARD_REFETCH;
+	}
 	if (t->refetched_at != t->position) {
 		t->refetched_at = t->position;
 		return GUARD_REFETCH;

@@ -56,6 +56,7 @@ struct task {
 
 	int64_t position;     /* (I1) */
 	int64_t refetched_at; /* the position that was fetched again because of a gap; -1: none */
+	int64_t rewound_at;   /* likewise because older records came */
 	int64_t watermark_ms; /* event time, from records and closings */
 	struct window_store windows;
 
@@ -85,7 +86,7 @@ struct record {
 enum task_guard {
 	GUARD_TAKE,    /* it is the next one */
 	GUARD_SKIP,    /* it was taken before */
-	GUARD_REFETCH, /* it lies ahead: fetch again from the position, once */
+	GUARD_REFETCH, /* it lies ahead, or the client is reading what was taken before: fetch again from the position, once */
 	GUARD_GAP,     /* fetched again, and the broker still has nothing in between: it is lost; the position has moved there */
 };
 

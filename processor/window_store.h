@@ -35,8 +35,10 @@ void window_store_fini(struct window_store *ws);
  * 1 when it was late, 0 when not, -1 with ERR_FATAL when memory is short: the store is unusable then, the process must end. */
 int window_store_add_value(struct window_store *ws, struct series *series, int64_t t_ms, double value, int64_t watermark_ms,
 			   struct err *err);
+
+/* The same for what an agent has merged, which intake has checked. */
 int window_store_add_summary(struct window_store *ws, struct series *series, const struct summary_sample *s, int64_t watermark_ms,
-			     struct err *err); /* see above */
+			     struct err *err);
 
 /* Would window_store_close() with these arguments hand over any window? */
 bool window_store_due(const struct window_store *ws, int64_t closed_ms, int64_t watermark_ms, const struct late_rules *late);

@@ -163,6 +163,12 @@ class Cell:
                 found[key.int32()] = offset, value.string() if version == 3 else value.compact_string()
         return found
 
+    def delete_records(self, partition, offset):
+        """What retention does: everything before offset is gone."""
+        admin = AdminClient({"bootstrap.servers": self.kafka})
+        for future in admin.delete_records([confluent_kafka.TopicPartition(topic("samples"), partition, offset)]).values():
+            future.result(30)
+
     def reset_offset(self, partition, offset):
         """What an operator's tool does: commits an offset without metadata, once the group is empty. A static member that has stopped
         counts until its session is over, and until then the broker refuses."""

@@ -137,13 +137,17 @@ class Writer:
         return {"scale": 5, "zero": values.count(0), "offset": low, "neg_offset": 0, "neg_counts": [],
                 "counts": [found[i] for i in range(low, max(found, default=-1) + 1)]}
 
+    def empty_batch(self):
+        now = self.clock.now_ms()
+        return {"series": [], "values": [], "summaries": [], "site": "site-0", "agent_id": None, "seq": 0, "floor": 0,
+                "idempotency_key": None, "created_at": now, "received_at": now}
+
     def send(self):
         """One record for one site and partition; now and then a poisoned one."""
         first = self.random.choice(self.series)
         chosen = [i for i, s in enumerate(self.series) if (s["site"], s["partition"]) == (first["site"], first["partition"])]
         refs = [{key: self.series[i][key] for key in ("fingerprint", "kind", "name", "tags")} | {"temporality": "delta"} for i in chosen]
-        batch = {"series": refs, "values": [], "summaries": [], "site": first["site"], "agent_id": None, "seq": 0, "floor": 0,
-                 "idempotency_key": None, "created_at": self.clock.now_ms(), "received_at": self.clock.now_ms()}
+        batch = self.empty_batch() | {"series": refs, "site": first["site"]}
         if self.random.random() < 0.02:
             self.send_poison(first["partition"], batch)
             return
@@ -306,6 +310,20 @@ def test_offsets_name_their_snapshots(world):
         assert int(fields["at"]) <= offset
 
 
+def test_what_retention_cut_is_counted_and_the_partition_goes_on(world):
+    a = world.processors["a"]
+    a.stop()
+    end = world.cell.committed()[1][0]
+    for _ in range(4):
+        world.cell.send(topic("samples"), 1, world.cell.batch.encode(world.writer.empty_batch()))
+    world.cell.flush()
+    world.cell.delete_records(1, end + 3)
+    a.start()
+    world.wait(lambda: a.metric("millrace_processor_records_total") == 1, 20, "a has read what is left")
+    assert a.metric("millrace_processor_gap_records_total", partition=1) == 3
+    a.wait_ready()
+
+
 def test_a_newer_writers_record_holds_its_partition_only(world):
     a = world.processors["a"]
     world.cell.send(topic("samples"), 3, b"\0\0\0\3\xe7newer")
@@ -327,7 +345,7 @@ def test_an_operators_reset_is_refused_for_that_partition_only(world):
     world.wait(lambda: d.metric("millrace_processor_partitions_running") == 2, 20, "two others run, one is held")
     notices = [Codec("Notice").decode(m.value()) for m in world.cell.records("millrace.notices")]
     events = {(n["event"], n["fields"]["partition"]) for n in notices if n["severity"] == "alarm"}
-    assert {("schema_unknown", "3"), ("partition_refused", "0")} <= events, events
+    assert {("gap", "1"), ("schema_unknown", "3"), ("partition_refused", "0")} <= events, events
     d.stop()
 
 

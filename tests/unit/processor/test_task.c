@@ -13,9 +13,10 @@ START_TEST(the_guard_takes_what_is_next_and_nothing_else)
 
 	t->position = 10;
 	ck_assert_int_eq(task_guard(t, 10), GUARD_TAKE);
-	ck_assert_int_eq(task_guard(t, 9), GUARD_SKIP);
+	ck_assert_int_eq(task_guard(t, 9), GUARD_REFETCH); /* a client that was set back */
 	ck_assert_int_eq(task_guard(t, 0), GUARD_SKIP);
-	ck_assert_int_eq(task_guard(t, 12), GUARD_REFETCH);
+	ck_assert_int_eq(task_guard(t, 9), GUARD_SKIP);
+	ck_assert_int_eq(task_guard(t, 12), GUARD_REFETCH); /* that was about the other direction */
 	ck_assert_int_eq(task_guard(t, 10), GUARD_TAKE); /* it was there after all */
 	t->position = 11;
 	ck_assert_int_eq(task_guard(t, 15), GUARD_REFETCH); /* another gap is asked for anew */

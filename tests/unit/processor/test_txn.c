@@ -11,6 +11,7 @@ enum { API_ADD_PARTITIONS = 24, API_ADD_OFFSETS = 25, API_END_TXN = 26, API_TXN_
 /* A cluster with a cell's topics, and an open producer. */
 struct bench {
 	struct mock mock;
+	char cell[8];
 	struct cell_topics topics;
 	struct txn *txn;
 	rd_kafka_consumer_group_metadata_t *group;
@@ -32,8 +33,9 @@ static void bench_init(struct bench *b)
 {
 	memset(b, 0, sizeof(*b));
 	mock_init(&b->mock);
-	b->mock.program.common.cell = (char[]){"main"};
-	topics_name(&b->topics, "main");
+	snprintf(b->cell, sizeof(b->cell), "main");
+	b->mock.program.common.cell = b->cell;
+	topics_name(&b->topics, b->cell);
 	b->topics.partitions = 2;
 	mock_topic(&b->mock, b->topics.minutely, 2);
 	mock_topic(&b->mock, b->topics.hourly, 2);
