@@ -1,4 +1,7 @@
-/* chunks.c - see chunks.h. */
+/* chunks.c - see chunks.h.
+ *
+ * The CRC is of the body alone: everything else in a chunk is compared with what must stand there. Only the number of chunks is believed, by the
+ * first one, and then demanded of all others; a wrong one cannot come together, as the bytes in all are known from the metadata. */
 #include "processor/chunks.h"
 
 #include <inttypes.h>

@@ -1,4 +1,7 @@
-/* due.c - see due.h. */
+/* due.c - see due.h.
+ *
+ * The stagger delays only the question "is it time?": once it is, everything that is due without the stagger is closed too. So partitions
+ * close the same windows at different times, and a transaction of several does not close more of one than of another. */
 #include "processor/due.h"
 
 /* More than this in letters that wait, and a checkpoint is due: a flood of poison must not be held in memory. */

@@ -1,4 +1,8 @@
-/* emission.c - see emission.h. */
+/* emission.c - see emission.h.
+ *
+ * The offset of a snapshot's first chunk goes into the metadata, and is known with that chunk's acknowledgement only: so all partitions are
+ * produced first, flushed once together, and their offsets come last. Records are encoded one by one into the same buffer and copied by the
+ * client: a partition's fragments may be many times larger than its share of the producer's queue. */
 #include "processor/emission.h"
 
 #include "processor/chunks.h"

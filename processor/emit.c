@@ -1,4 +1,7 @@
-/* emit.c - see emit.h. */
+/* emit.c - see emit.h.
+ *
+ * Strings and arrays are borrowed from window and scratch for the encoder's call; the casts only take away a const that the encoder, which shares
+ * its structs with the decoder, has not got. */
 #include "processor/emit.h"
 
 static int fill_histogram(const struct hist *h, struct arena *scratch, struct histogram *out)

@@ -1,4 +1,7 @@
-/* feed.c - see feed.h. */
+/* feed.c - see feed.h.
+ *
+ * Order matters: ownership and phase first, then the position, then the bytes. A record that fails one of them has changed nothing but what
+ * the log says; the position moves exactly when a record was counted or buried. */
 #include "processor/feed.h"
 
 #include <inttypes.h>

@@ -1,4 +1,7 @@
-/* pane.c - see pane.h. */
+/* pane.c - see pane.h.
+ *
+ * Lists are short (two or three panes when all is well, 48 hours of minutes at worst) and in order, so they are arrays: finding is a look at the
+ * end or a binary search, and taking the oldest out moves a few pointers. */
 #include "processor/pane.h"
 
 #include <stdlib.h>

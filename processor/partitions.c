@@ -1,11 +1,20 @@
-/* partitions.c - see partitions.h. */
+/* partitions.c - see partitions.h.
+ *
+ * Invariants:
+ *  I1  tasks[p] is not NULL exactly while the group says that p is ours: it is made in the assigned hook and dropped before the revoked hook
+ *      returns, so that nobody else can own p while we still could commit for it.
+ *  I2  Only a task that is TASK_RUNNING is fed, and it becomes so only by consumer_start() at its own position.
+ *  I3  At most one task is being restored (ps->restoring), the lowest partition that waits: a snapshot may be large, and two would need twice
+ *      the room. */
 #include "processor/partitions.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 enum {
 	REVOKE_MS = 5000,          /* how long a revoke may try to save; the group waits meanwhile */
 	START_AGAIN_MS = 200,
+	PUMP_MS = 50,
 };
 
 struct partitions {
@@ -243,8 +252,19 @@ int partitions_turn(struct partitions *ps, struct err *err)
 	return checkpoint_turn(ps->checkpoint, ps->tasks, (size_t)ps->nr, err);
 }
 
+/* Lets rebalance callbacks run; records are thrown away, as their positions are not moved. */
+static void pump(struct partitions *ps)
+{
+	rd_kafka_message_t *message;
+
+	poll(NULL, 0, PUMP_MS);
+	while ((message = consumer_poll(ps->consumer)) != NULL)
+		rd_kafka_message_destroy(message);
+}
+
 int partitions_save(struct partitions *ps, int timeout_ms, struct err *err)
 {
+	int64_t deadline = clock_mono_ms() + timeout_ms;
 	int32_t *all = calloc((size_t)ps->nr, sizeof(*all));
 	int rc;
 
@@ -252,7 +272,10 @@ int partitions_save(struct partitions *ps, int timeout_ms, struct err *err)
 		return err_nomem(err, "the last checkpoint");
 	for (int32_t i = 0; i < ps->nr; i++)
 		all[i] = i;
-	rc = checkpoint_now(ps->checkpoint, ps->tasks, (size_t)ps->nr, all, (size_t)ps->nr, timeout_ms, err);
+	/* In a rebalance the metadata that we hold is of the generation before, and refused: only the callback that waits brings the next. */
+	while ((rc = checkpoint_now(ps->checkpoint, ps->tasks, (size_t)ps->nr, all, (size_t)ps->nr, 0, err)) < 0 &&
+	       err->kind != ERR_FATAL && clock_mono_ms() < deadline)
+		pump(ps);
 	free(all);
 	return rc;
 }

@@ -1,4 +1,7 @@
-/* scout.c - see scout.h. */
+/* scout.c - see scout.h.
+ *
+ * What belongs to a former assignment may still be queued when the next begins. librdkafka drops it by version; that topic and partition are the
+ * ones asked for is checked on top of it, as a chunk taken for another's would be refused, but an end taken for another's would be believed. */
 #include "processor/scout.h"
 
 #include <stdio.h>

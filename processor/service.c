@@ -1,4 +1,7 @@
-/* service.c - see service.h. */
+/* service.c - see service.h.
+ *
+ * Order of opening: the producer first, as its configuration and the topics are checked by it; the consumer late, as once it has joined the
+ * group, partitions may come. Closing goes the other way round, and every step of it has a deadline. */
 #include "processor/service.h"
 
 #include <stdlib.h>
@@ -23,7 +26,7 @@ struct service {
 	struct checkpoint *checkpoint;
 };
 
-/* The parts in the order in which they need each other. The consumer comes late: once it has joined the group, partitions may come. */
+/* The parts in the order in which they need each other. */
 static int open_parts(struct service *s, const struct service_parts *parts, struct err *err)
 {
 	const struct partitions_parts for_partitions = {parts->program, parts->conf, &s->topics, parts->report, s->stats};

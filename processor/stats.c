@@ -1,4 +1,7 @@
-/* stats.c - see stats.h. */
+/* stats.c - see stats.h.
+ *
+ * Handles are made at their first use and kept, as looking one up takes the registry's lock. A gauge that was removed is made anew when its
+ * partition comes back. */
 #include "processor/stats.h"
 
 #include <inttypes.h>

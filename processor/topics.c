@@ -1,4 +1,6 @@
-/* topics.c - see topics.h. */
+/* topics.c - see topics.h.
+ *
+ * A partition's number must mean the same in all topics of a cell: fragments and state go to the partition of their source. */
 #include "processor/topics.h"
 
 void topics_name(struct cell_topics *topics, const char *cell)
