@@ -149,10 +149,11 @@ START_TEST(wait_for_nobody)
 }
 END_TEST
 
-/* A broker that is away is told once, though librdkafka tries again every 100 ms and tells it twice each time; the caller's opaque
- * is nothing that the log may look into, and properties of the other kind of client are no news. */
+/* A broker that is away is told once, though librdkafka tries again every 100 ms, and tells each error twice to a consumer; the caller's
+ * opaque is nothing that the log may look into, and properties of the other kind of client are no news. */
 START_TEST(log_tells_once)
 {
+	rd_kafka_type_t type = _i ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER;
 	struct err err = ERR_INIT;
 	rd_kafka_conf_t *conf;
 	struct program p;
@@ -163,14 +164,17 @@ START_TEST(log_tells_once)
 	conf = kafka_conf(&p, "log", no_props, &err);
 	ck_assert_msg(conf != NULL, "%s", err.msg);
 	rd_kafka_conf_set_opaque(conf, (void *)(uintptr_t)1);
-	rk = kafka_open(RD_KAFKA_PRODUCER, conf, &err);
+	rk = kafka_open(type, conf, &err);
 	ck_assert_msg(rk != NULL, "%s", err.msg);
 	ck_assert_ptr_eq(rd_kafka_opaque(rk), (void *)(uintptr_t)1);
+	if (type == RD_KAFKA_CONSUMER)
+		rd_kafka_poll_set_consumer(rk);
 	kafka_wait(rk, 1500, &err);
+	ck_assert_ptr_null(type == RD_KAFKA_CONSUMER ? rd_kafka_consumer_poll(rk, 100) : NULL);
 	ck_assert(kafka_close(rk, 5000));
 	program_log(&p, log, sizeof(log));
 	ck_assert_msg(count_of(log, "Connection refused") == 1, "%s", log);
-	ck_assert_msg(count_of(log, "kafka_client") == count_of(log, "mr-test-log#producer-"), "%s", log);
+	ck_assert_msg(count_of(log, "kafka_client") == count_of(log, "client=mr-test-log#"), "%s", log);
 	ck_assert_msg(count_of(log, "will be ignored") == 0, "%s", log);
 	program_unmake(&p);
 }
@@ -371,7 +375,7 @@ int main(void)
 	tcase_add_test(tc, open_without_conf_keeps_the_error);
 	tcase_add_test(tc, wait_for_a_cluster);
 	tcase_add_test(tc, wait_for_nobody);
-	tcase_add_test(tc, log_tells_once);
+	tcase_add_loop_test(tc, log_tells_once, 0, 2);
 	tcase_add_test(tc, close_serves_the_revocation);
 	tcase_add_test(tc, close_has_a_deadline);
 	tcase_add_test(tc, close_before_the_first_share);
