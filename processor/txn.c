@@ -257,7 +257,8 @@ enum txn_outcome txn_commit(struct txn *t, struct err *err)
 	}
 	if (verdict == VERDICT_ABORT) {
 		txn_abort(t);
-		return TXN_ABORTED;
+		/* An earlier try may have reached the coordinator: only its word that it has aborted makes this certain. */
+		return t->state == STATE_IDLE ? TXN_ABORTED : TXN_UNKNOWN;
 	}
 	/* The request may have reached the coordinator, or not. */
 	txn_close(t);

@@ -157,6 +157,28 @@ START_TEST(a_fenced_commit_is_unknown_and_a_new_producer_goes_on)
 }
 END_TEST
 
+/* A commit that can only be aborted, and is: certain. When the abort fails too, nobody knows. */
+START_TEST(a_commit_that_must_be_aborted_is_certain_once_it_is)
+{
+	struct txn_delivery delivery;
+	struct err err = ERR_INIT;
+	struct bench b;
+
+	bench_init(&b);
+	ck_assert_int_eq(fill(&b, &delivery, &err), 0);
+	rd_kafka_mock_push_request_errors(b.mock.cluster, API_END_TXN, 1, RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID);
+	ck_assert_msg(txn_commit(b.txn, &err) == TXN_ABORTED, "%s", err.msg);
+	must_open(&b);
+	ck_assert_int_eq(fill(&b, &delivery, &err), 0);
+	rd_kafka_mock_push_request_errors(b.mock.cluster, API_END_TXN, 2, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+					  RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
+	ck_assert_int_eq(txn_commit(b.txn, &err), TXN_UNKNOWN);
+	must_open(&b);
+	must_commit(&b);
+	bench_fini(&b);
+}
+END_TEST
+
 START_TEST(a_fence_before_the_commit_is_no_doubt)
 {
 	struct txn_delivery delivery;
@@ -222,6 +244,7 @@ int main(void)
 	tcase_add_test(tc, a_stale_member_is_refused_and_the_producer_lives);
 	tcase_add_test(tc, retriable_errors_are_outlived);
 	tcase_add_test(tc, a_fenced_commit_is_unknown_and_a_new_producer_goes_on);
+	tcase_add_test(tc, a_commit_that_must_be_aborted_is_certain_once_it_is);
 	tcase_add_test(tc, a_fence_before_the_commit_is_no_doubt);
 	tcase_add_test(tc, topics_that_do_not_fit_are_named);
 	tcase_add_test(tc, group_metadata_without_member_or_generation_is_invalid);
