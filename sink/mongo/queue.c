@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/events.h"
 
 struct queue {
@@ -72,19 +73,12 @@ void queue_push(struct queue *q, struct queue_item *item)
 		events_wake(q->wake_fd);
 }
 
-/* The absolute time at which a wait of so many milliseconds ends. */
+/* The absolute time, by CLOCK_MONOTONIC, at which a wait of so many milliseconds ends. */
 static struct timespec wait_end(int64_t timeout_ms)
 {
-	struct timespec at;
+	int64_t end_ms = clock_mono_ms() + timeout_ms;
 
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += timeout_ms / 1000;
-	at.tv_nsec += timeout_ms % 1000 * 1000000;
-	if (at.tv_nsec >= 1000000000) {
-		at.tv_sec++;
-		at.tv_nsec -= 1000000000;
-	}
-	return at;
+	return (struct timespec){.tv_sec = end_ms / 1000, .tv_nsec = end_ms % 1000 * 1000000};
 }
 
 struct queue_item *queue_pop(struct queue *q, int64_t timeout_ms)

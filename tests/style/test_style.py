@@ -74,7 +74,8 @@ def test_header_functions_are_documented():
         for i, line in enumerate(lines):
             if SIGNATURE.match(line) and not line.startswith(("typedef", "#", "}")):
                 above = lines[i - 1].rstrip()
-                beside = "/*" in line or (above.endswith(";") and "/*" in above)
+                end = next((j for j in range(i, len(lines)) if ";" in lines[j]), i)
+                beside = any("/*" in x for x in lines[i:end + 1])
                 if not (above.endswith("*/") or above.endswith(",") or beside):
                     found.append(f"{path}:{i + 1}: {line}")
     none(found)

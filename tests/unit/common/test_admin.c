@@ -52,7 +52,7 @@ static void fixture_init(struct fixture *f)
 	f->admin = admin_new("127.0.0.1:0", f->metrics, &err);
 	ck_assert_msg(f->admin != NULL, "%s", err.msg);
 	ck_assert_int_eq(strncmp(admin_address(f->admin), "127.0.0.1:", 10), 0);
-	f->port = atoi(admin_address(f->admin) + 10);
+	f->port = (int)strtol(admin_address(f->admin) + 10, NULL, 10);
 	ck_assert_int_gt(f->port, 0);
 }
 
@@ -403,7 +403,7 @@ START_TEST(ipv6)
 		return;
 	}
 	ck_assert_int_eq(strncmp(admin_address(a), "[::1]:", 6), 0);
-	ck_assert_int_gt(atoi(admin_address(a) + 6), 0);
+	ck_assert_int_gt(strtol(admin_address(a) + 6, NULL, 10), 0);
 	admin_free(a);
 }
 END_TEST

@@ -437,10 +437,10 @@ static int on_model_row(void *ctx, const struct table_row *row, struct err *err)
 
 	(void)err;
 	snprintf(text, sizeof(text), STR_FMT, STR_ARG(row->key));
-	int key = atoi(text);
+	int key = (int)strtol(text, NULL, 10);
 
 	snprintf(text, sizeof(text), STR_FMT, (int)row->value.len, row->value.p ? row->value.p : "");
-	model->value[key] = row->value.p ? atoi(text) : 0;
+	model->value[key] = row->value.p ? (int)strtol(text, NULL, 10) : 0;
 	return 0;
 }
 
