@@ -1,8 +1,8 @@
 /* main.c - millrace-ingest: the Push API in front of Kafka.
  *
- * One thread, one loop: signals, a timer, Kafka's wake-ups and HTTP are descriptors in one poll(). The rooms stand in DESIGN.md, "The
- * house"; this file opens them, in order, and closes them in reverse. It starts serving before it knows Kafka: until the tables
- * of cells and sites have been read to their end it answers 503 and is not ready.
+ * One thread, one loop: signals, a timer, Kafka's wake-ups and HTTP are descriptors in one poll(). README.md lists the rooms; this
+ * file opens them, in order, and closes them in reverse. It starts serving before it knows Kafka: until the tables of cells
+ * and sites have been read to their end it answers 503 and is not ready.
  *
  * SIGTERM: not ready, no new connections, requests in flight end, the producer is flushed, exit 0. */
 #include <poll.h>

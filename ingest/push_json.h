@@ -1,4 +1,4 @@
-/* push_json.h - the native payload in JSON (DESIGN.md, "Native payload").
+/* push_json.h - the native payload in JSON (schemas/push.proto).
  *
  * Strict where it matters and open where it helps: a known field of the wrong type, or one that stands there twice, refuses
  * the payload by its path; a field nobody here knows is skipped, as newer agents may send it; null means left out. A metric's

@@ -1,6 +1,6 @@
 /* cell_row.c - see cell_row.h.
  *
- * The epoch is what matters here: positions and snapshots mean something in the topics of one epoch only (DESIGN.md, "Topics"). */
+ * The epoch is what matters here: positions and snapshots mean something in the topics of one epoch only (schemas/README.md, "Topics"). */
 #include "processor/cell_row.h"
 
 #include <inttypes.h>

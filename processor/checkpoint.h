@@ -1,6 +1,6 @@
 /* checkpoint.h - emission, snapshot and offset in one transaction.
  *
- * The rules (DESIGN.md, "Checkpoint"):
+ * The rules:
  *  A  What forgets or depends on the wall clock happens here only: closing.
  *  B  A transaction begins and ends within one call of a function below, between two polls or inside one revoke callback.
  *  C  What was emitted is freed after the commit. Aborted: the task keeps it, the next checkpoint emits the same. Outcome unknown: the committed

@@ -1,6 +1,6 @@
 /* consumer.c - see consumer.h.
  *
- * librdkafka 2.0.2, and why each guard is there (FIELD-NOTES.md has the measurements):
+ * librdkafka 2.0.2, and why each guard is there:
  *  G1  Records are polled one by one, with rd_kafka_consumer_poll(). rd_kafka_consume_batch_queue() drops the batch being gathered at each
  *      cooperative rebalance while the position moves on: records are lost silently.
  *  G2  The metadata to commit with is copied at the top of every rebalance callback and held until the next. An instance that was frozen past its session,

@@ -1,6 +1,6 @@
 /* restore.c - see restore.h.
  *
- * Every refusal here is a case in which going on would count something twice or lose it (DESIGN.md, "Checkpoint", On assign). */
+ * Every refusal here is a case in which going on would count something twice or lose it (checkpoint.h has the rules). */
 #include "processor/restore.h"
 
 #include <inttypes.h>

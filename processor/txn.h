@@ -2,7 +2,7 @@
  *
  * One producer an instance serves all its partitions (KIP-447): what protects from a former owner is the group metadata that goes with the offsets,
  * not the transactional id. States: closed -> (txn_open) -> idle -> (txn_begin) -> open -> (txn_commit, txn_abort) -> idle. Any step may end in
- * closed: librdkafka has then given the producer up, and a new one is made (rule C of DESIGN.md, "Checkpoint").
+ * closed: librdkafka has then given the producer up, and a new one is made (checkpoint.h, rule C).
  *
  * All steps of one transaction share one deadline, which lies before transaction.timeout.ms: a transaction that the broker has timed out is
  * fatal to the producer, and readers of all its partitions wait that long. Not thread-safe: one owner. */

@@ -2,7 +2,7 @@
  *
  * Invariants:
  *  I1  The store is a pure function of the snapshot it was restored from, the samples added since, and the closings: it
- *      reads no clock. Closing happens at checkpoints only (DESIGN.md, rule A).
+ *      reads no clock. Closing happens at checkpoints only (checkpoint.h, rule A).
  *  I2  A minute is closed once: what starts before closed_ms is late from then on, whatever the watermark does, and becomes one more
  *      fragment. An hour is closed when closed_ms has reached its end, so always after all of its minutes.
  *  I3  Each sample is in exactly one minute fragment and exactly one hour fragment. On time: in its minute's pane, whose closing folds it

@@ -1,7 +1,7 @@
 /* commands.c - the one table of commands and options; parsing, help and dispatch come from it.
  *
  * An option's row: name, type, letter, what its value is called, default, range, help (args.h). Defaults
- * that operators rely on are those of DESIGN.md: twelve partitions, two shards, three copies. */
+ * that operators rely on are those of schemas/README.md: twelve partitions, two shards, three copies. */
 #include "deploy/ctl/commands.h"
 
 #include "common/route.h"

@@ -4,7 +4,7 @@
  * fetched is decided by consumer_fetch(): a partition is taken out of librdkafka's assignment when the database cannot take
  * more, and put back with an explicit offset. The group does not notice: its assignment is another thing.
  * Not rd_kafka_pause_partitions(): in 2.0.2 it forgets the position of a partition of which nothing was consumed yet, and stays
- * in force over a rebalance. Not rd_kafka_consume_batch_queue() either: it loses records at rebalances (FIELD-NOTES.md). */
+ * in force over a rebalance. Not rd_kafka_consume_batch_queue() either: it loses records at rebalances. */
 #ifndef MILLRACE_SINK_MONGO_CONSUMER_H
 #define MILLRACE_SINK_MONGO_CONSUMER_H
 

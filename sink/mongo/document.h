@@ -1,7 +1,7 @@
 /* document.h - an Aggregate as the document that people query.
  *
  * One document a fragment. Its _id is made of where the record stands, so that writing it twice is refused by the database and
- * everything may be repeated (DESIGN.md, "Sink"). Fields and their order are described for readers in sink/mongo/README.md.
+ * everything may be repeated (sink/README.md). Fields and their order are described for readers in sink/mongo/README.md.
  * A maker keeps its buffers from one document to the next. Not thread-safe: one owner. */
 #ifndef MILLRACE_SINK_MONGO_DOCUMENT_H
 #define MILLRACE_SINK_MONGO_DOCUMENT_H

@@ -1,6 +1,6 @@
 /* partitions.h - the sink's own table of the partitions it has, and how far it is in each.
  *
- * librdkafka's idea of assignment and position is not trusted (FIELD-NOTES.md lists why): this table says what is ours, which
+ * librdkafka's idea of assignment and position is not trusted (consumer.h says why): this table says what is ours, which
  * offset comes next, and whether we want it fetched now. A partition is fetched only while it is in librdkafka's assignment, to which it is
  * added with an explicit offset, always the table's own. One owner: the poll thread. */
 #ifndef MILLRACE_SINK_MONGO_PARTITIONS_H

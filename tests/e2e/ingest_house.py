@@ -1,6 +1,6 @@
 """One millrace-ingest in front of a real Kafka, and everything a test needs to look at it from outside.
 
-Topics and tables are made by confluent-kafka and fastavro; fingerprints and partitions are computed here from DESIGN.md's words
+Topics and tables are made by confluent-kafka and fastavro; fingerprints and partitions are computed here from the words of schemas/README.md
 with the xxhash package. Nothing here is Millrace's own code.
 """
 import contextlib

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """millrace-ctl on real clusters: one broker to work on, and an empty one of three to restore to.
 
-What it writes is read back by clients that are not ours (kafka_view.py), and topics are compared with DESIGN.md's table,
+What it writes is read back by clients that are not ours (kafka_view.py), and topics are compared with the table of schemas/README.md,
 which stands here once more. Cases run in order on one world; each leaves it as the next expects it.
 """
 import hashlib
@@ -31,7 +31,7 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.starts
 HOUR = 3600 * 1000
 DAY = 24 * HOUR
 
-# DESIGN.md, "Topics": cleanup.policy, retention.ms (None: not looked at), message.timestamp.type
+# schemas/README.md, "Topics": cleanup.policy, retention.ms (None: not looked at), message.timestamp.type
 CELL_TOPICS = {
     "samples": ("delete", 72 * HOUR, "LogAppendTime"), "events": ("delete", 72 * HOUR, "LogAppendTime"),
     "minutely": ("delete", 7 * DAY, "CreateTime"), "hourly": ("delete", 30 * DAY, "CreateTime"),
