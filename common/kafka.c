@@ -1,17 +1,21 @@
 /* kafka.c - see kafka.h.
  *
- * Log lines. librdkafka calls log_cb from any of its threads with nothing but the client, and the client's opaque belongs
- * to the caller's own callbacks. So what a log line needs, struct client_log, travels in the one other place that the
- * public API reads back from a client: the opaque of its default topic configuration. Until kafka_open() the program stands
- * there, so that a configuration that is thrown away leaves nothing behind. (An on_conf_destroy interceptor would free
- * it of itself, but a failing rd_kafka_new() frees the interceptors and leaves them in the configuration: 2.0.2.)
+ * Log lines. librdkafka calls log_cb from any of its threads with nothing but the client, and the
+ * client's opaque belongs to the caller's own callbacks. So what a log line needs, struct
+ * client_log, travels in the one other place that the public API reads back from a client: the
+ * opaque of its default topic configuration. Until kafka_open() the program stands there, so that
+ * a configuration that is thrown away leaves nothing behind. (An on_conf_destroy interceptor would
+ * free it of itself, but a failing rd_kafka_new() frees the interceptors and leaves them in the
+ * configuration: 2.0.2.)
  *
- * A broker that is away makes the same lines for as long as it is away. One that was written is not repeated for 10 s; the next
- * one says how many were not. See line_hash() for what "the same" is.
+ * A broker that is away makes the same lines for as long as it is away. One that was written is
+ * not repeated for 10 s; the next one says how many were not. See line_hash() for what "the same"
+ * is.
  *
- * Closing. rd_kafka_consumer_close() and rd_kafka_destroy() have no deadline and can hang in 2.0.2, and the second can abort
- * (see may_destroy()). The first is replaced by its asynchronous form, the second runs in a thread of its own, and a
- * client that does not end is left behind, mute, as the program that it would log to may go away. */
+ * Closing. rd_kafka_consumer_close() and rd_kafka_destroy() have no deadline and can hang in
+ * 2.0.2, and the second can abort (see may_destroy()). The first is replaced by its asynchronous
+ * form, the second runs in a thread of its own, and a client that does not end is left behind,
+ * mute, as the program that it would log to may go away. */
 #include "common/kafka.h"
 
 #include <ctype.h>
@@ -39,7 +43,8 @@ struct client_log {
 	struct said said[LOG_SLOTS];
 };
 
-/* What a client has unless the user's kafka.* say otherwise. A property for the other kind of client is ignored by librdkafka. */
+/* What a client has unless the user's kafka.* say otherwise. A property for the other kind of
+ * client is ignored by librdkafka. */
 static const struct kafka_prop defaults[] = {
 	{"socket.nagle.disable", "true"},
 	{"log.connection.close", "false"}, /* brokers close idle connections all day */
@@ -67,8 +72,8 @@ static const struct kafka_prop aliases[] = {
 	{0},
 };
 
-/* librdkafka's "error" (3) is mostly a connection that it is going to make again: a warning here. What a program cannot do, it hears from
- * the call that failed, and logs itself. */
+/* librdkafka's "error" (3) is mostly a connection that it is going to make again: a warning here.
+ * What a program cannot do, it hears from the call that failed, and logs itself. */
 static enum log_level level_of(int syslog_level)
 {
 	if (syslog_level <= 2)
@@ -78,8 +83,9 @@ static enum log_level level_of(int syslog_level)
 	return syslog_level <= 6 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
-/* FNV-1a of what a line says: the text without its thread and client name ("[thrd:app]: rdkafka#consumer-2: ", which is how an error
- * that FAIL told is told again by ERROR), without " (after 3 ms in state ..)" and without digits. Never 0. */
+/* FNV-1a of what a line says: the text without its thread and client name ("[thrd:app]:
+ * rdkafka#consumer-2: ", which is how an error that FAIL told is told again by ERROR), without "
+ * (after 3 ms in state ..)" and without digits. Never 0. */
 static uint64_t line_hash(const rd_kafka_t *rk, const char *text)
 {
 	const char *name = rd_kafka_name(rk), *end = strstr(text, " (after ");
@@ -95,7 +101,8 @@ static uint64_t line_hash(const rd_kafka_t *rk, const char *text)
 	return hash ? hash : 1;
 }
 
-/* May this line be written now? *suppressed: how often it was not since the last time. The oldest slot makes room for a new line. */
+/* May this line be written now? *suppressed: how often it was not since the last time. The oldest
+ * slot makes room for a new line. */
 static bool log_allow(struct client_log *cl, uint64_t what, uint64_t *suppressed)
 {
 	int64_t now = clock_mono_ms();
@@ -121,7 +128,8 @@ static bool log_allow(struct client_log *cl, uint64_t what, uint64_t *suppressed
 	return true;
 }
 
-/* The opaque of conf's default topic configuration. The cast only satisfies a prototype that forgot const. */
+/* The opaque of conf's default topic configuration. The cast only satisfies a prototype that
+ * forgot const. */
 static void *topic_opaque(const rd_kafka_conf_t *conf)
 {
 	rd_kafka_topic_conf_t *topic = rd_kafka_conf_get_default_topic_conf((rd_kafka_conf_t *)(uintptr_t)conf);
@@ -140,6 +148,8 @@ static struct client_log *log_of(const rd_kafka_t *rk)
 	return topic_opaque(rd_kafka_conf((rd_kafka_t *)(uintptr_t)rk));
 }
 
+/* Any of librdkafka's threads. The lock is held while the line is written, so that log_mute() can
+ * wait for it. */
 static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text)
 {
 	struct client_log *cl = rk ? log_of(rk) : NULL;
@@ -148,7 +158,8 @@ static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility,
 
 	if (!cl)
 		return;
-	/* kafka.* serve producers and consumers alike, so that each is given properties of the other kind. */
+	/* kafka.* serve producers and consumers alike, so that each is given properties of the
+	 * other kind. */
 	if (strstr(text, "property and will be ignored by this"))
 		level = LOG_LEVEL_DEBUG;
 	pthread_mutex_lock(&cl->lock);
@@ -194,7 +205,8 @@ static const char *canonical(const char *name)
 	return name;
 }
 
-/* librdkafka repeats a value in its reason only where values are words or numbers: no property that holds a secret is of that kind. */
+/* librdkafka repeats a value in its reason only where values are words or numbers: no property
+ * that holds a secret is of that kind. */
 static int conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
 {
 	char why[256];
@@ -212,7 +224,9 @@ static int conf_set_all(rd_kafka_conf_t *conf, const struct kafka_prop *props, s
 	return 0;
 }
 
-/* Applies the user's kafka.*: refuses what the caller fixes, and demands to know where Kafka is. */
+/* Applies the user's kafka.*: refuses what the caller fixes, and demands to know where Kafka is. A
+ * fixed key is refused even when it is set to the very value that is needed, so that a program's
+ * next version may fix another one. */
 static int conf_set_users(rd_kafka_conf_t *conf, const struct program *p, const struct kafka_prop *fixed, struct err *err)
 {
 	const char *name, *value;
@@ -262,7 +276,7 @@ rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *
 
 	if (!conf)
 		return NULL;
-	cl = log_new(topic_opaque(conf));
+	cl = log_new(topic_opaque(conf)); /* the program that kafka_conf() put there */
 	if (!cl) {
 		rd_kafka_conf_destroy(conf);
 		err_nomem(err, "a Kafka client's log");
@@ -280,9 +294,10 @@ rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *
 	return rk;
 }
 
-/* Leaves the group and gives back the assignment, serving the rebalance callbacks meanwhile. False when the time is over.
- * Records that were fetched and never polled come through the same queue: rd_kafka_queue_poll_callback() would abort on
- * them, so it is served as a consumer would, and they are dropped. */
+/* Leaves the group and gives back the assignment, serving the rebalance callbacks meanwhile. False
+ * when the time is over. Records that were fetched and never polled come through the same queue:
+ * rd_kafka_queue_poll_callback() would abort on them, so it is served as a consumer would, and
+ * they are dropped. */
 static bool consumer_close(rd_kafka_t *rk, int64_t deadline_mono_ms)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
@@ -308,6 +323,8 @@ static void *destroy_main(void *rk)
 	return NULL;
 }
 
+/* Destroys in a thread of its own, waiting until the deadline, but long enough for a client that
+ * has nothing to do: the close before may have used up the time. False: the thread goes on alone. */
 static bool destroy_until(rd_kafka_t *rk, int64_t deadline_mono_ms)
 {
 	int64_t left_ms = deadline_mono_ms - clock_mono_ms();
@@ -325,9 +342,10 @@ static bool destroy_until(rd_kafka_t *rk, int64_t deadline_mono_ms)
 	return false;
 }
 
-/* Destroying a member of a cooperative-sticky group aborts the process when the member joined and was given nothing yet, not even an empty
- * share (librdkafka issue 4312, mended in 2.3.0). Whether it was cannot be asked, so a member that owns partitions is
- * known to be safe, and one that owns none is taken for one of those. To be asked before the close. */
+/* Destroying a member of a cooperative-sticky group aborts the process when the member joined and
+ * was given nothing yet, not even an empty share (librdkafka issue 4312, mended in 2.3.0). Whether
+ * it was cannot be asked, so a member that owns partitions is known to be safe, and one that owns
+ * none is taken for one of those. To be asked before the close. */
 static bool may_destroy(rd_kafka_t *rk)
 {
 	rd_kafka_topic_partition_list_t *list = NULL;
@@ -408,7 +426,8 @@ enum err_kind kafka_err_kind(rd_kafka_resp_err_t code)
 	case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
 	case RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER:
 		return ERR_FATAL;
-	/* Brokers that are away or busy; also what an operator can put right while we wait: rights, topics, full disks. */
+	/* Brokers that are away or busy; also what an operator can put right while we wait:
+	 * rights, topics, full disks. */
 	default:
 		return ERR_RETRY;
 	}

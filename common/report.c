@@ -1,14 +1,17 @@
 /* report.c - see report.h.
  *
  * Invariants:
- *  I1  Every dead letter that was taken stands in the list `waiting` until its callback was called, so that none is
- *      forgotten when the client is closed with letters in it: exactly one call each.
+ *  I1  Every dead letter that was taken stands in the list `waiting` until its callback was
+ *      called, so that none is forgotten when the client is closed with letters in it: exactly one
+ *      call each.
  *  I2  Nothing here blocks but report_free(), and closing a client that broke.
- *  I3  A string in a record is UTF-8, or readers refuse it: what others gave us (reasons with bytes of a poison record,
- *      messages cut at a buffer's end, header names) is cleaned on the way.
+ *  I3  A string in a record is UTF-8, or readers refuse it: what others gave us (reasons with
+ *      bytes of a poison record, messages cut at a buffer's end, header names) is cleaned on the
+ *      way.
  *
- * An idempotent producer can end in a fatal error through no fault of ours (librdkafka issue 4438, after a disconnect). The client is then thrown
- * away and another made; waiting dead letters are given up, and their callers send them again. */
+ * An idempotent producer can end in a fatal error through no fault of ours (librdkafka issue 4438,
+ * after a disconnect). The client is then thrown away and another made; waiting dead letters are
+ * given up, and their callers send them again. */
 #include "common/report.h"
 
 #include <inttypes.h>
@@ -51,8 +54,9 @@ static const struct kafka_prop fixed_props[] = {
 	{0},
 };
 
-/* Bounds of this client alone: whatever kafka.* say for the data's producer, reports are few, and a dead letter holds a whole record
- * and its headers. Patience is a minute: longer than a broker's restart, and short enough for news to be news. */
+/* Bounds of this client alone: whatever kafka.* say for the data's producer, reports are few, and
+ * a dead letter holds a whole record and its headers. Patience is a minute: longer than a broker's
+ * restart, and short enough for news to be news. */
 static const struct kafka_prop own_props[] = {
 	{"queue.buffering.max.messages", "1000"},
 	{"queue.buffering.max.kbytes", "16384"},
@@ -62,6 +66,7 @@ static const struct kafka_prop own_props[] = {
 	{0},
 };
 
+/* Tells a letter's end. Out of the list first: the callback may send the next letter. */
 static void waiting_end(struct waiting *w, bool ok, const char *error)
 {
 	*w->link = w->next;
@@ -71,6 +76,7 @@ static void waiting_end(struct waiting *w, bool ok, const char *error)
 	free(w);
 }
 
+/* On the owner's thread, out of rd_kafka_poll() or rd_kafka_flush(). */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
 	struct report *r = opaque;
@@ -82,6 +88,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 		waiting_end(message->_private, ok, ok ? "" : rd_kafka_err2str(message->err));
 }
 
+/* Makes the client, at the start and after the last one broke. */
 static int client_open(struct report *r, struct err *err)
 {
 	rd_kafka_conf_t *conf = kafka_conf(r->program, "report", fixed_props, err);
@@ -100,7 +107,8 @@ static int client_open(struct report *r, struct err *err)
 	return r->rk ? 0 : -1;
 }
 
-/* Closes the client and gives up what waits. A callback that sends again meanwhile is told to try later. */
+/* Closes the client and gives up what waits. A callback that sends again meanwhile is told to try
+ * later. */
 static void client_close(struct report *r, const char *error)
 {
 	struct waiting *w;
@@ -132,7 +140,8 @@ struct report *report_new(const struct program *p, const struct admin *admin, co
 	return r;
 }
 
-/* s itself when it is UTF-8; else a copy with '?' for every byte that is not ASCII. p is NULL when memory is short. */
+/* s itself when it is UTF-8; else a copy with '?' for every byte that is not ASCII. p is NULL when
+ * memory is short. */
 static struct str clean(struct arena *arena, struct str s)
 {
 	struct str copy;
@@ -156,7 +165,9 @@ static struct str clean_or_empty(struct arena *arena, const char *z)
 	return s.p ? s : STR("");
 }
 
-/* Queues r->record. w: NULL but for dead letters. */
+/* Queues r->record, never waiting for room. w: NULL but for dead letters. key.p NULL: no key,
+ * which spreads records over partitions. A fatal error of the client is one to try again:
+ * report_poll() makes another. */
 static int produce(struct report *r, const char *topic, struct str key, struct waiting *w, struct err *err)
 {
 	rd_kafka_resp_err_t code;
@@ -170,10 +181,13 @@ static int produce(struct report *r, const char *topic, struct str key, struct w
 		return 0;
 	kafka_code(err, code, topic);
 	if (err && code == RD_KAFKA_RESP_ERR__FATAL)
-		err->kind = ERR_RETRY; /* report_poll() makes another client */
+		err->kind = ERR_RETRY;
 	return err_wrap(err, "send to");
 }
 
+/* sent_at and started_at are virtual times, as all that stands in records; only the interval is
+ * real, as its name in the schema says. The controls that a program obeys are not known here: the
+ * list stays empty. */
 static void send_heartbeat(struct report *r, bool ready, const struct figure *figures, size_t nr_figures)
 {
 	const struct program *p = r->program;
@@ -206,7 +220,7 @@ void report_free(struct report *r, int timeout_ms)
 	if (!r)
 		return;
 	if (r->rk) {
-		send_heartbeat(r, false, NULL, 0);
+		send_heartbeat(r, false, NULL, 0); /* the last word: who reads it need not wait for the next one in vain */
 		rd_kafka_flush(r->rk, timeout_ms);
 	}
 	client_close(r, "the program ends");
@@ -227,14 +241,15 @@ void report_poll(struct report *r, const struct figure *figures, size_t nr_figur
 			client_close(r, why);
 	}
 	if (!r->rk && client_open(r, NULL) < 0)
-		return;
+		return; /* the settings were good once, so memory or threads are short: next turn */
 	if (now < r->next_beat_mono_ms)
 		return;
 	r->next_beat_mono_ms = now + r->program->common.heartbeat_interval_ms;
 	send_heartbeat(r, admin_is_ready(r->admin), figures, nr_figures);
 }
 
-/* The fields with clean values, in the scratch arena; NULL when memory is short. *site: the field of that name, where there is one. */
+/* The fields with clean values, in the scratch arena; NULL when memory is short. *site: the field
+ * of that name, where there is one. */
 static struct tag *clean_fields(struct report *r, const struct tag *fields, size_t nr, struct str *site)
 {
 	struct tag *copy = arena_calloc(&r->scratch, nr, sizeof(*copy));
@@ -274,6 +289,8 @@ void report_notice(struct report *r, enum severity severity, const char *event, 
 	arena_clear(&r->scratch);
 }
 
+/* Values may be any bytes and borrow message; names must be strings, and Kafka does not promise
+ * that. */
 static int fill_headers(const rd_kafka_message_t *message, struct arena *arena, struct dead_letter *out)
 {
 	rd_kafka_headers_t *headers;

@@ -22,13 +22,15 @@ struct report;
 /* A reporter of this program. Borrows p and admin until report_free(). cell may be NULL. */
 struct report *report_new(const struct program *p, const struct admin *admin, const char *cell, struct err *err);
 
-/* Waits up to timeout_ms (real) for what is queued, then frees; NULL is a no-op. */
+/* Sends a last heartbeat (not ready), waits up to timeout_ms (real) for what is queued, then frees; dead letters that are still waiting are given
+ * up: their callbacks are called here. NULL is a no-op. */
 void report_free(struct report *r, int timeout_ms);
 
 /* Serves delivery reports and sends a heartbeat when one is due (heartbeat.interval, real time). figures are borrowed for the call. Call once a loop turn. */
 void report_poll(struct report *r, const struct figure *figures, size_t nr_figures);
 
-/* A line of the operator log. event is a fixed word; text for a person; fields may be NULL with nr 0. All borrowed. */
+/* A line of the operator log. event is a fixed word; text for a person; fields may be NULL with nr 0; one named "site" becomes the notice's
+ * site too. All borrowed. */
 void report_notice(struct report *r, enum severity severity, const char *event, const char *text,
 		   const struct tag *fields, size_t nr_fields);
 

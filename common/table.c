@@ -1,19 +1,23 @@
 /* table.c - see table.h.
  *
- * One consumer with a manual assignment reads partition 0 of every topic from its beginning. It needs a group.id to be allowed
- * to poll, but never joins that group and never commits: a table is read anew at each start.
+ * One consumer with a manual assignment reads partition 0 of every topic from its beginning. It
+ * needs a group.id to be allowed to poll, but never joins that group and never commits: a table is
+ * read anew at each start.
  *
  * Invariants:
- *  I1  A topic's end is reported by librdkafka only after every row up to it was handed to us, so the first end of a topic
- *      lies at or behind where it ended at tables_new(): then it is loaded.
+ *  I1  A topic's end is reported by librdkafka only after every row up to it was handed to us, so
+ *      the first end of a topic lies at or behind where it ended at tables_new(): then it is
+ *      loaded.
  *  I2  Isolation is read_committed: a row of an aborted transaction was never written.
- *  I3  Offsets are never reset silently (auto.offset.reset=error): a topic that was cut off or made again has lost rows of which
- *      nobody told us, and rows held in memory may be gone. Only a new start gives a true table, so the error is fatal.
+ *  I3  Offsets are never reset silently (auto.offset.reset=error): a topic that was cut off or
+ *      made again has lost rows of which nobody told us, and rows held in memory may be gone. Only
+ *      a new start gives a true table, so the error is fatal.
  *
- * Contact. A table that nobody changes brings no message for days, yet must count as fresh while brokers answer. A connection
- * that is up proves nothing (a frozen broker keeps it up for a minute), but a consumer at its end is answered ten times
- * a second (fetch.wait.max.ms). So each second librdkafka's statistics are asked for one number, how many answers were received
- * in all: when it moved, the brokers are there. */
+ * Contact. A table that nobody changes brings no message for days, yet must count as fresh while
+ * brokers answer. A connection that is up proves nothing (a frozen broker keeps it up for a
+ * minute), but a consumer at its end is answered ten times a second (fetch.wait.max.ms). So each
+ * second librdkafka's statistics are asked for one number, how many answers were received in all:
+ * when it moved, the brokers are there. */
 #include "common/table.h"
 
 #include <inttypes.h>
@@ -49,7 +53,8 @@ struct tables {
 /* What take() made of a message. */
 enum taken { TAKEN_ROW, TAKEN_END, TAKEN_ERROR };
 
-/* The total stands behind the brokers' own "rx" figures: it is the last one. -1 when there is none. */
+/* The total stands behind the brokers' own "rx" figures: it is the last one. -1 when there is
+ * none. */
 static long long stats_answers(const char *json)
 {
 	static const char key[] = "\"rx\":";
@@ -60,6 +65,7 @@ static long long stats_answers(const char *json)
 	return last ? strtoll(last + sizeof(key) - 1, NULL, 10) : -1;
 }
 
+/* On the owner's thread, out of rd_kafka_consumer_poll(). */
 static int on_stats(rd_kafka_t *rk, char *json, size_t len, void *opaque)
 {
 	struct tables *t = opaque;
@@ -90,8 +96,8 @@ static int tables_open(struct tables *t, const struct program *p, struct err *er
 
 	if (!conf)
 		return -1;
-	/* Whatever kafka.* say for the data's consumer: a topic's end is told only when a fetch came back empty, and programs
-	 * wait for it at their start. */
+	/* Whatever kafka.* say for the data's consumer: a topic's end is told only when a fetch
+	 * came back empty, and programs wait for it at their start. */
 	rd_kafka_conf_set(conf, "fetch.wait.max.ms", "100", NULL, 0);
 	rd_kafka_conf_set_stats_cb(conf, on_stats);
 	rd_kafka_conf_set_opaque(conf, t);
@@ -132,6 +138,7 @@ static int check_topic(rd_kafka_t *rk, const char *name, struct err *err)
 	return rc;
 }
 
+/* Each topic from its beginning, whatever was read before: nothing is committed (I3). */
 static int tables_assign(struct tables *t, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)t->nr);
@@ -233,6 +240,8 @@ static enum taken take_row(struct tables *t, const struct table *table, const rd
 	return TAKEN_ERROR;
 }
 
+/* Judges one message of the consumer: a row, a topic's end, or an error, of which librdkafka goes
+ * on by itself unless (I3). */
 static enum taken take(struct tables *t, const rd_kafka_message_t *message, struct err *err)
 {
 	struct table *table = table_of(t, message);
@@ -272,7 +281,8 @@ int tables_poll(struct tables *t, int timeout_ms, int max_rows, struct err *err)
 		failed |= taken == TAKEN_ERROR;
 		rows += taken == TAKEN_ROW;
 	}
-	/* The queue wakes only when something comes into it while it is empty, and it may not be empty now. */
+	/* The queue wakes its owner only when something comes into it while it is empty, and it
+	 * may not be empty now. */
 	if (t->wake_fd >= 0)
 		events_wake(t->wake_fd);
 	return failed ? -1 : rows;

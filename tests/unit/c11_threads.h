@@ -18,6 +18,7 @@ _Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "a mutex under either n
 _Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "a condition under either name");
 _Static_assert(sizeof(thrd_t) == sizeof(pthread_t), "a thread under either name");
 
+/* The sanitizer asks for it by this name. */
 const char *__tsan_default_suppressions(void);
 
 /* librdkafka publishes and counts by atomics that are not instrumented: a buffer freed behind the last reference, or a lock made by one thread and
@@ -40,6 +41,7 @@ static void *c11_main(void *p)
 	return (void *)(intptr_t)start.main(start.arg);
 }
 
+/* C11's, by pthread_create(). */
 int thrd_create(thrd_t *thread, thrd_start_t main_fn, void *arg)
 {
 	struct c11_start *start = malloc(sizeof(*start));
@@ -53,6 +55,7 @@ int thrd_create(thrd_t *thread, thrd_start_t main_fn, void *arg)
 	return thrd_error;
 }
 
+/* C11's, by pthread_join(); a thread's result fits an int. */
 int thrd_join(thrd_t thread, int *result)
 {
 	void *p = NULL;
@@ -64,11 +67,13 @@ int thrd_join(thrd_t thread, int *result)
 	return thrd_success;
 }
 
+/* C11's, by pthread_detach(). */
 int thrd_detach(thrd_t thread)
 {
 	return pthread_detach(thread) == 0 ? thrd_success : thrd_error;
 }
 
+/* C11's, by pthread_mutex_init(); timed mutexes are plain ones. */
 int mtx_init(mtx_t *mutex, int type)
 {
 	pthread_mutexattr_t attr;
@@ -81,21 +86,25 @@ int mtx_init(mtx_t *mutex, int type)
 	return rc == 0 ? thrd_success : thrd_error;
 }
 
+/* C11's, by pthread_mutex_destroy(). */
 void mtx_destroy(mtx_t *mutex)
 {
 	pthread_mutex_destroy((pthread_mutex_t *)mutex);
 }
 
+/* C11's, by pthread_mutex_lock(). */
 int mtx_lock(mtx_t *mutex)
 {
 	return pthread_mutex_lock((pthread_mutex_t *)mutex) == 0 ? thrd_success : thrd_error;
 }
 
+/* C11's, by pthread_mutex_unlock(). */
 int mtx_unlock(mtx_t *mutex)
 {
 	return pthread_mutex_unlock((pthread_mutex_t *)mutex) == 0 ? thrd_success : thrd_error;
 }
 
+/* C11's, by pthread_mutex_trylock(). */
 int mtx_trylock(mtx_t *mutex)
 {
 	int rc = pthread_mutex_trylock((pthread_mutex_t *)mutex);
@@ -103,31 +112,37 @@ int mtx_trylock(mtx_t *mutex)
 	return rc == 0 ? thrd_success : rc == EBUSY ? thrd_busy : thrd_error;
 }
 
+/* C11's, by pthread_cond_init(). */
 int cnd_init(cnd_t *cond)
 {
 	return pthread_cond_init((pthread_cond_t *)cond, NULL) == 0 ? thrd_success : thrd_error;
 }
 
+/* C11's, by pthread_cond_destroy(). */
 void cnd_destroy(cnd_t *cond)
 {
 	pthread_cond_destroy((pthread_cond_t *)cond);
 }
 
+/* C11's, by pthread_cond_signal(). */
 int cnd_signal(cnd_t *cond)
 {
 	return pthread_cond_signal((pthread_cond_t *)cond) == 0 ? thrd_success : thrd_error;
 }
 
+/* C11's, by pthread_cond_broadcast(). */
 int cnd_broadcast(cnd_t *cond)
 {
 	return pthread_cond_broadcast((pthread_cond_t *)cond) == 0 ? thrd_success : thrd_error;
 }
 
+/* C11's, by pthread_cond_wait(). */
 int cnd_wait(cnd_t *cond, mtx_t *mutex)
 {
 	return pthread_cond_wait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex) == 0 ? thrd_success : thrd_error;
 }
 
+/* C11's, by pthread_cond_timedwait(); until is on the wall clock under both names. */
 int cnd_timedwait(cnd_t *cond, mtx_t *mutex, const struct timespec *until)
 {
 	int rc = pthread_cond_timedwait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex, until);
