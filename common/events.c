@@ -79,3 +79,21 @@ uint64_t events_read(int fd)
 		return 0;
 	return fired;
 }
+
+int events_open(struct events *e, int64_t tick_ms, struct err *err)
+{
+	if ((e->signal_fd = events_signal_fd(err)) < 0 || (e->timer_fd = events_timer_fd(tick_ms, err)) < 0 ||
+	    (e->wake_fd = events_wake_fd(err)) < 0)
+		return -1;
+	return 0;
+}
+
+void events_close(struct events *e)
+{
+	const int fds[] = {e->signal_fd, e->timer_fd, e->wake_fd};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	*e = (struct events)EVENTS_INIT;
+}

@@ -6,6 +6,21 @@
 
 #include "common/err.h"
 
+/* What each program's loop waits on besides its own descriptors; -1 where one is not open. */
+struct events {
+	int signal_fd; /* SIGINT, SIGTERM, SIGHUP */
+	int timer_fd;  /* ticks */
+	int wake_fd;   /* another thread, or a library's, has something for the loop */
+};
+
+#define EVENTS_INIT {-1, -1, -1}
+
+/* Opens the three, the timer ticking every tick_ms (real). Call before any thread starts. -1 with *err set on failure; close all the same. */
+int events_open(struct events *e, int64_t tick_ms, struct err *err);
+
+/* Closes what is open. */
+void events_close(struct events *e);
+
 /* Blocks SIGINT, SIGTERM and SIGHUP in this and all later threads, ignores SIGPIPE, and returns a non-blocking descriptor
  * that is readable when one of the three came. Call before any thread starts. -1 with *err set on failure. */
 int events_signal_fd(struct err *err);

@@ -18,7 +18,7 @@
 #include "common/clock.h"
 #include "common/str.h"
 
-enum { LINE_BYTES = 8192, LINE_RESERVE = 32 };
+enum { LINE_BYTES = 8192, LINE_RESERVE = 32, REPEAT_MS = 10000 };
 
 struct line {
 	char text[LINE_BYTES];
@@ -257,4 +257,13 @@ void log_write(const struct log *log, enum log_level level, const char *event, c
 		line_add_field(&l, fields);
 	line_write(log, &l);
 	errno = saved_errno;
+}
+
+bool log_repeat_due(struct log_repeat *r, const char *text, int64_t now_mono_ms)
+{
+	if (strncmp(r->text, text, sizeof(r->text) - 1) == 0 && now_mono_ms - r->mono_ms < REPEAT_MS)
+		return false;
+	snprintf(r->text, sizeof(r->text), "%s", text);
+	r->mono_ms = now_mono_ms;
+	return true;
 }

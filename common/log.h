@@ -45,6 +45,15 @@ struct log {
  * Strings that are not UTF-8 are escaped; a line is cut at 8 KiB. Prefer the macros below. */
 void log_write(const struct log *log, enum log_level level, const char *event, const struct log_field *fields);
 
+/* Keeps a failure that a loop outlives from being logged at every turn. Zeroed is ready; not thread-safe: one owner. */
+struct log_repeat {
+	char text[512];
+	int64_t mono_ms;
+};
+
+/* Is text another one than last time, or has it not been told for 10 s? True: log it now; it is remembered. now_mono_ms: clock_mono_ms(). */
+bool log_repeat_due(struct log_repeat *r, const char *text, int64_t now_mono_ms);
+
 /* At least one field each. */
 #define log_debug(l, event, ...) log_write(l, LOG_LEVEL_DEBUG, event, (const struct log_field[]){__VA_ARGS__, {0}})
 #define log_info(l, event, ...) log_write(l, LOG_LEVEL_INFO, event, (const struct log_field[]){__VA_ARGS__, {0}})

@@ -7,10 +7,7 @@
  * SIGTERM: not ready, no new connections, requests in flight end, the producer is flushed, exit 0. */
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "common/admin.h"
 #include "common/events.h"
@@ -31,7 +28,6 @@ enum {
 	ROWS_A_TURN = 1000,     /* of tables, so that a long one does not hold up requests */
 	REACH_TIMEOUT_MS = 100, /* what a try to reach Kafka may hold up requests, while there are no tables to serve from */
 	STALE_MS = 60000,       /* without news of the brokers, an unknown key may be a new one */
-	REPEAT_MS = 10000,      /* the same complaint again */
 	BUDGET_SHARE = 4,       /* of memory.budget, what may be in flight */
 };
 
@@ -48,31 +44,17 @@ struct app {
 	struct producer *producer;
 	struct push *push;
 	struct server *server;
-	int signal_fd, timer_fd, wake_fd;
+	struct events events;
 	bool draining;
 	int64_t drain_deadline_mono_ms;
-	char complaint[sizeof(((struct err *)0)->msg)]; /* the last one, and when */
-	int64_t complaint_mono_ms;
+	struct log_repeat complaint;
 };
 
 /* Logs a failure that the loop outlives, but not the same one all the time. */
 static void complain(struct app *app, const char *event, const struct err *err)
 {
-	int64_t now = clock_mono_ms();
-
-	if (strcmp(app->complaint, err->msg) == 0 && now - app->complaint_mono_ms < REPEAT_MS)
-		return;
-	snprintf(app->complaint, sizeof(app->complaint), "%s", err->msg);
-	app->complaint_mono_ms = now;
-	log_warn(&app->program.log, event, LOG_STR("error", err->msg));
-}
-
-static int open_loop(struct app *app, struct err *err)
-{
-	app->signal_fd = events_signal_fd(err);
-	app->timer_fd = app->signal_fd < 0 ? -1 : events_timer_fd(TICK_MS, err);
-	app->wake_fd = app->timer_fd < 0 ? -1 : events_wake_fd(err);
-	return app->wake_fd < 0 ? -1 : 0;
+	if (log_repeat_due(&app->complaint, err->msg, clock_mono_ms()))
+		log_warn(&app->program.log, event, LOG_STR("error", err->msg));
 }
 
 /* A quarter: payloads are held a second time while they are decoded, librdkafka has its own copy of what it sends, and the rest
@@ -101,7 +83,7 @@ static int open_rooms(struct app *app, struct err *err)
 	app->admin = admin_new(app->program.common.admin_listen, app->metrics, err);
 	if (!app->admin)
 		return -1;
-	app->producer = producer_new(&app->program, &app->conf, app->wake_fd, err);
+	app->producer = producer_new(&app->program, &app->conf, app->events.wake_fd, err);
 	if (!app->producer)
 		return -1;
 	app->push = push_new(&(struct push_rooms){&app->program.clock, app->sites, &app->admission, app->producer, &app->account},
@@ -128,7 +110,7 @@ static void open_tables(struct app *app)
 	if (producer_reach(app->producer, REACH_TIMEOUT_MS, &err) == 0)
 		app->tables = tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), &err);
 	if (app->tables)
-		tables_wake_on(app->tables, app->wake_fd);
+		tables_wake_on(app->tables, app->events.wake_fd);
 	else
 		complain(app, "tables_unavailable", &err);
 }
@@ -206,7 +188,7 @@ static void take_signals(struct app *app)
 {
 	int number;
 
-	while ((number = events_signal_read(app->signal_fd)) != 0)
+	while ((number = events_signal_read(app->events.signal_fd)) != 0)
 		if (number == SIGTERM || number == SIGINT)
 			drain(app, number);
 }
@@ -220,14 +202,14 @@ static bool drained(const struct app *app)
 static void wait_for_events(struct app *app)
 {
 	struct pollfd fds[] = {
-		{.fd = app->signal_fd, .events = POLLIN},
-		{.fd = app->timer_fd, .events = POLLIN},
-		{.fd = app->wake_fd, .events = POLLIN},
+		{.fd = app->events.signal_fd, .events = POLLIN},
+		{.fd = app->events.timer_fd, .events = POLLIN},
+		{.fd = app->events.wake_fd, .events = POLLIN},
 		{.fd = server_fd(app->server), .events = POLLIN},
 	};
 
 	poll(fds, sizeof(fds) / sizeof(fds[0]), server_timeout_ms(app->server));
-	events_read(app->wake_fd);
+	events_read(app->events.wake_fd);
 }
 
 static int run(struct app *app, struct err *err)
@@ -242,7 +224,7 @@ static int run(struct app *app, struct err *err)
 			return -1;
 		follow_producer(app); /* delivery reports resume connections .. */
 		server_run(app->server); /* .. which are answered here */
-		if (events_read(app->timer_fd))
+		if (events_read(app->events.timer_fd))
 			tick(app);
 	}
 	log_info(&app->program.log, "drained", LOG_UINT("requests_left", server_requests(app->server)));
@@ -262,14 +244,12 @@ static void close_rooms(struct app *app)
 	admin_free(app->admin);
 	sites_free(app->sites);
 	metrics_free(app->metrics);
-	for (int *fd = (int[]){app->signal_fd, app->timer_fd, app->wake_fd, -2}; *fd != -2; fd++)
-		if (*fd >= 0)
-			close(*fd);
+	events_close(&app->events);
 }
 
 int main(int argc, char **argv)
 {
-	struct app app = {.signal_fd = -1, .timer_fd = -1, .wake_fd = -1};
+	struct app app = {.events = EVENTS_INIT};
 	const struct program_spec spec = {
 		.name = "millrace-ingest",
 		.summary = "takes payloads by HTTP and answers once Kafka has them",
@@ -280,7 +260,7 @@ int main(int argc, char **argv)
 	int rc = program_init(&app.program, &spec, argc, argv, &err);
 
 	if (rc == 0)
-		rc = open_loop(&app, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
+		rc = events_open(&app.events, TICK_MS, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
 	if (rc < 0)
 		log_error(&app.program.log, "failed", LOG_STR("error", err.msg));
 	close_rooms(&app);

@@ -6,10 +6,7 @@
  * SIGTERM: a last checkpoint of every partition, then the group is left, exit 0. */
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "common/admin.h"
 #include "common/build.h"
@@ -26,7 +23,6 @@ enum {
 	TICK_MS = 50,        /* due times are looked at this often when nothing comes */
 	SECOND_TICKS = 20,
 	ROWS_A_TURN = 1000,
-	REPEAT_MS = 10000,   /* the same complaint again */
 	CLOSE_MS = 1000,
 };
 
@@ -39,32 +35,23 @@ struct app {
 	struct tables *tables;   /* NULL: Kafka or its topics have not been there yet */
 	struct cell_row cell;
 	struct service *service; /* NULL: the cell is not served yet */
-	int signal_fd, timer_fd, wake_fd;
+	struct events events;
 	bool stop, more;         /* more: records may be waiting, do not wait for a wake-up */
 	uint64_t ticks;
 	int64_t epoch;           /* that the service was made with */
-	char complaint[sizeof(((struct err *)0)->msg)]; /* the last one, and when */
-	int64_t complaint_mono_ms;
+	struct log_repeat complaint;
 };
 
 /* Logs what keeps us waiting, but not the same all the time. */
 static void complain(struct app *app, const char *event, const char *text)
 {
-	int64_t now = clock_mono_ms();
-
-	if (strcmp(app->complaint, text) == 0 && now - app->complaint_mono_ms < REPEAT_MS)
-		return;
-	snprintf(app->complaint, sizeof(app->complaint), "%s", text);
-	app->complaint_mono_ms = now;
-	log_warn(&app->program.log, event, LOG_STR("cell", app->cell.name), LOG_STR("error", text));
+	if (log_repeat_due(&app->complaint, text, clock_mono_ms()))
+		log_warn(&app->program.log, event, LOG_STR("error", text));
 }
 
 static int app_open(struct app *app, struct err *err)
 {
-	app->signal_fd = events_signal_fd(err);
-	app->timer_fd = app->signal_fd < 0 ? -1 : events_timer_fd(TICK_MS, err);
-	app->wake_fd = app->timer_fd < 0 ? -1 : events_wake_fd(err);
-	if (app->wake_fd < 0)
+	if (events_open(&app->events, TICK_MS, err) < 0)
 		return -1;
 	app->cell.name = app->program.common.cell;
 	app->metrics = metrics_new(app->program.name);
@@ -99,7 +86,7 @@ static int open_tables(struct app *app, struct err *err)
 	app->tables = tables_new(&app->program, &spec, 1, &why);
 	if (!app->tables)
 		return outlive(app, "tables_unavailable", &why, err);
-	tables_wake_on(app->tables, app->wake_fd);
+	tables_wake_on(app->tables, app->events.wake_fd);
 	return 0;
 }
 
@@ -121,7 +108,7 @@ static int follow_tables(struct app *app, struct err *err)
 /* Joins the group once the cell is known. */
 static int open_service(struct app *app, struct err *err)
 {
-	const struct service_parts parts = {&app->program, &app->conf, app->metrics, app->report, app->wake_fd};
+	const struct service_parts parts = {&app->program, &app->conf, app->metrics, app->report, app->events.wake_fd};
 	const char *why_not = cell_row_why_not(&app->cell);
 	struct err why = ERR_INIT;
 
@@ -174,7 +161,7 @@ static void take_signals(struct app *app)
 {
 	int number;
 
-	while ((number = events_signal_read(app->signal_fd)) != 0)
+	while ((number = events_signal_read(app->events.signal_fd)) != 0)
 		if (number == SIGTERM || number == SIGINT) {
 			log_info(&app->program.log, "stopping", LOG_STR("signal", strsignal(number)));
 			app->stop = true;
@@ -184,14 +171,14 @@ static void take_signals(struct app *app)
 static void wait_for_events(struct app *app)
 {
 	struct pollfd fds[] = {
-		{.fd = app->signal_fd, .events = POLLIN},
-		{.fd = app->timer_fd, .events = POLLIN},
-		{.fd = app->wake_fd, .events = POLLIN},
+		{.fd = app->events.signal_fd, .events = POLLIN},
+		{.fd = app->events.timer_fd, .events = POLLIN},
+		{.fd = app->events.wake_fd, .events = POLLIN},
 	};
 
 	poll(fds, sizeof(fds) / sizeof(fds[0]), app->more ? 0 : -1);
-	events_read(app->wake_fd);
-	app->ticks += events_read(app->timer_fd);
+	events_read(app->events.wake_fd);
+	app->ticks += events_read(app->events.timer_fd);
 }
 
 static int run(struct app *app, struct err *err)
@@ -229,14 +216,12 @@ static void app_close(struct app *app, bool save)
 	admin_free(app->admin);
 	metrics_free(app->metrics);
 	cell_row_fini(&app->cell);
-	for (int *fd = (int[]){app->signal_fd, app->timer_fd, app->wake_fd, -2}; *fd != -2; fd++)
-		if (*fd >= 0)
-			close(*fd);
+	events_close(&app->events);
 }
 
 int main(int argc, char **argv)
 {
-	struct app app = {.signal_fd = -1, .timer_fd = -1, .wake_fd = -1};
+	struct app app = {.events = EVENTS_INIT};
 	const struct program_spec spec = {
 		.name = "millrace-processor",
 		.summary = "turns the samples of one cell into minutely and hourly aggregates, exactly once",

@@ -11,10 +11,7 @@
  * SIGTERM: reading stops, what is in flight is stored within a deadline, offsets are committed, the group is left, exit 0. */
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "common/admin.h"
 #include "common/events.h"
@@ -37,7 +34,6 @@ enum {
 	TABLES_RETRY_MS = 2000,
 	BRAKE_AFTER_MS = 5000,
 	HOLD_MS = 5000, /* until a record of an unknown schema is looked at again */
-	REPEAT_MS = 10000, /* the same complaint again */
 	DRAIN_MS = 10000,
 	COMMIT_MS = 3000,
 	STOP_MS = 1000,
@@ -57,35 +53,21 @@ struct app {
 	struct partitions parts;
 	struct consumer *consumer; /* NULL: the cell has no topics yet */
 	struct reader *reader;
-	int signal_fd, timer_fd, wake_fd;
+	struct events events;
 	bool stop;
 	int64_t epoch; /* of the cell's topics; 0: not known */
 	bool more;     /* there may be records that no wake-up tells of */
 	bool braked;
 	int64_t stalled_mono_ms;   /* since when the reader is full; 0: it is not */
 	int64_t next_tables_mono_ms;
-	char complaint[sizeof(((struct err *)0)->msg)]; /* the last one, and when */
-	int64_t complaint_mono_ms;
+	struct log_repeat complaint;
 };
 
 /* Logs a failure that the loop outlives, but not the same one all the time. */
 static void complain(struct app *app, const char *event, const struct err *err)
 {
-	int64_t now = clock_mono_ms();
-
-	if (strcmp(app->complaint, err->msg) == 0 && now - app->complaint_mono_ms < REPEAT_MS)
-		return;
-	snprintf(app->complaint, sizeof(app->complaint), "%s", err->msg);
-	app->complaint_mono_ms = now;
-	log_warn(&app->program.log, event, LOG_STR("error", err->msg));
-}
-
-static int open_loop(struct app *app, struct err *err)
-{
-	app->signal_fd = events_signal_fd(err);
-	app->timer_fd = app->signal_fd < 0 ? -1 : events_timer_fd(TICK_MS, err);
-	app->wake_fd = app->timer_fd < 0 ? -1 : events_wake_fd(err);
-	return app->wake_fd < 0 ? -1 : 0;
+	if (log_repeat_due(&app->complaint, err->msg, clock_mono_ms()))
+		log_warn(&app->program.log, event, LOG_STR("error", err->msg));
 }
 
 static int open_rooms(struct app *app, struct err *err)
@@ -103,7 +85,7 @@ static int open_rooms(struct app *app, struct err *err)
 	app->database = database_new(&app->conf, &app->program.log, err);
 	if (!app->database)
 		return -1;
-	app->writers = writers_new(app->database, &app->conf, &app->program.log, &app->meters, app->wake_fd, err);
+	app->writers = writers_new(app->database, &app->conf, &app->program.log, &app->meters, app->events.wake_fd, err);
 	return app->writers ? 0 : -1;
 }
 
@@ -139,7 +121,7 @@ static int open_tables(struct app *app, struct err *err)
 	app->tables = tables_new(&app->program, &spec, 1, &why);
 	app->next_tables_mono_ms = clock_mono_ms() + TABLES_RETRY_MS;
 	if (app->tables) {
-		tables_wake_on(app->tables, app->wake_fd);
+		tables_wake_on(app->tables, app->events.wake_fd);
 		return 0;
 	}
 	if (why.kind == ERR_RETRY) {
@@ -180,7 +162,7 @@ static int open_reader(struct app *app, struct err *err)
 {
 	const struct reader_spec reader = {&app->program, &app->conf, &app->meters, &app->parts, app->writers, app->report, app->epoch};
 	const struct consumer_spec consumer = {&app->program, &app->parts, &app->meters, app->report, app->epoch,
-						app->wake_fd, on_revoke, app};
+						app->events.wake_fd, on_revoke, app};
 
 	if (app->consumer || !app->tables || !tables_loaded(app->tables) || app->epoch == 0)
 		return 0;
@@ -313,7 +295,7 @@ static void take_signals(struct app *app)
 {
 	int number;
 
-	while ((number = events_signal_read(app->signal_fd)) != 0)
+	while ((number = events_signal_read(app->events.signal_fd)) != 0)
 		if (number == SIGTERM || number == SIGINT)
 			app->stop = true;
 }
@@ -321,13 +303,13 @@ static void take_signals(struct app *app)
 static void wait_for_events(struct app *app)
 {
 	struct pollfd fds[] = {
-		{.fd = app->signal_fd, .events = POLLIN},
-		{.fd = app->timer_fd, .events = POLLIN},
-		{.fd = app->wake_fd, .events = POLLIN},
+		{.fd = app->events.signal_fd, .events = POLLIN},
+		{.fd = app->events.timer_fd, .events = POLLIN},
+		{.fd = app->events.wake_fd, .events = POLLIN},
 	};
 
 	poll(fds, sizeof(fds) / sizeof(fds[0]), app->more ? 0 : -1);
-	events_read(app->wake_fd);
+	events_read(app->events.wake_fd);
 }
 
 static int run(struct app *app, struct err *err)
@@ -341,7 +323,7 @@ static int run(struct app *app, struct err *err)
 			return -1;
 		if (app->reader && reader_turn(app->reader, err) < 0)
 			return -1;
-		if (events_read(app->timer_fd) && tick(app, err) < 0)
+		if (events_read(app->events.timer_fd) && tick(app, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -381,14 +363,12 @@ static void close_rooms(struct app *app, int exit_code)
 	partitions_fini(&app->parts);
 	admin_free(app->admin);
 	metrics_free(app->metrics);
-	for (int *fd = (int[]){app->signal_fd, app->timer_fd, app->wake_fd, -2}; *fd != -2; fd++)
-		if (*fd >= 0)
-			close(*fd);
+	events_close(&app->events);
 }
 
 int main(int argc, char **argv)
 {
-	struct app app = {.signal_fd = -1, .timer_fd = -1, .wake_fd = -1};
+	struct app app = {.events = EVENTS_INIT};
 	const struct program_spec spec = {
 		.name = "millrace-sink",
 		.summary = "copies a cell's minutely and hourly topics into its replica set",
@@ -400,7 +380,7 @@ int main(int argc, char **argv)
 	bool opened = rc == 0;
 
 	if (opened) {
-		rc = open_loop(&app, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
+		rc = events_open(&app.events, TICK_MS, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
 		if (rc == 0)
 			drain(&app);
 	}

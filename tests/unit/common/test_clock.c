@@ -95,6 +95,25 @@ START_TEST(signals_are_read)
 }
 END_TEST
 
+START_TEST(three_descriptors_open_and_close)
+{
+	struct events e = EVENTS_INIT;
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(events_open(&e, 5, &err) == 0, "%s", err.msg);
+	events_wake(e.wake_fd);
+	kill(getpid(), SIGHUP);
+	for (const int *fd = (const int[]){e.signal_fd, e.timer_fd, e.wake_fd, -1}; *fd >= 0; fd++)
+		ck_assert_int_eq(poll(&(struct pollfd){.fd = *fd, .events = POLLIN}, 1, 5000), 1);
+	ck_assert_int_eq(events_signal_read(e.signal_fd), SIGHUP);
+	events_close(&e);
+	ck_assert_int_eq(e.wake_fd, -1);
+	events_close(&e);
+	ck_assert_int_eq(events_open(&e, -1, &err), -1);
+	events_close(&e);
+}
+END_TEST
+
 START_TEST(errors_carry_kind_and_context)
 {
 	struct err err = ERR_INIT;
@@ -128,6 +147,7 @@ int main(void)
 	tcase_add_test(tc, timer_fires);
 	tcase_add_test(tc, wake_makes_readable);
 	tcase_add_test(tc, signals_are_read);
+	tcase_add_test(tc, three_descriptors_open_and_close);
 	tcase_add_test(tc, errors_carry_kind_and_context);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);

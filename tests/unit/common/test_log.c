@@ -480,6 +480,23 @@ START_TEST(threads_do_not_mix)
 }
 END_TEST
 
+START_TEST(repeats_wait)
+{
+	struct log_repeat r = {0};
+	char longer[2000];
+
+	ck_assert(log_repeat_due(&r, "one", 100));
+	ck_assert(!log_repeat_due(&r, "one", 10099));
+	ck_assert(log_repeat_due(&r, "one", 10100));
+	ck_assert(log_repeat_due(&r, "two", 10101));
+	ck_assert(log_repeat_due(&r, "one", 10102));
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	ck_assert(log_repeat_due(&r, longer, 10103));
+	ck_assert(!log_repeat_due(&r, longer, 10104));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log");
@@ -495,6 +512,7 @@ int main(void)
 	tcase_add_loop_test(tc, any_bytes, 0, 2);
 	tcase_add_loop_test(tc, cut_lines, 0, 2 * (int)NR(long_units));
 	tcase_add_test(tc, threads_do_not_mix);
+	tcase_add_test(tc, repeats_wait);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
