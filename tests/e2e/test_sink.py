@@ -334,6 +334,10 @@ class Sink(Process):
         text = self.get("/metrics")[1]
         return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
 
+    def settled(self):
+        """Documents stored. An insert whose answer came too late, on a busy machine, is found stored by the next one."""
+        return self.metric("millrace_sink_stored_total") + self.metric("millrace_sink_already_stored_total")
+
     def log(self):
         return self.log_file.read_text(errors="replace")
 
@@ -404,7 +408,7 @@ def test_every_document_once_and_whole(stack):
     sink.wait_stored(cell.total())
     sink.wait_committed()
     cell.check()
-    assert sink.metric("millrace_sink_stored_total") == cell.total() == sink.metric("millrace_sink_consumed_total")
+    assert sink.settled() == cell.total() == sink.metric("millrace_sink_consumed_total")
     sink.wait_until(lambda: sink.metric("millrace_sink_lag_records") == 0, SECONDS, "without lag")
     with MongoClient(cell.uri) as mongo:
         for kind, days in (("minutely", 14), ("hourly", 400)):
@@ -501,7 +505,7 @@ def test_document_the_database_refuses(stack):
             assert document_id(record, letter["partition"], letter["offset"]) in refused
             assert letter["code"] == "document_refused" and "121" in letter["reason"], letter
         assert len(letters) == len(refused) == sink.metric("millrace_sink_dead_lettered_total")
-        assert sink.metric("millrace_sink_stored_total") == 300 - len(refused)
+        assert sink.settled() == 300 - len(refused)
         sink.finish()
 
 
@@ -531,7 +535,7 @@ def test_offsets_that_are_not_there(stack):
     cell.write(50)
     sink.run().wait_committed()
     cell.check()
-    assert sink.metric("millrace_sink_already_stored_total") == 200
+    assert sink.metric("millrace_sink_already_stored_total") >= 200
     sink.finish()
 
 
