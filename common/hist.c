@@ -80,7 +80,7 @@ static int side_reserve(struct hist_side *side, size_t n)
 	if (n <= side->cap)
 		return 0;
 	while (cap < n)
-		cap += cap / 2;
+		cap += cap / 2 + 1;
 	if (cap > UINT32_MAX)
 		return -1;
 	buckets = realloc(side->buckets, cap * sizeof(*buckets));

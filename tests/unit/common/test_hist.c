@@ -207,6 +207,22 @@ START_TEST(quantile_error)
 }
 END_TEST
 
+/* A side may come from elsewhere with any capacity, as a restored snapshot's do. */
+START_TEST(grows_from_a_single_bucket)
+{
+	struct hist h = HIST_INIT;
+
+	h.pos.buckets = malloc(sizeof(*h.pos.buckets));
+	h.pos.buckets[0] = (struct hist_bucket){hist_index(3), 1};
+	h.pos.len = h.pos.cap = 1;
+	for (double v = 1; v < 1e6; v *= 2)
+		ck_assert_int_eq(hist_add(&h, v, 1), 0);
+	ck_assert_uint_eq(h.pos.len, 21);
+	ck_assert_uint_eq(hist_count(&h), 21);
+	hist_fini(&h);
+}
+END_TEST
+
 START_TEST(quantile_is_clamped)
 {
 	struct hist h = HIST_INIT;
@@ -330,6 +346,7 @@ int main(void)
 	tcase_add_test(tc, merge_algebra);
 	tcase_add_test(tc, merge_with_itself_doubles);
 	tcase_add_test(tc, quantile_error);
+	tcase_add_test(tc, grows_from_a_single_bucket);
 	tcase_add_test(tc, quantile_is_clamped);
 	tcase_add_test(tc, dense_round_trip);
 	tcase_add_test(tc, finer_scales_downscale_exactly);
