@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/admin.h"
 #include "common/build.h"
@@ -206,13 +207,17 @@ static int run(struct app *app, struct err *err)
 	return 0;
 }
 
-static void app_close(struct app *app, bool save)
+static void app_close(struct app *app, int rc)
 {
+	bool closed;
+
 	if (app->admin)
 		admin_set_ready(app->admin, false, "stopping");
-	service_free(app->service, save);
+	closed = service_free(app->service, rc == 0);
 	tables_free(app->tables);
 	report_free(app->report, CLOSE_MS);
+	if (!closed) /* a client's threads go on using what follows */
+		_exit(rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	admin_free(app->admin);
 	metrics_free(app->metrics);
 	cell_row_fini(&app->cell);
@@ -237,7 +242,7 @@ int main(int argc, char **argv)
 		rc = app_open(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
 	if (rc < 0)
 		log_error(&app.program.log, "failed", LOG_STR("error", err.msg));
-	app_close(&app, rc == 0);
+	app_close(&app, rc);
 	program_fini(&app.program);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

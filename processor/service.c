@@ -54,9 +54,11 @@ static int open_parts(struct service *s, const struct service_parts *parts, stru
 }
 
 /* Closes in reverse; half-made services too. */
-static void close_parts(struct service *s)
+static bool close_parts(struct service *s)
 {
-	if (!consumer_close(s->consumer, CLOSE_MS))
+	bool closed = consumer_close(s->consumer, CLOSE_MS);
+
+	if (!closed)
 		log_warn(&s->program->log, "consumer_left_behind", LOG_STR("effect", "the group waits for the session time-out"));
 	checkpoint_free(s->checkpoint);
 	restore_free(s->restore);
@@ -65,6 +67,7 @@ static void close_parts(struct service *s)
 	txn_free(s->txn);
 	stats_free(s->stats);
 	free(s);
+	return closed;
 }
 
 struct service *service_new(const struct service_parts *parts, int64_t epoch, int32_t partitions, struct err *err)
@@ -89,16 +92,16 @@ struct service *service_new(const struct service_parts *parts, int64_t epoch, in
 	return s;
 }
 
-void service_free(struct service *s, bool save)
+bool service_free(struct service *s, bool save)
 {
 	struct err err = ERR_INIT;
 
 	if (!s)
-		return;
+		return true;
 	/* Before the group is left, so that nobody reads again what we have read. */
 	if (save && partitions_save(s->partitions, SAVE_MS, &err) < 0)
 		log_warn(&s->program->log, "stopped_unsaved", LOG_STR("error", err.msg));
-	close_parts(s);
+	return close_parts(s);
 }
 
 int service_turn(struct service *s, struct err *err)

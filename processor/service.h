@@ -24,8 +24,9 @@ struct service_parts {
 struct service *service_new(const struct service_parts *parts, int64_t epoch, int32_t partitions, struct err *err);
 
 /* Leaves the group and frees, within about 25 s (real), whatever hangs; before that, saves what is not saved yet. After a failure nothing may be
- * saved: state that was half changed when memory was short must die with the process. NULL is a no-op. */
-void service_free(struct service *s, bool save);
+ * saved: state that was half changed when memory was short must die with the process. False: a client was left behind, whose
+ * threads go on, so the process must end without tearing down what they use. NULL is a no-op and true. */
+bool service_free(struct service *s, bool save);
 
 /* One turn of the loop: records, then what is due. 1: call again at once; 0: there is nothing to do now; -1 with ERR_FATAL. */
 int service_turn(struct service *s, struct err *err);
