@@ -1,25 +1,18 @@
 #!/usr/bin/env python3
 """The sink against real Kafka and a real database process: what stands in the topics stands in the collections, once.
 
-Records are written by fastavro and confluent-kafka, read back by pymongo, and compared document by document with what this
-file computes from the record and its place (partition, offset), _id included: no code of the sink's takes part in the
-expectation. Each case has a cell and a database of its own. Set TEST_TREE=thread (or address-undefined) to run the
+Records are written by fastavro and confluent-kafka, read back by pymongo, and compared document by document, _id included, with what
+sink_records.py expects. Each case has a cell and a database of its own. Set TEST_TREE=thread (or address-undefined) to run the
 binary of another build tree.
 """
-import datetime
-import io
 import itertools
-import json
-import math
 import os
 import random
 import re
 import signal
-import socketserver
 import struct
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -29,136 +22,17 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
 from millrace_local import Failure, Process, Stack, free_base_port  # noqa: E402
-import bson  # noqa: E402
-import fastavro  # noqa: E402
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, Producer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # noqa: E402
+from picky_mongo import PickyServer  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
+from sink_records import (AGGREGATE, CELL, DEAD_LETTER, EPOCH, HEARTBEAT, WINDOWS, decode, document_id, encode,  # noqa: E402
+                          expected_document, random_aggregate, same)
 
 BINARY = ROOT / "build" / os.environ.get("TEST_TREE", "plain") / "bin" / "millrace-sink"
 PARTITIONS = 4
-WINDOWS = {"minutely": 60_000, "hourly": 3_600_000}
-EPOCH = -0x1234_5678_9ABC_DEF0
-START_MS = 1_795_372_020_000
 SECONDS = 90  # patience for anything that should take few
 FREEZE_SECONDS = 15
-
-
-def schema(name):
-    return fastavro.parse_schema(json.loads((ROOT / "schemas" / f"{name}.avsc").read_text()))
-
-
-def schema_ids():
-    """Record name -> id, from the same file the generator reads."""
-    rows = (line.split() for line in (ROOT / "schemas" / "ids").read_text().splitlines() if not line.startswith("#"))
-    return {row[1]: int(row[0]) for row in rows if row}
-
-
-AGGREGATE, CELL, DEAD_LETTER, HEARTBEAT = (schema(n) for n in ("aggregate", "cell", "dead_letter", "heartbeat"))
-IDS = schema_ids()
-
-
-def encode(parsed, record):
-    """The Confluent wire format."""
-    out = io.BytesIO()
-    out.write(struct.pack(">bI", 0, IDS[parsed["name"].split(".")[-1]]))
-    fastavro.schemaless_writer(out, parsed, record)
-    return out.getvalue()
-
-
-def decode(parsed, value):
-    assert struct.unpack(">bI", value[:5]) == (0, IDS[parsed["name"].split(".")[-1]]), value[:5]
-    return fastavro.schemaless_reader(io.BytesIO(value[5:]), parsed, None)
-
-
-# Records
-
-def random_histogram(dice, count):
-    """count values spread over buckets of both signs and zero, as dense lists with zeros inside."""
-    lists = {"counts": [0] * dice.randint(1, 40), "neg_counts": [0] * dice.randint(1, 9)}
-    zero = 0
-    for _ in range(count):
-        where = dice.choice(("counts", "counts", "neg_counts", "zero"))
-        if where == "zero":
-            zero += 1
-        else:
-            lists[where][dice.randrange(len(lists[where]))] += 1
-    return {"scale": 5, "zero": zero, "offset": dice.randint(-200, 200), "neg_offset": dice.randint(-200, 200), **lists}
-
-
-def random_aggregate(dice, topic, number):
-    """Any record a processor may write; values are k/1024, so that sums and means are exact."""
-    kind = dice.choice(("counter", "gauge", "distribution"))
-    count = dice.randint(1, 60)
-    known = dice.random() < 0.8
-    low = dice.randint(-2000, 2000) / 1024
-    tags = {key: dice.choice(("a", "web-7", "ä€", "")) for key in sorted(dice.sample(("host", "zone", "a.b", "r/x"), dice.randint(0, 3)))}
-    return {
-        "fingerprint": number.to_bytes(16, "big"), "epoch": EPOCH, "site": dice.choice(("s1", "s2")), "kind": kind,
-        "name": f"metric.{dice.randint(0, 20)}", "tags": tags,
-        "window_start": START_MS + dice.randint(0, 50) * WINDOWS[topic], "window_ms": WINDOWS[topic], "count": count,
-        "sum": dice.randint(-5000, 5000) / 1024, "min": low if known else None, "max": low + 3.5 if known else None,
-        "last": low + 1 if known else None, "last_at": START_MS + 77,
-        "histogram": random_histogram(dice, count) if kind == "distribution" else None,
-        "errors": dice.choice((0, 0, 3)), "late": dice.random() < 0.2, "approximate": dice.random() < 0.2,
-    }
-
-
-# Expectations
-
-def bucket_value(index):
-    """What lies relatively as far from both ends of bucket index."""
-    base = 2 ** (2 ** -5)
-    return 2 * base / (base + 1) * 2 ** (index / 32)
-
-
-def quantile(histogram, q, low, high):
-    """The value of rank ceil(q n) of all values in ascending order."""
-    steps = [(-bucket_value(histogram["neg_offset"] + i), n) for i, n in enumerate(histogram["neg_counts"])][::-1]
-    steps += [(0.0, histogram["zero"])]
-    steps += [(bucket_value(histogram["offset"] + i), n) for i, n in enumerate(histogram["counts"])]
-    total = sum(n for _, n in steps)
-    rank = max(1, math.ceil(q * total))
-    for value, n in steps:
-        rank -= n
-        if rank <= 0:
-            return min(max(value, -math.inf if low is None else low), math.inf if high is None else high)
-    raise AssertionError("no such rank")
-
-
-def date(ms):
-    return datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ms)
-
-
-def document_id(record, partition, offset):
-    return record["fingerprint"] + struct.pack(">qqiq", record["window_start"], record["epoch"], partition, offset)
-
-
-def expected_document(record, partition, offset):
-    """The document of README.md, from the record and its place."""
-    doc = {"_id": document_id(record, partition, offset), "t": date(record["window_start"]),
-           "mean": record["sum"] / record["count"]}
-    doc |= {key: record[key] for key in ("site", "name", "kind", "tags", "count", "sum", "late", "approximate")}
-    doc |= {key: record[key] for key in ("min", "max", "last") if record[key] is not None}
-    if record["last"] is not None:
-        doc["last_at"] = date(record["last_at"])
-    if record["errors"]:
-        doc["errors"] = record["errors"]
-    if record["histogram"] is not None:
-        histogram = record["histogram"]
-        doc["h"] = {"s": histogram["scale"], "z": histogram["zero"], "o": histogram["offset"], "c": histogram["counts"],
-                    "no": histogram["neg_offset"], "nc": histogram["neg_counts"]}
-        for name, q in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
-            doc[name] = quantile(histogram, q, record["min"], record["max"])
-    return doc
-
-
-def same(got, wanted):
-    """Equal, but for percentiles: their logarithms may differ in the last bits."""
-    percentiles = ("p50", "p90", "p95", "p99")
-    return got.keys() == wanted.keys() and all(
-        math.isclose(got[key], wanted[key], rel_tol=1e-12) if key in percentiles else got[key] == wanted[key]
-        for key in wanted)
 
 
 class Cell:
@@ -353,46 +227,6 @@ class Sink(Process):
         """SIGTERM must end it well."""
         assert self.stop(SECONDS) == "stopped", "it had to be killed"
         assert self.exit_code == 0, f"exit code {self.exit_code}\n{self.log()[-2000:]}"
-
-
-class PickyServer(socketserver.ThreadingTCPServer):
-    """Takes inserts in MongoDB's protocol as far as the driver needs it, and refuses documents like a collection's validator.
-
-    The local database has no validators. Documents whose _id is in refused get code 121; the others are kept by _id."""
-    allow_reuse_address = daemon_threads = True
-    HELLO = {"ok": 1, "ismaster": True, "maxBsonObjectSize": 1 << 24, "maxMessageSizeBytes": 48_000_000,
-             "maxWriteBatchSize": 100_000, "minWireVersion": 0, "maxWireVersion": 9}
-
-    def __init__(self, refused):
-        super().__init__(("127.0.0.1", 0), self.handle)
-        self.refused, self.kept, self.lock = refused, {}, threading.Lock()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle(self, connection, *_):
-        while len(head := connection.recv(16, 256)) == 16:  # MSG_WAITALL
-            length, request, _, op = struct.unpack("<iiii", head)
-            body = connection.recv(length - 16, 256)
-            if op == 2004:  # OP_QUERY: the driver's greeting
-                reply = bson.encode(self.HELLO)
-                connection.sendall(struct.pack("<iiiiiqii", 36 + len(reply), 1, request, 1, 0, 0, 0, 1) + reply)
-                continue
-            reply = bson.encode(self.answer(body))
-            connection.sendall(struct.pack("<iiiiIB", 21 + len(reply), 1, request, 2013, 0, 0) + reply)
-
-    def answer(self, body):
-        """OP_MSG: flags, the command (kind 0), then an insert's documents (kind 1)."""
-        size = struct.unpack_from("<i", body, 5)[0]
-        command = bson.decode(body[5:5 + size])
-        if "insert" not in command:
-            return self.HELLO
-        documents = bson.decode_all(body[body.index(b"\0", 5 + size + 5) + 1:])
-        with self.lock:
-            errors = [{"index": i, "code": 121, "errmsg": "Document failed validation"} if d["_id"] in self.refused else
-                      {"index": i, "code": 11000, "keyPattern": {"_id": 1}, "errmsg": "E11000"}
-                      for i, d in enumerate(documents) if d["_id"] in self.refused or d["_id"] in self.kept]
-            bad = {e["index"] for e in errors}
-            self.kept |= {d["_id"]: d for i, d in enumerate(documents) if i not in bad}
-        return {"ok": 1, "n": len(documents) - len(errors), **({"writeErrors": errors} if errors else {})}
 
 
 # Cases

@@ -1,0 +1,131 @@
+"""Aggregates as a processor may write them, and the documents that must come of them.
+
+The expectation is computed from the record and its place (partition, offset) alone, by the words of sink/mongo/README.md: no code
+of the sink's takes part.
+"""
+import datetime
+import io
+import json
+import math
+import struct
+from pathlib import Path
+
+import fastavro
+
+ROOT = Path(__file__).resolve().parents[2]
+WINDOWS = {"minutely": 60_000, "hourly": 3_600_000}
+EPOCH = -0x1234_5678_9ABC_DEF0
+START_MS = 1_795_372_020_000
+
+
+def schema(name):
+    return fastavro.parse_schema(json.loads((ROOT / "schemas" / f"{name}.avsc").read_text()))
+
+
+def schema_ids():
+    """Record name -> id, from the same file the generator reads."""
+    rows = (line.split() for line in (ROOT / "schemas" / "ids").read_text().splitlines() if not line.startswith("#"))
+    return {row[1]: int(row[0]) for row in rows if row}
+
+
+AGGREGATE, CELL, DEAD_LETTER, HEARTBEAT = (schema(n) for n in ("aggregate", "cell", "dead_letter", "heartbeat"))
+IDS = schema_ids()
+
+
+def encode(parsed, record):
+    """The Confluent wire format."""
+    out = io.BytesIO()
+    out.write(struct.pack(">bI", 0, IDS[parsed["name"].split(".")[-1]]))
+    fastavro.schemaless_writer(out, parsed, record)
+    return out.getvalue()
+
+
+def decode(parsed, value):
+    assert struct.unpack(">bI", value[:5]) == (0, IDS[parsed["name"].split(".")[-1]]), value[:5]
+    return fastavro.schemaless_reader(io.BytesIO(value[5:]), parsed, None)
+
+
+def random_histogram(dice, count):
+    """count values spread over buckets of both signs and zero, as dense lists with zeros inside."""
+    lists = {"counts": [0] * dice.randint(1, 40), "neg_counts": [0] * dice.randint(1, 9)}
+    zero = 0
+    for _ in range(count):
+        where = dice.choice(("counts", "counts", "neg_counts", "zero"))
+        if where == "zero":
+            zero += 1
+        else:
+            lists[where][dice.randrange(len(lists[where]))] += 1
+    return {"scale": 5, "zero": zero, "offset": dice.randint(-200, 200), "neg_offset": dice.randint(-200, 200), **lists}
+
+
+def random_aggregate(dice, topic, number):
+    """Any record a processor may write; values are k/1024, so that sums and means are exact."""
+    kind = dice.choice(("counter", "gauge", "distribution"))
+    count = dice.randint(1, 60)
+    known = dice.random() < 0.8
+    low = dice.randint(-2000, 2000) / 1024
+    tags = {key: dice.choice(("a", "web-7", "ä€", "")) for key in sorted(dice.sample(("host", "zone", "a.b", "r/x"), dice.randint(0, 3)))}
+    return {
+        "fingerprint": number.to_bytes(16, "big"), "epoch": EPOCH, "site": dice.choice(("s1", "s2")), "kind": kind,
+        "name": f"metric.{dice.randint(0, 20)}", "tags": tags,
+        "window_start": START_MS + dice.randint(0, 50) * WINDOWS[topic], "window_ms": WINDOWS[topic], "count": count,
+        "sum": dice.randint(-5000, 5000) / 1024, "min": low if known else None, "max": low + 3.5 if known else None,
+        "last": low + 1 if known else None, "last_at": START_MS + 77,
+        "histogram": random_histogram(dice, count) if kind == "distribution" else None,
+        "errors": dice.choice((0, 0, 3)), "late": dice.random() < 0.2, "approximate": dice.random() < 0.2,
+    }
+
+
+def bucket_value(index):
+    """What lies relatively as far from both ends of bucket index."""
+    base = 2 ** (2 ** -5)
+    return 2 * base / (base + 1) * 2 ** (index / 32)
+
+
+def quantile(histogram, q, low, high):
+    """The value of rank ceil(q n) of all values in ascending order."""
+    steps = [(-bucket_value(histogram["neg_offset"] + i), n) for i, n in enumerate(histogram["neg_counts"])][::-1]
+    steps += [(0.0, histogram["zero"])]
+    steps += [(bucket_value(histogram["offset"] + i), n) for i, n in enumerate(histogram["counts"])]
+    total = sum(n for _, n in steps)
+    rank = max(1, math.ceil(q * total))
+    for value, n in steps:
+        rank -= n
+        if rank <= 0:
+            return min(max(value, -math.inf if low is None else low), math.inf if high is None else high)
+    raise AssertionError("no such rank")
+
+
+def date(ms):
+    return datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ms)
+
+
+def document_id(record, partition, offset):
+    return record["fingerprint"] + struct.pack(">qqiq", record["window_start"], record["epoch"], partition, offset)
+
+
+def expected_document(record, partition, offset):
+    """The document of README.md, from the record and its place."""
+    doc = {"_id": document_id(record, partition, offset), "t": date(record["window_start"]),
+           "mean": record["sum"] / record["count"]}
+    doc |= {key: record[key] for key in ("site", "name", "kind", "tags", "count", "sum", "late", "approximate")}
+    doc |= {key: record[key] for key in ("min", "max", "last") if record[key] is not None}
+    if record["last"] is not None:
+        doc["last_at"] = date(record["last_at"])
+    if record["errors"]:
+        doc["errors"] = record["errors"]
+    if record["histogram"] is not None:
+        histogram = record["histogram"]
+        doc["h"] = {"s": histogram["scale"], "z": histogram["zero"], "o": histogram["offset"], "c": histogram["counts"],
+                    "no": histogram["neg_offset"], "nc": histogram["neg_counts"]}
+        for name, q in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
+            doc[name] = quantile(histogram, q, record["min"], record["max"])
+    return doc
+
+
+def same(got, wanted):
+    """Equal, but for percentiles: their logarithms may differ in the last bits."""
+    percentiles = ("p50", "p90", "p95", "p99")
+    return got.keys() == wanted.keys() and all(
+        math.isclose(got[key], wanted[key], rel_tol=1e-12) if key in percentiles else got[key] == wanted[key]
+        for key in wanted)
