@@ -25,7 +25,7 @@ from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, MINUTE_MS, Proces
 BINARY = pathlib.Path(os.environ.get("TEST_PROCESSOR", ROOT / "build/plain/bin/millrace-processor"))
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
 PARTITIONS, SPEED, BEGIN_MINUTE = 4, 120, 38
-WRITE_MS, SERIES, BATCH_EVERY = 30 * MINUTE_MS, 60, 0.05
+WRITE_MS, SERIES, BATCH_EVERY, POISON_EVERY = 30 * MINUTE_MS, 60, 0.05, 40
 GRACE_MS, STAGGER_MS, LATE_MAX_MS = 45000, 10000, 30 * MINUTE_MS
 KINDS = ("counter", "gauge", "distribution")
 
@@ -95,6 +95,7 @@ class Writer:
         self.series = [self.make_series(i) for i in range(SERIES)]
         self.samples = self.meant_late = 0
         self.poison = []
+        self.sent = 0
 
     def make_series(self, i):
         kind, tags = KINDS[i % 3], {"route": f"/r{i}", "host": "ä" * (i % 5)} if i % 4 else {}
@@ -143,12 +144,13 @@ class Writer:
                 "idempotency_key": None, "created_at": now, "received_at": now}
 
     def send(self):
-        """One record for one site and partition; now and then a poisoned one."""
+        """One record for one site and partition; one in POISON_EVERY is poisoned."""
         first = self.random.choice(self.series)
         chosen = [i for i, s in enumerate(self.series) if (s["site"], s["partition"]) == (first["site"], first["partition"])]
         refs = [{key: self.series[i][key] for key in ("fingerprint", "kind", "name", "tags")} | {"temporality": "delta"} for i in chosen]
         batch = self.empty_batch() | {"series": refs, "site": first["site"]}
-        if self.random.random() < 0.02:
+        self.sent += 1
+        if self.sent % POISON_EVERY == 0:
             self.send_poison(first["partition"], batch)
             return
         for index, number in enumerate(chosen):

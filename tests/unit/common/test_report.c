@@ -16,20 +16,30 @@ struct fixture {
 	struct arena arena;
 };
 
-static void setup(struct fixture *f, const char *cell)
+static void setup_cluster(struct fixture *f)
 {
-	struct err err = ERR_INIT;
-
 	memset(f, 0, sizeof(*f));
 	mock_init(&f->m);
 	mock_topic(&f->m, "millrace.heartbeats", 1);
 	mock_topic(&f->m, "millrace.notices", 1);
 	mock_topic(&f->m, "millrace.deadletter", 1);
+}
+
+static void setup_report(struct fixture *f, const char *cell)
+{
+	struct err err = ERR_INIT;
+
 	f->metrics = metrics_new("millrace-test");
 	f->admin = admin_new("", f->metrics, &err);
 	ck_assert_msg(f->metrics && f->admin, "%s", err.msg);
 	f->report = report_new(&f->m.program, f->admin, cell, &err);
 	ck_assert_msg(f->report != NULL, "%s", err.msg);
+}
+
+static void setup(struct fixture *f, const char *cell)
+{
+	setup_cluster(f);
+	setup_report(f, cell);
 }
 
 static void teardown(struct fixture *f)
@@ -409,8 +419,9 @@ START_TEST(broken_client_is_replaced)
 	struct err err = ERR_INIT;
 	struct fixture f;
 
-	setup(&f, "main");
+	setup_cluster(&f); /* the error must wait there before the client asks for its id */
 	rd_kafka_mock_push_request_errors(f.m.cluster, API_INIT_PRODUCER_ID, 1, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+	setup_report(&f, "main");
 	ck_assert_int_eq(report_deadletter(f.report, &small_letter, on_done, &outcome, &err), 0);
 	poll_until_done(&f, &outcome, 1);
 	ck_assert_int_eq(outcome.failed, 1);
