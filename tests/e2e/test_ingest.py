@@ -4,6 +4,7 @@
 Records are read back by confluent-kafka and fastavro and compared with the payloads and with partitions computed here. Set
 MILLRACE_TREE=address-undefined to run the binary of another build tree.
 """
+import contextlib
 import json
 import random
 import signal
@@ -128,6 +129,31 @@ def test_large_bodies_are_refused_before_or_while_they_arrive(house):
     assert (answer.status, answer.body["accepted"]) == (202, 100), answer
     answer = house.main.raw(head(len(body)) + body)
     assert (answer.status, answer.body["accepted"]) == (202, 100), answer
+    house.main.settled()
+
+
+NO_HTTP = [  # what the HTTP library refuses by itself
+    (head("abc"), 400), (head(-1), 400), (head(10**30), 413), (b"POST /v1/push HTTP/1.1\r\n\r\n", 400), (b"garbage\r\n\r\n", 400),
+    (head(0, *[f"X-{i}: {'y' * 900}" for i in range(200)]), 431), (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+]
+
+
+def status_of(house, data):
+    """The status in the first line of whatever comes back; None when the connection is closed without one."""
+    with socket.create_connection(("127.0.0.1", house.main.push_port), timeout=30) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(data)
+        try:
+            line = connection.makefile("rb").readline()
+        except OSError:
+            line = b""
+    return int(line.split()[1]) if line.startswith(b"HTTP/1.1 ") else None
+
+
+def test_what_is_not_http_is_refused_and_harms_nobody(house):
+    for data, status in NO_HTTP:
+        assert status_of(house, data) in (status, None), (data[:80], status_of(house, data))
+        assert house.main.push(KEY, small()).status == 202, data[:80]
     house.main.settled()
 
 

@@ -28,7 +28,7 @@ MUTANTS = [
     unit("merge-forgets-a-bucket", "common/hist.c", "dst->buckets[k - 1].count += src->buckets[--j].count;", "j--;", "common", "test_hist"),
     unit("bucket-boundary", "common/hist.c", "if (mantissa > boundaries[below + step - 1])",
          "if (mantissa >= boundaries[below + step - 1])", "common", "test_hist"),
-    unit("merge-last", "processor/window.c", "(!has || value <= w->last)", "(!has || value >= w->last)", "processor", "test_window_store"),
+    unit("merge-last", "processor/window.c", "(!has || value <= w->last)", "(!has || value >= w->last)", "processor", "test_window"),
     unit("late-not-in-its-hour", "processor/window_store.c", "size_t nr = late ? 2 : 1;", "size_t nr = 1;", "processor", "test_window_store"),
     # split
     unit("fingerprint-without-values", "common/series.c", "end = put_str(put_str(end, id->tags[i].key), id->tags[i].value);",

@@ -107,6 +107,19 @@ def test_programs_stay_apart():
     none(found)
 
 
+def test_links_between_documents_lead_somewhere():
+    """Relative links, and the files that README.md's reading order names."""
+    found = []
+    for path, lines in sources(".md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", "\n".join(lines)):
+            if not (ROOT / path).parent.joinpath(target).exists():
+                found.append(f"{path}: {target}")
+    readme = (ROOT / "README.md").read_text()
+    for folder, first, others in re.findall(r"`((?:ingest|processor|sink/mongo)/)(\w+\.c)`((?:,\s`\w+\.c`)*)", readme):
+        found += [f"README.md: {folder}{name}" for name in [first, *re.findall(r"\w+\.c", others)] if not (ROOT / folder / name).exists()]
+    none(found)
+
+
 def test_only_what_the_layout_names_is_at_the_top():
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     top = {name.split("/")[0] for name in names}

@@ -1,0 +1,154 @@
+/* test_window.c - merging windows, against a sort of all values: ties of time, values that are not known, any grouping. */
+#include "processor/window.h"
+
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+enum { SAMPLES = 12 };
+
+struct sample {
+	int64_t t_ms;
+	double value;
+};
+
+static struct series distribution(void)
+{
+	struct series s;
+
+	memset(&s, 0, sizeof(s));
+	s.id.kind = SERIES_KIND_DISTRIBUTION;
+	return s;
+}
+
+/* Few times and few values, so that ties are the rule. */
+static void make_samples(struct unit_random *r, struct sample samples[SAMPLES])
+{
+	for (int i = 0; i < SAMPLES; i++)
+		samples[i] = (struct sample){(int64_t)unit_random_below(r, 3), (double)unit_random_below(r, 9) - 4};
+}
+
+static int by_time_and_value(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	if (x->t_ms != y->t_ms)
+		return x->t_ms < y->t_ms ? -1 : 1;
+	return (x->value > y->value) - (x->value < y->value);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return (x->value > y->value) - (x->value < y->value);
+}
+
+static void assert_whole(const struct window *w, struct sample samples[SAMPLES])
+{
+	double sum = 0;
+
+	for (int i = 0; i < SAMPLES; i++)
+		sum += samples[i].value;
+	ck_assert_int_eq(w->count, SAMPLES);
+	ck_assert_double_eq(w->sum, sum);
+	ck_assert_uint_eq(hist_count(&w->hist), SAMPLES);
+	qsort(samples, SAMPLES, sizeof(samples[0]), by_value);
+	ck_assert(w->has_min && w->has_max && w->has_last);
+	ck_assert_double_eq(w->min, samples[0].value);
+	ck_assert_double_eq(w->max, samples[SAMPLES - 1].value);
+	qsort(samples, SAMPLES, sizeof(samples[0]), by_time_and_value);
+	ck_assert_int_eq(w->last_at_ms, samples[SAMPLES - 1].t_ms);
+	ck_assert_double_eq(w->last, samples[SAMPLES - 1].value);
+}
+
+/* Samples dealt at random to three windows, merged in a random order, are the window of all of them. */
+START_TEST(any_grouping_gives_the_same)
+{
+	struct unit_random r = unit_random_new("any_grouping_gives_the_same");
+
+	for (int round = 0; round < 2000; round++) {
+		struct series series = distribution();
+		struct window parts[3] = {{.series = &series}, {.series = &series}, {.series = &series}}, whole = {.series = &series};
+		struct sample samples[SAMPLES];
+		size_t first = unit_random_below(&r, 3);
+
+		make_samples(&r, samples);
+		for (int i = 0; i < SAMPLES; i++)
+			ck_assert_int_eq(window_add_value(&parts[unit_random_below(&r, 3)], samples[i].t_ms, samples[i].value), 0);
+		for (size_t i = 0; i < 3; i++)
+			ck_assert_int_eq(window_merge(&whole, &parts[(first + i) % 3]), 0);
+		assert_whole(&whole, samples);
+		for (size_t i = 0; i < 3; i++)
+			hist_fini(&parts[i].hist);
+		hist_fini(&whole.hist);
+	}
+}
+END_TEST
+
+/* What an agent did not tell is not invented, and does not hide what another one told. */
+START_TEST(unknown_stays_unknown)
+{
+	struct series series = {.id.kind = SERIES_KIND_GAUGE};
+	struct window w = {.series = &series};
+	struct summary_sample bare = {.t = 50, .count = 3, .sum = 6, .last_at = 50};
+
+	ck_assert_int_eq(window_add_summary(&w, &bare), 0);
+	ck_assert(!w.has_min && !w.has_max && !w.has_last);
+	ck_assert_int_eq(w.last_at_ms, 50);
+	ck_assert_int_eq(window_add_value(&w, 20, -1), 0);
+	ck_assert(w.has_min && w.has_max && w.has_last);
+	ck_assert_double_eq(w.last, -1);
+	ck_assert_int_eq(w.last_at_ms, 20);
+	ck_assert_int_eq(window_add_summary(&w, &bare), 0);
+	ck_assert_double_eq(w.min, -1);
+	ck_assert_double_eq(w.last, -1);
+	ck_assert_int_eq(w.count, 7);
+	ck_assert_double_eq(w.sum, 11);
+}
+END_TEST
+
+START_TEST(a_count_stops_at_its_end)
+{
+	struct series series = {.id.kind = SERIES_KIND_COUNTER};
+	struct window w = {.series = &series, .count = INT64_MAX - 1};
+
+	ck_assert_int_eq(window_add_value(&w, 1, 1), 0);
+	ck_assert_int_eq(window_add_value(&w, 2, 1), 0);
+	ck_assert_int_eq(w.count, INT64_MAX);
+}
+END_TEST
+
+START_TEST(estimates_are_marked)
+{
+	struct series series = distribution();
+	struct window w = {.series = &series}, into = {.series = &series};
+	int64_t counts[] = {4};
+	struct summary_sample coarse = {.t = 1, .count = 4, .sum = 6, .last_at = 1, .has_histogram = true,
+					.histogram = {.scale = 3, .counts = counts, .counts_len = 1}};
+
+	ck_assert_int_eq(window_add_value(&into, 1, 2), 0);
+	ck_assert(!into.approximate);
+	ck_assert_int_eq(window_add_summary(&w, &coarse), 0);
+	ck_assert(w.approximate);
+	ck_assert_int_eq(window_merge(&into, &w), 0);
+	ck_assert(into.approximate);
+	ck_assert_uint_eq(hist_count(&into.hist), 5);
+	hist_fini(&w.hist);
+	hist_fini(&into.hist);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("window");
+	TCase *tc = tcase_create("window");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, any_grouping_gives_the_same);
+	tcase_add_test(tc, unknown_stays_unknown);
+	tcase_add_test(tc, a_count_stops_at_its_end);
+	tcase_add_test(tc, estimates_are_marked);
+	suite_add_tcase(suite, tc);
+	return unit_main(suite);
+}
