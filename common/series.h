@@ -13,6 +13,9 @@
 #include "common/err.h"
 #include "common/str.h"
 
+/* The most values that one sample may stand for: ingest and processor must agree, or what was accepted becomes a dead letter. */
+#define SERIES_SAMPLE_COUNT_MAX (INT64_C(1) << 40)
+
 enum { SERIES_FINGERPRINT_BYTES = 16, SERIES_STRING_MAX = 255, SERIES_TAGS_MAX = 32 };
 
 /* What one series is called; borrows its strings. kind is the number of enum series_kind (schemas). */

@@ -93,7 +93,7 @@ static enum reason judge_figures(const struct payload_figures *f, enum series_ki
 		return REASON_VALUE_NOT_FINITE;
 	if (kind == SERIES_KIND_COUNTER && f->min < 0)
 		return REASON_VALUE_NEGATIVE;
-	if (f->count < 1 || f->count > CHECK_COUNT_MAX || f->min > f->last || f->last > f->max || !sum_possible(f))
+	if (f->count < 1 || f->count > SERIES_SAMPLE_COUNT_MAX || f->min > f->last || f->last > f->max || !sum_possible(f))
 		return REASON_SUMMARY_INCONSISTENT;
 	return FINE;
 }

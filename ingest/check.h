@@ -14,7 +14,6 @@
 #define CHECK_PAST_MS (INT64_C(48) * 3600 * 1000) /* accepted event times: this far back .. */
 #define CHECK_FUTURE_MS (INT64_C(10) * 60 * 1000) /* .. to this far ahead of the time of receipt */
 #define CHECK_SEQ_SPAN_MAX INT64_C(65536)         /* seq - floor */
-#define CHECK_COUNT_MAX (INT64_C(1) << 53)        /* values in one summary: sums of many of them stay inside int64 */
 
 /* Judges a metric and moves it into p: its good points as samples of one new series, its bad ones as rejections. Borrows m, whose
  * tags are sorted in place; strings and histogram counts of accepted samples go on being borrowed by p. -1 when memory is

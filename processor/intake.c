@@ -93,7 +93,7 @@ static int check_summary(const struct intake *in, const struct summary_sample *s
 		return -1;
 	if (s->last_at < 0 || s->last_at > in->latest_ms)
 		return err_set(err, ERR_REJECT, "last_at %" PRId64 " is not in [0, %" PRId64 "]", s->last_at, in->latest_ms);
-	if (s->count < 1 || s->count > INTAKE_COUNT_MAX)
+	if (s->count < 1 || s->count > SERIES_SAMPLE_COUNT_MAX)
 		return err_set(err, ERR_REJECT, "a summary of %" PRId64 " values", s->count);
 	if (!isfinite(s->sum) || (s->has_min && !isfinite(s->min)) || (s->has_max && !isfinite(s->max)) ||
 	    (s->has_last && !isfinite(s->last)))

@@ -16,9 +16,6 @@
  * future would never close. */
 #define INTAKE_AHEAD_MS INT64_C(3600000)
 
-/* The most values that one summary may stand for. */
-#define INTAKE_COUNT_MAX (INT64_C(1) << 40)
-
 /* What a batch came to. */
 struct intake_counts {
 	uint64_t samples, late;

@@ -223,7 +223,8 @@ static const struct {
 	{GAUGE("{\"count\":-1,\"sum\":0,\"min\":0,\"max\":0,\"last\":0}"), 0, 1, "metrics[0].points[0] summary_inconsistent"},
 	{GAUGE("{\"count\":9223372036854775807,\"sum\":0,\"min\":0,\"max\":0,\"last\":0}"), 0, 1,
 	 "metrics[0].points[0] summary_inconsistent"},
-	{GAUGE("{\"count\":9007199254740992,\"sum\":0,\"min\":0,\"max\":0,\"last\":0}"), 1, 0, ""},
+	{GAUGE("{\"count\":1099511627776,\"sum\":0,\"min\":0,\"max\":0,\"last\":0}"), 1, 0, ""}, /* as much as the processor takes */
+	{GAUGE("{\"count\":1099511627777,\"sum\":0,\"min\":0,\"max\":0,\"last\":0}"), 0, 1, "metrics[0].points[0] summary_inconsistent"},
 	{GAUGE("{\"count\":2,\"sum\":3,\"min\":2,\"max\":1,\"last\":2}"), 0, 1, "metrics[0].points[0] summary_inconsistent"},
 	{GAUGE("{\"count\":2,\"sum\":3,\"min\":1,\"max\":2,\"last\":3}"), 0, 1, "metrics[0].points[0] summary_inconsistent"},
 	{GAUGE("{\"count\":2,\"sum\":3,\"min\":1,\"max\":2,\"last\":0}"), 0, 1, "metrics[0].points[0] summary_inconsistent"},
