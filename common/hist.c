@@ -14,8 +14,6 @@
 
 enum { OCTAVE = 1 << HIST_SCALE, SCALE_LOWEST = -10, SCALE_HIGHEST = 20, STACK_BUCKETS = 256 };
 
-static const uint64_t total_max = UINT64_C(1) << 62;
-
 /* floor(2^(j/32) * 2^52) - 2^52 for j = 1 .. 31, by integer roots. */
 static const uint64_t boundaries[OCTAVE - 1] = {
 	0x059b0d3158574, 0x0b5586cf9890f, 0x11301d0125b50, 0x172b83c7d517a, 0x1d4873168b9aa,
@@ -249,7 +247,7 @@ static int check_side(const int64_t *counts, size_t len, int32_t offset, int32_t
 
 		if (counts[i] == 0)
 			continue;
-		if (counts[i] < 0 || (uint64_t)counts[i] > total_max - *total)
+		if (counts[i] < 0 || (uint64_t)counts[i] > HIST_TOTAL_MAX - *total)
 			return err_set(err, ERR_REJECT, "histogram count %lld is out of range", (long long)counts[i]);
 		if (index < HIST_INDEX_MIN || index > HIST_INDEX_MAX)
 			return err_set(err, ERR_REJECT, "histogram bucket %lld at scale %d is beyond any number",
@@ -265,7 +263,7 @@ int hist_check_dense(const struct hist_dense *src, uint64_t *total, struct err *
 
 	if (src->scale < SCALE_LOWEST || src->scale > SCALE_HIGHEST)
 		return err_set(err, ERR_REJECT, "histogram scale %d is not in [%d, %d]", src->scale, SCALE_LOWEST, SCALE_HIGHEST);
-	if (src->zero > total_max)
+	if (src->zero > HIST_TOTAL_MAX)
 		return err_set(err, ERR_REJECT, "histogram count %llu is out of range", (unsigned long long)src->zero);
 	if (check_side(src->counts, src->counts_len, src->offset, src->scale, &sum, err) < 0 ||
 	    check_side(src->neg_counts, src->neg_counts_len, src->neg_offset, src->scale, &sum, err) < 0)
@@ -300,7 +298,7 @@ int hist_add_dense(struct hist *dst, const struct hist_dense *src, bool *approxi
 
 	if (hist_check_dense(src, &total, err) < 0)
 		return -1;
-	if (total > total_max - hist_count(dst))
+	if (total + hist_count(dst) > HIST_TOTAL_MAX)
 		return err_set(err, ERR_REJECT, "histogram counts pass 2^62");
 	if (len > STACK_BUCKETS) {
 		buckets = malloc(len * sizeof(*buckets));

@@ -21,6 +21,9 @@ enum {
 	HIST_COUNTS_MAX = 8192, /* longest counts list that is taken from outside */
 };
 
+/* What adds histograms up keeps their total within this: counts travel as signed numbers. */
+#define HIST_TOTAL_MAX (UINT64_C(1) << 62)
+
 struct hist_bucket {
 	int32_t index;
 	uint64_t count; /* never 0 */
@@ -51,7 +54,7 @@ double hist_lower_bound(int32_t index);
 /* Counts n values equal to value (finite). -1 when memory is short: h is unchanged. */
 int hist_add(struct hist *h, double value, uint64_t n);
 
-/* Adds all of src into dst. -1 when memory is short: dst is unchanged then. */
+/* Adds all of src into dst; the caller minds HIST_TOTAL_MAX. -1 when memory is short: dst is unchanged then. */
 int hist_merge(struct hist *dst, const struct hist *src);
 
 /* The counts of all buckets and zero, added up. */
@@ -76,7 +79,7 @@ struct hist_dense {
 
 /* Adds a travelling histogram into dst: scale 5 as it is; higher scales (to 20) downscaled exactly; lower scales (from -10) go to
  * the geometric midpoint of each bucket, and *approximate becomes true (else it is left alone). ERR_REJECT and dst unchanged when a
- * count is negative, the total or dst's would pass 2^62, a list is longer than HIST_COUNTS_MAX, the scale is outside [-10, 20] or an index
+ * count is negative, the total or dst's would pass HIST_TOTAL_MAX, a list is longer than HIST_COUNTS_MAX, the scale is outside [-10, 20] or an index
  * outside what a double can reach; ERR_FATAL when memory is short. */
 int hist_add_dense(struct hist *dst, const struct hist_dense *src, bool *approximate, struct err *err);
 

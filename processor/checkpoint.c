@@ -16,6 +16,7 @@ struct checkpoint {
 	struct due_rules rules;
 	struct emission_part *parts; /* room for every partition */
 	size_t nr_parts;
+	size_t first; /* which task is looked at first */
 	struct emission emission;
 	struct buf metadata;
 	bool in_doubt;             /* some task's attempt is */
@@ -222,16 +223,35 @@ static bool prepared(struct checkpoint *cp, struct task **tasks, size_t nr)
 	return consumer_group(cp->with.consumer) != NULL && clock_mono_ms() >= cp->retry_mono_ms && able(cp) && settled(cp, tasks, nr);
 }
 
+/* Takes a task into the checkpoint unless the others already make it as large as one transaction should be: it must be through before its
+ * deadline, and one that is too large fails the same way every time. The first always fits. True when it was taken. */
+static bool take_part(struct checkpoint *cp, struct task *t, size_t *windows)
+{
+	size_t own = task_windows(t);
+
+	if (cp->nr_parts && *windows + own > (size_t)cp->with.conf->transaction_windows)
+		return false;
+	*windows += own;
+	cp->parts[cp->nr_parts++] = (struct emission_part){.task = t};
+	return true;
+}
+
 int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struct err *err)
 {
 	int64_t now_ms = clock_now_ms(&cp->with.program->clock), mono_ms = clock_mono_ms();
 	struct err why = ERR_INIT;
+	size_t windows = 0;
 	int rc = 0;
 
 	cp->nr_parts = 0;
-	for (size_t i = 0; i < nr; i++)
-		if (tasks[i] && due_checkpoint(&cp->rules, tasks[i], now_ms, mono_ms))
-			cp->parts[cp->nr_parts++] = (struct emission_part){.task = tasks[i]};
+	for (size_t i = 0; i < nr; i++) {
+		struct task *t = tasks[(cp->first + i) % nr];
+
+		if (t && due_checkpoint(&cp->rules, t, now_ms, mono_ms) && !take_part(cp, t, &windows)) {
+			cp->first = (cp->first + i) % nr; /* begins the next transaction, so that nobody waits for ever */
+			break;
+		}
+	}
 	if (!cp->nr_parts && !cp->in_doubt && txn_is_idle(cp->with.txn) &&
 	    mono_ms - cp->positions_mono_ms < cp->with.conf->position_interval_ms)
 		return 0;
@@ -249,15 +269,17 @@ int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struc
 	return -1;
 }
 
-/* The tasks among these that have something to save. A new one has not: whoever owns it next begins as we did. */
+/* The tasks among these that have something to save, as many as one transaction takes. A new one has not: whoever owns it next begins as we did. */
 static void collect_dirty(struct checkpoint *cp, struct task **all, size_t nr_all, const int32_t *partitions, size_t nr)
 {
+	size_t windows = 0;
+
 	cp->nr_parts = 0;
 	for (size_t i = 0; i < nr; i++) {
 		struct task *t = (size_t)partitions[i] < nr_all ? all[partitions[i]] : NULL;
 
-		if (t && (t->phase == TASK_RUNNING || t->phase == TASK_HELD) && task_dirty(t))
-			cp->parts[cp->nr_parts++] = (struct emission_part){.task = t};
+		if (t && (t->phase == TASK_RUNNING || t->phase == TASK_HELD) && task_dirty(t) && !take_part(cp, t, &windows))
+			break;
 	}
 }
 
@@ -269,16 +291,18 @@ int checkpoint_now(struct checkpoint *cp, struct task **all, size_t nr_all, cons
 
 	cp->retry_mono_ms = 0;
 	do {
-		collect_dirty(cp, all, nr_all, partitions, nr);
-		if (!cp->nr_parts)
-			return 0;
-		if (!prepared(cp, all, nr_all)) {
-			poll(NULL, 0, NOW_TURN_MS); /* the coordinator is away, or a pause is due: there is nothing to be woken by */
-			continue;
-		}
-		collect_dirty(cp, all, nr_all, partitions, nr); /* settling a doubt may have saved some */
-		if (!cp->nr_parts || run(cp, &why) == 0)
-			return 0;
+		do { /* a transaction may not take all of them */
+			collect_dirty(cp, all, nr_all, partitions, nr);
+			if (!cp->nr_parts)
+				return 0;
+			if (!prepared(cp, all, nr_all)) {
+				poll(NULL, 0, NOW_TURN_MS); /* the coordinator is away, or a pause is due: there is nothing to be woken by */
+				break;
+			}
+			collect_dirty(cp, all, nr_all, partitions, nr); /* settling a doubt may have saved some */
+			if (!cp->nr_parts)
+				return 0;
+		} while (run(cp, &why) == 0);
 		if (why.kind == ERR_FATAL) {
 			*err = why;
 			return -1;

@@ -16,6 +16,8 @@ const struct conf_field processor_conf_fields[] = {
 	 "a partition that is further behind is catching up"},
 	{"checkpoint.catchup_interval", CONF_MS, ROW(catchup_interval_ms), "30s", 100, 600000,
 	 "how often a partition that is catching up checkpoints"},
+	{"checkpoint.transaction_windows", CONF_INT, ROW(transaction_windows), "500000", 1, 100000000,
+	 "windows in the partitions that share one transaction; what is beyond goes into the next one"},
 	{"checkpoint.catchup_windows", CONF_INT, ROW(catchup_windows), "200000", 1, 100000000,
 	 "a partition that is catching up checkpoints earlier when so many windows are due"},
 	{"checkpoint.position_interval", CONF_MS, ROW(position_interval_ms), "5s", 100, 600000,

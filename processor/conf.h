@@ -14,6 +14,7 @@ struct processor_conf {
 	int64_t stagger_ms;           /* virtual */
 	int64_t catchup_lag_ms;       /* real */
 	int64_t catchup_interval_ms;  /* real */
+	int64_t transaction_windows;
 	int64_t catchup_windows;
 	int64_t position_interval_ms; /* real */
 	int64_t retry_interval_ms;    /* real */

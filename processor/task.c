@@ -125,6 +125,15 @@ int task_close(struct task *t, int64_t watermark_ms, int64_t grace_ms, const str
 	return 0;
 }
 
+size_t task_windows(const struct task *t)
+{
+	size_t windows = pane_list_windows(&t->outbox, INT64_MAX);
+
+	for (size_t i = 0; i < NR_PANE_CLASSES; i++)
+		windows += pane_list_windows(&t->windows.panes[i], INT64_MAX);
+	return windows;
+}
+
 bool task_dirty(const struct task *t)
 {
 	return t->saved.id == 0 || t->position != t->saved.at || t->outbox.len || t->letters.nr;

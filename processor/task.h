@@ -115,6 +115,9 @@ int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t m
  * end. -1 with ERR_FATAL when memory is short. */
 int task_close(struct task *t, int64_t watermark_ms, int64_t grace_ms, const struct late_rules *late, struct err *err);
 
+/* Windows in the state and the outbox: a measure of what a checkpoint writes. */
+size_t task_windows(const struct task *t);
+
 /* Has the state moved since the last checkpoint, or is something waiting to go out? */
 bool task_dirty(const struct task *t);
 

@@ -88,7 +88,10 @@ int window_add_summary(struct window *w, const struct summary_sample *s)
 
 int window_merge(struct window *dst, const struct window *src)
 {
-	if (hist_merge(&dst->hist, &src->hist) < 0)
+	/* Only a liar's counts add up to so much: its buckets are left out and marked, or no snapshot of this could be restored. */
+	if (hist_count(&dst->hist) + hist_count(&src->hist) > HIST_TOTAL_MAX)
+		dst->approximate = true;
+	else if (hist_merge(&dst->hist, &src->hist) < 0)
 		return -1;
 	add_count(dst, src->count);
 	dst->sum += src->sum;

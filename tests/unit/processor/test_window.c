@@ -139,6 +139,25 @@ START_TEST(estimates_are_marked)
 }
 END_TEST
 
+/* What a site claims to have measured must not grow into counts that no snapshot can hold. */
+START_TEST(claims_beyond_all_bounds_are_marked)
+{
+	struct series series = distribution();
+	struct window minute = {.series = &series}, hour = {.series = &series};
+
+	ck_assert_int_eq(hist_add(&minute.hist, 2, HIST_TOTAL_MAX - 1), 0);
+	minute.count = (int64_t)HIST_TOTAL_MAX - 1;
+	ck_assert_int_eq(window_merge(&hour, &minute), 0);
+	ck_assert(!hour.approximate);
+	ck_assert_int_eq(window_merge(&hour, &minute), 0);
+	ck_assert(hour.approximate);
+	ck_assert_uint_eq(hist_count(&hour.hist), HIST_TOTAL_MAX - 1);
+	ck_assert_int_eq(hour.count, 2 * ((int64_t)HIST_TOTAL_MAX - 1));
+	hist_fini(&minute.hist);
+	hist_fini(&hour.hist);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("window");
@@ -149,6 +168,7 @@ int main(void)
 	tcase_add_test(tc, unknown_stays_unknown);
 	tcase_add_test(tc, a_count_stops_at_its_end);
 	tcase_add_test(tc, estimates_are_marked);
+	tcase_add_test(tc, claims_beyond_all_bounds_are_marked);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
