@@ -55,7 +55,8 @@ struct batch {
 	struct buf documents;
 	struct arena notes;
 	size_t bytes;             /* what all this weighs in memory, about */
-	size_t pending, condemned; /* entries in these states */
+	size_t pending;           /* entries in this state */
+	_Atomic size_t condemned; /* likewise; a writer adds while the poll thread may take a letter off that was sent before */
 	bool away;                /* with the writers */
 };
 

@@ -82,6 +82,7 @@ void partition_begin(struct partition *part, int64_t offset)
 	part->committed = offset;
 	ledger_fini(&part->ledger);
 	ledger_init(&part->ledger, offset < 0 ? 0 : offset);
+	part->batch_number = 0; /* a new ledger knows no span of the batch being filled */
 }
 
 void partition_revoke(struct partition *part)

@@ -47,7 +47,9 @@ START_TEST(life_of_an_assignment)
 	partition_assign(part);
 	first = part->generation;
 	ck_assert_int_eq(part->state, PARTITION_ASKING);
+	part->batch_number = 7; /* of a batch that knows the ledger before */
 	partition_begin(part, 40);
+	ck_assert_uint_eq(part->batch_number, 0);
 	ck_assert_int_eq(part->state, PARTITION_OWNED);
 	ck_assert_int_eq(part->ledger.next, 40);
 	ck_assert_int_eq(part->committed, 40);
