@@ -27,7 +27,7 @@
 #define TOPIC_NOTICES "millrace.notices"
 #define TOPIC_DEADLETTER "millrace.deadletter"
 
-enum { CLOSE_TIMEOUT_MS = 2000, KEY_SIZE = 192, SCRATCH_LIMIT_BYTES = 1 << 20 };
+enum { CLOSE_TIMEOUT_MS = 1000, PURGE_TIMEOUT_MS = 500, REACH_TIMEOUT_MS = 500, KEY_SIZE = 192, SCRATCH_LIMIT_BYTES = 1 << 20 };
 
 /* A dead letter whose acknowledgement is awaited. */
 struct waiting {
@@ -40,7 +40,8 @@ struct report {
 	const struct program *program;
 	const struct admin *admin;
 	char *cell; /* NULL: none */
-	rd_kafka_t *rk; /* NULL: broken, a new one is due */
+	rd_kafka_t *rk; /* NULL: broken or closing, a new one may be due */
+	const char *giving_up; /* why what is purged is given up; NULL: nothing is */
 	struct waiting *waiting; /* (I1) */
 	struct buf record;
 	struct arena scratch; /* cleaned strings of the record being made */
@@ -81,11 +82,12 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 {
 	struct report *r = opaque;
 	bool ok = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+	const char *why = ok ? "" : r->giving_up ? r->giving_up : rd_kafka_err2str(message->err);
 
 	(void)rk;
 	r->unsent += !ok;
 	if (message->_private)
-		waiting_end(message->_private, ok, ok ? "" : rd_kafka_err2str(message->err));
+		waiting_end(message->_private, ok, why);
 }
 
 /* Makes the client, at the start and after the last one broke. */
@@ -107,14 +109,21 @@ static int client_open(struct report *r, struct err *err)
 	return r->rk ? 0 : -1;
 }
 
-/* Closes the client and gives up what waits. A callback that sends again meanwhile is told to try
- * later. */
+/* Closes the client and gives up what waits: purged, as librdkafka warns of what a client still holds
+ * at its end. A callback that sends again meanwhile is told to try later, as there is no client. */
 static void client_close(struct report *r, const char *error)
 {
+	rd_kafka_t *rk = r->rk;
 	struct waiting *w;
 
-	kafka_close(r->rk, CLOSE_TIMEOUT_MS);
 	r->rk = NULL;
+	r->giving_up = error;
+	if (rk) {
+		rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+		rd_kafka_flush(rk, PURGE_TIMEOUT_MS);
+	}
+	kafka_close(rk, CLOSE_TIMEOUT_MS);
+	r->giving_up = NULL;
 	while ((w = r->waiting) != NULL) {
 		r->unsent++;
 		waiting_end(w, false, error);
@@ -221,7 +230,8 @@ void report_free(struct report *r, int timeout_ms)
 		return;
 	if (r->rk) {
 		send_heartbeat(r, false, NULL, 0); /* the last word: who reads it need not wait for the next one in vain */
-		rd_kafka_flush(r->rk, timeout_ms);
+		if (kafka_wait(r->rk, timeout_ms < REACH_TIMEOUT_MS ? timeout_ms : REACH_TIMEOUT_MS, NULL) == 0)
+			rd_kafka_flush(r->rk, timeout_ms);
 	}
 	client_close(r, "the program ends");
 	buf_fini(&r->record);

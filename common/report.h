@@ -22,8 +22,9 @@ struct report;
 /* A reporter of this program. Borrows p and admin until report_free(). cell may be NULL. */
 struct report *report_new(const struct program *p, const struct admin *admin, const char *cell, struct err *err);
 
-/* Sends a last heartbeat (not ready), waits up to timeout_ms (real) for what is queued, then frees; dead letters that are still waiting are given
- * up: their callbacks are called here. NULL is a no-op. */
+/* Sends a last heartbeat (not ready), waits up to timeout_ms (real) for what is queued, then frees. Brokers that do not answer
+ * within half a second are not waited for. What is still queued is given up without a word in the log, but the callbacks of dead
+ * letters are called here. NULL is a no-op. */
 void report_free(struct report *r, int timeout_ms);
 
 /* Serves delivery reports and sends a heartbeat when one is due (heartbeat.interval, real time). figures are borrowed for the call. Call once a loop turn. */

@@ -6,7 +6,7 @@
  *
  * Invariants:
  *  I1  A topic's end is reported by librdkafka only after every row up to it was handed to us, so
- *      the first end of a topic lies at or behind where it ended at tables_new(): then it is
+ *      the first end of a topic lies at or behind where it ended at tables_open(): then it is
  *      loaded.
  *  I2  Isolation is read_committed: a row of an aborted transaction was never written.
  *  I3  Offsets are never reset silently (auto.offset.reset=error): a topic that was cut off or
@@ -30,7 +30,7 @@
 #include "common/events.h"
 #include "common/kafka.h"
 
-enum { METADATA_TIMEOUT_MS = 5000, CLOSE_TIMEOUT_MS = 5000, LOAD_TURN_MS = 100 };
+enum { CLOSE_TIMEOUT_MS = 5000, LOAD_TURN_MS = 100 };
 
 struct table {
 	char *topic; /* owned */
@@ -43,6 +43,7 @@ struct tables {
 	rd_kafka_t *rk;
 	const struct clock *clock;
 	int wake_fd;          /* -1: none; borrowed */
+	bool opened;
 	int64_t contact_mono_ms;
 	long long answers;    /* received from brokers, as of the last statistics */
 	uint64_t refused;
@@ -90,7 +91,7 @@ static const struct kafka_prop fixed_props[] = {
 	{0},
 };
 
-static int tables_open(struct tables *t, const struct program *p, struct err *err)
+static int client_open(struct tables *t, const struct program *p, struct err *err)
 {
 	rd_kafka_conf_t *conf = kafka_conf(p, "tables", fixed_props, err);
 
@@ -109,7 +110,7 @@ static int tables_open(struct tables *t, const struct program *p, struct err *er
 }
 
 /* Assigning a topic that is not there would wait for ever, or crash: ask first. */
-static int check_topic(rd_kafka_t *rk, const char *name, struct err *err)
+static int check_topic(rd_kafka_t *rk, const char *name, int timeout_ms, struct err *err)
 {
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
 	const struct rd_kafka_metadata *metadata = NULL;
@@ -119,7 +120,7 @@ static int check_topic(rd_kafka_t *rk, const char *name, struct err *err)
 
 	if (!topic)
 		return err_set(err, ERR_REJECT, "topic %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
-	code = rd_kafka_metadata(rk, 0, topic, &metadata, METADATA_TIMEOUT_MS);
+	code = rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms);
 	rd_kafka_topic_destroy(topic);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		kafka_code(err, code, "ask Kafka for a topic");
@@ -151,6 +152,16 @@ static int tables_assign(struct tables *t, struct err *err)
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_code(err, code, "assign the tables' topics");
 }
 
+/* Before anything is assigned only statistics and news of the brokers come, and must not pile up. What
+ * keeps the tables from being opened is told by the attempt to. */
+static void tables_serve(struct tables *t)
+{
+	rd_kafka_message_t *message;
+
+	while ((message = rd_kafka_consumer_poll(t->rk, 0)) != NULL)
+		rd_kafka_message_destroy(message);
+}
+
 static int tables_copy_specs(struct tables *t, const struct table_spec *specs, size_t nr, struct err *err)
 {
 	t->nr = nr;
@@ -174,18 +185,33 @@ struct tables *tables_new(const struct program *p, const struct table_spec *spec
 	}
 	t->wake_fd = -1;
 	t->clock = &p->clock;
-	if (tables_copy_specs(t, specs, nr, err) < 0 || tables_open(t, p, err) < 0 || kafka_wait(t->rk, METADATA_TIMEOUT_MS, err) < 0)
-		goto fail;
-	for (size_t i = 0; i < nr; i++)
-		if (check_topic(t->rk, t->table[i].topic, err) < 0)
-			goto fail;
-	t->contact_mono_ms = clock_mono_ms();
-	if (tables_assign(t, err) < 0)
-		goto fail;
+	if (tables_copy_specs(t, specs, nr, err) < 0 || client_open(t, p, err) < 0) {
+		tables_free(t);
+		return NULL;
+	}
 	return t;
-fail:
-	tables_free(t);
-	return NULL;
+}
+
+int tables_open(struct tables *t, int timeout_ms, struct err *err)
+{
+	if (t->opened)
+		return 0;
+	tables_serve(t);
+	if (kafka_wait(t->rk, timeout_ms, err) < 0)
+		return -1;
+	for (size_t i = 0; i < t->nr; i++)
+		if (check_topic(t->rk, t->table[i].topic, timeout_ms, err) < 0)
+			return -1;
+	if (tables_assign(t, err) < 0)
+		return -1;
+	t->contact_mono_ms = clock_mono_ms();
+	t->opened = true;
+	return 0;
+}
+
+bool tables_opened(const struct tables *t)
+{
+	return t->opened;
 }
 
 void tables_free(struct tables *t)
@@ -270,6 +296,10 @@ int tables_poll(struct tables *t, int timeout_ms, int max_rows, struct err *err)
 	bool failed = false;
 	int rows = 0;
 
+	if (!t->opened) {
+		tables_serve(t);
+		return 0;
+	}
 	for (int wait_ms = timeout_ms; rows < max_rows; wait_ms = 0) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(t->rk, wait_ms);
 		enum taken taken;
@@ -290,14 +320,17 @@ int tables_poll(struct tables *t, int timeout_ms, int max_rows, struct err *err)
 
 bool tables_loaded(const struct tables *t)
 {
-	return t->nr_loaded == t->nr;
+	return t->opened && t->nr_loaded == t->nr;
 }
 
 int tables_load(struct tables *t, int timeout_ms, struct err *err)
 {
-	int64_t deadline = clock_mono_ms() + timeout_ms;
 	struct err last = ERR_INIT;
+	int64_t deadline;
 
+	if (tables_open(t, timeout_ms, err) < 0)
+		return -1;
+	deadline = clock_mono_ms() + timeout_ms;
 	while (!tables_loaded(t)) {
 		if (tables_poll(t, LOAD_TURN_MS, INT_MAX, &last) < 0 && last.kind == ERR_FATAL) {
 			if (err)

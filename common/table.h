@@ -1,7 +1,7 @@
 /* table.h - reader of compacted topics: read to the end, then follow.
  *
  * Cells, sites, controls are tables held in memory by every program that needs them; no database is asked (law L1). One reader
- * serves all tables of a program. It knows its end when each topic has been read up to where it ended at tables_new(), and is
+ * serves all tables of a program. It knows its end when each topic has been read up to where it ended at tables_open(), and is
  * loaded from then on. Rows are handed over on the thread that polls, in topic order; a row's bytes are borrowed for the call.
  * Not thread-safe: one owner. */
 #ifndef MILLRACE_TABLE_H
@@ -32,27 +32,37 @@ struct table_spec {
 
 struct tables;
 
-/* Starts reading nr single-partition topics from their beginning; copies the specs, borrows p. ERR_RETRY when a topic is not there yet
- * (message says to run millrace-ctl topics apply). */
+/* A reader of nr single-partition topics, which asks no broker yet; copies the specs, borrows p. NULL with *err set when the settings
+ * are wrong. One reader lives through all attempts to open it, so that brokers that are away cost one connection and its log lines. */
 struct tables *tables_new(const struct program *p, const struct table_spec *specs, size_t nr, struct err *err);
 
-/* Closes; NULL is a no-op. */
+/* Starts reading the topics from their beginning once the brokers and all topics are there, waiting up to timeout_ms (real) for each of
+ * its questions: one whether brokers answer, and one a topic. ERR_RETRY when they do not, or when a topic is not there yet (message
+ * says to run millrace-ctl topics apply): call again later. ERR_REJECT when a topic can be no table. Once open, a no-op. */
+int tables_open(struct tables *t, int timeout_ms, struct err *err);
+
+/* Has tables_open() come through? */
+bool tables_opened(const struct tables *t);
+
+/* Closes, open or not; NULL is a no-op. */
 void tables_free(struct tables *t);
 
 /* Makes fd (of events_wake_fd()) readable whenever there is something to poll for. */
 void tables_wake_on(struct tables *t, int fd);
 
 /* Hands over what has arrived, waiting up to timeout_ms (real) for the first row; at most max_rows a call. Returns how many, or -1 with *err set by the last
- * row that was refused (the others were handed over all the same) or by the client. */
+ * row that was refused (the others were handed over all the same) or by the client. 0 at once while the tables are not open. */
 int tables_poll(struct tables *t, int timeout_ms, int max_rows, struct err *err);
 
 /* Has every table been read to its end once? */
 bool tables_loaded(const struct tables *t);
 
-/* Polls until loaded, up to timeout_ms (real). ERR_RETRY when the time is over. */
+/* Opens, then polls until loaded, up to timeout_ms (real) for either. ERR_RETRY when the time is over, or at once when a topic is not
+ * there. */
 int tables_load(struct tables *t, int timeout_ms, struct err *err);
 
-/* Real (monotonic) time at which the brokers were last known to be there: a table is stale when this lies far back. */
+/* Real (monotonic) time at which the brokers were last known to be there, 0 before tables_open(): a table is stale when this lies far
+ * back. */
 int64_t tables_contact_mono_ms(const struct tables *t);
 
 /* Rows that a table refused since the start. tables_load() goes on over them, so a program logs this number when it is not 0. */

@@ -26,7 +26,7 @@
 enum {
 	TICK_MS = 1000,
 	ROWS_A_TURN = 1000,     /* of tables, so that a long one does not hold up requests */
-	REACH_TIMEOUT_MS = 100, /* what a try to reach Kafka may hold up requests, while there are no tables to serve from */
+	REACH_TIMEOUT_MS = 100, /* what a question to Kafka may hold up requests, while there are no tables to serve from */
 	STALE_MS = 60000,       /* without news of the brokers, an unknown key may be a new one */
 	BUDGET_SHARE = 4,       /* of memory.budget, what may be in flight */
 };
@@ -39,7 +39,7 @@ struct app {
 	struct report *report;
 	struct account account;
 	struct sites *sites;
-	struct tables *tables; /* NULL: Kafka or its topics have not been there yet */
+	struct tables *tables; /* not open: Kafka or its topics have not been there yet */
 	struct admission admission;
 	struct producer *producer;
 	struct push *push;
@@ -71,6 +71,20 @@ static void init_admission(struct app *app)
 	};
 }
 
+static int make_tables(struct app *app, struct err *err)
+{
+	const struct table_spec specs[] = {
+		{"millrace.cells", sites_take_cell, app->sites},
+		{"millrace.sites", sites_take_site, app->sites},
+	};
+
+	app->tables = tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), err);
+	if (!app->tables)
+		return -1;
+	tables_wake_on(app->tables, app->events.wake_fd);
+	return 0;
+}
+
 /* The server comes last: from then on requests may come in. The admin port comes early, so that a start that hangs can be seen. */
 static int open_rooms(struct app *app, struct err *err)
 {
@@ -91,27 +105,18 @@ static int open_rooms(struct app *app, struct err *err)
 	if (!app->push)
 		return err_nomem(err, "payloads");
 	app->report = report_new(&app->program, app->admin, NULL, err);
-	if (!app->report)
+	if (!app->report || make_tables(app, err) < 0)
 		return -1;
 	app->server = server_new(&(struct server_rooms){&app->admission, app->push, &app->account}, &app->conf, err);
 	return app->server ? 0 : -1;
 }
 
-/* Starts reading the tables once Kafka and the topics are there. tables_new() may wait for seconds when brokers are away, which
- * would hold up every request's 503: so the producer's client, which is connected or not, is asked first. */
+/* Starts reading the tables once Kafka and the topics are there. */
 static void open_tables(struct app *app)
 {
-	const struct table_spec specs[] = {
-		{"millrace.cells", sites_take_cell, app->sites},
-		{"millrace.sites", sites_take_site, app->sites},
-	};
 	struct err err = ERR_INIT;
 
-	if (producer_reach(app->producer, REACH_TIMEOUT_MS, &err) == 0)
-		app->tables = tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), &err);
-	if (app->tables)
-		tables_wake_on(app->tables, app->events.wake_fd);
-	else
+	if (tables_open(app->tables, REACH_TIMEOUT_MS, &err) < 0)
 		complain(app, "tables_unavailable", &err);
 }
 
@@ -129,8 +134,6 @@ static int follow_tables(struct app *app, struct err *err)
 {
 	struct err row = ERR_INIT;
 
-	if (!app->tables)
-		return 0;
 	if (tables_poll(app->tables, 0, ROWS_A_TURN, &row) < 0) {
 		if (row.kind == ERR_FATAL) {
 			*err = row;
@@ -164,7 +167,7 @@ static void tick(struct app *app)
 		{STR("sites"), metric_value(app->account.sites)},
 	};
 
-	if (!app->tables)
+	if (!app->draining)
 		open_tables(app);
 	admin_beat(app->admin);
 	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));

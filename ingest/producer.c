@@ -205,11 +205,6 @@ int producer_poll(struct producer *pr, struct err *err)
 	return err_set(err, ERR_RETRY, "the producer broke: %s (%s)", why, rd_kafka_err2name(code));
 }
 
-int producer_reach(struct producer *pr, int timeout_ms, struct err *err)
-{
-	return pr->rk ? kafka_wait(pr->rk, timeout_ms, err) : err_set(err, ERR_RETRY, "the producer is being made anew");
-}
-
 bool producer_flush(struct producer *pr, int timeout_ms)
 {
 	return !pr->rk || rd_kafka_flush(pr->rk, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;

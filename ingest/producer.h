@@ -39,9 +39,6 @@ int producer_send(struct producer *pr, const char *topic, struct str key, struct
 /* Serves delivery reports. -1 with *err set when the client broke (another one is made at the next call). */
 int producer_poll(struct producer *pr, struct err *err);
 
-/* Do brokers answer? Waits up to timeout_ms (real) for it. */
-int producer_reach(struct producer *pr, int timeout_ms, struct err *err);
-
 /* Waits up to timeout_ms (real) until all in flight has ended, serving reports. False when the time was over. */
 bool producer_flush(struct producer *pr, int timeout_ms);
 

@@ -24,6 +24,7 @@ enum {
 	TICK_MS = 50,        /* due times are looked at this often when nothing comes */
 	SECOND_TICKS = 20,
 	ROWS_A_TURN = 1000,
+	REACH_MS = 500,      /* what an attempt to open the tables may hold up a stop */
 	CLOSE_MS = 1000,
 };
 
@@ -33,7 +34,7 @@ struct app {
 	struct metrics *metrics;
 	struct admin *admin;
 	struct report *report;
-	struct tables *tables;   /* NULL: Kafka or its topics have not been there yet */
+	struct tables *tables;   /* not open: Kafka or its topics have not been there yet */
 	struct cell_row cell;
 	struct service *service; /* NULL: the cell is not served yet */
 	struct events events;
@@ -52,6 +53,8 @@ static void complain(struct app *app, const char *event, const char *text)
 
 static int app_open(struct app *app, struct err *err)
 {
+	const struct table_spec spec = {"millrace.cells", cell_row_take, &app->cell};
+
 	if (events_open(&app->events, TICK_MS, err) < 0)
 		return -1;
 	app->cell.name = app->program.common.cell;
@@ -60,8 +63,10 @@ static int app_open(struct app *app, struct err *err)
 		return err_nomem(err, "metrics");
 	app->admin = admin_new(app->program.common.admin_listen, app->metrics, err);
 	app->report = app->admin ? report_new(&app->program, app->admin, app->cell.name, err) : NULL;
-	if (!app->report)
+	app->tables = app->report ? tables_new(&app->program, &spec, 1, err) : NULL;
+	if (!app->tables)
 		return -1;
+	tables_wake_on(app->tables, app->events.wake_fd);
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("cell", app->cell.name),
 		 LOG_STR("admin", admin_address(app->admin)));
 	return 0;
@@ -81,13 +86,10 @@ static int outlive(struct app *app, const char *event, const struct err *why, st
 /* Starts reading the table of cells once Kafka and the topic are there. */
 static int open_tables(struct app *app, struct err *err)
 {
-	const struct table_spec spec = {"millrace.cells", cell_row_take, &app->cell};
 	struct err why = ERR_INIT;
 
-	app->tables = tables_new(&app->program, &spec, 1, &why);
-	if (!app->tables)
+	if (tables_open(app->tables, REACH_MS, &why) < 0)
 		return outlive(app, "tables_unavailable", &why, err);
-	tables_wake_on(app->tables, app->events.wake_fd);
 	return 0;
 }
 
@@ -96,7 +98,7 @@ static int follow_tables(struct app *app, struct err *err)
 {
 	struct err why = ERR_INIT;
 
-	if (!app->tables || tables_poll(app->tables, 0, ROWS_A_TURN, &why) >= 0)
+	if (tables_poll(app->tables, 0, ROWS_A_TURN, &why) >= 0)
 		return 0;
 	if (why.kind == ERR_FATAL) {
 		*err = why;
@@ -140,18 +142,18 @@ static int check_epoch(const struct app *app, struct err *err)
 /* Once a second, real time. */
 static int every_second(struct app *app, struct err *err)
 {
-	const char *why_not = app->tables ? "the tables are not loaded" : "Kafka or its topics are not there";
+	const char *why_not = tables_opened(app->tables) ? "the tables are not loaded" : "Kafka or its topics are not there";
 	double running = 0, lag = 0;
 
-	if (!app->tables && open_tables(app, err) < 0)
+	if (open_tables(app, err) < 0)
 		return -1;
-	if (app->tables && !app->service && open_service(app, err) < 0)
+	if (!app->service && open_service(app, err) < 0)
 		return -1;
 	if (app->service) {
 		why_not = service_why_not_ready(app->service);
 		service_figures(app->service, &running, &lag);
 	}
-	if (app->service || !app->tables || !tables_loaded(app->tables))
+	if (app->service || !tables_loaded(app->tables))
 		admin_set_ready(app->admin, why_not == NULL, why_not);
 	admin_beat(app->admin);
 	report_poll(app->report, (const struct figure[]){{STR("partitions"), running}, {STR("lag_records"), lag}}, 2);
@@ -189,6 +191,8 @@ static int run(struct app *app, struct err *err)
 	while (!app->stop) {
 		wait_for_events(app);
 		take_signals(app);
+		if (app->stop)
+			break; /* nothing new is begun */
 		if (follow_tables(app, err) < 0 || check_epoch(app, err) < 0)
 			return -1;
 		if (app->service) {

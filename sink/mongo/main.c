@@ -32,6 +32,7 @@ enum {
 	RECORDS_A_TURN = 1000,
 	ROWS_A_TURN = 1000,
 	TABLES_RETRY_MS = 2000,
+	REACH_MS = 500, /* what an attempt to open the tables may hold up a stop */
 	BRAKE_AFTER_MS = 5000,
 	HOLD_MS = 5000, /* until a record of an unknown schema is looked at again */
 	DRAIN_MS = 10000,
@@ -70,25 +71,6 @@ static void complain(struct app *app, const char *event, const struct err *err)
 		log_warn(&app->program.log, event, LOG_STR("error", err->msg));
 }
 
-static int open_rooms(struct app *app, struct err *err)
-{
-	app->metrics = metrics_new(app->program.name);
-	if (!app->metrics)
-		return err_nomem(err, "metrics");
-	meters_init(&app->meters, app->metrics, app->program.common.cell);
-	app->admin = admin_new(app->program.common.admin_listen, app->metrics, err);
-	if (!app->admin)
-		return -1;
-	app->report = report_new(&app->program, app->admin, app->program.common.cell, err);
-	if (!app->report)
-		return -1;
-	app->database = database_new(&app->conf, &app->program.log, err);
-	if (!app->database)
-		return -1;
-	app->writers = writers_new(app->database, &app->conf, &app->program.log, &app->meters, app->events.wake_fd, err);
-	return app->writers ? 0 : -1;
-}
-
 /* A row of millrace.cells: all the sink wants is the epoch of its own. */
 static int take_cell(void *ctx, const struct table_row *row, struct err *err)
 {
@@ -110,20 +92,39 @@ static int take_cell(void *ctx, const struct table_row *row, struct err *err)
 	return 0;
 }
 
+static int open_rooms(struct app *app, struct err *err)
+{
+	const struct table_spec spec = {"millrace.cells", take_cell, app};
+
+	app->metrics = metrics_new(app->program.name);
+	if (!app->metrics)
+		return err_nomem(err, "metrics");
+	meters_init(&app->meters, app->metrics, app->program.common.cell);
+	app->admin = admin_new(app->program.common.admin_listen, app->metrics, err);
+	if (!app->admin)
+		return -1;
+	app->report = report_new(&app->program, app->admin, app->program.common.cell, err);
+	app->tables = app->report ? tables_new(&app->program, &spec, 1, err) : NULL;
+	if (!app->tables)
+		return -1;
+	tables_wake_on(app->tables, app->events.wake_fd);
+	app->database = database_new(&app->conf, &app->program.log, err);
+	if (!app->database)
+		return -1;
+	app->writers = writers_new(app->database, &app->conf, &app->program.log, &app->meters, app->events.wake_fd, err);
+	return app->writers ? 0 : -1;
+}
+
 /* Starts reading the tables once Kafka and the topics are there. Fails only for what waiting does not mend: a setting. */
 static int open_tables(struct app *app, struct err *err)
 {
-	const struct table_spec spec = {"millrace.cells", take_cell, app};
 	struct err why = ERR_INIT;
 
-	if (app->tables || clock_mono_ms() < app->next_tables_mono_ms)
+	if (tables_opened(app->tables) || clock_mono_ms() < app->next_tables_mono_ms)
 		return 0;
-	app->tables = tables_new(&app->program, &spec, 1, &why);
+	if (tables_open(app->tables, REACH_MS, &why) == 0)
+		return 0;
 	app->next_tables_mono_ms = clock_mono_ms() + TABLES_RETRY_MS;
-	if (app->tables) {
-		tables_wake_on(app->tables, app->events.wake_fd);
-		return 0;
-	}
 	if (why.kind == ERR_RETRY) {
 		complain(app, "tables_unavailable", &why);
 		return 0;
@@ -138,7 +139,7 @@ static int follow_tables(struct app *app, struct err *err)
 
 	if (open_tables(app, err) < 0)
 		return -1;
-	if (!app->tables || tables_poll(app->tables, 0, ROWS_A_TURN, &row) >= 0)
+	if (tables_poll(app->tables, 0, ROWS_A_TURN, &row) >= 0)
 		return 0;
 	if (row.kind == ERR_FATAL) {
 		*err = row;
@@ -164,7 +165,7 @@ static int open_reader(struct app *app, struct err *err)
 	const struct consumer_spec consumer = {&app->program, &app->parts, &app->meters, app->report, app->epoch,
 						app->events.wake_fd, on_revoke, app};
 
-	if (app->consumer || !app->tables || !tables_loaded(app->tables) || app->epoch == 0)
+	if (app->consumer || !tables_loaded(app->tables) || app->epoch == 0)
 		return 0;
 	app->reader = reader_new(&reader, err);
 	app->consumer = app->reader ? consumer_new(&consumer, err) : NULL;
@@ -254,7 +255,9 @@ static size_t count_waiting(const struct app *app)
  * taking the sink away. */
 static const char *not_ready(const struct app *app, size_t waiting)
 {
-	if (!app->tables || !tables_loaded(app->tables))
+	if (!tables_opened(app->tables))
+		return "Kafka or its topics are not there";
+	if (!tables_loaded(app->tables))
 		return "the table of cells is not loaded";
 	if (!app->consumer)
 		return "the cell has no topics yet: run millrace-ctl topics apply";
@@ -319,6 +322,8 @@ static int run(struct app *app, struct err *err)
 	while (!app->stop) {
 		wait_for_events(app);
 		take_signals(app);
+		if (app->stop)
+			break; /* nothing new is begun */
 		if (follow_tables(app, err) < 0 || read_records(app, err) < 0)
 			return -1;
 		if (app->reader && reader_turn(app->reader, err) < 0)

@@ -43,7 +43,7 @@ static struct tables *must_open(const struct mock *m, const struct table_spec *s
 	struct err err = ERR_INIT;
 	struct tables *t = tables_new(&m->program, specs, nr, &err);
 
-	ck_assert_msg(t != NULL, "%s", err.msg);
+	ck_assert_msg(t != NULL && tables_open(t, WAIT_MS, &err) == 0, "%s", err.msg);
 	return t;
 }
 
@@ -211,18 +211,26 @@ START_TEST(topic_is_missing)
 	struct seen s = {0};
 	const struct table_spec specs[] = {{"cells", on_row, &s}, {"sites", on_row, &s}};
 	struct err err = ERR_INIT;
+	struct tables *t;
 	struct mock m;
 
 	mock_init(&m);
 	mock_topic(&m, "cells", 1);
 	mock_topic(&m, "sites", 1);
 	rd_kafka_mock_topic_set_error(m.cluster, "sites", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
-	ck_assert_ptr_null(tables_new(&m.program, specs, 2, &err));
+	t = tables_new(&m.program, specs, 2, &err);
+	ck_assert_msg(t != NULL, "%s", err.msg);
+	ck_assert_int_eq(tables_load(t, WAIT_MS, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_RETRY);
 	ck_assert_str_eq(err.msg, "topic sites does not exist: run millrace-ctl topics apply");
 	rd_kafka_mock_topic_set_error(m.cluster, "sites", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
-	ck_assert_ptr_null(tables_new(&m.program, specs, 2, &err));
+	ck_assert_int_eq(tables_open(t, WAIT_MS, &err), -1);
 	ck_assert_msg(strstr(err.msg, "topic sites: ") && strstr(err.msg, "authorization"), "%s", err.msg);
+	ck_assert(!tables_opened(t));
+	rd_kafka_mock_topic_set_error(m.cluster, "sites", RD_KAFKA_RESP_ERR_NO_ERROR);
+	must_load(t); /* the same reader, once the topic is there */
+	ck_assert(tables_opened(t));
+	tables_free(t);
 	mock_fini(&m);
 }
 END_TEST
@@ -232,30 +240,49 @@ START_TEST(topic_has_partitions)
 	struct seen s = {0};
 	const struct table_spec spec = {"cells", on_row, &s};
 	struct err err = ERR_INIT;
+	struct tables *t;
 	struct mock m;
 
 	mock_init(&m);
 	mock_topic(&m, "cells", 3);
-	ck_assert_ptr_null(tables_new(&m.program, &spec, 1, &err));
+	t = tables_new(&m.program, &spec, 1, &err);
+	ck_assert_msg(t != NULL, "%s", err.msg);
+	ck_assert_int_eq(tables_open(t, WAIT_MS, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_str_eq(err.msg, "topic cells has 3 partitions, a table has one");
+	tables_free(t);
 	mock_fini(&m);
 }
 END_TEST
 
+/* No attempt takes longer than it may, all of them together log what one client has to say, and the end comes at once. No tables are
+ * loaded either, as long as they are not open. */
 START_TEST(nobody_there)
 {
 	struct seen s = {0};
 	const struct table_spec spec = {"cells", on_row, &s};
 	int64_t begun = clock_mono_ms();
 	struct err err = ERR_INIT;
+	char log[8192];
 	struct program p;
+	struct tables *t;
 
 	program_make(&p, (const char *const[]){"kafka.bootstrap.servers=127.0.0.1:1", NULL});
-	ck_assert_ptr_null(tables_new(&p, &spec, 1, &err));
-	ck_assert_int_eq(err.kind, ERR_RETRY);
-	ck_assert_msg(strstr(err.msg, "127.0.0.1:1") != NULL, "%s", err.msg);
-	ck_assert_int_lt(clock_mono_ms() - begun, 10000);
+	t = tables_new(&p, &spec, _i == 0 ? 1 : 0, &err);
+	ck_assert_msg(t != NULL, "%s", err.msg);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(tables_open(t, 200, &err), -1);
+		ck_assert_int_eq(err.kind, ERR_RETRY);
+		ck_assert_msg(strstr(err.msg, "127.0.0.1:1") != NULL, "%s", err.msg);
+		ck_assert_int_eq(tables_poll(t, 1000, INT_MAX, &err), 0);
+		ck_assert(!tables_opened(t) && !tables_loaded(t));
+		ck_assert_int_eq(tables_contact_mono_ms(t), 0);
+	}
+	tables_free(t);
+	ck_assert_int_lt(clock_mono_ms() - begun, 10 * 200 + 1500);
+	program_log(&p, log, sizeof(log));
+	ck_assert_int_ge(count_of(log, "event=kafka_client"), 1);
+	ck_assert_int_le(count_of(log, "event=kafka_client"), 2);
 	program_unmake(&p);
 	program_make(&p, (const char *const[]){NULL});
 	ck_assert_ptr_null(tables_new(&p, &spec, 1, &err));
@@ -493,7 +520,7 @@ int main(void)
 	tcase_add_test(tc, refused_rows);
 	tcase_add_test(tc, topic_is_missing);
 	tcase_add_test(tc, topic_has_partitions);
-	tcase_add_test(tc, nobody_there);
+	tcase_add_loop_test(tc, nobody_there, 0, 2);
 	tcase_add_test(tc, load_has_a_deadline);
 	tcase_add_test(tc, wakes_its_program);
 	tcase_add_loop_test(tc, survives_request_errors, 0, 3);
