@@ -84,6 +84,13 @@ bad:
 	return err_set(err, ERR_REJECT, "cannot listen on '%.80s': it is neither IPv4:port nor [IPv6]:port", listen);
 }
 
+bool admin_listen_valid(const char *text)
+{
+	union address address;
+
+	return !*text || parse_listen(text, &address, NULL) == 0;
+}
+
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int status, struct MHD_Response *response)
 {
 	enum MHD_Result result;

@@ -17,6 +17,9 @@ struct admin;
  * metrics until admin_free(). Starts not ready, with reason "starting". NULL with *err set on failure. */
 struct admin *admin_new(const char *listen, struct metrics *metrics, struct err *err);
 
+/* Is text something that admin_new() can be given: "IPv4:port", "[IPv6]:port", or ""? */
+bool admin_listen_valid(const char *text);
+
 /* Stops the server and waits for its thread; NULL is a no-op. */
 void admin_free(struct admin *a);
 

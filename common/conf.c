@@ -179,10 +179,23 @@ static struct setting *find(const struct conf *c, const char *name)
 	return NULL;
 }
 
+/* Likewise, of a key that has no row. */
+static int reject_kafka(const struct conf *c, const struct conf_kafka_entry *entry, const char *key, const char *why, struct err *err)
+{
+	char where[SOURCE_SIZE];
+
+	return err_set(err, ERR_REJECT, "key %s = '%.100s' from %s %s", key,
+		       conf_kafka_is_secret(entry->name) ? "(set)" : entry->text, describe(c, entry->source, key, where), why);
+}
+
 int conf_reject(const struct conf *c, const char *name, const char *why, struct err *err)
 {
 	const struct setting *s = find(c, name);
+	bool kafka = strncmp(name, kafka_prefix, sizeof(kafka_prefix) - 1) == 0;
+	const struct conf_kafka_entry *entry = kafka ? conf_kafka_find(&c->kafka, name + sizeof(kafka_prefix) - 1) : NULL;
 
+	if (entry)
+		return reject_kafka(c, entry, name, why, err);
 	if (!s)
 		return err_set(err, ERR_REJECT, "key %s %s", name, why);
 	return reject_value(c, s, setting_text(s), s->source, why, err);

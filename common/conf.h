@@ -56,7 +56,8 @@ int conf_set_option(struct conf *c, const char *key_value, struct err *err); /* 
  * nothing that may be used. */
 int conf_load(struct conf *c, char *const *environ_list, struct err *err);
 
-/* An ERR_REJECT about a setting that only its program can judge: "key NAME = 'VALUE' from SOURCE WHY". Always -1. Use after conf_load(). */
+/* An ERR_REJECT about a setting that only its program can judge: "key NAME = 'VALUE' from SOURCE WHY", a kafka.* one among
+ * them; a secret's value is masked. Always -1. Use after conf_load(). */
 int conf_reject(const struct conf *c, const char *name, const char *why, struct err *err);
 
 /* Prints every setting as "key = value  # source", sections in order, then the kafka.* ones; secrets are masked (a kafka.* key

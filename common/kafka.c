@@ -224,6 +224,31 @@ static int conf_set_all(rd_kafka_conf_t *conf, const struct kafka_prop *props, s
 	return 0;
 }
 
+/* Of a user's setting: the message names value and source. */
+static int reject_users(const struct program *p, const char *name, const char *why, struct err *err)
+{
+	char key[KAFKA_TOPIC_SIZE];
+
+	snprintf(key, sizeof(key), "kafka.%s", name);
+	return conf_reject(p->conf, key, why, err);
+}
+
+static int conf_set_user(rd_kafka_conf_t *conf, const struct program *p, const struct kafka_prop *fixed, const char *name,
+			 const char *value, struct err *err)
+{
+	char why[256], reason[320];
+
+	for (const struct kafka_prop *f = fixed; f && f->name; f++)
+		if (strcmp(canonical(f->name), canonical(name)) == 0) {
+			snprintf(reason, sizeof(reason), "cannot be set: %s rests on %s = %s", p->name, f->name, f->value);
+			return reject_users(p, name, reason, err);
+		}
+	if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+		return 0;
+	snprintf(reason, sizeof(reason), "is refused by Kafka's client: %s", why);
+	return reject_users(p, name, reason, err);
+}
+
 /* Applies the user's kafka.*: refuses what the caller fixes, and demands to know where Kafka is. A
  * fixed key is refused even when it is set to the very value that is needed, so that a program's
  * next version may fix another one. */
@@ -233,11 +258,7 @@ static int conf_set_users(rd_kafka_conf_t *conf, const struct program *p, const 
 	bool where_known = false;
 
 	for (size_t i = 0; conf_kafka_at(p->conf, i, &name, &value); i++) {
-		for (const struct kafka_prop *f = fixed; f && f->name; f++)
-			if (strcmp(canonical(f->name), canonical(name)) == 0)
-				return err_set(err, ERR_REJECT, "kafka.%s cannot be set: %s rests on %s = %s", name, p->name,
-					       f->name, f->value);
-		if (conf_set(conf, name, value, err) < 0)
+		if (conf_set_user(conf, p, fixed, name, value, err) < 0)
 			return -1;
 		if (strcmp(canonical(name), "bootstrap.servers") == 0 || strcmp(name, "test.mock.num.brokers") == 0)
 			where_known = true;
@@ -266,6 +287,14 @@ rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const str
 		return NULL;
 	}
 	return conf;
+}
+
+int kafka_conf_check(rd_kafka_conf_t *conf)
+{
+	if (!conf)
+		return -1;
+	rd_kafka_conf_destroy(conf);
+	return 0;
 }
 
 rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err)

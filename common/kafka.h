@@ -24,6 +24,10 @@ struct kafka_prop {
  * client that is made from it is destroyed (its log lines go to p->log). The caller owns the result until kafka_open(). */
 rd_kafka_conf_t *kafka_conf(const struct program *p, const char *role, const struct kafka_prop *fixed, struct err *err);
 
+/* Was a configuration made? Destroys it. For each client's X_check(): what its making would refuse is told before anything
+ * runs, "return kafka_conf_check(kafka_conf(..))". 0, or -1 when conf is NULL. */
+int kafka_conf_check(rd_kafka_conf_t *conf);
+
 /* Makes a client. Takes conf in any case. NULL with *err set on failure; conf NULL gives NULL and leaves *err, so that
  * kafka_open(type, kafka_conf(..), err) works. conf must come from kafka_conf(); end the client with kafka_close(). */
 rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *err);

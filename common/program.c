@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/admin.h"
 #include "common/build.h"
 
 #define TIME_MAX_MS INT64_C(253402300799999) /* the end of the year 9999 */
@@ -201,8 +202,17 @@ static void setup_defaults(struct program *p, const struct program_spec *spec)
 	memcpy(p->log.instance, p->instance, sizeof(p->log.instance));
 }
 
+/* Is the name of this length one that the program asks for? */
+static bool fault_known(const struct program_spec *spec, const char *name, size_t length)
+{
+	for (const char *const *known = spec->faults; known && *known; known++)
+		if (strlen(*known) == length && memcmp(*known, name, length) == 0)
+			return true;
+	return false;
+}
+
 /* A list that is misspelt would arm nothing, and a test would pass for it. */
-static int check_faults(const char *list, bool test_clock, struct err *err)
+static int check_faults(const struct program_spec *spec, const char *list, bool test_clock, struct err *err)
 {
 	const char *at = list;
 
@@ -212,6 +222,7 @@ static int check_faults(const char *list, bool test_clock, struct err *err)
 		return err_set(err, ERR_REJECT, "--test-faults needs --test-clock");
 	for (;;) {
 		size_t name = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789_.-"), digits = 1;
+		const char *begin = at;
 
 		at += name;
 		if (*at == '@') {
@@ -220,13 +231,23 @@ static int check_faults(const char *list, bool test_clock, struct err *err)
 		}
 		if (name == 0 || digits == 0 || digits > 18 || (*at != ',' && *at != '\0'))
 			return err_set(err, ERR_REJECT, "--test-faults '%.100s' is not NAME[@N],..", list);
+		if (!fault_known(spec, begin, name))
+			return err_set(err, ERR_REJECT, "--test-faults '%.*s' is no fault point of %s", (int)(name < 100 ? name : 100),
+				       begin, spec->name);
 		if (*at++ == '\0')
 			return 0;
 	}
 }
 
+static int check_settings(const struct program *p, const struct program_spec *spec, struct err *err)
+{
+	if (!admin_listen_valid(p->common.admin_listen))
+		return conf_reject(p->conf, "admin.listen", "is neither IPv4:port nor [IPv6]:port", err);
+	return spec->check ? spec->check(p, spec->section.target, err) : 0;
+}
+
 /* Options and settings; 1 when nothing is left to do. The log comes first of what is set up, so that what is refused after it is told in the
- * format that was asked for. Printing comes last: what cannot run is not printed as if it could. */
+ * format that was asked for. What could be read is printed before it is judged as a whole: who looks for a fault wants to see it. */
 static int configure(struct program *p, const struct program_spec *spec, int argc, char **argv, struct err *err)
 {
 	struct options o = {0};
@@ -239,11 +260,13 @@ static int configure(struct program *p, const struct program_spec *spec, int arg
 		printf("%s %s\n", spec->name, build_version());
 	if (o.help || o.version)
 		return 1;
-	if (check_faults(p->faults, o.test_clock, err) < 0 || conf_load(p->conf, environ, err) < 0 || setup_log(p, err) < 0 ||
+	if (check_faults(spec, p->faults, o.test_clock, err) < 0 || conf_load(p->conf, environ, err) < 0 || setup_log(p, err) < 0 ||
 	    setup_names(p, err) < 0 || setup_clock(p, o.test_clock, err) < 0)
 		return -1;
 	if (o.print_config)
 		conf_print(p->conf, stdout);
+	if (check_settings(p, spec, err) < 0)
+		return -1;
 	if (o.check_config)
 		printf("configuration is valid\n");
 	return o.print_config || o.check_config;

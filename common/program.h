@@ -38,18 +38,23 @@ struct program {
 	char *faults; /* --test-faults' list, NULL without; for the fault points of later tests */
 };
 
-/* What a program is, for its --help. */
+/* What a program is, for its --help, and what it knows of its settings beyond their rows. */
 struct program_spec {
 	const char *name;
 	const char *summary;           /* one line */
 	const char *admin_default;     /* admin.listen's default, e.g. "127.0.0.1:9101" */
 	struct conf_section section;   /* its own settings */
+	const char *const *faults;     /* what --test-faults may name, ended by NULL; NULL: nothing */
+	/* Refuses settings with which the program could not start, before it opens anything; NULL: there are none. Gets the
+	 * section's target, and p complete. -1 with *err set. */
+	int (*check)(const struct program *p, const void *target, struct err *err);
 };
 
 /* Reads the command line (--config FILE, --set KEY=VALUE, --check-config, --print-config, --test-clock, --test-faults LIST,
  * --help, --version) and all settings, and fills p. 0: go on; 1: done, exit 0 (help, version, check and print write to standard
- * output); -1 with *err set. p->conf stays NULL only on failure. --test-faults without --test-clock is refused, and so are
- * clock.* settings without --test-clock. */
+ * output); -1 with *err set, also when spec->check refuses (--print-config has printed by then). p->conf stays NULL only
+ * on failure. --test-faults without --test-clock, or of a name that is not in spec->faults, is refused, and so are clock.*
+ * settings without --test-clock. */
 int program_init(struct program *p, const struct program_spec *spec, int argc, char **argv, struct err *err);
 
 /* Frees what program_init() made; safe after its failure. */

@@ -90,6 +90,11 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 		waiting_end(message->_private, ok, why);
 }
 
+int report_check(const struct program *p, struct err *err)
+{
+	return kafka_conf_check(kafka_conf(p, "report", fixed_props, err));
+}
+
 /* Makes the client, at the start and after the last one broke. */
 static int client_open(struct report *r, struct err *err)
 {

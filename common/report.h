@@ -19,6 +19,9 @@
 
 struct report;
 
+/* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
+int report_check(const struct program *p, struct err *err);
+
 /* A reporter of this program. Borrows p and admin until report_free(). cell may be NULL. */
 struct report *report_new(const struct program *p, const struct admin *admin, const char *cell, struct err *err);
 

@@ -91,6 +91,11 @@ static const struct kafka_prop fixed_props[] = {
 	{0},
 };
 
+int tables_check(const struct program *p, struct err *err)
+{
+	return kafka_conf_check(kafka_conf(p, "tables", fixed_props, err));
+}
+
 static int client_open(struct tables *t, const struct program *p, struct err *err)
 {
 	rd_kafka_conf_t *conf = kafka_conf(p, "tables", fixed_props, err);

@@ -32,6 +32,9 @@ struct table_spec {
 
 struct tables;
 
+/* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
+int tables_check(const struct program *p, struct err *err);
+
 /* A reader of nr single-partition topics, which asks no broker yet; copies the specs, borrows p. NULL with *err set when the settings
  * are wrong. One reader lives through all attempts to open it, so that brokers that are away cost one connection and its log lines. */
 struct tables *tables_new(const struct program *p, const struct table_spec *specs, size_t nr, struct err *err);

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,6 +22,8 @@ static int cut(const char *text, char host[HOST_SIZE], char port[PORT_SIZE])
 	size_t skip = text[0] == '[', n = colon ? (size_t)(colon - text) : 0;
 
 	if (!colon || (skip && (n < 2 || colon[-1] != ']')) || strlen(colon + 1) >= PORT_SIZE || colon[1] == '\0')
+		return -1;
+	if (strtol(colon + 1, NULL, 10) > UINT16_MAX) /* getaddrinfo() would take it modulo 65536 */
 		return -1;
 	n -= 2 * skip;
 	if (n == 0 || n >= HOST_SIZE)
@@ -41,6 +45,16 @@ static int resolve(const char *text, struct addrinfo **out, struct err *err)
 		return err_set(err, ERR_REJECT, "push.listen = %s: IPv4:port or [IPv6]:port is expected", text);
 	rc = getaddrinfo(host, port, &hints, out);
 	return rc == 0 ? 0 : err_set(err, ERR_REJECT, "push.listen = %s: %s", text, gai_strerror(rc));
+}
+
+int listen_check(const char *text, struct err *err)
+{
+	struct addrinfo *to = NULL;
+
+	if (resolve(text, &to, err) < 0)
+		return -1;
+	freeaddrinfo(to);
+	return 0;
 }
 
 /* The address it has got, as push.listen would say it. */

@@ -18,6 +18,7 @@
 #include "ingest/account.h"
 #include "ingest/admission.h"
 #include "ingest/conf.h"
+#include "ingest/listen.h"
 #include "ingest/producer.h"
 #include "ingest/push.h"
 #include "ingest/server.h"
@@ -250,6 +251,15 @@ static void close_rooms(struct app *app)
 	events_close(&app->events);
 }
 
+static int check(const struct program *p, const void *target, struct err *err)
+{
+	const struct ingest_conf *conf = target;
+
+	if (listen_check(conf->listen, NULL) < 0)
+		return conf_reject(p->conf, "push.listen", "is neither IPv4:port nor [IPv6]:port", err);
+	return tables_check(p, err) < 0 || report_check(p, err) < 0 || producer_check(p, conf, err) < 0 ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct app app = {.events = EVENTS_INIT};
@@ -258,6 +268,7 @@ int main(int argc, char **argv)
 		.summary = "takes payloads by HTTP and answers once Kafka has them",
 		.admin_default = "127.0.0.1:9101",
 		.section = {ingest_conf_fields, &app.conf},
+		.check = check,
 	};
 	struct err err = ERR_INIT;
 	int rc = program_init(&app.program, &spec, argc, argv, &err);

@@ -76,7 +76,7 @@ static void wake_on_reports(struct producer *pr)
 }
 
 /* What the promise of a 202 and the bound of memory rest on: nobody's kafka.* may change it. */
-static rd_kafka_conf_t *make_conf(const struct producer *pr, struct err *err)
+static rd_kafka_conf_t *make_conf(const struct program *p, const struct ingest_conf *c, struct err *err)
 {
 	char message_timeout[NUMBER_SIZE], linger[NUMBER_SIZE], message_max[NUMBER_SIZE], queue_kbytes[NUMBER_SIZE];
 	const struct kafka_prop fixed[] = {
@@ -89,16 +89,21 @@ static rd_kafka_conf_t *make_conf(const struct producer *pr, struct err *err)
 		{0},
 	};
 
-	snprintf(message_timeout, NUMBER_SIZE, "%" PRId64, pr->conf->message_timeout_ms);
-	snprintf(linger, NUMBER_SIZE, "%" PRId64, pr->conf->linger_ms);
-	snprintf(message_max, NUMBER_SIZE, "%" PRId64, pr->conf->max_record_bytes + BATCH_OVERHEAD_BYTES);
-	snprintf(queue_kbytes, NUMBER_SIZE, "%" PRId64, pr->conf->inflight_budget_bytes / 1024 + 1);
-	return kafka_conf(pr->program, "samples", fixed, err);
+	snprintf(message_timeout, NUMBER_SIZE, "%" PRId64, c->message_timeout_ms);
+	snprintf(linger, NUMBER_SIZE, "%" PRId64, c->linger_ms);
+	snprintf(message_max, NUMBER_SIZE, "%" PRId64, c->max_record_bytes + BATCH_OVERHEAD_BYTES);
+	snprintf(queue_kbytes, NUMBER_SIZE, "%" PRId64, c->inflight_budget_bytes / 1024 + 1);
+	return kafka_conf(p, "samples", fixed, err);
+}
+
+int producer_check(const struct program *p, const struct ingest_conf *conf, struct err *err)
+{
+	return kafka_conf_check(make_conf(p, conf, err));
 }
 
 static int client_open(struct producer *pr, struct err *err)
 {
-	rd_kafka_conf_t *conf = make_conf(pr, err);
+	rd_kafka_conf_t *conf = make_conf(pr->program, pr->conf, err);
 
 	if (!conf)
 		return -1;

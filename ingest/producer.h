@@ -23,6 +23,9 @@ struct producer;
 /* A delivery ended: ok, or the first error of its parts (borrowed for the call). Called exactly once. */
 typedef void (*producer_done_fn)(void *ctx, bool ok, const char *error);
 
+/* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
+int producer_check(const struct program *p, const struct ingest_conf *conf, struct err *err);
+
 /* Makes the client; wake_fd (of events_wake_fd()) becomes readable when there is something to poll for. Borrows p and conf until
  * producer_free(). NULL with *err set on failure. */
 struct producer *producer_new(const struct program *p, const struct ingest_conf *conf, int wake_fd, struct err *err);

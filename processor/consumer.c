@@ -31,7 +31,7 @@
 #include "common/events.h"
 #include "common/kafka.h"
 
-enum { CHECK_MS = 3000, SEEK_MS = 1000, FETCH_MAX_BYTES = 2 << 20 };
+enum { OPEN_CLOSE_MS = 1000, CHECK_MS = 3000, SEEK_MS = 1000, FETCH_MAX_BYTES = 2 << 20 };
 
 struct consumer {
 	const struct program *program;
@@ -130,9 +130,8 @@ static int64_t queue_kbytes(int64_t budget_bytes)
 	return kbytes < 4096 ? 4096 : kbytes > 262144 ? 262144 : kbytes;
 }
 
-static rd_kafka_conf_t *consumer_conf(struct consumer *c, struct err *err)
+static rd_kafka_conf_t *consumer_conf(const struct program *p, struct err *err)
 {
-	const struct program *p = c->program;
 	char group[KAFKA_TOPIC_SIZE], kbytes[24], fetch_max[24];
 	const struct kafka_prop fixed[] = {
 		{"group.id", group},
@@ -158,6 +157,11 @@ static rd_kafka_conf_t *consumer_conf(struct consumer *c, struct err *err)
 	return kafka_conf(p, "in", fixed, err);
 }
 
+int consumer_check(const struct program *p, struct err *err)
+{
+	return kafka_conf_check(consumer_conf(p, err));
+}
+
 static int subscribe(struct consumer *c, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
@@ -171,7 +175,7 @@ static int subscribe(struct consumer *c, struct err *err)
 
 static int consumer_open(struct consumer *c, struct err *err)
 {
-	rd_kafka_conf_t *conf = consumer_conf(c, err);
+	rd_kafka_conf_t *conf = consumer_conf(c->program, err);
 
 	if (!conf)
 		return -1;
@@ -218,7 +222,7 @@ struct consumer *consumer_new(const struct program *p, const struct cell_topics 
 		err_set(err, ERR_FATAL, "librdkafka %s writes group metadata in a form that cannot be checked", rd_kafka_version_str());
 	else if (consumer_open(c, err) == 0)
 		return c;
-	consumer_close(c, 0);
+	consumer_close(c, OPEN_CLOSE_MS); /* with no time at all the client would be left behind, at every try */
 	return NULL;
 }
 
@@ -236,12 +240,12 @@ bool consumer_close(struct consumer *c, int timeout_ms)
 	if (c->rkt)
 		rd_kafka_topic_destroy(c->rkt);
 	closed = kafka_close(c->rk, timeout_ms);
+	if (!closed) /* the client may still call back */
+		return false;
 	if (c->group)
 		rd_kafka_consumer_group_metadata_destroy(c->group);
-	c->group = NULL;
-	if (closed) /* else the client may still call back */
-		free(c);
-	return closed;
+	free(c);
+	return true;
 }
 
 void consumer_wake_on(struct consumer *c, int fd)

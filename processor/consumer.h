@@ -26,6 +26,9 @@ struct consumer_hooks {
 
 struct consumer;
 
+/* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
+int consumer_check(const struct program *p, struct err *err);
+
 /* Joins the group of the cell. Borrows p and topics, copies hooks. ERR_RETRY when the topic is not there or brokers are away; NULL
  * with *err set on failure. */
 struct consumer *consumer_new(const struct program *p, const struct cell_topics *topics, const struct consumer_hooks *hooks,

@@ -18,7 +18,10 @@
 #include "common/table.h"
 #include "processor/cell_row.h"
 #include "processor/conf.h"
+#include "processor/consumer.h"
+#include "processor/scout.h"
 #include "processor/service.h"
+#include "processor/txn.h"
 
 enum {
 	TICK_MS = 50,        /* due times are looked at this often when nothing comes */
@@ -228,6 +231,13 @@ static void app_close(struct app *app, int rc)
 	events_close(&app->events);
 }
 
+static int check(const struct program *p, const void *target, struct err *err)
+{
+	(void)target;
+	return tables_check(p, err) < 0 || report_check(p, err) < 0 || consumer_check(p, err) < 0 || scout_check(p, err) < 0 ||
+	       txn_check(p, err) < 0 ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct app app = {.events = EVENTS_INIT};
@@ -236,6 +246,7 @@ int main(int argc, char **argv)
 		.summary = "turns the samples of one cell into minutely and hourly aggregates, exactly once",
 		.admin_default = "127.0.0.1:9102",
 		.section = {processor_conf_fields, &app.conf},
+		.check = check,
 	};
 	struct err err = ERR_INIT;
 	int rc = program_init(&app.program, &spec, argc, argv, &err);

@@ -18,29 +18,35 @@ struct scout {
 	int32_t partition;
 };
 
+static const struct kafka_prop fixed_props[] = {
+	{"group.id", "millrace-processor-scout"}, /* without one a consumer may not poll; never joined */
+	{"isolation.level", "read_committed"},    /* chunks of aborted checkpoints were never written */
+	{"enable.auto.commit", "false"},
+	{"enable.auto.offset.store", "false"},
+	{"auto.offset.reset", "error"},           /* a snapshot that is gone must not be replaced by another */
+	{"enable.partition.eof", "true"},
+	{"queued.min.messages", "1000000"},
+	{"queued.max.messages.kbytes", "8192"},
+	{"fetch.max.bytes", "2097152"},
+	{"fetch.wait.max.ms", "50"},              /* an empty partition says so at once */
+	{0},
+};
+
+int scout_check(const struct program *p, struct err *err)
+{
+	return kafka_conf_check(kafka_conf(p, "scout", fixed_props, err));
+}
+
 struct scout *scout_new(const struct program *p, struct err *err)
 {
 	struct scout *s = calloc(1, sizeof(*s));
-	const struct kafka_prop fixed[] = {
-		{"group.id", "millrace-processor-scout"}, /* without one a consumer may not poll; never joined */
-		{"isolation.level", "read_committed"},    /* chunks of aborted checkpoints were never written */
-		{"enable.auto.commit", "false"},
-		{"enable.auto.offset.store", "false"},
-		{"auto.offset.reset", "error"},           /* a snapshot that is gone must not be replaced by another */
-		{"enable.partition.eof", "true"},
-		{"queued.min.messages", "1000000"},
-		{"queued.max.messages.kbytes", "8192"},
-		{"fetch.max.bytes", "2097152"},
-		{"fetch.wait.max.ms", "50"},              /* an empty partition says so at once */
-		{0},
-	};
 	rd_kafka_conf_t *conf;
 
 	if (!s) {
 		err_nomem(err, "the reader of snapshots");
 		return NULL;
 	}
-	conf = kafka_conf(p, "scout", fixed, err);
+	conf = kafka_conf(p, "scout", fixed_props, err);
 	s->rk = conf ? kafka_open(RD_KAFKA_CONSUMER, conf, err) : NULL;
 	if (!s->rk) {
 		free(s);

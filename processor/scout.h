@@ -13,6 +13,9 @@
 
 struct scout;
 
+/* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
+int scout_check(const struct program *p, struct err *err);
+
 /* Borrows p. NULL with *err set on failure. */
 struct scout *scout_new(const struct program *p, struct err *err);
 

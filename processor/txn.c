@@ -111,7 +111,7 @@ static int left_ms(const struct txn *t)
 	return left > 0 ? (int)left : 0;
 }
 
-static int make_producer(struct txn *t, struct err *err)
+static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
 {
 	char id[192];
 	const struct kafka_prop fixed[] = {
@@ -125,10 +125,20 @@ static int make_producer(struct txn *t, struct err *err)
 		{"message.max.bytes", "4194304"}, /* a dead letter holds a whole record */
 		{0},
 	};
-	rd_kafka_conf_t *conf;
 
-	snprintf(id, sizeof(id), "millrace-processor-%s-%s", t->program->common.cell, t->program->instance);
-	conf = kafka_conf(t->program, "txn", fixed, err);
+	snprintf(id, sizeof(id), "millrace-processor-%s-%s", p->common.cell, p->instance);
+	return kafka_conf(p, "txn", fixed, err);
+}
+
+int txn_check(const struct program *p, struct err *err)
+{
+	return kafka_conf_check(producer_conf(p, err));
+}
+
+static int make_producer(struct txn *t, struct err *err)
+{
+	rd_kafka_conf_t *conf = producer_conf(t->program, err);
+
 	if (!conf)
 		return -1;
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);

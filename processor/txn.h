@@ -33,6 +33,9 @@ struct txn_delivery {
 
 struct txn;
 
+/* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
+int txn_check(const struct program *p, struct err *err);
+
 /* A closed producer. Borrows p and topics. NULL when memory is short. */
 struct txn *txn_new(const struct program *p, const struct cell_topics *topics);
 

@@ -69,6 +69,11 @@ static const struct kafka_prop fixed_props[] = {
 	{0},
 };
 
+int cluster_check(const struct program *p, struct err *err)
+{
+	return tables_check(p, err) < 0 ? -1 : kafka_conf_check(kafka_conf(p, "admin", fixed_props, err));
+}
+
 struct cluster *cluster_new(const struct program *p, struct err *err)
 {
 	struct cluster *c = calloc(1, sizeof(*c));

@@ -17,6 +17,9 @@
 
 struct cluster;
 
+/* Would a client of this tool be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
+int cluster_check(const struct program *p, struct err *err);
+
 /* Connects within 5 s, or ERR_RETRY saying where it looked. Borrows p until cluster_free(). NULL with *err
  * set on failure. */
 struct cluster *cluster_new(const struct program *p, struct err *err);

@@ -7,6 +7,13 @@
 #include "deploy/ctl/commands.h"
 
 static const struct conf_field no_settings[] = {{0}};
+static const char *const faults[] = {"ctl-after-epoch", NULL};
+
+static int check(const struct program *p, const void *target, struct err *err)
+{
+	(void)target;
+	return cluster_check(p, err);
+}
 
 /* Settings, as all programs have them: program_init() is given the words that args_parse() has kept for it.
  * 1: done (--version and the like). */
@@ -17,6 +24,8 @@ static int configure(struct ctl *ctl, struct err *err)
 		.summary = "looks after Millrace's topics, cells, sites and keys",
 		.admin_default = "",
 		.section = {.fields = no_settings},
+		.faults = faults,
+		.check = check,
 	};
 	int rc;
 

@@ -230,16 +230,28 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 	}
 }
 
+static rd_kafka_conf_t *client_conf(const struct program *p, struct err *err)
+{
+	rd_kafka_conf_t *conf = kafka_conf(p, "reader", fixed_props, err);
+
+	if (conf && conf_set_group(conf, p, err) < 0) {
+		rd_kafka_conf_destroy(conf);
+		return NULL;
+	}
+	return conf;
+}
+
+int consumer_check(const struct program *p, struct err *err)
+{
+	return kafka_conf_check(client_conf(p, err));
+}
+
 static int client_open(struct consumer *c, struct err *err)
 {
-	rd_kafka_conf_t *conf = kafka_conf(c->spec.program, "reader", fixed_props, err);
+	rd_kafka_conf_t *conf = client_conf(c->spec.program, err);
 
 	if (!conf)
 		return -1;
-	if (conf_set_group(conf, c->spec.program, err) < 0) {
-		rd_kafka_conf_destroy(conf);
-		return -1;
-	}
 	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	rd_kafka_conf_set_opaque(conf, c);
 	c->rk = kafka_open(RD_KAFKA_CONSUMER, conf, err);

@@ -36,6 +36,9 @@ struct consumer_spec {
 	void *ctx;                  /* of revoke */
 };
 
+/* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
+int consumer_check(const struct program *p, struct err *err);
+
 /* Joins group millrace-sink-CELL for the cell's topics, which exist. NULL with *err set. */
 struct consumer *consumer_new(const struct consumer_spec *spec, struct err *err);
 

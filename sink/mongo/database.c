@@ -38,14 +38,17 @@ static void on_log(mongoc_log_level_t level, const char *domain, const char *tex
 		  (const struct log_field[]){LOG_STR("domain", domain), LOG_STR("text", text), {0}});
 }
 
+static const char bad_uri[] = "is not a connection string: mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE, "
+			      "with %-escapes in user and password";
+static const char bad_name[] = "is no database's name: it has none of / \\ . \" $ * < > : | ? and no space";
+
 /* The driver's own words on a bad URI may repeat a part of it. */
 static mongoc_uri_t *parse_uri(const struct sink_conf *conf, struct err *err)
 {
 	mongoc_uri_t *uri = mongoc_uri_new_with_error(conf->mongo_uri, NULL);
 
 	if (!uri) {
-		err_set(err, ERR_REJECT, "mongo.uri is not a connection string: mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE, "
-			"with %%-escapes in user and password");
+		err_set(err, ERR_REJECT, "mongo.uri %s", bad_uri);
 		return NULL;
 	}
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
@@ -88,6 +91,25 @@ static bson_t *insert_opts_new(int64_t wtimeout_ms)
 	return opts;
 }
 
+static bool name_valid(const char *name)
+{
+	return !strpbrk(name, "/\\. \"$*<>:|?");
+}
+
+/* The driver is mute meanwhile: what it has to say of the URI, it says again in database_new(), to the program's log. */
+int database_check(const struct conf *settings, const struct sink_conf *conf, struct err *err)
+{
+	mongoc_uri_t *uri;
+
+	mongoc_log_set_handler(NULL, NULL);
+	uri = parse_uri(conf, NULL);
+	mongoc_log_set_handler(mongoc_log_default_handler, NULL);
+	if (!uri)
+		return conf_reject(settings, "mongo.uri", bad_uri, err);
+	mongoc_uri_destroy(uri);
+	return name_valid(conf->mongo_database) ? 0 : conf_reject(settings, "mongo.database", bad_name, err);
+}
+
 struct database *database_new(const struct sink_conf *conf, const struct log *log, struct err *err)
 {
 	struct database *db = calloc(1, sizeof(*db));
@@ -101,8 +123,8 @@ struct database *database_new(const struct sink_conf *conf, const struct log *lo
 	db->insert_opts = insert_opts_new(conf->wtimeout_ms);
 	mongoc_init();
 	mongoc_log_set_handler(on_log, db);
-	if (strpbrk(db->name, "/\\. \"$*<>:|?")) {
-		err_set(err, ERR_REJECT, "mongo.database = %s: a database's name has none of / \\ . \" $ * < > : | ? and no space", db->name);
+	if (!name_valid(db->name)) {
+		err_set(err, ERR_REJECT, "mongo.database = %s %s", db->name, bad_name);
 		database_free(db);
 		return NULL;
 	}

@@ -7,11 +7,16 @@
 
 #include <mongoc/mongoc.h>
 
+#include "common/conf.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "sink/mongo/settings.h"
 
 struct database;
+
+/* Refuses, naming the setting, a URI or a database's name that make no sense. Touches nothing but the driver's log handler; to be
+ * called before database_new(). -1 with *err set. */
+int database_check(const struct conf *settings, const struct sink_conf *conf, struct err *err);
 
 /* Makes the pool, without connecting. Borrows conf and log until database_free(). One at a time a process: the driver has a
  * state and a log of its own. NULL with *err set: ERR_REJECT when the URI or the database's name makes no sense. */

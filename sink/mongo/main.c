@@ -371,6 +371,12 @@ static void close_rooms(struct app *app, int exit_code)
 	events_close(&app->events);
 }
 
+static int check(const struct program *p, const void *target, struct err *err)
+{
+	return database_check(p->conf, target, err) < 0 || tables_check(p, err) < 0 || report_check(p, err) < 0 ||
+	       consumer_check(p, err) < 0 ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct app app = {.events = EVENTS_INIT};
@@ -379,6 +385,7 @@ int main(int argc, char **argv)
 		.summary = "copies a cell's minutely and hourly topics into its replica set",
 		.admin_default = "127.0.0.1:9103",
 		.section = {sink_conf_fields, &app.conf},
+		.check = check,
 	};
 	struct err err = ERR_INIT;
 	int rc = program_init(&app.program, &spec, argc, argv, &err);

@@ -13,6 +13,14 @@ struct own_conf {
 	int64_t docs;
 };
 
+/* Thirteen stands for what only a program can judge. */
+static int check(const struct program *p, const void *target, struct err *err)
+{
+	const struct own_conf *own = target;
+
+	return own->docs == 13 ? conf_reject(p->conf, "batch.max_docs", "brings bad luck", err) : 0;
+}
+
 static const struct conf_field own_fields[] = {
 	{"batch.max_docs", CONF_INT, offsetof(struct own_conf, docs), "1000", 1, 100000, "documents a bulk write carries"},
 	{0},
@@ -32,7 +40,8 @@ struct fixture {
 static void run(struct fixture *f, const char *args)
 {
 	char words[1024], *argv[ARGS_MAX + 1] = {(char[]){"millrace-test"}}, *save = NULL;
-	const struct program_spec spec = {"millrace-test", "does nothing", "127.0.0.1:9109", {own_fields, &f->own}};
+	static const char *const known[] = {"commit", "emit", "last", NULL};
+	const struct program_spec spec = {"millrace-test", "does nothing", "127.0.0.1:9109", {own_fields, &f->own}, known, check};
 	int argc = 1, to = memfd_create("stdout", MFD_CLOEXEC), before = dup(STDOUT_FILENO);
 	ssize_t n;
 
@@ -149,9 +158,17 @@ static const struct { const char *args, *message; } refused[] = {
 	{"--test-faults x", "--test-faults needs --test-clock"},
 	{"--test-clock --test-faults x@", "--test-faults 'x@' is not NAME[@N],.."},
 	{"--test-clock --test-faults x@2a", "--test-faults 'x@2a' is not NAME[@N],.."},
-	{"--test-clock --test-faults x,", "--test-faults 'x,' is not NAME[@N],.."},
+	{"--test-clock --test-faults last,", "--test-faults 'last,' is not NAME[@N],.."},
 	{"--test-clock --test-faults ,x", "--test-faults ',x' is not NAME[@N],.."},
 	{"--test-clock --test-faults X", "--test-faults 'X' is not NAME[@N],.."},
+	{"--test-clock --test-faults x", "--test-faults 'x' is no fault point of millrace-test"},
+	{"--test-clock --test-faults commi", "--test-faults 'commi' is no fault point of millrace-test"},
+	{"--test-clock --test-faults commit,emitt@2", "--test-faults 'emitt' is no fault point of millrace-test"},
+	{"--check-config --set admin.listen=bad", "key admin.listen = 'bad' from --set is neither IPv4:port nor [IPv6]:port"},
+	{"--set admin.listen=localhost:1", "key admin.listen = 'localhost:1' from --set is neither IPv4:port nor [IPv6]:port"},
+	{"--set admin.listen=1.2.3.4:65536", "key admin.listen = '1.2.3.4:65536' from --set is neither IPv4:port nor [IPv6]:port"},
+	{"--set batch.max_docs=13", "key batch.max_docs = '13' from --set brings bad luck"},
+	{"--check-config --set batch.max_docs=13", "key batch.max_docs = '13' from --set brings bad luck"},
 };
 
 START_TEST(refuses)
@@ -206,6 +223,14 @@ START_TEST(check_and_print)
 	ck_assert_ptr_nonnull(strstr(f.output, "\nbatch.max_docs = 3  # --set\n"));
 	ck_assert_ptr_nonnull(strstr(f.output, "\nkafka.ssl.key.password = (set)  # --set\n"));
 	ck_assert_ptr_null(strstr(f.output, "s3cret"));
+	program_fini(&f.program);
+	run(&f, "--print-config --check-config --set batch.max_docs=13"); /* what is wrong can be looked at */
+	ck_assert_int_eq(f.rc, -1);
+	ck_assert_ptr_nonnull(strstr(f.output, "\nbatch.max_docs = 13  # --set\n"));
+	ck_assert_ptr_null(strstr(f.output, "valid"));
+	program_fini(&f.program);
+	run(&f, "--check-config --set admin.listen=");
+	ck_assert_int_eq(f.rc, 1);
 	program_fini(&f.program);
 }
 END_TEST

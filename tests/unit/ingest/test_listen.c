@@ -8,6 +8,7 @@
 #include "tests/unit/unit.h"
 
 static const char *const bad[] = {"", ":", "4318", ":4318", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999999",
+				  "127.0.0.1:65536", "127.0.0.1:99999", "127.0.0.1:-1", "foo",
 				  "localhost:4318", "[::1:4318", "::1]:4318", "[]:4318", "127.0.0.1.1:4318",
 				  "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:1"};
 
@@ -16,6 +17,7 @@ START_TEST(refuses_what_is_no_address)
 	char address[LISTEN_ADDRESS_SIZE];
 	struct err err = ERR_INIT;
 
+	ck_assert_int_eq(listen_check(bad[_i], NULL), -1);
 	ck_assert_int_eq(listen_open(bad[_i], address, &err), -1);
 	ck_assert_msg(err.kind == ERR_REJECT && strstr(err.msg, "push.listen"), "%s: %s", bad[_i], err.msg);
 }
@@ -31,6 +33,7 @@ START_TEST(listens_where_it_says)
 	ck_assert_msg(fd >= 0, "%s", err.msg);
 	ck_assert_int_eq(sscanf(address, "127.0.0.1:%d", &port), 1);
 	to.sin_port = htons((uint16_t)port);
+	ck_assert_int_eq(listen_check(address, &err), 0); /* also while it is taken: nothing is opened */
 	ck_assert_int_eq(connect(client, (struct sockaddr *)&to, sizeof(to)), 0);
 	ck_assert_int_eq(listen_open(address, again, &err), -1);
 	ck_assert_msg(err.kind == ERR_FATAL && strstr(err.msg, address), "%s", err.msg);
