@@ -313,6 +313,8 @@ int tables_poll(struct tables *t, int timeout_ms, int max_rows, struct err *err)
 			return failed ? -1 : rows;
 		taken = take(t, message, err);
 		rd_kafka_message_destroy(message);
+		if (taken == TAKEN_ERROR && err && err->kind == ERR_FATAL)
+			return -1; /* at once: a later, lesser error would take its place */
 		failed |= taken == TAKEN_ERROR;
 		rows += taken == TAKEN_ROW;
 	}

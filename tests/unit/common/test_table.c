@@ -25,6 +25,8 @@ static int on_row(void *ctx, const struct table_row *row, struct err *err)
 {
 	struct seen *s = ctx;
 
+	if (s->refuse && str_eq(row->key, STR("fatal")))
+		return err_set(err, ERR_FATAL, "cannot go on");
 	if (s->refuse && str_eq(row->key, str_from(s->refuse)))
 		return err_set(err, ERR_REJECT, "will not have " STR_FMT, STR_ARG(row->key));
 	ck_assert_int_lt(s->nr, SEEN_MAX);
@@ -201,6 +203,30 @@ START_TEST(refused_rows)
 	must_load(t); /* goes on over it */
 	ck_assert_int_eq(s.nr, 4);
 	ck_assert_uint_eq(tables_refused(t), 1);
+	tables_free(t);
+	mock_fini(&m);
+}
+END_TEST
+
+/* What ends the program is not hidden behind what comes after it in the same poll. */
+START_TEST(fatal_comes_through)
+{
+	struct seen s = {.refuse = "bad"};
+	const struct table_spec spec = {"cells", on_row, &s};
+	struct err err = ERR_INIT;
+	struct mock m;
+	struct tables *t;
+	int rc = 0;
+
+	mock_init(&m);
+	mock_topic(&m, "cells", 1);
+	mock_produce(&m, "cells", "fatal", "1");
+	mock_produce(&m, "cells", "bad", "2");
+	t = must_open(&m, &spec, 1);
+	for (int64_t until = clock_mono_ms() + WAIT_MS; rc >= 0 && clock_mono_ms() < until;)
+		rc = tables_poll(t, 100, INT_MAX, &err);
+	ck_assert_int_eq(rc, -1);
+	ck_assert_int_eq(err.kind, ERR_FATAL);
 	tables_free(t);
 	mock_fini(&m);
 }
@@ -518,6 +544,7 @@ int main(void)
 	tcase_add_test(tc, no_tables_are_loaded);
 	tcase_add_test(tc, deletions);
 	tcase_add_test(tc, refused_rows);
+	tcase_add_test(tc, fatal_comes_through);
 	tcase_add_test(tc, topic_is_missing);
 	tcase_add_test(tc, topic_has_partitions);
 	tcase_add_loop_test(tc, nobody_there, 0, 2);
