@@ -27,6 +27,7 @@ enum {
 	ASK_INTERVAL_MS = 500,
 	COMMIT_INTERVAL_MS = 1000,
 	REVOKE_COMMIT_MS = 5000,
+	ASSIGN_AGAIN_MS = 1000,
 	REBALANCE_LIMIT_MS = 15000, /* a rebalance that takes longer no longer holds back commits */
 };
 
@@ -116,12 +117,20 @@ static void list_add(const struct consumer *c, rd_kafka_topic_partition_list_t *
 	tp->offset = part->from_beginning ? RD_KAFKA_OFFSET_BEGINNING : part->ledger.next;
 }
 
-static void log_failure(const struct consumer *c, rd_kafka_error_t *error, const char *event)
+/* True when there was no error. */
+static bool log_failure(const struct consumer *c, rd_kafka_error_t *error, const char *event)
 {
 	if (!error)
-		return;
+		return true;
 	log_error(c->log, event, LOG_STR("error", rd_kafka_error_string(error)));
 	rd_kafka_error_destroy(error);
+	return false;
+}
+
+/* Is this partition to be fetched? */
+static bool wanted(const struct consumer *c, const struct partition *part, int64_t now)
+{
+	return part->state == PARTITION_OWNED && c->fetch && now >= part->held_until_mono_ms;
 }
 
 /* Adds and removes so that librdkafka's assignment is what we want fetched (I2). Called between polls, whatever the group is doing: in a
@@ -130,20 +139,26 @@ static void fetch_changes(struct consumer *c)
 {
 	rd_kafka_topic_partition_list_t *add = rd_kafka_topic_partition_list_new(8), *del = rd_kafka_topic_partition_list_new(8);
 	int64_t now = clock_mono_ms();
+	bool added = true;
 	struct partition *part;
 	size_t at = 0;
 
-	while ((part = partitions_next(c->spec.parts, &at)) != NULL) {
-		bool want = part->state == PARTITION_OWNED && c->fetch && now >= part->held_until_mono_ms;
-
-		if (want != part->fetched)
-			list_add(c, want ? add : del, part);
-		part->fetched = want;
-	}
+	while ((part = partitions_next(c->spec.parts, &at)) != NULL)
+		if (wanted(c, part, now) != part->fetched)
+			list_add(c, part->fetched ? del : add, part);
 	if (del->cnt)
 		log_failure(c, rd_kafka_incremental_unassign(c->rk, del), "unassign_failed");
 	if (add->cnt)
-		log_failure(c, rd_kafka_incremental_assign(c->rk, add), "assign_failed");
+		added = log_failure(c, rd_kafka_incremental_assign(c->rk, add), "assign_failed");
+	for (at = 0; (part = partitions_next(c->spec.parts, &at)) != NULL;) {
+		bool want = wanted(c, part, now);
+
+		/* What librdkafka did not take is tried again a little later: else nobody would ever fetch it. */
+		if (want && !part->fetched && !added)
+			part->held_until_mono_ms = now + ASSIGN_AGAIN_MS;
+		else
+			part->fetched = want;
+	}
 	rd_kafka_topic_partition_list_destroy(add);
 	rd_kafka_topic_partition_list_destroy(del);
 }
