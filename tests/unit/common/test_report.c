@@ -428,8 +428,10 @@ START_TEST(broken_client_is_replaced)
 
 	setup_cluster(&f); /* the error must wait there before the client asks for its id */
 	rd_kafka_mock_push_request_errors(f.m.cluster, API_INIT_PRODUCER_ID, 1, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+	rd_kafka_mock_broker_set_rtt(f.m.cluster, 1, 500); /* and comes back only when the letter is in the client */
 	setup_report(&f, "main");
 	ck_assert_int_eq(report_deadletter(f.report, &small_letter, on_done, &outcome, &err), 0);
+	rd_kafka_mock_broker_set_rtt(f.m.cluster, 1, 0);
 	poll_until_done(&f, &outcome, 1);
 	ck_assert_int_eq(outcome.failed, 1);
 	ck_assert_msg(report_deadletter(f.report, &small_letter, on_done, &outcome, &err) == 0, "%s", err.msg);
