@@ -65,9 +65,11 @@ struct series *series_table_take(struct series_table *t, const struct series_id 
 			err_nomem(err, "a series");
 			return NULL;
 		}
-	} else if (s->id.kind != id->kind) {
-		err_set(err, ERR_REJECT, "series " STR_FMT " of site " STR_FMT " has kind %d, its fingerprint belongs to one of kind %d",
-			STR_ARG(id->name), STR_ARG(id->site), id->kind, s->id.kind);
+	} else if (s->id.kind != id->kind || !str_eq(s->id.site, id->site)) {
+		/* XXH3 is no cryptographic hash: whoever makes two series collide must not reach into another site's. */
+		err_set(err, ERR_REJECT,
+			"series " STR_FMT " of site " STR_FMT " (kind %d) has the fingerprint of one of site " STR_FMT " (kind %d)",
+			STR_ARG(id->name), STR_ARG(id->site), id->kind, STR_ARG(s->id.site), s->id.kind);
 		return NULL;
 	}
 	s->refs++;

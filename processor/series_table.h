@@ -25,8 +25,8 @@ struct series_table {
 /* Frees the table and whatever series are left, referenced or not. */
 void series_table_fini(struct series_table *t);
 
-/* The series of this fingerprint, with one more reference; made from a copy of id when it is new. An id whose kind is not that
- * of the series known by this fingerprint is ERR_REJECT; ERR_FATAL when memory is short. NULL on failure. */
+/* The series of this fingerprint, with one more reference; made from a copy of id when it is new. An id whose kind or site is not
+ * that of the series known by this fingerprint is ERR_REJECT; ERR_FATAL when memory is short. NULL on failure. */
 struct series *series_table_take(struct series_table *t, const struct series_id *id,
 				 const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES], struct err *err);
 

@@ -120,7 +120,7 @@ START_TEST(a_good_batch_is_counted_whole)
 }
 END_TEST
 
-START_TEST(a_known_series_keeps_its_kind)
+START_TEST(a_known_series_keeps_its_kind_and_site)
 {
 	struct window_store ws = WINDOW_STORE_INIT;
 	struct intake_counts counts;
@@ -132,6 +132,12 @@ START_TEST(a_known_series_keeps_its_kind)
 	b.series[0].kind = SERIES_KIND_GAUGE;
 	ck_assert_int_eq(take(&ws, &b, &counts, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
+	make_good(&b);
+	b.record.site = STR("another-tenant"); /* with the same fingerprints */
+	err = (struct err)ERR_INIT;
+	ck_assert_int_eq(take(&ws, &b, &counts, &err), -1);
+	ck_assert_int_eq(err.kind, ERR_REJECT);
+	ck_assert_msg(strstr(err.msg, "another-tenant") != NULL, "%s", err.msg);
 	window_store_fini(&ws);
 }
 END_TEST
@@ -164,7 +170,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, a_bad_sample_spoils_the_whole_batch, 0, (int)NR(bad));
 	tcase_add_test(tc, a_good_batch_is_counted_whole);
-	tcase_add_test(tc, a_known_series_keeps_its_kind);
+	tcase_add_test(tc, a_known_series_keeps_its_kind_and_site);
 	tcase_add_test(tc, counts_stop_before_they_wrap);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
