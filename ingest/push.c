@@ -66,7 +66,7 @@ static void job_free(struct push_job *job)
 }
 
 /* All parts of a payload are acknowledged, or one was given up: then the payload as a whole was not taken, and its retry is
- * deduplicated. */
+ * to be deduplicated by (agent_id, seq); until it is, it counts twice. */
 static void on_delivered(void *ctx, bool ok, const char *error)
 {
 	struct push_job *job = ctx;
