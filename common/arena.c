@@ -39,7 +39,7 @@ static struct arena_block *block_new(struct arena *a, size_t want_bytes)
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size_bytes)
+void *arena_alloc_raw(struct arena *a, size_t size_bytes)
 {
 	const size_t align = alignof(max_align_t);
 	struct arena_block *b = a->head;
@@ -59,7 +59,14 @@ void *arena_alloc(struct arena *a, size_t size_bytes)
 	p = b->data + b->used_bytes;
 	b->used_bytes += size;
 	a->used_bytes += size;
-	return memset(p, 0, size);
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size_bytes)
+{
+	void *p = arena_alloc_raw(a, size_bytes);
+
+	return p ? memset(p, 0, size_bytes) : NULL;
 }
 
 void *arena_calloc(struct arena *a, size_t n, size_t size_bytes)
@@ -71,12 +78,13 @@ void *arena_calloc(struct arena *a, size_t n, size_t size_bytes)
 
 struct str arena_str(struct arena *a, struct str s)
 {
-	char *p = s.len < SIZE_MAX ? arena_alloc(a, s.len + 1) : NULL;
+	char *p = s.len < SIZE_MAX ? arena_alloc_raw(a, s.len + 1) : NULL;
 
 	if (!p)
 		return (struct str){NULL, 0};
 	if (s.len)
 		memcpy(p, s.p, s.len);
+	p[s.len] = '\0';
 	return (struct str){p, s.len};
 }
 

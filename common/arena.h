@@ -24,6 +24,9 @@ struct arena {
 /* size bytes, zeroed, aligned for any type; NULL when memory or the limit is short. size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size_bytes);
 
+/* The same without zeroes, for what is overwritten as a whole at once. */
+void *arena_alloc_raw(struct arena *a, size_t size_bytes);
+
 /* An array of n elements of size bytes, zeroed; NULL also when the product overflows. */
 void *arena_calloc(struct arena *a, size_t n, size_t size_bytes);
 

@@ -35,6 +35,43 @@ static inline bool str_eq(struct str a, struct str b)
 /* Bytewise order, a prefix before what it begins: < 0, 0, > 0. */
 int str_cmp(struct str a, struct str b);
 
+/* The bytes of s from i on, of which there are one to eight, in one word; where there are less they are filled up with pad or stand
+ * there twice. For tests of each byte by itself: the order is none. */
+static inline uint64_t str_load_tail(struct str s, size_t i, uint8_t pad)
+{
+	const char *p = s.p + i;
+	size_t n = s.len - i;
+	uint64_t word;
+	uint32_t head, tail;
+
+	if (s.len >= sizeof(word)) {
+		memcpy(&word, s.p + s.len - sizeof(word), sizeof(word));
+		return word;
+	}
+	if (n >= sizeof(head)) {
+		memcpy(&head, p, sizeof(head));
+		memcpy(&tail, p + n - sizeof(tail), sizeof(tail));
+		return (uint64_t)head << 32 | tail;
+	}
+	word = (uint64_t)pad * UINT64_C(0x0101010101000000);
+	return word | (uint64_t)(uint8_t)p[0] << 16 | (uint64_t)(uint8_t)p[n / 2] << 8 | (uint8_t)p[n - 1];
+}
+
+/* Are all bytes of s below 0x80? By words, as most text is ASCII, and short. */
+static inline bool str_is_ascii(struct str s)
+{
+	uint64_t high = 0, word;
+	size_t i = 0;
+
+	if (s.len == 0)
+		return true;
+	for (; i + sizeof(word) < s.len; i += sizeof(word)) {
+		memcpy(&word, s.p + i, sizeof(word));
+		high |= word;
+	}
+	return !((high | str_load_tail(s, i, 0)) & UINT64_C(0x8080808080808080));
+}
+
 /* Is s well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)? NUL bytes count as well-formed. */
 bool str_is_utf8(struct str s);
 

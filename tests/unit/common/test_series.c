@@ -185,6 +185,53 @@ START_TEST(name_length)
 }
 END_TEST
 
+/* Every byte at every place of every length that is read in another way. */
+START_TEST(name_bytes)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/-";
+
+	for (size_t len = 1; len <= 20; len++) {
+		char *name = malloc(len); /* so that a sanitizer sees any byte read beside it */
+
+		for (size_t i = 0; i < len; i++) {
+			for (int byte = 0; byte < 256; byte++) {
+				memset(name, 'n', len);
+				name[i] = (char)byte;
+				ck_assert_msg(series_name_valid((struct str){name, len}) == (memchr(good, byte, sizeof(good) - 1) != NULL),
+					      "byte %d, the %zu. of %zu", byte, i, len);
+			}
+		}
+		free(name);
+	}
+}
+END_TEST
+
+/* Random tags, short keys so that some are the same, against the definition. */
+START_TEST(tags_in_any_order)
+{
+	struct unit_random r = unit_random_new("series");
+
+	for (int round = 0; round < 20000; round++) {
+		char keys[SERIES_TAGS_MAX][2];
+		struct tag tags[SERIES_TAGS_MAX];
+		size_t len = unit_random_below(&r, SERIES_TAGS_MAX + 1);
+		bool doubled = false;
+
+		for (size_t i = 0; i < len; i++) {
+			keys[i][0] = (char)unit_random_below(&r, 256);
+			keys[i][1] = (char)unit_random_below(&r, 256);
+			tags[i] = (struct tag){.key = {keys[i], 1 + unit_random_below(&r, 2)}};
+			tags[i].value = tags[i].key; /* must stay beside it */
+			for (size_t k = 0; k < i; k++)
+				doubled = doubled || str_eq(tags[k].key, tags[i].key);
+		}
+		ck_assert_int_eq(series_sort_tags(tags, len), doubled ? -1 : 0);
+		for (size_t i = 1; !doubled && i < len; i++)
+			ck_assert(str_cmp(tags[i - 1].key, tags[i].key) < 0 && tags[i].key.p == tags[i].value.p);
+	}
+}
+END_TEST
+
 START_TEST(tags_are_sorted_bytewise)
 {
 	struct tag tags[] = {{STR("b"), STR("1")}, {STR("\xc3\xa9"), STR("2")}, {STR("B"), STR("3")}, {STR("ab"), STR("4")}, {STR("a"), STR("5")}};
@@ -211,7 +258,9 @@ int main(void)
 	tcase_add_test(tc, a_long_site_takes_the_slow_way_to_the_same_place);
 	tcase_add_loop_test(tc, names, 0, NR(name_cases));
 	tcase_add_test(tc, name_length);
+	tcase_add_test(tc, name_bytes);
 	tcase_add_test(tc, tags_are_sorted_bytewise);
+	tcase_add_test(tc, tags_in_any_order);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }

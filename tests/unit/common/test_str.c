@@ -20,6 +20,24 @@ START_TEST(utf8)
 }
 END_TEST
 
+/* One byte above the rest, at every place of every length that is read in another way. */
+START_TEST(ascii)
+{
+	for (size_t len = 0; len <= 40; len++) {
+		char *text = malloc(len + 1);
+
+		memset(text, 0x7f, len + 1);
+		ck_assert(str_is_ascii((struct str){text, len}));
+		for (size_t i = 0; i <= len; i++) {
+			text[i] = (char)0x80;
+			ck_assert_msg(str_is_ascii((struct str){text, len}) == (i == len), "byte %zu of %zu", i, len);
+			text[i] = '\0';
+		}
+		free(text);
+	}
+}
+END_TEST
+
 START_TEST(order)
 {
 	ck_assert_int_lt(str_cmp(STR("a"), STR("b")), 0);
@@ -88,6 +106,25 @@ START_TEST(arena_aligned_zeroed_apart)
 }
 END_TEST
 
+START_TEST(arena_zeroes_what_it_hands_out_again)
+{
+	static const uint8_t zeros[64];
+	struct arena a = ARENA_INIT;
+	uint8_t *raw = arena_alloc_raw(&a, 64);
+
+	memset(raw, 0xff, 64);
+	arena_clear(&a);
+	ck_assert_ptr_eq(arena_alloc_raw(&a, 64), raw);
+	ck_assert_uint_eq(a.used_bytes, 64);
+	arena_clear(&a);
+	ck_assert_ptr_eq(arena_alloc(&a, 64), raw);
+	ck_assert_mem_eq(raw, zeros, 64);
+	a.limit_bytes = 100;
+	ck_assert_ptr_null(arena_alloc_raw(&a, 64));
+	arena_fini(&a);
+}
+END_TEST
+
 START_TEST(arena_keeps_to_its_limit)
 {
 	struct arena a = {.limit_bytes = 1000};
@@ -122,10 +159,12 @@ int main(void)
 	TCase *tc = tcase_create("str");
 
 	tcase_add_loop_test(tc, utf8, 0, NR(utf8_cases));
+	tcase_add_test(tc, ascii);
 	tcase_add_test(tc, order);
 	tcase_add_test(tc, buf_grows);
 	tcase_add_test(tc, buf_failure_is_sticky);
 	tcase_add_test(tc, arena_aligned_zeroed_apart);
+	tcase_add_test(tc, arena_zeroes_what_it_hands_out_again);
 	tcase_add_test(tc, arena_keeps_to_its_limit);
 	tcase_add_test(tc, arena_str_ends_with_nul);
 	suite_add_tcase(suite, tc);
