@@ -155,15 +155,12 @@ static enum reason judge_point(const struct payload_point *pt, enum series_kind 
 	return kind == SERIES_KIND_COUNTER && pt->v < 0 ? REASON_VALUE_NEGATIVE : FINE;
 }
 
-/* A time that was left out is the time of receipt; last_at that was left out is the point's. */
-static int accept_point(struct payload *p, const struct payload_point *pt)
+/* last_at that was left out is the point's time. */
+static int accept_summary(struct payload *p, const struct payload_point *pt, int64_t t_ms)
 {
-	int64_t t_ms = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? pt->t_ms : p->received_at_ms;
 	const struct payload_figures *f = pt->figures;
 	struct summary_sample s = {.t = t_ms, .last_at = t_ms, .has_min = true, .has_max = true, .has_last = true};
 
-	if (pt->has & PAYLOAD_BIT(PAYLOAD_V))
-		return payload_add_value(p, t_ms, pt->v);
 	s.count = f->count;
 	s.sum = f->sum;
 	s.min = f->min;
@@ -184,11 +181,19 @@ static int accept_point(struct payload *p, const struct payload_point *pt)
 	return payload_add_summary(p, &s);
 }
 
+/* A time that was left out is the time of receipt. */
+static int accept_point(struct payload *p, const struct payload_point *pt)
+{
+	int64_t t_ms = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? pt->t_ms : p->received_at_ms;
+
+	return pt->has & PAYLOAD_BIT(PAYLOAD_V) ? payload_add_value(p, t_ms, pt->v) : accept_summary(p, pt, t_ms);
+}
+
 /* The metric's tags are the decoder's scratch: the series keeps a copy. */
 static int accept_series(struct payload *p, const struct payload_metric *m)
 {
 	struct series_ref *s = payload_add_series(p);
-	struct tag *tags = m->tags_len ? arena_calloc(p->arena, m->tags_len, sizeof(*tags)) : NULL;
+	struct tag *tags = m->tags_len ? arena_alloc_raw(p->arena, m->tags_len * sizeof(*tags)) : NULL;
 
 	if (!s || (m->tags_len && !tags))
 		return -1;
@@ -224,6 +229,11 @@ int check_metric(struct payload *p, struct payload_metric *m)
 			return -1;
 	}
 	return 0;
+}
+
+bool check_truncation(const struct payload_truncation *t)
+{
+	return t->from_seq >= 1 && t->to_seq >= t->from_seq && t->samples >= 0;
 }
 
 /* Without an identity a payload is taken at least once, which is a choice; half of one is a mistake. The span is bounded because the

@@ -6,6 +6,7 @@
 #ifndef MILLRACE_INGEST_CHECK_H
 #define MILLRACE_INGEST_CHECK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ingest/payload.h"
@@ -19,6 +20,10 @@
  * tags are sorted in place; strings and histogram counts of accepted samples go on being borrowed by p. -1 when memory is
  * short: p is good for nothing then. */
 int check_metric(struct payload *p, struct payload_metric *m);
+
+/* Is a report of loss (with an agent_id that is one) what CHECK_TRUNCATION_WANTS says? */
+bool check_truncation(const struct payload_truncation *t);
+#define CHECK_TRUNCATION_WANTS "agent_id, 1 <= from_seq <= to_seq and samples >= 0 are expected"
 
 /* Judges what concerns all of the payload, once it is decoded: identity (floor is set to seq where it was left out),
  * created_at, emptiness. */

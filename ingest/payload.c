@@ -13,12 +13,12 @@ void payload_init(struct payload *p, struct arena *arena, int64_t received_at_ms
 
 void *payload_grow(struct arena *arena, void *items, size_t len, size_t *cap, size_t item_bytes)
 {
-	size_t wider = *cap ? *cap * 2 : 8;
+	size_t wider = *cap ? *cap * 2 : 16;
 	void *copy;
 
 	if (len < *cap)
 		return items;
-	copy = arena_calloc(arena, wider, item_bytes);
+	copy = wider <= SIZE_MAX / item_bytes ? arena_alloc_raw(arena, wider * item_bytes) : NULL;
 	if (!copy)
 		return NULL;
 	if (len)
@@ -96,6 +96,12 @@ int payload_add_truncation(struct payload *p, const struct payload_truncation *t
 	p->truncations = all;
 	all[p->truncations_len++] = *t;
 	return 0;
+}
+
+int payload_refuse_size(const struct payload *p, struct refusal *no)
+{
+	return refuse(no, REASON_BODY_TOO_LARGE, "the payload takes more than %zu bytes once it is decoded; split it",
+		      p->arena->limit_bytes);
 }
 
 int64_t payload_truncated_samples(const struct payload *p)

@@ -1,6 +1,6 @@
 /* payload.h - a payload between its decoder and the split.
  *
- * Every decoder (JSON now; protobuf, OTLP) reads a metric into a struct payload_metric, which says only what stood there, and
+ * Every decoder (JSON and protobuf now; OTLP) reads a metric into a struct payload_metric, which says only what stood there, and
  * hands it to check_metric(). What passes is kept here as the structs of schemas/, ready to be encoded; what does not is a
  * rejection with its place and reason. So the payload holds accepted samples only, and no later room judges again.
  *
@@ -17,6 +17,7 @@
 
 #include "common/arena.h"
 #include "common/str.h"
+#include "ingest/refusal.h"
 #include "schemas/reasons.h"
 #include "schemas/schemas.h"
 
@@ -130,7 +131,11 @@ int payload_add_truncation(struct payload *p, const struct payload_truncation *t
 /* Samples lost on the customer's side by the payload's truncations, added up (no overflow: it stops at INT64_MAX). */
 int64_t payload_truncated_samples(const struct payload *p);
 
-/* Room for one more item behind the len that items holds: items, or its larger copy in the arena, or NULL when memory is short. */
+/* For decoders: memory was short, so the payload is too large. Always -1. */
+int payload_refuse_size(const struct payload *p, struct refusal *no);
+
+/* Room for one more item behind the len that items holds: items, or its larger copy in the arena, or NULL when memory is
+ * short. The room is not zeroed. */
 void *payload_grow(struct arena *arena, void *items, size_t len, size_t *cap, size_t item_bytes);
 
 #endif

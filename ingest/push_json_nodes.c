@@ -144,8 +144,7 @@ int node_refuse_type(struct parser *p, enum want want)
 
 int node_refuse_size(struct parser *p)
 {
-	refuse(p->no, REASON_BODY_TOO_LARGE, "the payload takes more than %zu bytes once it is decoded; split it",
-	       p->payload->arena->limit_bytes);
+	payload_refuse_size(p->payload, p->no);
 	return 0;
 }
 
@@ -213,18 +212,12 @@ void *node_place(struct parser *p, const struct node_field *field)
 	return (char *)scratch(p, node_top(p)->node) + field->offset;
 }
 
-/* Tags beyond the limit are counted by one entry more than allowed; more of them would only cost memory. */
 int node_add_tag(struct parser *p, struct str value)
 {
-	struct tag *t = &p->tags[p->tags_len];
+	struct tag *t = draft_add_tag(&p->draft);
 
-	if (p->tags_len > SERIES_TAGS_MAX)
-		return 1;
 	t->key = p->tag_key;
-	if (!node_keep(p, value, &t->value))
-		return node_refuse_size(p);
-	p->tags_len++;
-	return 1;
+	return node_keep(p, value, &t->value) ? 1 : node_refuse_size(p);
 }
 
 int node_add_count(struct parser *p, int64_t n)
@@ -253,8 +246,7 @@ int node_open(struct parser *p, enum node node)
 		break;
 	case NODE_METRIC:
 		p->metric = (struct metric_scratch){0};
-		p->tags_len = 0;
-		p->points_len = 0;
+		draft_begin(&p->draft);
 		break;
 	case NODE_POINT:
 		p->point = (struct point_scratch){0};
@@ -323,9 +315,9 @@ static int close_truncation(struct parser *p)
 	struct payload_truncation t = {
 		.from_seq = s->from_seq, .to_seq = s->to_seq, .samples = s->samples, .attempted = s->attempted};
 
-	if (parse_agent_id(s->agent_id, t.agent_id) < 0 || t.from_seq < 1 || t.to_seq < t.from_seq || t.samples < 0) {
+	if (parse_agent_id(s->agent_id, t.agent_id) < 0 || !check_truncation(&t)) {
 		p->frames_len--; /* the entry is what is wrong */
-		return node_refuse(p, "agent_id, 1 <= from_seq <= to_seq and samples >= 0 are expected");
+		return node_refuse(p, CHECK_TRUNCATION_WANTS);
 	}
 	return payload_add_truncation(p->payload, &t) < 0 ? node_refuse_size(p) : 1;
 }
@@ -341,38 +333,27 @@ static int kind_of(struct str name)
 	return -1;
 }
 
-/* Only now are name, kind, tags and points all known, in whatever order they came. */
 static int close_metric(struct parser *p)
 {
-	struct payload_metric m = {.index = p->frames[p->frames_len - 2].index,
-				   .name = p->metric.name,
-				   .kind = kind_of(p->metric.kind),
-				   .tags = p->tags,
-				   .tags_len = p->tags_len,
-				   .points = p->points,
-				   .points_len = p->points_len};
-
-	return check_metric(p->payload, &m) < 0 ? node_refuse_size(p) : 1;
+	p->draft.name = p->metric.name;
+	p->draft.kind = kind_of(p->metric.kind);
+	return draft_end(&p->draft, p->payload, p->frames[p->frames_len - 2].index) < 0 ? node_refuse_size(p) : 1;
 }
 
-/* Most points are a number and a time. The figures of a summary go to the arena only where there are any, so that a body of
- * nothing but small points does not take many times its size. */
 static int close_point(struct parser *p)
 {
-	struct payload_point pt = {.has = has(node_top(p)), .t_ms = p->point.t, .v = p->point.v};
-	struct payload_point *all =
-		payload_grow(p->payload->arena, p->points, p->points_len, &p->points_cap, sizeof(*all));
+	struct payload_point *pt = draft_add_point(&p->draft, p->payload);
 
-	if (!all)
+	if (!pt)
 		return node_refuse_size(p);
-	p->points = all;
-	if (pt.has & ~(PAYLOAD_BIT(PAYLOAD_T) | PAYLOAD_BIT(PAYLOAD_V))) {
-		pt.figures = arena_alloc(p->payload->arena, sizeof(*pt.figures));
-		if (!pt.figures)
+	pt->has = has(node_top(p));
+	pt->t_ms = p->point.t;
+	pt->v = p->point.v;
+	if (pt->has & ~(PAYLOAD_BIT(PAYLOAD_T) | PAYLOAD_BIT(PAYLOAD_V))) {
+		if (!draft_add_figures(pt, p->payload))
 			return node_refuse_size(p);
-		*pt.figures = p->point.figures;
+		*pt->figures = p->point.figures;
 	}
-	all[p->points_len++] = pt;
 	return 1;
 }
 

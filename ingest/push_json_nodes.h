@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/series.h"
 #include "common/str.h"
+#include "ingest/draft.h"
 #include "ingest/payload.h"
 #include "ingest/refusal.h"
 
@@ -85,10 +85,7 @@ struct parser {
 	struct metric_scratch metric;
 	struct point_scratch point;
 	struct str tag_key;
-	struct tag tags[SERIES_TAGS_MAX + 1]; /* the last one only shows that there were too many */
-	size_t tags_len;
-	struct payload_point *points; /* reused by each metric */
-	size_t points_len, points_cap;
+	struct draft draft; /* of the metric that is open */
 	int64_t *counts; /* HIST_COUNTS_MAX + 1 of them, made when first needed; the last one as with tags */
 	size_t counts_len;
 };
