@@ -95,6 +95,22 @@ $(GEN)/schemas_test/equal.h: tests/unit/common/gen_equal.py $(GEN)/schemas/.done
 	$(PYTHON) $< --out $@
 $(B)/tests/unit/common/test_codec_avro.o: $(GEN)/schemas_test/equal.h
 
+# protobuf-c, the oracle of the protobuf decoder: generated, compiled and linked for tests alone, without our warnings.
+PB_ORACLE := $(GEN)/pb/push.pb-c
+$(PB_ORACLE).c $(PB_ORACLE).h &: schemas/push.proto
+	@mkdir -p $(@D)
+	$(call say,GEN,$(PB_ORACLE).c)
+	$(Q)protoc-c --c_out=$(@D) -Ischemas $<
+
+$(B)/gen/pb/%.o: $(GEN)/pb/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=c11 $(filter-out $(WARN),$(FLAGS)) $(CFLAGS) -c $< -o $@
+
+$(B)/tests/unit/ingest/test_push_pb_oracle.o: $(PB_ORACLE).h
+$(B)/tests/unit/ingest/test_push_pb_oracle: $(B)/gen/pb/push.pb-c.o
+LIBS_test_push_pb_oracle := -lprotobuf-c
+
 # Objects depend on what they include, and the first build on all that is generated.
 $(B)/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)
@@ -116,7 +132,7 @@ $(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(fil
 
 $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib$(1).a $(B)/libcommon.a
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
+	$$(Q)$$(LINK) $$^ $$(LIBS_$$(@F)) $$(LIBS_$(1)) $$(LIBS_common) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
 endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
 

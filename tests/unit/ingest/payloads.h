@@ -26,13 +26,19 @@ struct decoded {
 	int rc; /* of decoding and checking the whole payload */
 };
 
-static inline void decode_bytes(struct decoded *d, struct str body)
+/* parse is push_json_parse or push_pb_parse. */
+static inline void decode_with(struct decoded *d, struct str body, int (*parse)(struct str, struct payload *, struct refusal *))
 {
 	*d = (struct decoded){.arena = {.limit_bytes = 64 << 20}, .no = {.reason = NR_REASONS}};
 	payload_init(&d->payload, &d->arena, NOW_MS);
-	d->rc = push_json_parse(body, &d->payload, &d->no);
+	d->rc = parse(body, &d->payload, &d->no);
 	if (d->rc == 0)
 		d->rc = check_payload(&d->payload, &d->no);
+}
+
+static inline void decode_bytes(struct decoded *d, struct str body)
+{
+	decode_with(d, body, push_json_parse);
 }
 
 static inline void decode(struct decoded *d, const char *body)
