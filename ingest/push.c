@@ -65,8 +65,8 @@ static void job_free(struct push_job *job)
 	free(job);
 }
 
-/* All parts of a payload are acknowledged, or one was given up: then the payload as a whole was not taken, and its retry is
- * to be deduplicated by (agent_id, seq); until it is, it counts twice. */
+/* All parts of a payload are acknowledged, or one was given up: then the payload as a whole was not taken, and of its
+ * retry the processor drops the parts that were, by (agent_id, seq). */
 static void on_delivered(void *ctx, bool ok, const char *error)
 {
 	struct push_job *job = ctx;

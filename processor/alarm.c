@@ -4,12 +4,27 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-void alarm_raise(const struct alarm *a, const char *event, int32_t partition, const char *text)
+/* A Notice about a partition, and about a site unless that is empty. */
+static void tell(const struct alarm *a, enum severity severity, const char *event, int32_t partition, struct str site, const char *text)
 {
 	char number[16];
-	struct tag fields[] = {{STR("topic"), str_from(a->topic)}, {STR("partition"), {number, 0}}};
+	struct tag fields[] = {{STR("topic"), str_from(a->topic)}, {STR("partition"), {number, 0}}, {STR("site"), site}};
 
 	fields[1].value.len = (size_t)snprintf(number, sizeof(number), "%" PRId32, partition);
+	report_notice(a->report, severity, event, text, fields, site.len ? 3 : 2);
+}
+
+void alarm_raise(const struct alarm *a, const char *event, int32_t partition, const char *text)
+{
 	log_error(a->log, event, LOG_STR("topic", a->topic), LOG_INT("partition", partition), LOG_STR("error", text));
-	report_notice(a->report, SEVERITY_ALARM, event, text, fields, sizeof(fields) / sizeof(fields[0]));
+	tell(a, SEVERITY_ALARM, event, partition, (struct str){0}, text);
+}
+
+void alarm_warn_site(const struct alarm *a, const char *event, int32_t partition, struct str site, const char *text)
+{
+	char name[256];
+
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(site));
+	log_warn(a->log, event, LOG_STR("topic", a->topic), LOG_INT("partition", partition), LOG_STR("site", name), LOG_STR("text", text));
+	tell(a, SEVERITY_WARNING, event, partition, site, text);
 }

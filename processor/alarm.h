@@ -17,4 +17,7 @@ struct alarm {
 /* Raises an alarm about a partition. event: a fixed word; text for a person; both borrowed for the call. */
 void alarm_raise(const struct alarm *a, const char *event, int32_t partition, const char *text);
 
+/* Warns of something that concerns one site in a partition, likewise. */
+void alarm_warn_site(const struct alarm *a, const char *event, int32_t partition, struct str site, const char *text);
+
 #endif

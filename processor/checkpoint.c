@@ -106,7 +106,7 @@ static void settle(struct checkpoint *cp, enum txn_outcome outcome)
 static int run(struct checkpoint *cp, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)cp->nr_parts);
-	struct late_rules late = due_late_rules(&cp->rules);
+	struct close_rules rules = {cp->with.conf->grace_ms, due_late_rules(&cp->rules), cp->with.conf->agents_max};
 	int64_t now_ms = clock_now_ms(&cp->with.program->clock), begun_ms = clock_mono_ms();
 	enum txn_outcome outcome = TXN_ABORTED;
 	int rc = 0;
@@ -114,7 +114,7 @@ static int run(struct checkpoint *cp, struct err *err)
 	for (size_t i = 0; i < cp->nr_parts && rc == 0; i++) {
 		struct task *t = cp->parts[i].task;
 
-		rc = task_close(t, task_effective_watermark(t, now_ms, begun_ms, DUE_TRUST_MS), cp->with.conf->grace_ms, &late, err);
+		rc = task_close(t, task_effective_watermark(t, now_ms, begun_ms, DUE_TRUST_MS), &rules, err);
 	}
 	if (rc == 0 && (rc = txn_begin(cp->with.txn, err)) == 0) {
 		if (emission_fill(&cp->emission, cp->parts, cp->nr_parts, offsets, consumer_group(cp->with.consumer), err) == 0)

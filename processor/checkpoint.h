@@ -1,7 +1,7 @@
 /* checkpoint.h - emission, snapshot and offset in one transaction.
  *
  * The rules:
- *  A  What forgets or depends on the wall clock happens here only: closing.
+ *  A  What forgets or depends on the wall clock or on settings happens here only: task_close().
  *  B  A transaction begins and ends within one call of a function below, between two polls or inside one revoke callback.
  *  C  What was emitted is freed after the commit. Aborted: the task keeps it, the next checkpoint emits the same. Outcome unknown: the committed
  *     offset is asked for, and our snapshot's id there means that it was committed.

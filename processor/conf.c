@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "processor/dedup.h"
+
 #define ROW(member) offsetof(struct processor_conf, member)
 
 const struct conf_field processor_conf_fields[] = {
@@ -29,5 +31,7 @@ const struct conf_field processor_conf_fields[] = {
 	 "how often a partition looks again at a record of an unknown schema"},
 	{"partition.refused_retry", CONF_MS, ROW(refused_retry_ms), "30s", 100, 3600000,
 	 "how often a refused partition is looked at again"},
+	{"dedup.agents_max", CONF_INT, ROW(agents_max), "10000", 16, DEDUP_AGENTS_LIMIT,
+	 "agents of one site whose payloads a partition remembers; retries of those beyond count twice"},
 	{0},
 };

@@ -21,6 +21,7 @@ struct processor_conf {
 	int64_t chunk_bytes;
 	int64_t schema_retry_ms;      /* real */
 	int64_t refused_retry_ms;     /* real */
+	int64_t agents_max;
 };
 
 /* One row a setting; the last one is {0}. */

@@ -116,6 +116,26 @@ static int bury(struct feed *f, struct task *t, const rd_kafka_message_t *messag
 	return task_add_letter(t, buf_str(&f->letter)) < 0 ? err_nomem(err, "a dead letter") : 0;
 }
 
+/* What dedup found in a record that was taken. */
+static void note_dedup(struct feed *f, const struct task *t, const struct intake_counts *counts)
+{
+	const struct dedup_outcome *found = &counts->dedup;
+	char text[200];
+
+	stats_gaps(f->with.stats, counts->site, found->gaps);
+	if (found->verdict == DEDUP_DUPLICATE) {
+		stats_add(f->with.stats, STATS_DUPLICATES, t->partition, 1);
+		stats_add(f->with.stats, STATS_DUPLICATE_SAMPLES, t->partition, counts->duplicate_samples);
+	} else if (found->verdict == DEDUP_UNREMEMBERED) {
+		stats_add(f->with.stats, STATS_UNREMEMBERED, t->partition, 1);
+	}
+	if (!found->tell)
+		return;
+	snprintf(text, sizeof(text), "more agents than dedup.agents_max, which is %" PRId64 " here: retries of those beyond count twice",
+		 t->dedup.agents_max);
+	alarm_warn_site(&f->alarm, "agents_unremembered", t->partition, counts->site, text);
+}
+
 static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t *message, struct err *err)
 {
 	rd_kafka_timestamp_type_t type;
@@ -134,6 +154,7 @@ static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t 
 		stats_count(f->with.stats, STATS_RECORDS, 1);
 		stats_add(f->with.stats, STATS_SAMPLES, t->partition, counts.samples);
 		stats_add(f->with.stats, STATS_LATE, t->partition, counts.late);
+		note_dedup(f, t, &counts);
 		t->complained = false;
 		return 0;
 	}

@@ -112,6 +112,12 @@ static int check_all(const struct intake *in, struct err *err)
 	return 0;
 }
 
+static uint64_t nr_samples(const struct sample_batch *batch)
+{
+	return batch->values_len + batch->summaries_len;
+}
+
+/* Cannot refuse any more: what is counted in part would be counted again with the record's next copy. */
 static int count_all(const struct intake *in, int64_t watermark_ms, struct intake_counts *counts, struct err *err)
 {
 	const struct sample_batch *batch = in->batch;
@@ -134,18 +140,34 @@ static int count_all(const struct intake *in, int64_t watermark_ms, struct intak
 			return -1;
 		late += (uint64_t)rc;
 	}
-	*counts = (struct intake_counts){.samples = batch->values_len + batch->summaries_len, .late = late};
+	counts->samples = nr_samples(batch);
+	counts->late = late;
 	return 0;
 }
 
-int intake_batch(struct window_store *ws, const struct sample_batch *batch, int64_t now_ms, int64_t watermark_ms, struct arena *scratch,
-		 struct intake_counts *counts, struct err *err)
+/* Marks the batch as counted, and counts it, if nobody has before. */
+static int count_once(const struct intake *in, struct dedup *dedup, int64_t watermark_ms, struct intake_counts *counts, struct err *err)
 {
-	struct intake in = {.ws = ws, .batch = batch, .latest_ms = now_ms + INTAKE_AHEAD_MS};
+	struct intake_counts own = {.site = in->batch->site};
+
+	if (dedup_take(dedup, in->batch, watermark_ms, &own.dedup, err) < 0)
+		return -1;
+	if (own.dedup.verdict == DEDUP_DUPLICATE)
+		own.duplicate_samples = nr_samples(in->batch);
+	else if (count_all(in, watermark_ms, &own, err) < 0)
+		return -1;
+	*counts = own;
+	return 0;
+}
+
+int intake_batch(struct window_store *ws, struct dedup *dedup, const struct sample_batch *batch, int64_t watermark_ms,
+		 struct arena *scratch, struct intake_counts *counts, struct err *err)
+{
+	struct intake in = {.ws = ws, .batch = batch, .latest_ms = watermark_ms + INTAKE_AHEAD_MS};
 	int rc = -1;
 
-	if (take_series(&in, scratch, err) == 0 && check_all(&in, err) == 0)
-		rc = count_all(&in, watermark_ms, counts, err);
+	if (take_series(&in, scratch, err) == 0 && check_all(&in, err) == 0 && dedup_check(batch, err) == 0)
+		rc = count_once(&in, dedup, watermark_ms, counts, err);
 	for (size_t i = 0; i < in.nr_taken; i++)
 		series_table_drop(&ws->series, in.series[i]);
 	return rc;

@@ -322,9 +322,14 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 	*lag_records = 0;
 	for (int32_t i = 0; i < ps->nr; i++) {
 		const struct task *t = ps->tasks[i];
-		int64_t end = t && t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
+		int64_t end;
 
-		if (!t || end < 0)
+		if (!t)
+			continue;
+		stats_set(ps->with.stats, STATS_DEDUP_AGENTS, i, (double)t->dedup.agents.len);
+		stats_set(ps->with.stats, STATS_DEDUP_BYTES, i, (double)dedup_bytes(&t->dedup));
+		end = t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
+		if (end < 0)
 			continue;
 		end = end > t->position ? end - t->position : 0;
 		*lag_records += (double)end;

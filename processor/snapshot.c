@@ -9,7 +9,7 @@
 #include "common/clock.h"
 
 enum {
-	SNAPSHOT_VERSION = 1,
+	SNAPSHOT_VERSION = 2,
 	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, ALL_FLAGS = 15,
 	SERIES_BYTES_MIN = SERIES_FINGERPRINT_BYTES + 4, /* the least that one takes, so that a count is believed no further than that */
 	WINDOW_BYTES_MIN = 12,
@@ -128,6 +128,7 @@ int snapshot_encode(const struct task *t, struct buf *out, struct err *err)
 		for (size_t i = 0; i < t->windows.panes[class].len; i++)
 			write_pane(out, t->windows.panes[class].panes[i]);
 	}
+	dedup_encode(&t->dedup, t->watermark_ms, out);
 	return buf_failed(out) ? err_nomem(err, "a snapshot") : 0;
 }
 
@@ -330,7 +331,7 @@ static int read_state(struct restoring *in)
 		codec_fault(&in->r, "a closing that is not a full minute");
 	if (read_all_series(in) < 0 || read_panes(in) < 0)
 		return -1;
-	return 0;
+	return dedup_decode(&in->task->dedup, &in->r, in->task->watermark_ms, in->err);
 }
 
 int snapshot_decode(struct str bytes, struct task *t, struct err *err)

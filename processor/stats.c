@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/site_metrics.h"
+
 struct figure_spec {
 	const char *name, *help;
 	bool gauge;
@@ -17,8 +19,14 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 	[STATS_LAG_RECORDS] = {"millrace_processor_lag_records", "Records between the position and the partition's end.", true},
 	[STATS_LAG_SECONDS] = {"millrace_processor_lag_seconds", "Event time between the watermark and now, 0 at the partition's end.", true},
 	[STATS_STATE_BYTES] = {"millrace_processor_snapshot_bytes", "Size of the last snapshot.", true},
+	[STATS_DEDUP_AGENTS] = {"millrace_processor_dedup_agents", "Agents whose payloads are remembered.", true},
+	[STATS_DEDUP_BYTES] = {"millrace_processor_dedup_bytes", "Memory that they take.", true},
 	[STATS_SAMPLES] = {"millrace_processor_samples_total", "Samples counted.", false},
 	[STATS_LATE] = {"millrace_processor_late_samples_total", "Samples whose minute had been closed.", false},
+	[STATS_DUPLICATES] = {"millrace_processor_duplicates_total", "Records that had been counted before, and were dropped.", false},
+	[STATS_DUPLICATE_SAMPLES] = {"millrace_processor_duplicate_samples_total", "Samples in them.", false},
+	[STATS_UNREMEMBERED] = {"millrace_processor_unremembered_agents_total",
+				"Records counted without being remembered, as their site has too many agents.", false},
 	[STATS_DEAD_LETTERS] = {"millrace_processor_dead_letters_total", "Records that could not be processed.", false},
 	[STATS_GAP_RECORDS] = {"millrace_processor_gap_records_total", "Records that the broker did not have any more when they were due.", false},
 	[STATS_CHECKPOINTS] = {"millrace_processor_checkpoints_total", "Checkpoints committed.", false},
@@ -36,6 +44,12 @@ static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
 	[STATS_UNKNOWN_OUTCOMES] = {"millrace_processor_unknown_outcomes_total", "Transactions whose outcome had to be asked for.", false},
 };
 
+enum { SITES_MAX = 1000 };
+
+static const struct site_figure by_site[] = {
+	{"millrace_processor_gap_payloads_total", "Payloads that an agent numbered and never delivered: lost on the customer's side."},
+};
+
 /* Handles of one partition; NULL: not made yet, or memory was short. */
 struct partition_stats {
 	struct metric *figures[NR_STATS_PARTITION];
@@ -45,6 +59,7 @@ struct partition_stats {
 struct stats {
 	struct metrics *metrics;
 	struct metric *instance[NR_STATS_INSTANCE];
+	struct site_metrics *sites;
 	int32_t nr;
 	struct partition_stats partitions[];
 };
@@ -56,6 +71,7 @@ struct stats *stats_new(struct metrics *metrics, int32_t partitions)
 	if (!s)
 		return NULL;
 	s->metrics = metrics;
+	s->sites = site_metrics_new(metrics, by_site, sizeof(by_site) / sizeof(by_site[0]), SITES_MAX);
 	s->nr = partitions;
 	for (size_t i = 0; i < NR_STATS_INSTANCE; i++)
 		s->instance[i] = by_instance[i].gauge ? metrics_gauge(metrics, by_instance[i].name, by_instance[i].help, NULL)
@@ -65,6 +81,9 @@ struct stats *stats_new(struct metrics *metrics, int32_t partitions)
 
 void stats_free(struct stats *s)
 {
+	if (!s)
+		return;
+	site_metrics_free(s->sites);
 	free(s);
 }
 
@@ -120,6 +139,12 @@ void stats_fragments(struct stats *s, int32_t partition, enum pane_class class, 
 					"topic", pane_length_ms(class) == pane_length_ms(PANE_MINUTE) ? "minutely" : "hourly",
 					"reason", pane_is_late(class) ? "late" : "due", NULL);
 	metric_add(*slot, n);
+}
+
+void stats_gaps(struct stats *s, struct str site, uint64_t n)
+{
+	if (s && n)
+		metric_add(site_metrics_get(s->sites, 0, site, NULL), n);
 }
 
 void stats_abort(struct stats *s, const char *reason)

@@ -8,15 +8,21 @@
 #include <stdint.h>
 
 #include "common/metrics.h"
+#include "common/str.h"
 #include "processor/pane.h"
 
 /* Figures by partition. */
 enum stats_partition {
 	STATS_LAG_RECORDS, /* gauges from here ... */
 	STATS_LAG_SECONDS,
-	STATS_STATE_BYTES, /* ... to here */
+	STATS_STATE_BYTES,
+	STATS_DEDUP_AGENTS,
+	STATS_DEDUP_BYTES, /* ... to here */
 	STATS_SAMPLES,
 	STATS_LATE,
+	STATS_DUPLICATES,
+	STATS_DUPLICATE_SAMPLES,
+	STATS_UNREMEMBERED,
 	STATS_DEAD_LETTERS,
 	STATS_GAP_RECORDS,
 	STATS_CHECKPOINTS,
@@ -55,6 +61,9 @@ void stats_gauge(struct stats *s, enum stats_instance what, double value); /* se
 
 /* Fragments that a committed checkpoint of a partition emitted from a pane. */
 void stats_fragments(struct stats *s, int32_t partition, enum pane_class class, uint64_t n);
+
+/* Payloads of a site that never came, by what its agents say of themselves. */
+void stats_gaps(struct stats *s, struct str site, uint64_t n);
 
 /* A transaction came to nothing; reason: the client's name of the error. */
 void stats_abort(struct stats *s, const char *reason);

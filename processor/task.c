@@ -15,6 +15,7 @@ struct task *task_new(int32_t partition)
 	t->phase = TASK_PENDING;
 	t->refetched_at = t->rewound_at = -1;
 	t->committed = -1;
+	t->dedup = (struct dedup)DEDUP_INIT;
 	return t;
 }
 
@@ -40,6 +41,7 @@ void task_free(struct task *t)
 	letters_drop(&t->letters, t->letters.nr);
 	pane_list_fini(&t->outbox, &t->windows.series);
 	window_store_fini(&t->windows);
+	dedup_fini(&t->dedup);
 	free(t);
 }
 
@@ -74,7 +76,7 @@ int task_take(struct task *t, const struct record *record, struct arena *scratch
 	arena_clear(scratch);
 	rc = sample_batch_decode(record->value, scratch, &batch, &why);
 	if (rc == 0)
-		rc = intake_batch(&t->windows, &batch, watermark, watermark, scratch, counts, &why);
+		rc = intake_batch(&t->windows, &t->dedup, &batch, watermark, scratch, counts, &why);
 	arena_clear(scratch);
 	if (rc < 0) {
 		if (err)
@@ -113,14 +115,15 @@ int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t m
 	return trusted && now_ms > t->watermark_ms ? now_ms : t->watermark_ms;
 }
 
-int task_close(struct task *t, int64_t watermark_ms, int64_t grace_ms, const struct late_rules *late, struct err *err)
+int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err)
 {
-	int64_t closed_ms = watermark_ms - grace_ms;
+	int64_t closed_ms = watermark_ms - rules->grace_ms;
 
 	if (closed_ms < 0)
 		closed_ms = 0;
-	if (window_store_close(&t->windows, closed_ms - closed_ms % CLOCK_MINUTE_MS, watermark_ms, late, &t->outbox, err) < 0)
+	if (window_store_close(&t->windows, closed_ms - closed_ms % CLOCK_MINUTE_MS, watermark_ms, &rules->late, &t->outbox, err) < 0)
 		return -1;
+	dedup_close(&t->dedup, watermark_ms, rules->agents_max);
 	t->watermark_ms = watermark_ms;
 	return 0;
 }

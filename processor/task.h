@@ -6,8 +6,8 @@
  * Invariants:
  *  I1  Each record is taken once and in order: position is the next offset that will be, whatever the client hands over
  *      (task_guard()).
- *  I2  Between checkpoints the state (windows, watermark_ms, position) is a pure function of the snapshot it was restored from and the
- *      records taken since. Only task_close() uses the wall clock, as a part of a checkpoint.
+ *  I2  Between checkpoints the state (windows, dedup, watermark_ms, position) is a pure function of the snapshot it was restored from and the
+ *      records taken since. Only task_close() uses the wall clock and the settings, as a part of a checkpoint.
  *  I3  What task_close() has closed is in the outbox until the transaction that emits it is known to be committed: an aborted
  *      checkpoint emits the same again. The closing itself is not undone; samples that come meanwhile are late. So both outcomes of an
  *      attempt that is in doubt fit the state, and records may go on being taken.
@@ -15,6 +15,7 @@
 #ifndef MILLRACE_PROCESSOR_TASK_H
 #define MILLRACE_PROCESSOR_TASK_H
 
+#include "processor/dedup.h"
 #include "processor/intake.h"
 #include "processor/offset_meta.h"
 #include "processor/window_store.h"
@@ -59,6 +60,7 @@ struct task {
 	int64_t rewound_at;   /* likewise because older records came */
 	int64_t watermark_ms; /* event time, from records and closings */
 	struct window_store windows;
+	struct dedup dedup;
 
 	bool at_end;             /* the partition has been read to its end ... */
 	int64_t end_mono_ms;     /* ... and its leader said so then (real) */
@@ -73,6 +75,13 @@ struct task {
 	int64_t checkpoint_watermark_ms;
 
 	uint64_t late_samples, dead_letters, gap_records; /* since assignment */
+};
+
+/* What of the settings a closing depends on. */
+struct close_rules {
+	int64_t grace_ms;       /* how long windows stay open behind their end; virtual */
+	struct late_rules late;
+	int64_t agents_max;     /* the cap that dedup goes by from then on */
 };
 
 /* A record as a task takes it. */
@@ -99,9 +108,9 @@ void task_free(struct task *t);
 /* Judges an offset against the position (I1); GUARD_GAP moves it and counts what is missing. */
 enum task_guard task_guard(struct task *t, int64_t offset);
 
-/* Takes the record at the position: moves the watermark, counts its samples, moves the position. -1: ERR_REJECT, the record is for
- * the dead letters, nothing of it was counted and the position has moved past it; ERR_RETRY, its schema is unknown, nothing has changed;
- * ERR_FATAL, memory. scratch is cleared. */
+/* Takes the record at the position: moves the watermark, counts its samples unless it is a duplicate, moves the position. -1: ERR_REJECT, the
+ * record is for the dead letters, nothing of it was counted and the position has moved past it; ERR_RETRY, its schema is unknown, nothing has
+ * changed; ERR_FATAL, memory. scratch is cleared; counts borrows the record. */
 int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
 
 /* Appends a dead letter; copies. -1 when memory is short. */
@@ -111,9 +120,9 @@ int task_add_letter(struct task *t, struct str letter);
  * said so less than trust_ms (real) ago. mono_ms: real time now. */
 int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t mono_ms, int64_t trust_ms);
 
-/* Closes all that is due at watermark_ms, into the outbox; the watermark follows. grace_ms: how long windows stay open behind their
- * end. -1 with ERR_FATAL when memory is short. */
-int task_close(struct task *t, int64_t watermark_ms, int64_t grace_ms, const struct late_rules *late, struct err *err);
+/* Closes all that is due at watermark_ms, into the outbox, and forgets agents that have been silent for long; the watermark follows. -1 with
+ * ERR_FATAL when memory is short. */
+int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
 
 /* Windows in the state and the outbox: a measure of what a checkpoint writes. */
 size_t task_windows(const struct task *t);

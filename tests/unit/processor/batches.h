@@ -35,6 +35,16 @@ static inline void batch_init(struct batch *b)
 	b->record.site = STR("site-a");
 }
 
+/* From here on the record is payload seq of an agent. */
+static inline void batch_identify(struct batch *b, int agent, int64_t seq, int64_t floor, bool home)
+{
+	b->record.has_agent_id = true;
+	memset(b->record.agent_id, 0xa0 + agent, sizeof(b->record.agent_id));
+	b->record.seq = seq;
+	b->record.floor = floor;
+	b->record.home = home;
+}
+
 static inline struct value_sample *batch_value(struct batch *b, int series, int j, int64_t t_ms)
 {
 	struct value_sample *v = &b->values[b->record.values_len++];

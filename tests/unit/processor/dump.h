@@ -19,6 +19,19 @@ static inline void dump_window(struct buf *out, const struct pane *pane, const s
 	buf_add(out, "\n", 1);
 }
 
+/* In their own order, which a snapshot must keep. */
+static inline void dump_agents(struct buf *out, const struct dedup *d)
+{
+	buf_printf(out, "agents %zu of %zu sites, cap %" PRId64 "\n", d->agents.len, d->sites.len, d->agents_max);
+	for (const struct dedup_agent *a = d->oldest; a; a = a->newer) {
+		buf_printf(out, "agent " STR_FMT " %02x used %" PRId64 " home %d floor %" PRId64 " max %" PRId64 ":", STR_ARG(a->site->id), a->id[15],
+			   a->used_ms, a->home, a->seqs.floor, a->seqs.max);
+		for (int64_t seq = a->seqs.floor; seq < a->seqs.max; seq++)
+			buf_add(out, seqs_has(&a->seqs, seq) ? "1" : "0", 1);
+		buf_add(out, "\n", 1);
+	}
+}
+
 static inline int dump_compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -46,6 +59,7 @@ static inline char *dump_task(const struct task *t)
 	buf_printf(&sorted, "position %" PRId64 " watermark %" PRId64 " closed %" PRId64 "\n", t->position, t->watermark_ms, t->windows.closed_ms);
 	for (size_t i = 0; i < nr; i++)
 		buf_printf(&sorted, "%s\n", line[i]);
+	dump_agents(&sorted, &t->dedup);
 	buf_add(&sorted, "", 1);
 	ck_assert(!buf_failed(&lines) && !buf_failed(&sorted));
 	buf_fini(&lines);

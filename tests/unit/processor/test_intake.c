@@ -1,4 +1,4 @@
-/* test_intake.c - a batch is counted whole or not at all. */
+/* test_intake.c - a batch is counted whole or not at all, and once. */
 #include "processor/intake.h"
 
 #include <math.h>
@@ -44,6 +44,10 @@ static void histogram_offset(struct batch *b) { b->summaries[1].histogram.offset
 static void name_empty(struct batch *b) { b->series[5].name.len = 0; }
 static void name_long(struct batch *b) { b->series[5].name.len = 256; }
 static void cumulative(struct batch *b) { b->series[5].temporality = TEMPORALITY_CUMULATIVE; }
+static void seq_zero(struct batch *b) { b->record.seq = b->record.floor = 0; }
+static void floor_zero(struct batch *b) { b->record.floor = 0; }
+static void floor_above_seq(struct batch *b) { b->record.floor = b->record.seq + 1; }
+static void floor_far_below_seq(struct batch *b) { b->record.seq = b->record.floor + SEQS_SPAN_MAX + 1; }
 static void same_series_of_two_kinds(struct batch *b) { memcpy(b->series[5].fingerprint, b->series[1].fingerprint, 16); }
 
 static const struct {
@@ -55,36 +59,139 @@ static const struct {
 	BAD(time_at_the_end_of_time), BAD(summary_index), BAD(summary_empty), BAD(summary_negative), BAD(summary_huge), BAD(summary_sum),
 	BAD(summary_min), BAD(summary_max), BAD(summary_last), BAD(summary_last_at), BAD(histogram_missing), BAD(histogram_of_a_counter),
 	BAD(histogram_short), BAD(histogram_negative), BAD(histogram_zero_negative), BAD(histogram_scale), BAD(histogram_offset),
-	BAD(name_empty), BAD(name_long), BAD(cumulative), BAD(same_series_of_two_kinds),
+	BAD(name_empty), BAD(name_long), BAD(cumulative), BAD(same_series_of_two_kinds), BAD(seq_zero), BAD(floor_zero), BAD(floor_above_seq),
+	BAD(floor_far_below_seq),
 #undef BAD
 };
 
-static int take(struct window_store *ws, const struct batch *b, struct intake_counts *counts, struct err *err)
+static int take_known(struct window_store *ws, struct dedup *dedup, const struct batch *b, struct intake_counts *counts, struct err *err)
 {
 	struct arena scratch = {0};
-	int rc = intake_batch(ws, &b->record, NOW_MS, NOW_MS, &scratch, counts, err);
+	int rc = intake_batch(ws, dedup, &b->record, NOW_MS, &scratch, counts, err);
 
 	arena_fini(&scratch);
 	return rc;
 }
 
+/* The same where nobody has an identity. */
+static int take(struct window_store *ws, const struct batch *b, struct intake_counts *counts, struct err *err)
+{
+	struct dedup dedup = DEDUP_INIT;
+	int rc = take_known(ws, &dedup, b, counts, err);
+
+	ck_assert_uint_eq(dedup.agents.len, 0);
+	dedup_fini(&dedup);
+	return rc;
+}
+
 START_TEST(a_bad_sample_spoils_the_whole_batch)
 {
+	struct dedup dedup = DEDUP_INIT;
 	struct window_store ws = WINDOW_STORE_INIT;
-	struct intake_counts counts = {77, 77};
+	struct intake_counts counts = {.samples = 77};
 	struct batch b;
 	struct err err = ERR_INIT;
 
 	make_good(&b);
+	batch_identify(&b, 1, 7, 7, true);
 	bad[_i].spoil(&b);
-	ck_assert_msg(take(&ws, &b, &counts, &err) == -1, "%s was taken", bad[_i].name);
+	ck_assert_msg(take_known(&ws, &dedup, &b, &counts, &err) == -1, "%s was taken", bad[_i].name);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_msg(err.msg[0] != '\0', "%s has no reason", bad[_i].name);
 	ck_assert_uint_eq(counts.samples, 77);
 	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
 		ck_assert_uint_eq(ws.panes[class].len, 0);
 	ck_assert_uint_eq(ws.series.by_fingerprint.len, 0);
+	ck_assert_uint_eq(dedup.agents.len, 0);
+	/* Put right, it may come again: a refusal has marked nothing. */
+	make_good(&b);
+	batch_identify(&b, 1, 7, 7, true);
+	ck_assert_int_eq(take_known(&ws, &dedup, &b, &counts, &err), 0);
+	ck_assert(counts.samples == 4 && counts.dedup.verdict == DEDUP_NEW);
 	window_store_fini(&ws);
+	dedup_fini(&dedup);
+}
+END_TEST
+
+/* All values of all windows, each counted in its minute. */
+static int64_t counted(const struct window_store *ws)
+{
+	int64_t count = 0;
+
+	for (size_t i = 0; i < ws->panes[PANE_MINUTE].len; i++) {
+		const struct window *w;
+		size_t at = 0;
+
+		while ((w = pane_next(ws->panes[PANE_MINUTE].panes[i], &at)) != NULL)
+			count += w->count;
+	}
+	return count;
+}
+
+START_TEST(a_retry_counts_nothing)
+{
+	struct window_store ws = WINDOW_STORE_INIT;
+	struct dedup dedup = DEDUP_INIT;
+	struct intake_counts counts;
+	struct batch b;
+	struct err err = ERR_INIT;
+
+	make_good(&b);
+	batch_identify(&b, 1, 7, 7, false);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_msg(take_known(&ws, &dedup, &b, &counts, &err) == 0, "%s", err.msg);
+		ck_assert_int_eq(counts.dedup.verdict, i ? DEDUP_DUPLICATE : DEDUP_NEW);
+		ck_assert(counts.samples == (i ? 0 : 4) && counts.duplicate_samples == (i ? 4 : 0) && counts.late == 0);
+		ck_assert_int_eq(counted(&ws), 10);
+	}
+	batch_identify(&b, 1, 8, 7, false); /* the next one carries the same samples, and counts */
+	ck_assert_int_eq(take_known(&ws, &dedup, &b, &counts, &err), 0);
+	ck_assert_int_eq(counted(&ws), 20);
+	window_store_fini(&ws);
+	dedup_fini(&dedup);
+}
+END_TEST
+
+START_TEST(over_the_cap_each_copy_counts)
+{
+	struct window_store ws = WINDOW_STORE_INIT;
+	struct dedup dedup = DEDUP_INIT;
+	struct intake_counts counts;
+	struct batch b;
+	struct err err = ERR_INIT;
+
+	dedup_close(&dedup, NOW_MS, 1);
+	make_good(&b);
+	for (int i = 0; i < 3; i++) {
+		batch_identify(&b, i ? 2 : 1, 7, 7, false);
+		ck_assert_int_eq(take_known(&ws, &dedup, &b, &counts, &err), 0);
+		ck_assert(counts.dedup.verdict == (i ? DEDUP_UNREMEMBERED : DEDUP_NEW) && counts.samples == 4 && counts.duplicate_samples == 0);
+		ck_assert_int_eq(counted(&ws), 10 * (i + 1));
+	}
+	window_store_fini(&ws);
+	dedup_fini(&dedup);
+}
+END_TEST
+
+START_TEST(an_empty_batch_says_only_that_its_payload_came)
+{
+	struct window_store ws = WINDOW_STORE_INIT;
+	struct dedup dedup = DEDUP_INIT;
+	struct intake_counts counts;
+	struct batch b;
+	struct err err = ERR_INIT;
+	static const struct { int64_t seq; uint64_t gaps; } rows[] = {{1, 0}, {2, 0}, {5, 2}, {6, 0}};
+
+	batch_init(&b);
+	b.record.series_len = 0;
+	for (size_t i = 0; i < NR(rows); i++) {
+		batch_identify(&b, 1, rows[i].seq, rows[i].seq, true);
+		ck_assert_msg(take_known(&ws, &dedup, &b, &counts, &err) == 0, "%s", err.msg);
+		ck_assert(counts.samples == 0 && counts.dedup.gaps == rows[i].gaps && str_eq(counts.site, STR("site-a")));
+	}
+	ck_assert_uint_eq(ws.panes[PANE_MINUTE].len, 0);
+	window_store_fini(&ws);
+	dedup_fini(&dedup);
 }
 END_TEST
 
@@ -169,6 +276,9 @@ int main(void)
 	TCase *tc = tcase_create("intake");
 
 	tcase_add_loop_test(tc, a_bad_sample_spoils_the_whole_batch, 0, (int)NR(bad));
+	tcase_add_test(tc, a_retry_counts_nothing);
+	tcase_add_test(tc, over_the_cap_each_copy_counts);
+	tcase_add_test(tc, an_empty_batch_says_only_that_its_payload_came);
 	tcase_add_test(tc, a_good_batch_is_counted_whole);
 	tcase_add_test(tc, a_known_series_keeps_its_kind_and_site);
 	tcase_add_test(tc, counts_stop_before_they_wrap);

@@ -5,7 +5,7 @@
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
 
-static const struct late_rules late_rules = {5 * L_MINUTE_MS, 30 * L_MINUTE_MS};
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100};
 
 START_TEST(the_guard_takes_what_is_next_and_nothing_else)
 {
@@ -96,12 +96,70 @@ START_TEST(letters_leave_with_the_commit_that_carried_them)
 }
 END_TEST
 
+/* A record without samples, payload seq of an agent. */
+static struct dedup_outcome take_payload(struct task *t, int agent, int64_t seq, int64_t timestamp_ms)
+{
+	struct record record = {.offset = t->position, .timestamp_ms = timestamp_ms};
+	struct arena scratch = {0};
+	struct buf bytes = BUF_INIT;
+	struct intake_counts counts;
+	struct err err = ERR_INIT;
+	struct batch b;
+
+	batch_init(&b);
+	batch_identify(&b, agent, seq, seq, false);
+	batch_encode(&b, &bytes);
+	record.value = buf_str(&bytes);
+	ck_assert_msg(task_take(t, &record, &scratch, &counts, &err) == 0, "%s", err.msg);
+	arena_fini(&scratch);
+	buf_fini(&bytes);
+	return counts.dedup;
+}
+
+START_TEST(a_duplicate_moves_position_and_watermark)
+{
+	struct task *t = task_new(0);
+
+	ck_assert_int_eq(take_payload(t, 1, 1, 1000).verdict, DEDUP_NEW);
+	t->saved = (struct offset_meta){.id = 1, .at = t->position};
+	ck_assert(!task_dirty(t));
+	t->at_end = true;
+	ck_assert_int_eq(take_payload(t, 1, 1, 2000).verdict, DEDUP_DUPLICATE);
+	ck_assert(t->position == 2 && t->watermark_ms == 2000 && !t->at_end && task_dirty(t));
+	task_free(t);
+}
+END_TEST
+
+/* Rule A: neither time nor a setting changes what a record means, until a closing says so. */
+START_TEST(agents_are_forgotten_and_caps_change_at_a_closing_only)
+{
+	const int64_t later_ms = L_BEGIN_MS + 49 * L_HOUR_MS;
+	struct close_rules narrow = close_rules;
+	struct task *t = task_new(0);
+	struct err err = ERR_INIT;
+
+	narrow.agents_max = 1;
+	ck_assert_int_eq(take_payload(t, 1, 1, L_BEGIN_MS).verdict, DEDUP_NEW);
+	ck_assert_int_eq(take_payload(t, 2, 1, L_BEGIN_MS + 1).verdict, DEDUP_NEW);
+	ck_assert_int_eq(take_payload(t, 1, 1, later_ms).verdict, DEDUP_DUPLICATE); /* 49 hours on, and used again */
+	ck_assert_int_eq(take_payload(t, 2, 1, later_ms).verdict, DEDUP_DUPLICATE);
+	ck_assert_int_eq(task_close(t, later_ms + 49 * L_HOUR_MS - 1, &close_rules, &err), 0);
+	ck_assert_int_eq(take_payload(t, 2, 1, 0).verdict, DEDUP_DUPLICATE);
+	ck_assert_int_eq(task_close(t, later_ms + 49 * L_HOUR_MS, &narrow, &err), 0);
+	ck_assert_int_eq(take_payload(t, 1, 1, 0).verdict, DEDUP_UNREMEMBERED); /* forgotten, and the other one fills the cap */
+	ck_assert_int_eq(take_payload(t, 2, 1, 0).verdict, DEDUP_DUPLICATE);
+	task_free(t);
+}
+END_TEST
+
 /* The world without Kafka: a log of records, what has been committed, and a task that may die at any time. */
-enum { LOG_MAX = 2000 };
+enum { LOG_MAX = 2000, AGENTS = 5 };
 
 struct world {
 	struct buf log[LOG_MAX];
 	int64_t timestamps[LOG_MAX];
+	bool identified[LOG_MAX];
+	int64_t seqs[AGENTS]; /* the last one of each */
 	int nr;
 	struct ledger in;  /* of all records in the log */
 	struct ledger out; /* of all committed fragments */
@@ -110,7 +168,7 @@ struct world {
 	struct ledger in_doubt; /* what the transaction in doubt emitted, and its snapshot */
 	struct buf in_doubt_saved;
 	struct arena scratch;
-	int commits, aborts, crashes, doubts;
+	int commits, aborts, crashes, doubts, retries;
 };
 
 static void world_restore(struct world *w)
@@ -150,10 +208,23 @@ static void world_free(struct world *w)
 static void world_write(struct world *w, struct unit_random *r)
 {
 	int64_t now_ms = (w->nr ? w->timestamps[w->nr - 1] : L_BEGIN_MS) + (int64_t)unit_random_below(r, 14000);
+	int of = w->nr ? (int)unit_random_below(r, (uint64_t)w->nr) : 0, agent = (int)unit_random_below(r, AGENTS);
 	struct batch b;
 
-	batch_random(&b, r, now_ms, &w->in);
 	w->timestamps[w->nr] = now_ms;
+	if (w->identified[of] && unit_random_below(r, 3) == 0) { /* one of the old ones comes again, byte by byte */
+		buf_add(&w->log[w->nr], w->log[of].p, w->log[of].len);
+		w->identified[w->nr++] = true;
+		w->retries++;
+		return;
+	}
+	batch_random(&b, r, now_ms, &w->in);
+	w->identified[w->nr] = unit_random_below(r, 4) != 0;
+	if (w->identified[w->nr]) {
+		int64_t seq = ++w->seqs[agent], back = (int64_t)unit_random_below(r, 9);
+
+		batch_identify(&b, agent, seq, seq > back ? seq - back : 1, true);
+	}
 	batch_encode(&b, &w->log[w->nr]);
 	w->nr++;
 }
@@ -177,7 +248,7 @@ static void world_attempt(struct world *w, int64_t watermark_ms)
 	struct task *t = w->task;
 	struct err err = ERR_INIT;
 
-	ck_assert_int_eq(task_close(t, watermark_ms, 45000, &late_rules, &err), 0);
+	ck_assert_int_eq(task_close(t, watermark_ms, &close_rules, &err), 0);
 	t->attempt = (struct attempt){.meta = {.id = t->saved.id + 1, .at = t->position}, .outbox_len = t->outbox.len};
 	memset(&w->in_doubt, 0, sizeof(w->in_doubt));
 	for (size_t i = 0; i < t->outbox.len; i++)
@@ -273,8 +344,9 @@ START_TEST(every_sample_comes_out_once_whatever_happens)
 	ledger_equal(&w->in, &w->out);
 	ck_assert_uint_eq(w->task->outbox.len, 0);
 	ck_assert_uint_eq(w->task->windows.series.by_fingerprint.len, 0);
-	ck_assert_msg(w->commits > 20 && w->aborts > 10 && w->crashes > 10 && w->doubts > 5, "did not bite: %d commits, %d aborts, %d crashes, %d doubts",
-		      w->commits, w->aborts, w->crashes, w->doubts);
+	ck_assert_msg(w->commits > 20 && w->aborts > 10 && w->crashes > 10 && w->doubts > 5 && w->retries > 50,
+		      "did not bite: %d commits, %d aborts, %d crashes, %d doubts, %d retries", w->commits, w->aborts, w->crashes, w->doubts,
+		      w->retries);
 	world_free(w);
 }
 END_TEST
@@ -325,6 +397,8 @@ int main(void)
 	tcase_add_test(tc, poison_is_passed_and_a_newer_record_is_not);
 	tcase_add_test(tc, the_wall_clock_counts_at_a_trusted_end_only);
 	tcase_add_test(tc, letters_leave_with_the_commit_that_carried_them);
+	tcase_add_test(tc, a_duplicate_moves_position_and_watermark);
+	tcase_add_test(tc, agents_are_forgotten_and_caps_change_at_a_closing_only);
 	tcase_add_test(tc, every_sample_comes_out_once_whatever_happens);
 	tcase_add_test(tc, restoring_at_any_point_equals_no_crash);
 	tcase_set_timeout(tc, 120);
