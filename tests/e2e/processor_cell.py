@@ -188,10 +188,10 @@ class Cell:
 class Processor:
     """One millrace-processor on the test clock."""
 
-    def __init__(self, name, directory, binary, cell, clock, port, static=False):
+    def __init__(self, name, directory, binary, cell, clock, port, static=False, more=()):
         self.process, self.port = Process(name, directory), port
         settings = [f"kafka.bootstrap.servers={cell.kafka}", f"admin.listen=127.0.0.1:{port}", "partition.refused_retry=1s",
-                    "partition.schema_retry=1s", "checkpoint.position_interval=1s", "checkpoint.chunk_bytes=1024", *clock.settings()]
+                    "partition.schema_retry=1s", "checkpoint.position_interval=1s", "checkpoint.chunk_bytes=1024", *more, *clock.settings()]
         if static:
             settings.append(f"instance.id={name}")
         self.command = [binary, "--test-clock", *(word for setting in settings for word in ("--set", setting))]

@@ -47,6 +47,21 @@ MUTANTS = [
     # verdict
     unit("trusts-unreplicated", "sink/mongo/verdict.c", 'bool replicated = !has_any(reply, "writeConcernErrors") && ',
          "bool replicated = ", "sink", "test_verdict"),
+    # dedup
+    unit("floor-is-a-duplicate", "processor/seqs.c", "if (seq < q->floor)", "if (seq <= q->floor)", "processor", "test_seqs"),
+    unit("seq-not-marked", "processor/seqs.c", "words_in(q)[word_of(seq) - word_of(q->floor)] |= bit_of(seq);",
+         "words_in(q)[0] |= 0;", "processor", "test_dedup"),
+    unit("own-floor-first", "processor/dedup.c", "if (seqs_has(&a->seqs, batch->seq)) {",
+         "if (seqs_has(&a->seqs, batch->seq) || batch->seq == batch->floor) {", "processor", "test_dedup"),
+    unit("forgotten-too-early", "processor/dedup.c", "watermark_ms - d->oldest->used_ms >= DEDUP_KEEP_MS",
+         "watermark_ms - d->oldest->used_ms >= DEDUP_KEEP_MS - 1", "processor", "test_dedup"),
+    unit("gaps-away-from-home", "processor/dedup.c", "if (a->home && batch->home)", "if (batch->home)", "processor", "test_dedup"),
+    unit("duplicate-counted", "processor/intake.c", "if (own.dedup.verdict == DEDUP_DUPLICATE)", "if (!in->batch)",
+         "processor", "test_intake"),
+    unit("unremembered-dropped", "processor/intake.c", "if (own.dedup.verdict == DEDUP_DUPLICATE)", "if (own.dedup.verdict != DEDUP_NEW)",
+         "processor", "test_intake"),
+    unit("snapshot-forgets-agents", "processor/snapshot.c", "dedup_encode(&t->dedup, t->watermark_ms, out);",
+         "dedup_encode(&(struct dedup)DEDUP_INIT, t->watermark_ms, out);", "processor", "test_snapshot"),
     # whole programs
     script("position-off-by-one", "processor/task.c", "t->position = record->offset + 1;", "t->position = record->offset + 2;", "test_processor"),
 ]
