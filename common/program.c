@@ -23,7 +23,7 @@ static const struct conf_field common_fields[] = {
 	{"admin.listen", CONF_STR, offsetof(struct common_conf, admin_listen), "", 0, 64,
 	 "IPv4:port or [IPv6]:port of metrics and health; empty is none"},
 	{"admin.token_file", CONF_STR, offsetof(struct common_conf, admin_token_file), "", 0, 4096,
-	 "file with the token for controls by the admin port; read once there are such controls"},
+	 "file with the token that lets an operator set controls by the admin port; empty lets nobody"},
 	{"memory.budget", CONF_BYTES, offsetof(struct common_conf, memory_budget_bytes), "256Mi", INT64_C(32) << 20, INT64_C(1) << 40,
 	 "what this program may use: 80 % of its container's limit"},
 	{"heartbeat.interval", CONF_MS, offsetof(struct common_conf, heartbeat_interval_ms), "5s", 100, 600000,

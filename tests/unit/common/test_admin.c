@@ -4,20 +4,14 @@
  * that the minute passes without waiting. */
 #include "common/admin.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
-#include <unistd.h>
 
-#include "tests/unit/unit.h"
+#include "tests/unit/common/http_client.h"
 
 /* How far the monotonic clock is ahead. A static of this function, as clock_gettime() has no other way to know. */
 static atomic_int *mono_offset_seconds(void)
@@ -62,66 +56,10 @@ static void fixture_fini(struct fixture *f)
 	metrics_free(f->metrics);
 }
 
-/* Connects to a port of host; -1 with errno when nobody listens. Reads give up after 20 s. */
-static int dial(const char *host, int port)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	struct timeval patience = {.tv_sec = 20};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	inet_pton(AF_INET, host, &to.sin_addr);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static void say(int fd, const char *text)
-{
-	ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-struct answer {
-	int status;
-	char head[2048];
-	char body[32768];
-};
-
-/* Reads one answer, up to the length that its head tells; has_body: false for the answer to HEAD. */
-static void hear(int fd, struct answer *a, bool has_body)
-{
-	size_t n = 0, length;
-	const char *at;
-
-	while (n < sizeof(a->head) - 1 && (n < 4 || memcmp(a->head + n - 4, "\r\n\r\n", 4) != 0)) {
-		if (recv(fd, a->head + n, 1, 0) != 1)
-			ck_abort_msg("no answer after %zu bytes", n);
-		n++;
-	}
-	a->head[n] = '\0';
-	ck_assert_int_eq(sscanf(a->head, "HTTP/1.1 %d", &a->status), 1);
-	at = strstr(a->head, "Content-Length: ");
-	length = at && has_body ? strtoul(at + 16, NULL, 10) : 0;
-	ck_assert_uint_lt(length, sizeof(a->body));
-	for (n = 0; n < length;) {
-		ssize_t got = recv(fd, a->body + n, length - n, 0);
-
-		ck_assert_int_gt(got, 0);
-		n += (size_t)got;
-	}
-	a->body[n] = '\0';
-}
-
 /* One request on a connection of its own. */
 static void ask(const struct fixture *f, const char *request, struct answer *a)
 {
-	int fd = dial("127.0.0.1", f->port);
-
-	ck_assert_int_ge(fd, 0);
-	say(fd, request);
-	hear(fd, a, strncmp(request, "HEAD", 4) != 0);
-	close(fd);
+	http_ask(f->port, request, strlen(request), a);
 }
 
 #define REQUEST(method, path) method " " path " HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -229,10 +167,10 @@ START_TEST(connections_are_kept)
 	int fd;
 
 	fixture_init(&f);
-	fd = dial("127.0.0.1", f.port);
+	fd = http_dial("127.0.0.1", f.port);
 	for (int i = 0; i < 5; i++) {
-		say(fd, REQUEST("GET", "/health/live"));
-		hear(fd, &a, true);
+		http_say(fd, REQUEST("GET", "/health/live"));
+		http_hear(fd, &a, true);
 		ck_assert_int_eq(a.status, 200);
 	}
 	close(fd);
@@ -256,7 +194,7 @@ START_TEST(survives_nonsense)
 	fixture_init(&f);
 	for (size_t i = 0; i < NR(hostile); i++)
 		for (size_t n = strlen(hostile[i]); n > 0; n /= 2) {
-			int fd = dial("127.0.0.1", f.port);
+			int fd = http_dial("127.0.0.1", f.port);
 
 			ck_assert_int_ge(fd, 0);
 			send(fd, hostile[i], n, MSG_NOSIGNAL);
@@ -266,7 +204,7 @@ START_TEST(survives_nonsense)
 	memcpy(big, "GET /", 5);
 	big[sizeof(big) - 1] = '\0';
 	for (int i = 0; i < 2; i++) { /* a line without end; then headers without end */
-		int fd = dial("127.0.0.1", f.port);
+		int fd = http_dial("127.0.0.1", f.port);
 		ssize_t n;
 
 		send(fd, big, sizeof(big) - 1, MSG_NOSIGNAL);
@@ -291,9 +229,9 @@ START_TEST(broken_off_requests)
 
 	fixture_init(&f);
 	for (int i = 0; i < 100; i++) {
-		int fd = dial("127.0.0.1", f.port);
+		int fd = http_dial("127.0.0.1", f.port);
 
-		say(fd, "GET /m");
+		http_say(fd, "GET /m");
 		close(fd);
 	}
 	ask(&f, REQUEST("GET", "/health/live"), &a);
@@ -312,8 +250,8 @@ START_TEST(silent_clients)
 
 	fixture_init(&f);
 	for (size_t i = 0; i < NR(silent); i++) {
-		silent[i] = dial("127.0.0.1", f.port);
-		say(silent[i], "GET /metrics HTTP/1.1\r\n");
+		silent[i] = http_dial("127.0.0.1", f.port);
+		http_say(silent[i], "GET /metrics HTTP/1.1\r\n");
 	}
 	ask(&f, REQUEST("GET", "/health/live"), &a);
 	ck_assert_int_eq(a.status, 200);
@@ -333,13 +271,13 @@ START_TEST(connection_limit)
 
 	fixture_init(&f);
 	for (size_t i = 0; i < NR(many); i++)
-		many[i] = dial("127.0.0.1", f.port);
-	last = (struct pollfd){.fd = dial("127.0.0.1", f.port), .events = POLLIN};
-	say(last.fd, REQUEST("GET", "/health/live"));
+		many[i] = http_dial("127.0.0.1", f.port);
+	last = (struct pollfd){.fd = http_dial("127.0.0.1", f.port), .events = POLLIN};
+	http_say(last.fd, REQUEST("GET", "/health/live"));
 	ck_assert_int_eq(poll(&last, 1, 100), 0);
 	for (size_t i = 0; i < NR(many); i++)
 		close(many[i]);
-	hear(last.fd, &a, true);
+	http_hear(last.fd, &a, true);
 	ck_assert_int_eq(a.status, 200);
 	close(last.fd);
 	fixture_fini(&f);
@@ -353,7 +291,7 @@ START_TEST(only_the_given_address)
 
 	fixture_init(&f);
 	errno = 0;
-	fd = dial("127.0.0.2", f.port); /* the same machine, another address */
+	fd = http_dial("127.0.0.2", f.port); /* the same machine, another address */
 	ck_assert_int_eq(fd, -1);
 	ck_assert_int_eq(errno, ECONNREFUSED);
 	fixture_fini(&f);
