@@ -45,6 +45,9 @@ struct report {
 	struct waiting *waiting; /* (I1) */
 	struct buf record;
 	struct arena scratch; /* cleaned strings of the record being made */
+	struct arena controls_arena; /* owns the next */
+	struct str *controls; /* ids, as heartbeats list them */
+	size_t nr_controls;
 	int64_t next_beat_mono_ms;
 	uint64_t unsent;
 };
@@ -200,8 +203,7 @@ static int produce(struct report *r, const char *topic, struct str key, struct w
 }
 
 /* sent_at and started_at are virtual times, as all that stands in records; only the interval is
- * real, as its name in the schema says. The controls that a program obeys are not known here: the
- * list stays empty. */
+ * real, as its name in the schema says. */
 static void send_heartbeat(struct report *r, bool ready, const struct figure *figures, size_t nr_figures)
 {
 	const struct program *p = r->program;
@@ -218,6 +220,8 @@ static void send_heartbeat(struct report *r, bool ready, const struct figure *fi
 		.sent_at = clock_now_ms(&p->clock),
 		.interval_ms = (int32_t)p->common.heartbeat_interval_ms,
 		.ready = ready,
+		.controls = r->controls,
+		.controls_len = r->nr_controls,
 		.figures = (struct figure *)(uintptr_t)figures, /* only read by the encoder */
 		.figures_len = nr_figures,
 	};
@@ -241,6 +245,7 @@ void report_free(struct report *r, int timeout_ms)
 	client_close(r, "the program ends");
 	buf_fini(&r->record);
 	arena_fini(&r->scratch);
+	arena_fini(&r->controls_arena);
 	free(r->cell);
 	free(r);
 }
@@ -263,9 +268,40 @@ void report_poll(struct report *r, const struct figure *figures, size_t nr_figur
 	send_heartbeat(r, admin_is_ready(r->admin), figures, nr_figures);
 }
 
-/* The fields with clean values, in the scratch arena; NULL when memory is short. *site: the field
- * of that name, where there is one. */
-static struct tag *clean_fields(struct report *r, const struct tag *fields, size_t nr, struct str *site)
+int report_set_controls(struct report *r, const struct str *ids, size_t nr, struct err *err)
+{
+	struct arena arena = ARENA_INIT;
+	struct str *copy = arena_calloc(&arena, nr, sizeof(*copy));
+
+	for (size_t i = 0; copy && i < nr; i++) {
+		copy[i] = clean(&arena, arena_str(&arena, ids[i]));
+		if (!copy[i].p)
+			copy = NULL;
+	}
+	if (!copy) {
+		arena_fini(&arena);
+		return err_nomem(err, "the ids of controls");
+	}
+	arena_fini(&r->controls_arena);
+	r->controls_arena = arena;
+	r->controls = copy;
+	r->nr_controls = nr;
+	r->next_beat_mono_ms = 0;
+	return 0;
+}
+
+/* A notice's own field of this name, taken from its list where there is one. */
+static void promote(const struct tag *field, struct str name, bool *has, struct str *out)
+{
+	if (!str_eq(field->key, name) || !field->value.len)
+		return;
+	*has = true;
+	*out = field->value;
+}
+
+/* The fields with clean values, in the scratch arena; NULL when memory is short. What a notice has a place of its own for goes there
+ * too. */
+static struct tag *clean_fields(struct report *r, const struct tag *fields, size_t nr, struct notice *notice)
 {
 	struct tag *copy = arena_calloc(&r->scratch, nr, sizeof(*copy));
 
@@ -274,8 +310,9 @@ static struct tag *clean_fields(struct report *r, const struct tag *fields, size
 		copy[i].value = clean(&r->scratch, fields[i].value);
 		if (!copy[i].key.p || !copy[i].value.p)
 			return NULL;
-		if (str_eq(copy[i].key, STR("site")))
-			*site = copy[i].value;
+		promote(&copy[i], STR("site"), &notice->has_site, &notice->site);
+		promote(&copy[i], STR("cell"), &notice->has_cell, &notice->cell);
+		promote(&copy[i], STR("author"), &notice->has_author, &notice->author);
 	}
 	return copy;
 }
@@ -295,8 +332,7 @@ void report_notice(struct report *r, enum severity severity, const char *event, 
 		.fields_len = nr_fields,
 	};
 
-	notice.fields = clean_fields(r, fields, nr_fields, &notice.site);
-	notice.has_site = notice.site.len > 0;
+	notice.fields = clean_fields(r, fields, nr_fields, &notice);
 	buf_clear(&r->record);
 	if (!notice.fields || notice_encode(&notice, &r->record, NULL) < 0 ||
 	    produce(r, TOPIC_NOTICES, (struct str){0}, NULL, NULL) < 0)

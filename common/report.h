@@ -33,8 +33,13 @@ void report_free(struct report *r, int timeout_ms);
 /* Serves delivery reports and sends a heartbeat when one is due (heartbeat.interval, real time). figures are borrowed for the call. Call once a loop turn. */
 void report_poll(struct report *r, const struct figure *figures, size_t nr_figures);
 
-/* A line of the operator log. event is a fixed word; text for a person; fields may be NULL with nr 0; one named "site" becomes the notice's
- * site too. All borrowed. */
+/* The ids of the controls that the program obeys from now on, for its heartbeats; copies. The next report_poll() sends one, due or not: it
+ * acknowledges a change, so call this after each, also when the ids are those of before (a control was set again). -1 when memory is
+ * short: the ids of before stay. */
+int report_set_controls(struct report *r, const struct str *ids, size_t nr, struct err *err);
+
+/* A line of the operator log. event is a fixed word; text for a person; fields may be NULL with nr 0; one named "site", "cell" or "author" becomes
+ * the notice's own too. All borrowed. */
 void report_notice(struct report *r, enum severity severity, const char *event, const char *text,
 		   const struct tag *fields, size_t nr_fields);
 

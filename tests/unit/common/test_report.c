@@ -182,6 +182,69 @@ START_TEST(heartbeats_follow_readiness)
 }
 END_TEST
 
+/* A change of the controls does not wait for the interval, and what the caller held is copied. */
+START_TEST(heartbeats_acknowledge_controls)
+{
+	char first[] = "ingest/close", second[] = "ingest/close/site=\xff";
+	const struct str ids[] = {str_from(first), str_from(second)};
+	rd_kafka_message_t *message;
+	struct err err = ERR_INIT;
+	struct heartbeat beat;
+	struct fixture f;
+	struct reader rd;
+
+	setup(&f, NULL); /* an interval of a minute */
+	reader_open(&rd, &f.m, "millrace.heartbeats");
+	next_beat(&rd, &f, &beat, &message);
+	ck_assert_uint_eq(beat.controls_len, 0);
+	rd_kafka_message_destroy(message);
+	ck_assert_msg(report_set_controls(f.report, ids, NR(ids), &err) == 0, "%s", err.msg);
+	first[0] = second[0] = 'X';
+	next_beat(&rd, &f, &beat, &message);
+	ck_assert_uint_eq(beat.controls_len, 2);
+	assert_str(beat.controls[0], "ingest/close");
+	assert_str(beat.controls[1], "ingest/close/site=?");
+	rd_kafka_message_destroy(message);
+	ck_assert_ptr_null(reader_next(&rd, &f, 300));
+	ck_assert_int_eq(report_set_controls(f.report, ids, NR(ids), &err), 0); /* set again, for longer perhaps */
+	next_beat(&rd, &f, &beat, &message);
+	assert_str(beat.controls[0], "Xngest/close");
+	rd_kafka_message_destroy(message);
+	ck_assert_int_eq(report_set_controls(f.report, NULL, 0, &err), 0);
+	next_beat(&rd, &f, &beat, &message);
+	ck_assert_uint_eq(beat.controls_len, 0);
+	rd_kafka_message_destroy(message);
+	reader_close(&rd);
+	teardown(&f);
+}
+END_TEST
+
+/* A field that a notice has a place of its own for goes there, before what the reporter knows of itself. */
+START_TEST(notices_of_somebody)
+{
+	const struct tag fields[] = {{STR("author"), STR("ann")}, {STR("cell"), STR("eu")}, {STR("site"), STR("")}};
+	rd_kafka_message_t *message;
+	struct err err = ERR_INIT;
+	struct notice notice;
+	struct fixture f;
+	struct reader rd;
+
+	setup(&f, "main");
+	reader_open(&rd, &f.m, "millrace.notices");
+	report_notice(f.report, SEVERITY_WARNING, "control_set", "closed", fields, NR(fields));
+	message = reader_next(&rd, &f, WAIT_MS);
+	ck_assert_ptr_nonnull(message);
+	ck_assert_msg(notice_decode(value_of(message), &f.arena, &notice, &err) == 0, "%s", err.msg);
+	ck_assert(notice.has_author && notice.has_cell && !notice.has_site);
+	assert_str(notice.author, "ann");
+	assert_str(notice.cell, "eu");
+	ck_assert_uint_eq(notice.fields_len, 3);
+	rd_kafka_message_destroy(message);
+	reader_close(&rd);
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(notices)
 {
 	const struct tag fields[] = {{STR("site"), STR("s-17")}, {STR("dropped"), {"caf\xc3", 4}}};
@@ -474,7 +537,9 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, heartbeat_says_who_and_how);
 	tcase_add_test(tc, heartbeats_follow_readiness);
+	tcase_add_test(tc, heartbeats_acknowledge_controls);
 	tcase_add_test(tc, notices);
+	tcase_add_test(tc, notices_of_somebody);
 	tcase_add_test(tc, deadletter_holds_the_record);
 	tcase_add_test(tc, deadletter_of_little);
 	tcase_add_test(tc, deadletter_errors);
