@@ -14,7 +14,7 @@ SAN     ?=# make SAN=address,undefined test-unit | make SAN=thread test-unit
 comma   := ,
 B       := build/$(or $(subst $(comma),-,$(SAN)),plain)
 GEN     := build/gen
-PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto libmongoc-1.0
+PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto libmongoc-1.0 libcurl
 CPPFLAGS += -I. -I$(GEN) $(shell pkg-config --cflags $(PKGS))
 FLAGS   := $(WARN) -O2 -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALLOC   := $(if $(SAN),,-ljemalloc)
@@ -28,7 +28,7 @@ LIBS_common    := -lrdkafka -lxxhash -lmicrohttpd -lz -lm -lpthread
 LIBS_ingest    := -lyajl -lcrypto
 LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
-LIBS_ctl       := -lyajl -lcrypto
+LIBS_ctl       := -lyajl -lcrypto -lcurl
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c

@@ -211,8 +211,8 @@ static bool judge_controls(struct admin *a, struct MHD_Connection *connection, e
 		*result = answer_text(connection, MHD_HTTP_FORBIDDEN,
 				      "nobody is let in: admin.token_file must name a file with a token", NULL);
 	else if (!token_matches(&a->token, bearer_of(connection)))
-		*result = answer_text(connection, MHD_HTTP_UNAUTHORIZED, "this wants the token of admin.token_file: Authorization: Bearer TOKEN",
-				      NULL);
+		*result = answer_text(connection, MHD_HTTP_UNAUTHORIZED,
+				      "this wants the token of admin.token_file: Authorization: Bearer TOKEN", NULL);
 	else if (is_too_large(connection))
 		*result = answer_text(connection, MHD_HTTP_CONTENT_TOO_LARGE, "a control fits into 64 KiB", NULL);
 	else

@@ -154,8 +154,8 @@ static int check_text(const char *what, struct str s, size_t max, struct err *er
 static int check_times(const struct control *c, struct err *err)
 {
 	if (c->created_at < 0 || c->expires_at <= c->created_at)
-		return err_set(err, ERR_REJECT, "it expires at %" PRId64 " and was made at %" PRId64 ": that is no time to live", c->expires_at,
-			       c->created_at);
+		return err_set(err, ERR_REJECT, "it expires at %" PRId64 " and was made at %" PRId64 ": that is no time to live",
+			       c->expires_at, c->created_at);
 	if (c->expires_at - c->created_at > CONTROL_LIFE_MAX_MS)
 		return err_set(err, ERR_REJECT, "it would be in force for longer than 30 days");
 	return 0;

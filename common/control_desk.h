@@ -1,7 +1,7 @@
 /* control_desk.h - what stands between a program's controls and the world: calls at the admin port come in, news go out.
  *
- * A program that obeys controls has one struct controls, gives control_desk_answer to admin_serve_controls() with it, gives controls_take to
- * its tables, and calls control_desk_follow() in its loop once they are loaded. */
+ * A program that obeys controls has one struct controls, gives control_desk_answer to admin_serve_controls() with it, gives controls_take
+ * to its tables, and calls control_desk_follow() in its loop once they are loaded. */
 #ifndef MILLRACE_CONTROL_DESK_H
 #define MILLRACE_CONTROL_DESK_H
 
@@ -15,8 +15,8 @@
  * later was said about its id. CLEAR: 204; 404 no control of that id is in force. */
 unsigned int control_desk_answer(void *ctx, enum admin_call call, struct str what, struct buf *answer);
 
-/* Tells of each change since the last call: a line in the log, a Notice, and, once for all of them, a heartbeat with the ids in force. Call it
- * once a loop turn, on the thread that owns report, before report_poll(). */
+/* Tells of each change since the last call: a line in the log, a Notice, and, once for all of them, a heartbeat with the ids in force.
+ * Call it once a loop turn, on the thread that owns report, before report_poll(). */
 void control_desk_follow(struct controls *c, struct report *report, const struct log *log);
 
 #endif

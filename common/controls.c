@@ -287,7 +287,8 @@ static int check_put(const struct controls *c, const struct control *control, in
 	if (control->expires_at <= now_ms)
 		return err_set(err, ERR_REJECT, "control " STR_FMT " has expired by the clock here", STR_ARG(control->id));
 	if (control->created_at - now_ms > CLOCKS_APART_MS)
-		return err_set(err, ERR_REJECT, "control " STR_FMT " is made more than 10 minutes ahead of the clock here", STR_ARG(control->id));
+		return err_set(err, ERR_REJECT, "control " STR_FMT " is made more than 10 minutes ahead of the clock here",
+			       STR_ARG(control->id));
 	return 0;
 }
 

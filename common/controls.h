@@ -37,9 +37,9 @@ void controls_free(struct controls *c);
  * -1: nobody is woken, as at the start. */
 void controls_wake_on(struct controls *c, int fd);
 
-/* Takes a row of millrace.controls; ctx is the struct controls. A row function for struct table_spec. Rows replace each other in the order of
- * the topic; a deletion clears. Other programs' controls are none of c's business, and no error. ERR_REJECT: malformed, or more than
- * CONTROLS_MAX are in force; ERR_RETRY: written by a newer version. What was in force before stays then. */
+/* Takes a row of millrace.controls; ctx is the struct controls. A row function for struct table_spec. Rows replace each other in the
+ * order of the topic; a deletion clears. Other programs' controls are none of c's business, and no error. ERR_REJECT: malformed, or more
+ * than CONTROLS_MAX are in force; ERR_RETRY: written by a newer version. What was in force before stays then. */
 int controls_take(void *ctx, const struct table_row *row, struct err *err);
 
 enum controls_answer {
@@ -52,8 +52,8 @@ enum controls_answer {
 /* Sets a control, as the admin port's word; copies. *err says why it was not. */
 enum controls_answer controls_put(struct controls *c, const struct control *control, struct err *err);
 
-/* Clears the control of an id that is in force, whoever set it, as the admin port's word: said now, or when the control was set if a faster clock
- * did that. *err says why not. */
+/* Clears the control of an id that is in force, whoever set it, as the admin port's word: said now, or when the control was set if a
+ * faster clock did that. *err says why not. */
 enum controls_answer controls_clear(struct controls *c, struct str id, struct err *err);
 
 /* Is there a control in force for this action that covers the cell and the site? Either may be empty: not known, or of no matter; then only
@@ -76,8 +76,8 @@ struct control_change {
 	int64_t expires_ms;
 };
 
-/* The next change that was not told yet: true and *out filled, or false. Each is told once. What changes twice between two calls is told as it
- * is in the end, so that a table's history is no news: call it from the main loop, once the tables are loaded. Also forgets what
+/* The next change that was not told yet: true and *out filled, or false. Each is told once. What changes twice between two calls is told
+ * as it is in the end, so that a table's history is no news: call it from the main loop, once the tables are loaded. Also forgets what
  * need not be remembered any more. */
 bool controls_next_change(struct controls *c, struct control_change *out);
 

@@ -38,8 +38,8 @@ void report_poll(struct report *r, const struct figure *figures, size_t nr_figur
  * short: the ids of before stay. */
 int report_set_controls(struct report *r, const struct str *ids, size_t nr, struct err *err);
 
-/* A line of the operator log. event is a fixed word; text for a person; fields may be NULL with nr 0; one named "site", "cell" or "author" becomes
- * the notice's own too. All borrowed. */
+/* A line of the operator log. event is a fixed word; text for a person; fields may be NULL with nr 0; one named "site", "cell" or
+ * "author" becomes the notice's own too. All borrowed. */
 void report_notice(struct report *r, enum severity severity, const char *event, const char *text,
 		   const struct tag *fields, size_t nr_fields);
 

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/conf_value.h"
+
 static bool same_noun(const struct args_command *command, const char *noun)
 {
 	return strcmp(command->noun, noun) == 0;
@@ -109,14 +111,66 @@ static int add_setting(struct args *a, const char *word, struct err *err)
 	return 0;
 }
 
+/* Numbers with a unit or a fraction are read as those of settings are, and refused in the same words. */
+static int parse_like_setting(const struct args_option *o, enum conf_type type, const char *text, struct conf_value *out, struct err *err)
+{
+	struct conf_field field = {.name = o->name, .type = type, .min = o->min, .max = o->max};
+	char complaint[CONF_COMPLAINT_SIZE];
+
+	if (conf_value_parse(&field, text, out, complaint) == 0)
+		return 0;
+	return err_set(err, ERR_REJECT, "--%s %s %s", o->name, text, complaint);
+}
+
+static int parse_int(const struct args_option *o, const char *text, int64_t *out, struct err *err)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(text, &end, 10);
+	if (errno || end == text || *end || *out < o->min || *out > o->max)
+		return err_set(err, ERR_REJECT, "--%s %s: a number from %lld to %lld", o->name, text, (long long)o->min,
+			       (long long)o->max);
+	return 0;
+}
+
+/* What text means as a value of its option's type; nothing for those that are texts. */
+static int parse_value(struct args_value *v, const char *text, struct err *err)
+{
+	struct conf_value value = {0};
+
+	switch (v->option->type) {
+	case ARGS_INT:
+		return parse_int(v->option, text, &v->number, err);
+	case ARGS_MS:
+		if (parse_like_setting(v->option, CONF_MS, text, &value, err) < 0)
+			return -1;
+		v->number = value.integer;
+		return 0;
+	case ARGS_RATE:
+		if (parse_like_setting(v->option, CONF_NUM, text, &value, err) < 0)
+			return -1;
+		v->rate = value.number;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
 /* Makes entries for a list of options, filled with their defaults (I1). Defaults are not checked against
  * their ranges: they stand in our own tables, and a unit test walks those. */
 static void add_options(struct args *a, const struct args_option *options)
 {
-	for (const struct args_option *o = options; o && o->name; o++)
-		if (o->type != ARGS_SETTING && o->type != ARGS_INSTEAD && a->nr_values < ARGS_OPTIONS_MAX)
-			a->values[a->nr_values++] = (struct args_value){.option = o, .text = o->def,
-									.number = o->def ? strtoll(o->def, NULL, 10) : 0};
+	for (const struct args_option *o = options; o && o->name; o++) {
+		struct args_value *v = &a->values[a->nr_values];
+
+		if (o->type == ARGS_SETTING || o->type == ARGS_INSTEAD || a->nr_values == ARGS_OPTIONS_MAX)
+			continue;
+		*v = (struct args_value){.option = o, .text = o->def};
+		if (o->def)
+			parse_value(v, o->def, NULL);
+		a->nr_values++;
+	}
 }
 
 /* Takes a word that is no option: noun, verb or operand, whichever is next. A noun without verbs is a
@@ -175,18 +229,6 @@ static int unknown_option(const struct args *a, const char *word, struct err *er
 	return err_set(err, ERR_REJECT, "unknown option %s: see millrace-ctl %s --help", word, title(a, command));
 }
 
-static int parse_int(const struct args_option *o, const char *text, int64_t *out, struct err *err)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoll(text, &end, 10);
-	if (errno || end == text || *end || *out < o->min || *out > o->max)
-		return err_set(err, ERR_REJECT, "--%s %s: a number from %lld to %lld", o->name, text, (long long)o->min,
-			       (long long)o->max);
-	return 0;
-}
-
 static struct args_value *find_value(struct args *a, const struct args_option *o)
 {
 	for (int i = 0; i < a->nr_values; i++)
@@ -205,7 +247,7 @@ static int set_value(struct args *a, const struct args_option *o, const char *te
 		return err_set(err, ERR_REJECT, "--%s stands there twice", o->name);
 	if ((o->type == ARGS_TEXT || o->type == ARGS_NEEDED) && !*text)
 		return err_set(err, ERR_REJECT, "--%s is empty", o->name);
-	if (o->type == ARGS_INT && parse_int(o, text, &v->number, err) < 0)
+	if (parse_value(v, text, err) < 0)
 		return -1;
 	v->text = text;
 	v->given = true;
@@ -271,6 +313,12 @@ static int take_option(struct args *a, int argc, char **argv, int *at, struct er
 	return strcmp(o->name, "kafka") == 0 ? add_kafka(a, text, err) : 0;
 }
 
+/* A duration without a default cannot be left out. */
+static bool is_needed(const struct args_option *o)
+{
+	return o->type == ARGS_NEEDED || (o->type == ARGS_MS && !o->def);
+}
+
 /* After the last word: is the command whole? */
 static int check_complete(const struct args *a, struct err *err)
 {
@@ -284,7 +332,7 @@ static int check_complete(const struct args *a, struct err *err)
 		return err_set(err, ERR_REJECT, "\"%s\" needs %s: see its --help", title(a, name),
 			       a->command->operands[a->nr_operands]);
 	for (int i = 0; i < a->nr_values; i++)
-		if (a->values[i].option->type == ARGS_NEEDED && !a->values[i].given)
+		if (is_needed(a->values[i].option) && !a->values[i].given)
 			return err_set(err, ERR_REJECT, "\"%s\" needs --%s %s", title(a, name), a->values[i].option->name,
 				       a->values[i].option->metavar);
 	return 0;
@@ -338,12 +386,22 @@ void args_fini(struct args *a)
 	*a = (struct args){0};
 }
 
-static const struct args_value *named_value(const struct args *a, const char *name)
+/* NULL: the command has no such option. */
+static const struct args_value *look_up(const struct args *a, const char *name)
 {
 	for (int i = 0; i < a->nr_values; i++)
 		if (strcmp(a->values[i].option->name, name) == 0)
 			return &a->values[i];
-	abort();
+	return NULL;
+}
+
+static const struct args_value *named_value(const struct args *a, const char *name)
+{
+	const struct args_value *v = look_up(a, name);
+
+	if (!v)
+		abort();
+	return v;
 }
 
 const char *args_text(const struct args *a, const char *name)
@@ -356,7 +414,19 @@ int64_t args_int(const struct args *a, const char *name)
 	return named_value(a, name)->number;
 }
 
+double args_rate(const struct args *a, const char *name)
+{
+	return named_value(a, name)->rate;
+}
+
 bool args_given(const struct args *a, const char *name)
 {
 	return named_value(a, name)->given;
+}
+
+bool args_given_here(const struct args *a, const char *name)
+{
+	const struct args_value *v = look_up(a, name);
+
+	return v && v->given;
 }

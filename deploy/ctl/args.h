@@ -14,7 +14,7 @@
 
 #include "common/err.h"
 
-enum { ARGS_OPERANDS_MAX = 2, ARGS_OPTIONS_MAX = 16 };
+enum { ARGS_OPERANDS_MAX = 2, ARGS_OPTIONS_MAX = 24 };
 
 enum args_type {
 	ARGS_END = 0,
@@ -22,6 +22,8 @@ enum args_type {
 	ARGS_TEXT,    /* any value but the empty one */
 	ARGS_NEEDED,  /* likewise, and the command is not complete without it */
 	ARGS_INT,     /* a decimal number within [min, max] */
+	ARGS_RATE,    /* a decimal number, not negative, perhaps with a fraction */
+	ARGS_MS,      /* a duration like 90s, 10m, 2h or 14d within [min, max] milliseconds; must be given where it has no default */
 	ARGS_SETTING, /* passed on to program_init(), with its value when it has a metavar */
 	ARGS_INSTEAD, /* likewise, and stands for a command: program_init() does it */
 };
@@ -52,7 +54,8 @@ struct args_command {
 struct args_value {
 	const struct args_option *option;
 	const char *text; /* NULL: neither given nor a default */
-	int64_t number;
+	int64_t number; /* ARGS_INT; ARGS_MS in milliseconds */
+	double rate;    /* ARGS_RATE; 0 when not given */
 	bool given;
 };
 
@@ -91,11 +94,17 @@ void args_help(const struct args *a, FILE *out);
  * caller's (abort). */
 const char *args_text(const struct args *a, const char *name);
 
-/* Likewise, for ARGS_INT (which always has a default). */
+/* Likewise, for ARGS_INT (which always has a default), and for ARGS_MS in milliseconds. */
 int64_t args_int(const struct args *a, const char *name);
+
+/* Likewise, for ARGS_RATE. */
+double args_rate(const struct args *a, const char *name);
 
 /* Was the option given? */
 bool args_given(const struct args *a, const char *name);
+
+/* Likewise, and false when the command does not have it. */
+bool args_given_here(const struct args *a, const char *name);
 
 /* How many edits (insert, delete, replace, swap neighbours) make b of a; what is longer than 31 bytes
  * counts as far away. */

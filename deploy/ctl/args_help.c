@@ -23,7 +23,7 @@ static void print_options(const struct args_option *options, FILE *out)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
 		snprintf(name, sizeof(name), "%s--%s%s%s", letter, o->name, o->metavar ? " " : "", o->metavar ? o->metavar : "");
 		fprintf(out, "  %-26s %s", name, o->help);
-		if (o->type == ARGS_NEEDED)
+		if (o->type == ARGS_NEEDED || (o->type == ARGS_MS && !o->def))
 			fputs(" (must be given)", out);
 		if (o->def)
 			fprintf(out, " (default %s)", o->def);
@@ -62,12 +62,12 @@ void args_help(const struct args *a, FILE *out)
 		fprintf(out, "millrace-ctl %s VERB [OPTION]..\n\nVerbs:\n", a->noun);
 		print_commands(a, out);
 	} else {
-		fputs("millrace-ctl [OPTION].. COMMAND [OPTION]..: looks after Millrace's topics, cells, sites and keys\n\n"
+		fputs("millrace-ctl [OPTION].. COMMAND [OPTION]..: looks after Millrace's topics, cells, sites, keys and controls\n\n"
 		      "Commands:\n", out);
 		print_commands(a, out);
 	}
 	fputs("\nOptions of every command:\n", out);
 	print_options(a->globals, out);
 	fputs("  -h, --help                 this, for the whole, a noun or one command\n\n"
-	      "Exit code: 0 all well; 1 refused, or something is not well; 2 wrong command line, or Kafka cannot be asked.\n", out);
+	      "Exit code: 0 all well; 1 refused, or something is not well; 2 wrong command line, or Kafka (or --admin) cannot be asked.\n", out);
 }

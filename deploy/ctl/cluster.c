@@ -41,7 +41,8 @@ struct delivery {
 };
 
 static const char *const topics[STORE_KINDS] = {
-	[STORE_CELLS] = "millrace.cells", [STORE_SITES] = "millrace.sites", [STORE_BEATS] = "millrace.heartbeats"};
+	[STORE_CELLS] = "millrace.cells", [STORE_SITES] = "millrace.sites", [STORE_CONTROLS] = "millrace.controls",
+	[STORE_BEATS] = "millrace.heartbeats"};
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
@@ -175,12 +176,9 @@ static int await_row(struct cluster *c, struct feed *feed, struct str key, int64
 	feed->awaited = key;
 	feed->awaited_at = offset;
 	feed->foreign = false;
-	while (feed->seen < offset && clock_mono_ms() < deadline) {
-		struct err row = ERR_INIT;
-
-		if (tables_poll(c->tables, TURN_MS, TURN_ROWS, &row) < 0 && row.kind == ERR_FATAL)
-			return err_set(err, row.kind, "%s", row.msg);
-	}
+	while (feed->seen < offset && clock_mono_ms() < deadline)
+		if (cluster_follow(c, TURN_MS, err) < 0)
+			return -1;
 	foreign = feed->foreign;
 	feed->awaited = (struct str){0};
 	if (feed->seen < offset)
@@ -229,9 +227,34 @@ int cluster_put_site(struct cluster *c, const struct site *site, struct err *err
 	return rc;
 }
 
+int cluster_put_control(struct cluster *c, const struct control *control, struct err *err)
+{
+	struct buf value = BUF_INIT;
+	int rc = control_encode(control, &value, err);
+
+	if (rc == 0)
+		rc = write_row(c, STORE_CONTROLS, control->id, buf_str(&value), err);
+	buf_fini(&value);
+	return rc;
+}
+
 int cluster_remove(struct cluster *c, enum store_kind kind, struct str key, struct err *err)
 {
 	return write_row(c, kind, key, (struct str){0}, err);
+}
+
+int cluster_follow(struct cluster *c, int timeout_ms, struct err *err)
+{
+	struct err row = ERR_INIT;
+
+	if (tables_poll(c->tables, timeout_ms, TURN_ROWS, &row) < 0 && row.kind == ERR_FATAL)
+		return err_set(err, row.kind, "%s", row.msg);
+	return 0;
+}
+
+int64_t cluster_seen(const struct cluster *c, enum store_kind kind)
+{
+	return c->feeds[kind].seen;
 }
 
 int cluster_notice(struct cluster *c, const struct notice *notice, struct err *err)

@@ -27,7 +27,7 @@ struct cluster *cluster_new(const struct program *p, struct err *err);
 /* Closes; NULL is a no-op. */
 void cluster_free(struct cluster *c);
 
-/* Reads cells and sites to their end, and heartbeats if asked. ERR_RETRY when a topic is not there (says
+/* Reads cells, sites and controls to their end, and heartbeats if asked. ERR_RETRY when a topic is not there (says
  * what to run). Once a run. */
 int cluster_load(struct cluster *c, bool with_beats, struct err *err);
 
@@ -42,7 +42,15 @@ rd_kafka_t *cluster_client(const struct cluster *c);
  * ERR_RETRY: not acknowledged in time, so that it may or may not be there. */
 int cluster_put_cell(struct cluster *c, const struct cell *cell, struct err *err);
 int cluster_put_site(struct cluster *c, const struct site *site, struct err *err);            /* see above */
+int cluster_put_control(struct cluster *c, const struct control *control, struct err *err);   /* see above */
 int cluster_remove(struct cluster *c, enum store_kind kind, struct str key, struct err *err); /* see above */
+
+/* Takes what comes into the tables, for up to timeout_ms (real) or until something came. Rows that cannot be read become items with a
+ * fault, as ever; ERR_FATAL when the tables may be wrong. */
+int cluster_follow(struct cluster *c, int timeout_ms, struct err *err);
+
+/* The offset of the last row that was read of a kind's topic; -1: none yet. */
+int64_t cluster_seen(const struct cluster *c, enum store_kind kind);
 
 /* Appends to the operator log and waits for the acknowledgement. */
 int cluster_notice(struct cluster *c, const struct notice *notice, struct err *err);

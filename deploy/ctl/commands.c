@@ -4,11 +4,23 @@
  * that operators rely on are those of schemas/README.md: twelve partitions, two shards, three copies. */
 #include "deploy/ctl/commands.h"
 
+#include "common/control.h"
 #include "common/route.h"
 #include "deploy/ctl/topics.h"
 
 #define REPLICATION_FACTOR \
 	{"replication-factor", ARGS_INT, 0, "N", "3", 1, 9, "copies of each new topic; what is there is compared with it"}
+
+/* One instance instead of Kafka. */
+#define BY_ADMIN \
+	{"admin", ARGS_TEXT, 0, "URL", NULL, 0, 0, "speak to the admin port of one instance (http://HOST:PORT); needs no Kafka"}, \
+	{"token-file", ARGS_TEXT, 0, "FILE", NULL, 0, 0, "with the token of its admin.token_file; by default our own setting of that name"}
+
+#define CONTROL_SCOPE \
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "for this cell only"}, \
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "for this site only"}, \
+	{"kind", ARGS_TEXT, 0, "KIND", NULL, 0, 0, "for this kind of data only: the last part of a topic's name"}, \
+	{"trigger", ARGS_TEXT, 0, "TRIGGER", NULL, 0, 0, "for this trigger only"}
 
 static const struct args_option options[] = {
 	{"kafka", ARGS_TEXT, 0, "BROKERS", NULL, 0, 0, "host:port,..; short for --set kafka.bootstrap.servers=BROKERS"},
@@ -44,6 +56,43 @@ static const struct args_option site_add_options[] = {
 	{0},
 };
 
+static const struct args_option site_limit_options[] = {
+	{"payloads-per-s", ARGS_RATE, 0, "N", NULL, 0, 1000000000, "payloads a second; 0 is no limit"},
+	{"samples-per-s", ARGS_RATE, 0, "N", NULL, 0, 1000000000, "samples a second; 0 is no limit"},
+	{0},
+};
+
+static const struct args_option confirm_shrink_options[] = {
+	{"reason", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "why, for whoever comes next"},
+	{"for", ARGS_MS, 0, "DURATION", "10m", 1000, CONTROL_LIFE_MAX_MS, "how long a smaller table is taken"},
+	BY_ADMIN,
+	{0},
+};
+
+static const struct args_option control_set_options[] = {
+	{"on", ARGS_NEEDED, 0, "PROGRAM", NULL, 0, 0, "who obeys: ingest, processor, sink, notify"},
+	{"do", ARGS_NEEDED, 0, "ACTION", NULL, 0, 0, "ingest: close, accept_shrink; processor: mute; sink, notify: pause, drop"},
+	CONTROL_SCOPE,
+	{"reason", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "why, for whoever comes next"},
+	{"for", ARGS_MS, 0, "DURATION", NULL, 1000, CONTROL_LIFE_MAX_MS, "90s, 10m, 2h, 14d: it ends by itself then; at most 30d"},
+	BY_ADMIN,
+	{0},
+};
+
+static const struct args_option control_clear_options[] = {
+	{"id", ARGS_TEXT, 0, "ID", NULL, 0, 0, "as control list shows it, instead of the next six"},
+	{"on", ARGS_TEXT, 0, "PROGRAM", NULL, 0, 0, "as it was set"},
+	{"do", ARGS_TEXT, 0, "ACTION", NULL, 0, 0, "as it was set"},
+	CONTROL_SCOPE,
+	BY_ADMIN,
+	{0},
+};
+
+static const struct args_option control_list_options[] = {
+	BY_ADMIN,
+	{0},
+};
+
 static const struct args_option export_options[] = {
 	{"output", ARGS_TEXT, 'o', "FILE", NULL, 0, 0, "write to a file instead"},
 	{0},
@@ -70,8 +119,15 @@ static const struct args_command commands[] = {
 	{"site", "list", {NULL}, "show the sites and the names of their keys", NULL, site_list_run},
 	{"site", "disable", {"ID", NULL}, "refuse a site's keys", NULL, site_disable_run},
 	{"site", "enable", {"ID", NULL}, "accept them again", NULL, site_enable_run},
+	{"site", "show", {"ID", NULL}, "show all of one site", NULL, site_show_run},
+	{"site", "limit", {"ID", NULL}, "limit what a site may send", site_limit_options, site_limit_run},
+	{"site", "confirm-shrink", {NULL}, "let ingest take a table of sites that has lost half of its rows at once", confirm_shrink_options,
+	 site_confirm_shrink_run},
 	{"key", "create", {"SITE", NULL}, "make a key and print it, once", NULL, key_create_run},
 	{"key", "revoke", {"SITE", "KEYID", NULL}, "take a key out of use", NULL, key_revoke_run},
+	{"control", "set", {NULL}, "stop something, for a while: close, mute, pause, drop", control_set_options, control_set_run},
+	{"control", "list", {NULL}, "show what is in force, and who obeys", control_list_options, control_list_run},
+	{"control", "clear", {NULL}, "end it before its time", control_clear_options, control_clear_run},
 	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys)", export_options, export_run},
 	{"apply", NULL, {NULL}, "make all of it what a file says", apply_options, apply_run},
 	{"status", NULL, {NULL}, "show programs, lag and problems on one screen", status_options, status_run},

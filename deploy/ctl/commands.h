@@ -1,7 +1,7 @@
 /* commands.h - the commands, one function each, and the table that names them.
  *
- * Each is called with Kafka connected. They return 0: all well; 1: done, but something is not well, and it
- * has said so; -1 with *err set. */
+ * Each is called with Kafka connected, but for those that can go by --admin, and do. They return 0: all well; 1: done, but something is
+ * not well, and it has said so; -1 with *err set. */
 #ifndef MILLRACE_CTL_COMMANDS_H
 #define MILLRACE_CTL_COMMANDS_H
 
@@ -20,6 +20,16 @@ int site_add_run(struct ctl *ctl, struct err *err);
 int site_list_run(struct ctl *ctl, struct err *err);    /* see above */
 int site_disable_run(struct ctl *ctl, struct err *err); /* see above */
 int site_enable_run(struct ctl *ctl, struct err *err);  /* see above */
+
+/* site limit ID, site show ID. */
+int site_limit_run(struct ctl *ctl, struct err *err);
+int site_show_run(struct ctl *ctl, struct err *err); /* see above */
+
+/* control set, control list, control clear, and site confirm-shrink, which sets one. */
+int control_set_run(struct ctl *ctl, struct err *err);
+int control_list_run(struct ctl *ctl, struct err *err);        /* see above */
+int control_clear_run(struct ctl *ctl, struct err *err);       /* see above */
+int site_confirm_shrink_run(struct ctl *ctl, struct err *err); /* see above */
 
 /* key create SITE, key revoke SITE KEYID. */
 int key_create_run(struct ctl *ctl, struct err *err);

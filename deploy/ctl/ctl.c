@@ -29,6 +29,29 @@ void ctl_name_author(struct ctl *ctl)
 	printable(ctl->author);
 }
 
+bool ctl_by_admin(const struct ctl *ctl)
+{
+	return args_given_here(&ctl->args, "admin");
+}
+
+struct admin_port *ctl_open_admin(const struct ctl *ctl, struct err *err)
+{
+	const char *path = args_text(&ctl->args, "token-file");
+	struct admin_port *port = NULL;
+	struct token token;
+
+	if (!path)
+		path = ctl->program.common.admin_token_file;
+	if (!*path) {
+		err_set(err, ERR_REJECT, "--admin wants the instance's token: give --token-file FILE, or set admin.token_file");
+		return NULL;
+	}
+	if (token_read(&token, path, err) == 0)
+		port = admin_port_new(args_text(&ctl->args, "admin"), &token, err);
+	token_forget(&token);
+	return port;
+}
+
 /* Says which records stand in the topics but cannot be read. Every command does: whoever changes something
  * should know that what it sees is not all there is. */
 static int warn_of_faults(const struct store *s, enum store_kind kind, const char *what, struct err *err)
@@ -51,7 +74,7 @@ int ctl_load(struct ctl *ctl, bool with_beats, struct err *err)
 
 	if (cluster_load(ctl->cluster, with_beats, err) < 0 || warn_of_faults(s, STORE_CELLS, "cell", err) < 0)
 		return -1;
-	return warn_of_faults(s, STORE_SITES, "site", err);
+	return warn_of_faults(s, STORE_SITES, "site", err) < 0 ? -1 : warn_of_faults(s, STORE_CONTROLS, "control", err);
 }
 
 int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)

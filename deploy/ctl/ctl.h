@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "common/program.h"
+#include "deploy/ctl/admin_port.h"
 #include "deploy/ctl/args.h"
 #include "deploy/ctl/cluster.h"
 #include "deploy/ctl/json_write.h"
@@ -16,7 +17,7 @@
 struct ctl {
 	struct args args;
 	struct program program;
-	struct cluster *cluster; /* connected; the tables are not read yet */
+	struct cluster *cluster; /* connected; the tables are not read yet. NULL by --admin: Kafka is not asked */
 	FILE *out;
 	bool json;
 	char author[65]; /* who acts, for the operator log */
@@ -34,6 +35,12 @@ struct ctl_event {
 /* Fills author: --author, else who logged in, else $USER, else the user's number; unprintable bytes become
  * "?". */
 void ctl_name_author(struct ctl *ctl);
+
+/* Does the command go to one instance's admin port (--admin) instead of to Kafka? */
+bool ctl_by_admin(const struct ctl *ctl);
+
+/* That port, with the token of --token-file, else of the setting admin.token_file. The caller frees it. NULL with *err set. */
+struct admin_port *ctl_open_admin(const struct ctl *ctl, struct err *err);
 
 /* Reads the tables, and tells on standard error of records that cannot be read. */
 int ctl_load(struct ctl *ctl, bool with_beats, struct err *err);

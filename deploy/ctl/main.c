@@ -1,4 +1,4 @@
-/* main.c - millrace-ctl: looks after topics, cells, sites and keys. One command a run; no daemon, so no
+/* main.c - millrace-ctl: looks after topics, cells, sites, keys and controls. One command a run; no daemon, so no
  * loop. */
 #include <signal.h>
 #include <stdlib.h>
@@ -21,11 +21,11 @@ static int configure(struct ctl *ctl, struct err *err)
 {
 	const struct program_spec spec = {
 		.name = "millrace-ctl",
-		.summary = "looks after Millrace's topics, cells, sites and keys",
+		.summary = "looks after Millrace's topics, cells, sites, keys and controls",
 		.admin_default = "",
 		.section = {.fields = no_settings},
 		.faults = faults,
-		.check = check,
+		.check = ctl_by_admin(ctl) ? NULL : check,
 	};
 	int rc;
 
@@ -42,7 +42,8 @@ static int configure(struct ctl *ctl, struct err *err)
 }
 
 /* From settings to the command's own answer. Whatever goes wrong before Kafka has answered means that
- * nothing could be asked: exit code 2, by making the error a fatal one. */
+ * nothing could be asked: exit code 2, by making the error a fatal one. By --admin there is no Kafka to
+ * ask, and may be none at all. */
 static int run(struct ctl *ctl, struct err *err)
 {
 	int rc = configure(ctl, err);
@@ -53,8 +54,9 @@ static int run(struct ctl *ctl, struct err *err)
 		return rc < 0 ? -1 : 0;
 	ctl_name_author(ctl);
 	ctl->json = args_given(&ctl->args, "json");
-	ctl->cluster = cluster_new(&ctl->program, err);
-	if (!ctl->cluster) {
+	if (args_given_here(&ctl->args, "token-file") && !ctl_by_admin(ctl))
+		return err_set(err, ERR_FATAL, "--token-file goes with --admin URL");
+	if (!ctl_by_admin(ctl) && !(ctl->cluster = cluster_new(&ctl->program, err))) {
 		err->kind = ERR_FATAL;
 		return -1;
 	}

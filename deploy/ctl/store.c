@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include "common/control.h"
+
 void store_fini(struct store *s)
 {
 	for (int kind = 0; kind < STORE_KINDS; kind++)
@@ -32,7 +34,7 @@ static struct store_item *add_item(struct store *s, enum store_kind kind, struct
 	return item;
 }
 
-/* Three record types, one shape: the kind says which member of v is meant. */
+/* Four record types, one shape: the kind says which member of v is meant. */
 static int decode_item(enum store_kind kind, struct str value, struct arena *arena, struct store_item *item, struct err *err)
 {
 	switch (kind) {
@@ -40,6 +42,8 @@ static int decode_item(enum store_kind kind, struct str value, struct arena *are
 		return cell_decode(value, arena, &item->v.cell, err);
 	case STORE_SITES:
 		return site_decode(value, arena, &item->v.site, err);
+	case STORE_CONTROLS:
+		return control_decode(value, arena, &item->v.control, err);
 	default:
 		return heartbeat_decode(value, arena, &item->v.beat, err);
 	}
@@ -54,6 +58,8 @@ static bool key_fits(enum store_kind kind, const struct store_item *item)
 		return str_eq(item->key, item->v.cell.name);
 	case STORE_SITES:
 		return str_eq(item->key, item->v.site.id);
+	case STORE_CONTROLS:
+		return str_eq(item->key, item->v.control.id);
 	default:
 		return true;
 	}
@@ -89,8 +95,13 @@ int store_take_row(struct store *s, enum store_kind kind, const struct table_row
 	if (!value.p)
 		return err_nomem(err, "the control plane's tables");
 	item->timestamp_ms = row->timestamp_ms;
-	if (decode_item(kind, value, &s->arena, item, &fault) == 0)
-		return key_fits(kind, item) ? 0 : fail_item(s, item, "its key is another name than its own", err);
+	item->offset = row->offset;
+	if (decode_item(kind, value, &s->arena, item, &fault) == 0) {
+		if (!key_fits(kind, item))
+			return fail_item(s, item, "its key is another name than its own", err);
+		if (kind != STORE_CONTROLS || control_check(&item->v.control, &fault) == 0)
+			return 0;
+	}
 	if (fault.kind == ERR_FATAL)
 		return err_nomem(err, "the control plane's tables");
 	item->newer = fault.kind == ERR_RETRY;

@@ -1,4 +1,4 @@
-/* store.h - the control plane's tables in memory: cells, sites, and who has a heartbeat.
+/* store.h - the control plane's tables in memory: cells, sites, controls, and who has a heartbeat.
  *
  * Filled from the compacted topics (live) or from an export (wanted); the two are what `apply` compares.
  * Knows nothing of Kafka. Invariants: one item a key; a new row of a key replaces the old one; what an item
@@ -19,16 +19,18 @@
 #include "common/table.h"
 #include "schemas/schemas.h"
 
-enum store_kind { STORE_CELLS, STORE_SITES, STORE_BEATS, STORE_KINDS };
+enum store_kind { STORE_CELLS, STORE_SITES, STORE_CONTROLS, STORE_BEATS, STORE_KINDS };
 
 struct store_item {
 	struct str key;
 	int64_t timestamp_ms; /* Kafka's, in virtual time; 0 when not from Kafka */
+	int64_t offset;       /* of its row in the topic, likewise */
 	const char *fault;    /* why the record cannot be read; NULL: v holds it */
 	bool newer;           /* the fault is a schema that only a newer millrace-ctl knows: not ours to replace */
 	union {
 		struct cell cell;
 		struct site site;
+		struct control control;
 		struct heartbeat beat;
 	} v;
 };

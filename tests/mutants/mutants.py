@@ -62,6 +62,20 @@ MUTANTS = [
          "processor", "test_intake"),
     unit("snapshot-forgets-agents", "processor/snapshot.c", "dedup_encode(&t->dedup, t->watermark_ms, out);",
          "dedup_encode(&(struct dedup)DEDUP_INIT, t->watermark_ms, out);", "processor", "test_snapshot"),
+    # controls
+    unit("control-outlives-itself", "common/controls.c", "now_ms < w->expires_ms;", "now_ms <= w->expires_ms;", "common", "test_controls"),
+    unit("control-of-a-site-for-all", "common/controls.c", "return !named[0] || str_eq(str_from(named), asked);",
+         "return !named[0] || asked.p;", "common", "test_controls"),
+    unit("earlier-word-holds", "common/controls.c", "topic->at_ms > port->at_ms ? SIDE_TOPIC", "topic->at_ms < port->at_ms ? SIDE_TOPIC",
+         "common", "test_controls_model"),
+    unit("control-is-never-counted", "common/controls.c", "n += in_force(c->entries[i], now_ms);",
+         "n += i && in_force(c->entries[i], now_ms);", "common", "test_controls"),
+    unit("last-byte-of-the-token", "common/token.c", "difference |= (unsigned char)", "difference = (unsigned char)", "common", "test_token"),
+    unit("anybody-at-the-port", "common/admin.c", "else if (!token_matches(&a->token, bearer_of(connection)))",
+         "else if (!bearer_of(connection))", "common", "test_admin_controls"),
+    unit("acknowledged-in-a-minute", "common/report.c", "	r->next_beat_mono_ms = 0;\n", "", "common", "test_report"),
+    unit("obeyed-before-it-was-said", "deploy/ctl/obeyed.c", "b->item->offset > since &&", "b->item->offset >= since &&",
+         "ctl", "test_obeyed"),
     # whole programs
     script("position-off-by-one", "processor/task.c", "t->position = record->offset + 1;", "t->position = record->offset + 2;", "test_processor"),
 ]

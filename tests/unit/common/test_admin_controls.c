@@ -135,8 +135,8 @@ static const struct {
 	 "older", "older", "text/plain"},
 	{HEAD("PUT", "/controls?id=x", BEARER "Content-Length: 1\r\n") "b", ADMIN_CONTROLS_PUT, "b", 204, "", "", ""},
 	{HEAD("DELETE", "/controls?id=ingest/close", BEARER), ADMIN_CONTROLS_CLEAR, "ingest/close", 204, "", "", ""},
-	{HEAD("DELETE", "/controls?id=ingest%2Fclose%2Fsite%3Dshop", BEARER), ADMIN_CONTROLS_CLEAR, "ingest/close/site=shop", 404, "none", "none",
-	 "text/plain"},
+	{HEAD("DELETE", "/controls?id=ingest%2Fclose%2Fsite%3Dshop", BEARER), ADMIN_CONTROLS_CLEAR, "ingest/close/site=shop", 404, "none",
+	 "none", "text/plain"},
 	{HEAD("DELETE", "/controls?id=", BEARER), ADMIN_CONTROLS_CLEAR, "", 404, "none", "none", ""},
 	{HEAD("DELETE", "/controls?id=x", BEARER "Content-Length: 3\r\n") "abc", ADMIN_CONTROLS_CLEAR, "x", 204, "", "", ""},
 };

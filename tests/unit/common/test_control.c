@@ -113,8 +113,8 @@ START_TEST(all_scopes)
 	for (size_t p = 0; p < NR(programs); p++)
 		for (size_t a = 0; a < NR(actions); a++)
 			for (int scope = 0; scope < 16; scope++) {
-				struct line l = {programs[p], actions[a], scope & 1 ? "c" : NULL, scope & 2 ? "s" : NULL, scope & 4 ? "k" : NULL,
-						 scope & 8 ? "t" : NULL, NULL, NULL};
+				struct line l = {programs[p], actions[a], scope & 1 ? "c" : NULL, scope & 2 ? "s" : NULL,
+						 scope & 4 ? "k" : NULL, scope & 8 ? "t" : NULL, NULL, NULL};
 				struct control c = made_of(&l);
 				char id[CONTROL_ID_SIZE];
 

@@ -6,7 +6,7 @@
 #include "deploy/ctl/commands.h"
 #include "tests/unit/unit.h"
 
-enum { WORDS_MAX = 16 };
+enum { WORDS_MAX = 24 };
 
 /* Splits text at spaces into argv behind the program's name; "''" is an empty word. text is written to. */
 static int split(char *text, char *argv[WORDS_MAX])
@@ -48,6 +48,14 @@ static const struct { const char *line, *noun, *verb, *operands[2], *option, *va
 	{"export --output=", NULL, NULL, {NULL}, NULL, "--output is empty"},
 	{"apply -f - --prune", "apply", NULL, {NULL}, "file", "-"},
 	{"status --max-lag 0", "status", NULL, {NULL}, "max-lag", "0"},
+	{"site limit shop --samples-per-s 0.5", "site", "limit", {"shop"}, "samples-per-s", "0.5"},
+	{"site show shop", "site", "show", {"shop"}, "author", NULL},
+	{"site confirm-shrink --reason fire", "site", "confirm-shrink", {NULL}, "for", "10m"},
+	{"control set --on ingest --do close --reason fire --for 2h", "control", "set", {NULL}, "for", "2h"},
+	{"control set --on sink --do drop --site s --kind hourly --reason x --for 30d --admin http://h:1 --token-file f", "control", "set",
+	 {NULL}, "token-file", "f"},
+	{"control clear --id ingest/close/site=shop", "control", "clear", {NULL}, "id", "ingest/close/site=shop"},
+	{"control list --json", "control", "list", {NULL}, "json", ""},
 };
 
 START_TEST(good_lines)
@@ -113,6 +121,26 @@ static const struct { const char *line, *says; } bad[] = {
 	{"cell list --=3", "unknown option --=3"},
 	{"cell list --set", "--set needs a value: KEY=VALUE"},
 	{"topics apply --replication-factor -1", "a number from 1 to 9"},
+	{"control", "\"control\" needs a verb"},
+	{"control set --do close --reason r --for 1h", "\"control set\" needs --on PROGRAM"},
+	{"control set --on ingest --reason r --for 1h", "needs --do ACTION"},
+	{"control set --on ingest --do close --for 1h", "needs --reason TEXT"},
+	{"control set --on ingest --do close --reason r", "needs --for DURATION"},
+	{"control set --on ingest --do close --reason r --for", "--for needs a value: DURATION"},
+	{"control set --on ingest --do close --reason r --for ''", "is not a duration like 250ms, 5s, 10m, 2h or 14d"},
+	{"control set --on ingest --do close --reason r --for 2hours", "is not a duration"},
+	{"control set --on ingest --do close --reason r --for -2h", "is not a duration"},
+	{"control set --on ingest --do close --reason r --for 31d", "--for 31d is out of range 1s..30d"},
+	{"control set --on ingest --do close --reason r --for 999ms", "is out of range 1s..30d"},
+	{"control set --on ingest --do close --reason r --fro 1h", "did you mean --for?"},
+	{"control list --site shop", "unknown option --site"},
+	{"control clear --reason r", "unknown option --reason"},
+	{"site limit shop --samples-per-s -1", "--samples-per-s -1 is out of range 0..1000000000"},
+	{"site limit shop --samples-per-s 2000000000", "is out of range"},
+	{"site limit shop --payloads-per-s nan", "--payloads-per-s nan is not a number"},
+	{"site limit shop --payloads-per-s 0x10", "is not a number"},
+	{"site limit --samples-per-s 1", "\"site limit\" needs ID"},
+	{"site confirm-shrink", "needs --reason TEXT"},
 };
 
 START_TEST(bad_lines)
@@ -164,6 +192,29 @@ START_TEST(preferred_settings_come_first)
 }
 END_TEST
 
+/* Values are more than their text. */
+START_TEST(numbers_and_durations)
+{
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+
+	ck_assert_int_eq(parse(&a, "control set --on ingest --do close --reason r --for 90s", text, sizeof(text), &err), 0);
+	ck_assert_int_eq(args_int(&a, "for"), 90000);
+	ck_assert(!args_given_here(&a, "admin") && !args_given_here(&a, "max-lag") && args_given_here(&a, "for"));
+	args_fini(&a);
+	ck_assert_int_eq(parse(&a, "site confirm-shrink --reason r --admin http://h:1", text, sizeof(text), &err), 0);
+	ck_assert_int_eq(args_int(&a, "for"), 600000);
+	ck_assert(args_given_here(&a, "admin") && !args_given(&a, "for"));
+	args_fini(&a);
+	ck_assert_int_eq(parse(&a, "site limit shop --samples-per-s 0.25", text, sizeof(text), &err), 0);
+	ck_assert_double_eq(args_rate(&a, "samples-per-s"), 0.25);
+	ck_assert_double_eq(args_rate(&a, "payloads-per-s"), 0);
+	ck_assert(args_given(&a, "samples-per-s") && !args_given(&a, "payloads-per-s"));
+	args_fini(&a);
+}
+END_TEST
+
 START_TEST(version_needs_no_command)
 {
 	struct err err = ERR_INIT;
@@ -184,6 +235,8 @@ static const struct { const char *line, *says, *says_not; } helps[] = {
 	{"cell add --help", "--partitions N", "cell list"},
 	{"--help cell add", "--replication-factor N", "site add"},
 	{"export -h", "-o, --output FILE", "--prune"},
+	{"control set --help", "it ends by itself then; at most 30d (must be given)", "--id"},
+	{"site confirm-shrink --help", "--for DURATION             how long a smaller table is taken (default 10m)", "--cell"},
 };
 
 START_TEST(help_at_each_level)
@@ -244,6 +297,7 @@ START_TEST(table_is_sound)
 		for (const struct args_option *o = c->options; o && o->name; o++) {
 			own++;
 			ck_assert_msg(o->type != ARGS_INT || (o->def && o->metavar && o->min < o->max), "%s", o->name);
+			ck_assert_msg((o->type != ARGS_MS && o->type != ARGS_RATE) || (o->metavar && o->min < o->max), "%s", o->name);
 			for (const struct args_option *g = commands_options(); g->name; g++)
 				ck_assert_str_ne(o->name, g->name);
 		}
@@ -265,6 +319,7 @@ int main(void)
 	tcase_add_loop_test(t, bad_lines, 0, NR(bad));
 	tcase_add_test(t, settings_are_passed_on);
 	tcase_add_test(t, preferred_settings_come_first);
+	tcase_add_test(t, numbers_and_durations);
 	tcase_add_test(t, version_needs_no_command);
 	tcase_add_loop_test(t, help_at_each_level, 0, NR(helps));
 	tcase_add_test(t, help_for_the_unknown);

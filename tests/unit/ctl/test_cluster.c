@@ -32,7 +32,8 @@ static void must_load(struct cluster *c)
 
 static void fixture_init(struct fixture *f)
 {
-	static const char *const topics[] = {"millrace.cells", "millrace.sites", "millrace.heartbeats", "millrace.notices"};
+	static const char *const topics[] = {"millrace.cells", "millrace.sites", "millrace.controls", "millrace.heartbeats",
+					     "millrace.notices"};
 
 	mock_init(&f->mock);
 	for (size_t i = 0; i < NR(topics); i++)
@@ -117,6 +118,48 @@ START_TEST(writes_come_back)
 	ck_assert_ptr_null(store_site(cluster_store(f.cluster), STR("shop")));
 	must_find(&f, "shop", NULL);
 	must_find(&f, "blog", "Blog");
+	fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(controls_come_back)
+{
+	struct control control = {.id = STR("ingest/close"), .reason = STR("r"), .author = STR("a"), .created_at = 1, .expires_at = 2};
+	struct fixture f;
+	struct err err = ERR_INIT;
+
+	fixture_init(&f);
+	must_load(f.cluster);
+	ck_assert_msg(cluster_put_control(f.cluster, &control, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(store_item(cluster_store(f.cluster), STORE_CONTROLS, control.id)->v.control.expires_at, 2);
+	ck_assert_msg(cluster_remove(f.cluster, STORE_CONTROLS, control.id, &err) == 0, "%s", err.msg);
+	ck_assert_ptr_null(store_item(cluster_store(f.cluster), STORE_CONTROLS, control.id));
+	fixture_fini(&f);
+}
+END_TEST
+
+/* What others write after the tables were loaded comes in, and its place is known. */
+START_TEST(tables_are_followed)
+{
+	struct heartbeat beat = {.program = STR("millrace-sink"), .instance = STR("a"), .ready = true};
+	struct buf value = BUF_INIT;
+	int64_t until = clock_mono_ms() + WAIT_MS;
+	struct fixture f;
+	struct err err = ERR_INIT;
+
+	fixture_init(&f);
+	must_load(f.cluster);
+	ck_assert_int_eq(cluster_seen(f.cluster, STORE_BEATS), -1);
+	ck_assert_int_eq(heartbeat_encode(&beat, &value, NULL), 0);
+	foreign(&f, "millrace.heartbeats", "millrace-sink/a", buf_str(&value));
+	foreign(&f, "millrace.heartbeats", "millrace-sink/b", STR("junk"));
+	while (cluster_seen(f.cluster, STORE_BEATS) < 1 && clock_mono_ms() < until)
+		ck_assert_msg(cluster_follow(f.cluster, 100, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(cluster_seen(f.cluster, STORE_BEATS), 1);
+	ck_assert(store_item(cluster_store(f.cluster), STORE_BEATS, STR("millrace-sink/a"))->v.beat.ready);
+	ck_assert_ptr_nonnull(store_item(cluster_store(f.cluster), STORE_BEATS, STR("millrace-sink/b"))->fault);
+	ck_assert_int_eq(cluster_seen(f.cluster, STORE_CONTROLS), -1);
+	buf_fini(&value);
 	fixture_fini(&f);
 }
 END_TEST
@@ -287,6 +330,8 @@ int main(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, writes_come_back);
+	tcase_add_test(t, controls_come_back);
+	tcase_add_test(t, tables_are_followed);
 	tcase_add_test(t, foreign_writes_are_noticed);
 	tcase_add_test(t, newer_records_are_left_alone);
 	tcase_add_test(t, broker_errors_are_ridden_out);

@@ -118,6 +118,35 @@ START_TEST(random_rows)
 }
 END_TEST
 
+/* A control that the programs would refuse is told of, not shown as one that is in force. */
+START_TEST(controls)
+{
+	struct control control = {.id = STR("ingest/close"), .reason = STR("r"), .author = STR("a"), .created_at = 1, .expires_at = 2};
+	struct store s = STORE_INIT;
+	struct buf value = BUF_INIT;
+	const struct store_item *item;
+
+	ck_assert_int_eq(control_encode(&control, &value, NULL), 0);
+	take(&s, STORE_CONTROLS, STR("ingest/close"), buf_str(&value));
+	item = store_item(&s, STORE_CONTROLS, STR("ingest/close"));
+	ck_assert_ptr_null(item->fault);
+	ck_assert_int_eq(item->v.control.expires_at, 2);
+	ck_assert_int_eq(item->offset, 5);
+	take(&s, STORE_CONTROLS, STR("ingest/close/site=shop"), buf_str(&value));
+	item = store_item(&s, STORE_CONTROLS, STR("ingest/close/site=shop"));
+	ck_assert_ptr_nonnull(strstr(item->fault, "its key"));
+	buf_clear(&value);
+	control.expires_at = 1;
+	ck_assert_int_eq(control_encode(&control, &value, NULL), 0);
+	take(&s, STORE_CONTROLS, STR("ingest/close"), buf_str(&value));
+	item = store_item(&s, STORE_CONTROLS, STR("ingest/close"));
+	ck_assert_ptr_nonnull(strstr(item->fault, "no time to live"));
+	ck_assert(!item->newer);
+	buf_fini(&value);
+	store_fini(&s);
+}
+END_TEST
+
 START_TEST(sites_and_beats)
 {
 	struct route route = {0, STR("main"), 2};
@@ -147,6 +176,7 @@ int main(void)
 	tcase_add_test(t, rows_replace_and_delete);
 	tcase_add_test(t, unreadable_rows);
 	tcase_add_test(t, random_rows);
+	tcase_add_test(t, controls);
 	tcase_add_test(t, sites_and_beats);
 	suite_add_tcase(s, t);
 	return unit_main(s);
