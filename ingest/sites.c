@@ -6,7 +6,10 @@
  *  I2  A key belongs to the tenant that claimed it last: when a key moves between sites, the row of the one that gains it may come before
  *      that of the one that loses it, and a good key must not be refused in between or after. millrace-ctl keeps keys unique.
  *  I3  A route's partitions are a pure function of (site, shards, the cell's partitions); the cached list is made again
- *      when the cell's number differs from the one it was made for. */
+ *      when the cell's number differs from the one it was made for.
+ *
+ * How many keys a site may have is millrace-ctl's to judge (two, for rotation). A row with more is taken as it is: to leave some
+ * of them out, or the whole row, would answer 401 to agents whose key an operator believes to be good. */
 #include "ingest/sites.h"
 
 #include <openssl/crypto.h>
@@ -131,6 +134,18 @@ static int put_cell(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const str
 	return 0;
 }
 
+int sites_read_cell(const struct table_row *row, struct arena *scratch, struct cell *out, struct err *err)
+{
+	if (cell_decode(row->value, scratch, out, err) < 0)
+		return -1;
+	if (!str_eq(row->key, out->name) || !is_label(out->name, CELL_NAME_MAX))
+		return err_set(err, ERR_REJECT, "cell: name and key differ or are malformed");
+	if (out->partitions < 1 || out->partitions > ROUTE_PARTITIONS_MAX)
+		return err_set(err, ERR_REJECT, "cell " STR_FMT ": partitions %d is outside [1, %d]", STR_ARG(out->name),
+			       (int)out->partitions, ROUTE_PARTITIONS_MAX);
+	return 0;
+}
+
 int sites_take_cell(void *ctx, const struct table_row *row, struct err *err)
 {
 	struct sites *s = ctx;
@@ -143,12 +158,7 @@ int sites_take_cell(void *ctx, const struct table_row *row, struct err *err)
 		free(map_remove(&s->cells, key));
 		return 0;
 	}
-	rc = cell_decode(row->value, &s->scratch, &cell, err);
-	if (rc == 0 && (!str_eq(row->key, cell.name) || !is_label(cell.name, CELL_NAME_MAX)))
-		rc = err_set(err, ERR_REJECT, "cell: name and key differ or are malformed");
-	if (rc == 0 && (cell.partitions < 1 || cell.partitions > ROUTE_PARTITIONS_MAX))
-		rc = err_set(err, ERR_REJECT, "cell " STR_FMT ": partitions %d is outside [1, %d]", STR_ARG(cell.name),
-			     (int)cell.partitions, ROUTE_PARTITIONS_MAX);
+	rc = sites_read_cell(row, &s->scratch, &cell, err);
 	if (rc == 0)
 		rc = put_cell(s, key, &cell, err);
 	arena_clear(&s->scratch);
@@ -238,6 +248,11 @@ static int put_site(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const str
 	return claim_keys(s, t, err);
 }
 
+int sites_read_site(const struct table_row *row, struct arena *scratch, struct site *out, struct err *err)
+{
+	return site_decode(row->value, scratch, out, err) < 0 ? -1 : check_site(out, row->key, err);
+}
+
 int sites_take_site(void *ctx, const struct table_row *row, struct err *err)
 {
 	struct sites *s = ctx;
@@ -250,9 +265,7 @@ int sites_take_site(void *ctx, const struct table_row *row, struct err *err)
 		drop_tenant(s, map_remove(&s->tenants, key));
 		return 0;
 	}
-	rc = site_decode(row->value, &s->scratch, &site, err);
-	if (rc == 0)
-		rc = check_site(&site, row->key, err);
+	rc = sites_read_site(row, &s->scratch, &site, err);
 	if (rc == 0)
 		rc = put_site(s, key, &site, err);
 	arena_clear(&s->scratch);

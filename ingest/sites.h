@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "common/arena.h"
 #include "common/err.h"
 #include "common/str.h"
 #include "common/table.h"
@@ -18,6 +19,8 @@ enum { SITES_SHA256_BYTES = 32 };
 
 struct sites;
 struct tenant; /* a site, as ingest sees it */
+struct cell;   /* the records of schemas/ */
+struct site;
 
 /* No sites; NULL when memory is short. */
 struct sites *sites_new(void);
@@ -26,9 +29,13 @@ struct sites *sites_new(void);
 void sites_free(struct sites *s);
 
 /* Take a row of millrace.cells and of millrace.sites; ctx is the struct sites. Row functions for struct table_spec. ERR_RETRY: written
- * by a newer version; ERR_REJECT: malformed, or a site wants a key that another has (its other keys are in force). */
+ * by a newer version; ERR_REJECT: malformed. A site has as many live keys as its row lists. */
 int sites_take_cell(void *ctx, const struct table_row *row, struct err *err);
 int sites_take_site(void *ctx, const struct table_row *row, struct err *err); /* see above */
+
+/* Reads a row that is no deletion and judges it as the above would, without taking it. out borrows the row and lives in scratch. */
+int sites_read_cell(const struct table_row *row, struct arena *scratch, struct cell *out, struct err *err);
+int sites_read_site(const struct table_row *row, struct arena *scratch, struct site *out, struct err *err); /* see above */
 
 /* How many sites there are. */
 size_t sites_count(const struct sites *s);

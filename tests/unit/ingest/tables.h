@@ -8,8 +8,8 @@
 #include "schemas/schemas.h"
 #include "tests/unit/unit.h"
 
-/* Puts a cell into the table; what sites_take_cell() says. */
-static inline int put_cell(struct sites *s, const char *name, int64_t epoch, int32_t partitions, struct err *err)
+/* Hands the row of a cell to a row function; what it says. */
+static inline int give_cell(table_row_fn take, void *ctx, const char *name, int64_t epoch, int32_t partitions, struct err *err)
 {
 	struct cell cell = {.name = str_from(name), .epoch = epoch, .partitions = partitions};
 	struct table_row row = {.key = str_from(name)};
@@ -18,14 +18,20 @@ static inline int put_cell(struct sites *s, const char *name, int64_t epoch, int
 
 	ck_assert_int_eq(cell_encode(&cell, &value, err), 0);
 	row.value = buf_str(&value);
-	rc = sites_take_cell(s, &row, err);
+	rc = take(ctx, &row, err);
 	buf_fini(&value);
 	return rc;
 }
 
-/* Puts a site with these keys (NULL-terminated) and routes; what sites_take_site() says. */
-static inline int put_site(struct sites *s, const char *id, const char *const *keys, const struct route *routes, size_t routes_len,
-			   bool disabled, struct err *err)
+/* Puts a cell into the table; what sites_take_cell() says. */
+static inline int put_cell(struct sites *s, const char *name, int64_t epoch, int32_t partitions, struct err *err)
+{
+	return give_cell(sites_take_cell, s, name, epoch, partitions, err);
+}
+
+/* Hands the row of a site with these keys (NULL-terminated) and routes to a row function; what it says. */
+static inline int give_site(table_row_fn take, void *ctx, const char *id, const char *const *keys, const struct route *routes,
+			    size_t routes_len, bool disabled, struct err *err)
 {
 	struct api_key api_keys[8] = {0};
 	struct site site = {.id = str_from(id), .name = str_from("a site"), .disabled = disabled, .routes_len = routes_len,
@@ -42,9 +48,16 @@ static inline int put_site(struct sites *s, const char *id, const char *const *k
 	}
 	ck_assert_int_eq(site_encode(&site, &value, err), 0);
 	row.value = buf_str(&value);
-	rc = sites_take_site(s, &row, err);
+	rc = take(ctx, &row, err);
 	buf_fini(&value);
 	return rc;
+}
+
+/* Puts a site into the table; what sites_take_site() says. */
+static inline int put_site(struct sites *s, const char *id, const char *const *keys, const struct route *routes, size_t routes_len,
+			   bool disabled, struct err *err)
+{
+	return give_site(sites_take_site, s, id, keys, routes, routes_len, disabled, err);
 }
 
 /* The site's row, gone. */

@@ -74,6 +74,66 @@ START_TEST(keys_come_and_go_with_their_rows)
 }
 END_TEST
 
+/* Which of the four keys are good, as text. */
+static const char *good_keys(const struct sites *s, char out[5])
+{
+	static const char *const keys[] = {"mr_a", "mr_b", "mr_c", "mr_d"};
+	size_t n = 0;
+
+	for (size_t i = 0; i < NR(keys); i++)
+		if (find_key(s, keys[i]))
+			out[n++] = keys[i][3];
+	out[n] = '\0';
+	return out;
+}
+
+/* Rotation: the new key beside the old one, both are good, the old one goes. A row with more keys than millrace-ctl would write is taken as it
+ * is. At each step the keys of the row are good, and no other. */
+START_TEST(a_key_is_rotated)
+{
+	static const struct {
+		const char *keys[5], *good;
+	} steps[] = {{{"mr_a"}, "a"}, {{"mr_a", "mr_b"}, "ab"}, {{"mr_b"}, "b"}, {{"mr_c", "mr_b"}, "bc"}, {{"mr_c"}, "c"},
+		     {{"mr_a", "mr_b", "mr_c", "mr_d"}, "abcd"}, {{"mr_d", "mr_a"}, "ad"}, {{NULL}, ""}, {{"mr_a", "mr_b"}, "ab"}};
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+	char good[5];
+
+	for (size_t i = 0; i < NR(steps); i++) {
+		ck_assert_int_eq(put_site(s, "shop", steps[i].keys, one_route, 1, false, &err), 0);
+		ck_assert_str_eq(good_keys(s, good), steps[i].good);
+	}
+	sites_free(s);
+}
+END_TEST
+
+/* What a row is judged to be without being taken: the same as when it is. */
+START_TEST(reading_takes_nothing)
+{
+	struct sites *s = new_sites();
+	struct arena scratch = ARENA_INIT;
+	struct site site = {.id = str_from("shop"), .routes = (struct route *)(uintptr_t)one_route, .routes_len = 1}, got;
+	struct cell cell = {.name = str_from("c-1"), .partitions = 5}, got_cell;
+	struct buf value = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(site_encode(&site, &value, &err), 0);
+	ck_assert_int_eq(sites_read_site(&(struct table_row){.key = STR("shop"), .value = buf_str(&value)}, &scratch, &got, &err), 0);
+	ck_assert(str_eq(got.id, STR("shop")) && got.routes_len == 1 && got.keys_len == 0);
+	ck_assert_int_eq(sites_read_site(&(struct table_row){.key = STR("shoq"), .value = buf_str(&value)}, &scratch, &got, &err), -1);
+	ck_assert_int_eq(err.kind, ERR_REJECT);
+	ck_assert_int_eq(sites_read_cell(&(struct table_row){.key = STR("shop"), .value = buf_str(&value)}, &scratch, &got_cell, &err), -1);
+	buf_clear(&value);
+	ck_assert_int_eq(cell_encode(&cell, &value, &err), 0);
+	ck_assert_int_eq(sites_read_cell(&(struct table_row){.key = STR("c-1"), .value = buf_str(&value)}, &scratch, &got_cell, &err), 0);
+	ck_assert_int_eq(got_cell.partitions, 5);
+	ck_assert_uint_eq(sites_count(s), 0);
+	arena_fini(&scratch);
+	buf_fini(&value);
+	sites_free(s);
+}
+END_TEST
+
 /* The site whose key this is, or "". */
 static const char *owner_of(struct sites *s, const char *key)
 {
@@ -258,6 +318,8 @@ int main(void)
 	tcase_add_test(tc, a_key_finds_its_site);
 	tcase_add_test(tc, half_a_hash_is_no_key);
 	tcase_add_test(tc, keys_come_and_go_with_their_rows);
+	tcase_add_test(tc, a_key_is_rotated);
+	tcase_add_test(tc, reading_takes_nothing);
 	tcase_add_test(tc, a_key_that_moves_stays_good);
 	tcase_add_test(tc, many_changes_keep_the_table_true);
 	tcase_add_loop_test(tc, history_picks_the_route_of_the_time, 0, (int)NR(routed));
