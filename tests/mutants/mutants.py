@@ -39,6 +39,21 @@ MUTANTS = [
          "ingest", "test_split"),
     unit("202-whatever-kafka-says", "ingest/producer.c", "if (message->err && !d->failed)", "if (message->err && d->failed)",
          "ingest", "test_producer"),
+    # tables
+    unit("emptied-by-accident", "ingest/shrink.c", "after * 2 < before", "after * 4 < before", "ingest", "test_shrink"),
+    unit("half-and-half", "ingest/vault.c", "v->refused_before > 0 ||", "", "ingest", "test_vault_shrink"),
+    unit("removed-one-by-one", "ingest/vault.c", "v->mono_ms - v->burst_last_ms >= VAULT_QUIET_MS", "true", "ingest", "test_vault_shrink"),
+    unit("deleted-while-away", "ingest/vault_rows.c", "if (!r->seen)", "if (r->seen && r->next)", "ingest", "test_vault"),
+    unit("history-comes-alive", "ingest/vault.c", "if (!r || !v->loaded)", "if (!r)", "ingest", "test_vault"),
+    unit("revoked-but-held", "ingest/vault.c", "return r->held ? vault_rows_hold(&v->rows, r, err) : 0;", "return 0;", "ingest", "test_vault_shrink"),
+    unit("cell-under-its-sites", "ingest/vault.c", "bool holding = r->in_use && !v->accepting;", "bool holding = false;", "ingest",
+         "test_vault_shrink"),
+    unit("believes-any-file", "ingest/vault_file.c", "(uint32_t)crc32_z(0, file->p, file->len - 4) != get_u32(end - 4)", "end == NULL", "ingest",
+         "test_vault_file"),
+    unit("row-beyond-the-end", "ingest/vault_file.c", "row->key.len + (uint64_t)row->value.len > left - ROW_HEAD_BYTES",
+         "row->key.len > left - ROW_HEAD_BYTES", "ingest", "test_vault_file"),
+    unit("file-before-is-lost", "ingest/vault_file.c", 'asprintf(&f->temp, "%s.new", path)', 'asprintf(&f->temp, "%s", path)', "ingest",
+         "test_vault_file"),
     # offsets
     unit("commit-before-stored", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "sink", "test_ledger"),
     # _id
