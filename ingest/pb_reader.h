@@ -62,7 +62,8 @@ __attribute__((cold)) const uint8_t *pb_fail_in(struct pb_reader *r, const struc
 int pb_refuse(const struct pb_reader *r, struct refusal *no);
 
 /* The value of a field that the parser's function does not take: skipped, or of the wrong wire type. */
-__attribute__((cold)) const uint8_t *pb_read_other(struct pb_reader *r, const struct pb_message *m, uint32_t key, const uint8_t *at, const uint8_t *end);
+__attribute__((cold)) const uint8_t *pb_read_other(struct pb_reader *r, const struct pb_message *m, uint32_t key, const uint8_t *at,
+						   const uint8_t *end);
 
 /* Reads a message to its end. Inline, so that field() becomes no call. */
 static inline __attribute__((always_inline)) const uint8_t *

@@ -4,8 +4,8 @@
  * the end of the message it belongs to, and gives the place behind what it read, by value: so both stay in registers, and
  * nobody can read past an end that was checked. What does not fit the format is told by a NULL place and an enum pb_fault.
  *
- * As strict as the strictest of the usual parsers where bits would be lost silently: a key or a length has at most five bytes and 32 bits, a
- * varint at most ten bytes and 64 bits. Longer forms of a small number are legal. Groups are skipped, as any unknown field. */
+ * As strict as the strictest of the usual parsers where bits would be lost silently: a key or a length has at most five bytes and
+ * 32 bits, a varint at most ten bytes and 64 bits. Longer forms of a small number are legal. Groups are skipped, as any unknown field. */
 #ifndef MILLRACE_INGEST_PB_WIRE_H
 #define MILLRACE_INGEST_PB_WIRE_H
 
