@@ -25,7 +25,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 LIBS_common    := -lrdkafka -lxxhash -lmicrohttpd -lz -lm -lpthread
-LIBS_ingest    := -lyajl -lcrypto
+LIBS_ingest    := -lyajl -lcrypto -lzstd
 LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
 LIBS_ctl       := -lyajl -lcrypto -lcurl
@@ -179,7 +179,16 @@ build/fuzz/libfuzzed.a: $(FUZZ_OBJ)
 
 build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/libfuzzed.a
 	$(call say,LINK,$@)
-	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(foreach part,$(FUZZ_PARTS),$(LIBS_$(part))) -o $@
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS),$(LIBS_$(part))) -o $@
+
+build/fuzz/obj/gen/pb/%.o: $(GEN)/pb/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)clang $(filter-out $(WARN),$(FUZZ_FLAGS)) -c $< -o $@
+
+build/fuzz/obj/tests/fuzz/fuzz_push_pb.o: $(PB_ORACLE).h
+build/fuzz/fuzz_push_pb: build/fuzz/obj/gen/pb/push.pb-c.o
+LIBS_fuzz_push_pb := -lprotobuf-c
 
 fuzz-bins: $(FUZZ)
 .PHONY: fuzz-bins
