@@ -1,36 +1,14 @@
 /* fuzz_push_json.c - any body at all: decoded, judged and split without a crash, and nothing is lost on the way.
  *
  * The oracle is yajl's tree parser, which shares only the lexer with the decoder: for each body that is taken, the points and events
- * it finds by walking the tree must be the accepted and rejected samples; and the parts, decoded again, must hold each accepted
- * sample once, in the partition that the route gives its series.
+ * it finds by walking the tree must be the accepted and rejected samples (and see fuzz_payload.h).
  *
  * Mutations know the payload's words: bytes alone would take days to spell a metric that is good. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/fuzz_payload.h"
+
 #include <yajl/yajl_tree.h>
 
-#include "common/route.h"
-#include "ingest/check.h"
 #include "ingest/push_json.h"
-#include "ingest/split.h"
-
-#define NOW_MS INT64_C(1795372012000)
-
-enum { ARENA_BYTES = 32 << 20, RECORD_MAX_BYTES = 1000000 };
-
-static const int32_t partitions[] = {0, 3, 11};
-static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", partitions, 3};
-
-#define MUST(what) \
-	do {       \
-		if (!(what)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size); /* libFuzzer's own */
 
 static const char *const words[] = {
 	"{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":7,\"floor\":5,\"created_at\":1795372012000,\"metrics\":[{\"name\":\"m\","
@@ -114,49 +92,19 @@ static void check_count(const uint8_t *data, size_t size, const struct payload *
 	free(text);
 }
 
-static size_t check_part(const struct part *part)
-{
-	struct arena arena = {.limit_bytes = ARENA_BYTES};
-	struct sample_batch b;
-	struct err err = ERR_INIT;
-	size_t samples;
-
-	MUST(part->record.len <= RECORD_MAX_BYTES);
-	MUST(sample_batch_decode(buf_str(&part->record), &arena, &b, &err) == 0);
-	for (size_t i = 0; i < b.series_len; i++)
-		MUST(partitions[route_series_index(b.series[i].fingerprint, 3)] == part->partition);
-	for (size_t i = 0; i < b.values_len; i++)
-		MUST((size_t)b.values[i].series < b.series_len && b.values[i].t >= NOW_MS - CHECK_PAST_MS &&
-		     b.values[i].t <= NOW_MS + CHECK_FUTURE_MS);
-	for (size_t i = 0; i < b.summaries_len; i++)
-		MUST((size_t)b.summaries[i].series < b.series_len && b.summaries[i].min <= b.summaries[i].max);
-	samples = b.values_len + b.summaries_len;
-	MUST(samples == part->samples && samples > 0);
-	arena_fini(&arena);
-	return samples;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena arena = {.limit_bytes = ARENA_BYTES};
 	struct str body = {(const char *)data, size};
 	struct payload p;
-	struct parts parts = {0};
 	struct refusal no = {.reason = NR_REASONS};
-	size_t sent = 0;
 
 	payload_init(&p, &arena, NOW_MS);
 	if (push_json_parse(body, &p, &no) < 0) {
 		MUST(no.reason < NR_REASONS && reason_status(no.reason) >= 400);
 	} else {
-		MUST(p.received == p.accepted + p.rejected);
 		check_count(data, size, &p);
-		if (check_payload(&p, &no) == 0 && split_payload(&p, &route, RECORD_MAX_BYTES, &parts, &no) == 0) {
-			for (size_t i = 0; i < parts.len; i++)
-				sent += check_part(&parts.part[i]);
-			MUST(sent == p.accepted);
-		}
-		split_fini(&parts);
+		check_taken(&p);
 	}
 	arena_fini(&arena);
 	return 0;

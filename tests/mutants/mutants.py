@@ -30,6 +30,23 @@ MUTANTS = [
          "if (mantissa >= boundaries[below + step - 1])", "common", "test_hist"),
     unit("merge-last", "processor/window.c", "(!has || value <= w->last)", "(!has || value >= w->last)", "processor", "test_window"),
     unit("late-not-in-its-hour", "processor/window_store.c", "size_t nr = late ? 2 : 1;", "size_t nr = 1;", "processor", "test_window_store"),
+    # decoders
+    unit("pb-length-one-too-far", "ingest/pb_wire.h", "*at < end - at)", "*at <= end - at)", "ingest", "test_pb_wire"),
+    unit("pb-varint-loses-bits", "ingest/pb_wire.c", "at[i] > last_max", "at[i] > last_max + 64", "ingest", "test_pb_wire"),
+    unit("pb-number-wraps", "ingest/pb_reader.h", "next && *out < 0 ?", "next && *out < -1 ?", "ingest", "test_push_pb"),
+    unit("pb-text-of-any-bytes", "ingest/pb_reader.h", "!str_is_ascii(*out) && !str_is_utf8(*out)", "false", "ingest", "test_push_pb"),
+    unit("pb-histograms-do-not-merge", "ingest/push_pb_point.c", "!(ps->point->has & PAYLOAD_BIT(PAYLOAD_HISTOGRAM))", "true",
+         "ingest", "test_push_pb_oracle"),
+    unit("pb-zero-time-is-1970", "ingest/push_pb_point.c", "if (pt->t_ms)", "if (pt->t_ms || pt->has)", "ingest", "test_push_pb_oracle"),
+    unit("too-many-tags-unseen", "ingest/draft.h", "d->tags_len <= SERIES_TAGS_MAX ?", "d->tags_len < SERIES_TAGS_MAX ?", "ingest", "test_push_pb"),
+    unit("doubled-tag-unseen", "common/series.c", "compare_keys(tags[j - 1].key, t.key) > 0", "compare_keys(tags[j - 1].key, t.key) >= 0",
+         "common", "test_series"),
+    # bombs
+    unit("limit-after-the-fact", "ingest/inflate.c", "*room = n > left ?", "*room = n > left + PIECE_MAX ?", "ingest", "test_inflate"),
+    unit("announced-size-believed", "ingest/inflate.c", "if (announced > f->allowed - f->out->len)", "if (announced > SIZE_MAX / 2)",
+         "ingest", "test_inflate"),
+    unit("any-window", "ingest/inflate.c", "ZSTD_d_windowLogMax, INFLATE_WINDOW_LOG_MAX)", "ZSTD_d_windowLogMax, 27)", "ingest", "test_inflate"),
+    unit("garbage-behind-gzip", "ingest/inflate.c", "if (z->avail_in == 0)", "if (!gzip || z->next_in[0] != 0x1f)", "ingest", "test_inflate"),
     # split
     unit("fingerprint-without-values", "common/series.c", "end = put_str(put_str(end, id->tags[i].key), id->tags[i].value);",
          "end = put_str(end, id->tags[i].key);", "common", "test_series"),

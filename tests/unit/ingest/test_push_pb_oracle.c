@@ -34,7 +34,8 @@ static bool must_agree(struct str body)
 		difference = payload_difference(&p, &q);
 		ck_assert_msg(!difference, "%s differ", difference);
 	} else {
-		ck_assert_msg(oracle < 0 || oracle_confirms(body, &no), "refused, but not by protobuf-c: %s: %s", reason_name(no.reason), no.detail);
+		ck_assert_msg(oracle < 0 || oracle_confirms(body, &no), "refused, but not by protobuf-c: %s: %s", reason_name(no.reason),
+			      no.detail);
 	}
 	arena_fini(&ours);
 	arena_fini(&theirs);
@@ -313,7 +314,8 @@ static void json_counts(struct buf *out, const char *name, const uint64_t *count
 
 static void json_histogram(struct buf *out, const pb_histogram *h)
 {
-	buf_printf(out, ",\"histogram\":{\"zero\":%llu,\"offset\":%d,\"neg_offset\":%d", (unsigned long long)h->zero, h->offset, h->neg_offset);
+	buf_printf(out, ",\"histogram\":{\"zero\":%llu,\"offset\":%d,\"neg_offset\":%d", (unsigned long long)h->zero, h->offset,
+		   h->neg_offset);
 	if (h->has_scale_case)
 		buf_printf(out, ",\"scale\":%d", h->scale);
 	json_counts(out, "counts", h->counts, h->n_counts);

@@ -1,0 +1,71 @@
+/* fuzz_payload.h - what must hold of a payload that a decoder took, whatever the format: nothing is lost, and the parts that are made
+ * of it hold each accepted sample once, in the partition that the route gives its series. */
+#ifndef MILLRACE_TESTS_FUZZ_PAYLOAD_H
+#define MILLRACE_TESTS_FUZZ_PAYLOAD_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/route.h"
+#include "ingest/check.h"
+#include "ingest/split.h"
+
+#define NOW_MS INT64_C(1795372012000)
+
+enum { ARENA_BYTES = 32 << 20, RECORD_MAX_BYTES = 1000000 };
+
+static const int32_t partitions[] = {0, 3, 11};
+static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", partitions, 3};
+
+#define MUST(what) \
+	do {       \
+		if (!(what)) \
+			abort(); \
+	} while (0)
+
+/* What libFuzzer calls in a target, the second one where there is one. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size); /* libFuzzer's own */
+
+static inline size_t check_part(const struct part *part)
+{
+	struct arena arena = {.limit_bytes = ARENA_BYTES};
+	struct sample_batch b;
+	struct err err = ERR_INIT;
+	size_t samples;
+
+	MUST(part->record.len <= RECORD_MAX_BYTES);
+	MUST(sample_batch_decode(buf_str(&part->record), &arena, &b, &err) == 0);
+	for (size_t i = 0; i < b.series_len; i++)
+		MUST(partitions[route_series_index(b.series[i].fingerprint, 3)] == part->partition);
+	for (size_t i = 0; i < b.values_len; i++)
+		MUST((size_t)b.values[i].series < b.series_len && b.values[i].t >= NOW_MS - CHECK_PAST_MS &&
+		     b.values[i].t <= NOW_MS + CHECK_FUTURE_MS);
+	for (size_t i = 0; i < b.summaries_len; i++)
+		MUST((size_t)b.summaries[i].series < b.series_len && b.summaries[i].min <= b.summaries[i].max);
+	samples = b.values_len + b.summaries_len;
+	MUST(samples == part->samples && samples > 0);
+	arena_fini(&arena);
+	return samples;
+}
+
+/* Judges, splits and checks what was decoded. */
+static inline void check_taken(struct payload *p)
+{
+	struct parts parts = {0};
+	struct refusal no = {.reason = NR_REASONS};
+	size_t sent = 0;
+
+	MUST(p->received == p->accepted + p->rejected);
+	MUST(p->accepted == p->values_len + p->summaries_len);
+	if (check_payload(p, &no) == 0 && split_payload(p, &route, RECORD_MAX_BYTES, &parts, &no) == 0) {
+		for (size_t i = 0; i < parts.len; i++)
+			sent += check_part(&parts.part[i]);
+		MUST(sent == p->accepted);
+	}
+	split_fini(&parts);
+}
+
+#endif
