@@ -19,7 +19,6 @@
 
 /* A varint has seven bits a byte: 64 bits need ten, and of the tenth only its lowest bit. More bytes than needed are in order,
  * as the specification does not forbid them. */
-enum { VARINT_MAX_BYTES = 10 };
 
 void codec_reader_init(struct codec_reader *r, struct str in, struct arena *arena)
 {
@@ -59,13 +58,13 @@ static const uint8_t *take(struct codec_reader *r, size_t n)
 /* The general way: near the end of the input, or malformed. */
 static uint64_t read_varint_carefully(struct codec_reader *r)
 {
-	size_t max = left(r) < VARINT_MAX_BYTES ? left(r) : VARINT_MAX_BYTES;
+	size_t max = left(r) < CODEC_VARINT_BYTES_MAX ? left(r) : CODEC_VARINT_BYTES_MAX;
 	uint64_t value = 0;
 
 	for (size_t i = 0; i < max; i++) {
 		uint8_t byte = r->p[i];
 
-		if (i == VARINT_MAX_BYTES - 1 && byte > 1)
+		if (i == CODEC_VARINT_BYTES_MAX - 1 && byte > 1)
 			break;
 		value |= (uint64_t)(byte & 0x7f) << (7 * i);
 		if (byte < 0x80) {
@@ -73,7 +72,7 @@ static uint64_t read_varint_carefully(struct codec_reader *r)
 			return value;
 		}
 	}
-	codec_fault(r, max < VARINT_MAX_BYTES ? "cut off" : "number over 64 bits");
+	codec_fault(r, max < CODEC_VARINT_BYTES_MAX ? "cut off" : "number over 64 bits");
 	return 0;
 }
 
@@ -83,11 +82,11 @@ static inline uint64_t read_varint(struct codec_reader *r)
 	const uint8_t *p = r->p;
 	uint64_t value;
 
-	if (left(r) < VARINT_MAX_BYTES)
+	if (left(r) < CODEC_VARINT_BYTES_MAX)
 		return read_varint_carefully(r);
 	value = *p & 0x7f;
 	for (unsigned shift = 7; *p++ >= 0x80; shift += 7) {
-		if (shift == 7 * (VARINT_MAX_BYTES - 1))
+		if (shift == 7 * (CODEC_VARINT_BYTES_MAX - 1))
 			return read_varint_carefully(r);
 		value |= (uint64_t)(*p & 0x7f) << shift;
 	}
@@ -248,59 +247,6 @@ void *codec_grow(struct codec_reader *r, void *items, size_t len, size_t *cap, s
 		memcpy(moved, items, len * item_bytes);
 	*cap = want;
 	return moved;
-}
-
-void codec_write_bool(struct buf *b, bool v)
-{
-	buf_add(b, &(uint8_t){v}, 1);
-}
-
-void codec_write_int(struct buf *b, int32_t v)
-{
-	codec_write_long(b, v);
-}
-
-/* Room for the longest number is made at once, so that the loop needs no look at the buffer. */
-void codec_write_long(struct buf *b, int64_t v)
-{
-	uint64_t u = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
-	uint8_t *to = buf_reserve(b, VARINT_MAX_BYTES);
-
-	if (!to)
-		return;
-	for (; u >= 0x80; u >>= 7, b->len++)
-		*to++ = (uint8_t)(u | 0x80);
-	*to = (uint8_t)u;
-	b->len++;
-}
-
-void codec_write_float(struct buf *b, float v)
-{
-	uint32_t bits;
-
-	memcpy(&bits, &v, sizeof(bits));
-	bits = htole32(bits);
-	buf_add(b, &bits, sizeof(bits));
-}
-
-void codec_write_double(struct buf *b, double v)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &v, sizeof(bits));
-	bits = htole64(bits);
-	buf_add(b, &bits, sizeof(bits));
-}
-
-void codec_write_bytes(struct buf *b, struct str v)
-{
-	codec_write_long(b, (int64_t)v.len);
-	buf_add(b, v.p, v.len);
-}
-
-void codec_write_fixed(struct buf *b, const uint8_t *v, size_t n)
-{
-	buf_add(b, v, n);
 }
 
 void codec_write_header(struct buf *b, uint32_t schema_id)

@@ -8,6 +8,7 @@
 #ifndef MILLRACE_CODEC_H
 #define MILLRACE_CODEC_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,14 +68,66 @@ size_t codec_read_block(struct codec_reader *r, size_t min_item_bytes);
 /* Room for n more items behind the len that *items holds, in the arena (the array may move). NULL after a fault. */
 void *codec_grow(struct codec_reader *r, void *items, size_t len, size_t *cap, size_t n, size_t item_bytes);
 
-/* Appends one primitive. Failure is sticky in the buf. */
-void codec_write_bool(struct buf *b, bool v);
-void codec_write_int(struct buf *b, int32_t v);     /* see above */
-void codec_write_long(struct buf *b, int64_t v);    /* see above */
-void codec_write_float(struct buf *b, float v);     /* see above */
-void codec_write_double(struct buf *b, double v);   /* see above */
-void codec_write_bytes(struct buf *b, struct str v); /* see above; also a string */
-void codec_write_fixed(struct buf *b, const uint8_t *v, size_t n); /* see above */
+enum { CODEC_VARINT_BYTES_MAX = 10 };
+
+/* Appends one primitive. Failure is sticky in the buf. In the header, as an encoder is made of nothing else: calls would be half of its time. */
+static inline void codec_write_bool(struct buf *b, bool v)
+{
+	buf_add(b, &(uint8_t){v}, 1);
+}
+
+/* See above. Room for the longest number is made at once, so that the loop needs no look at the buffer. */
+static inline void codec_write_long(struct buf *b, int64_t v)
+{
+	uint64_t u = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
+	uint8_t *to = buf_reserve(b, CODEC_VARINT_BYTES_MAX), *from = to;
+
+	if (!to)
+		return;
+	for (; u >= 0x80; u >>= 7)
+		*to++ = (uint8_t)(u | 0x80);
+	*to++ = (uint8_t)u;
+	b->len += (size_t)(to - from);
+}
+
+/* See above. */
+static inline void codec_write_int(struct buf *b, int32_t v)
+{
+	codec_write_long(b, v);
+}
+
+/* See above. */
+static inline void codec_write_float(struct buf *b, float v)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	bits = htole32(bits);
+	buf_add(b, &bits, sizeof(bits));
+}
+
+/* See above. */
+static inline void codec_write_double(struct buf *b, double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	bits = htole64(bits);
+	buf_add(b, &bits, sizeof(bits));
+}
+
+/* See above; also a string. */
+static inline void codec_write_bytes(struct buf *b, struct str v)
+{
+	codec_write_long(b, (int64_t)v.len);
+	buf_add(b, v.p, v.len);
+}
+
+/* See above. */
+static inline void codec_write_fixed(struct buf *b, const uint8_t *v, size_t n)
+{
+	buf_add(b, v, n);
+}
 
 /* Appends the five header bytes of the Confluent wire format. */
 void codec_write_header(struct buf *b, uint32_t schema_id);

@@ -66,15 +66,13 @@ void buf_fini(struct buf *b)
 	*b = (struct buf)BUF_INIT;
 }
 
-uint8_t *buf_reserve(struct buf *b, size_t n)
+uint8_t *buf_grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : 256;
 	uint8_t *p;
 
 	if (b->failed)
 		return NULL;
-	if (b->cap - b->len >= n && b->p)
-		return b->p + b->len;
 	while (cap - b->len < n) {
 		if (cap > SIZE_MAX / 2) {
 			b->failed = true;
@@ -90,16 +88,6 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 	b->p = p;
 	b->cap = cap;
 	return p + b->len;
-}
-
-void buf_add(struct buf *b, const void *bytes, size_t n)
-{
-	uint8_t *to = n ? buf_reserve(b, n) : NULL;
-
-	if (!to)
-		return;
-	memcpy(to, bytes, n);
-	b->len += n;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

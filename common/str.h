@@ -94,11 +94,25 @@ static inline void buf_clear(struct buf *b)
 	b->failed = false;
 }
 
+/* The same, where the room is not there yet. */
+uint8_t *buf_grow(struct buf *b, size_t n);
+
 /* Makes room for n more bytes and returns where they go (len does not move), or NULL when memory is short (sticky). */
-uint8_t *buf_reserve(struct buf *b, size_t n);
+static inline uint8_t *buf_reserve(struct buf *b, size_t n)
+{
+	return b->p && b->cap - b->len >= n && !b->failed ? b->p + b->len : buf_grow(b, n);
+}
 
 /* Appends n bytes; copies. */
-void buf_add(struct buf *b, const void *bytes, size_t n);
+static inline void buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	uint8_t *to = n ? buf_reserve(b, n) : NULL;
+
+	if (!to)
+		return;
+	memcpy(to, bytes, n);
+	b->len += n;
+}
 
 /* Appends printf-formatted text, without the NUL. */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
