@@ -6,14 +6,17 @@
 #ifndef MILLRACE_INGEST_REFUSAL_H
 #define MILLRACE_INGEST_REFUSAL_H
 
+#include <stdint.h>
+
 #include "schemas/reasons.h"
 
 struct refusal {
 	enum reason reason;
+	int64_t wait_ms;  /* the client need not come back sooner; 0: not known */
 	char detail[384]; /* "": the reason's own text says it all */
 };
 
-/* Sets reason and detail (printf format; cut at its end). Always -1: "return refuse(...)". */
+/* Sets reason and detail (printf format; cut at its end); wait_ms is 0. Always -1: "return refuse(...)". */
 int refuse(struct refusal *no, enum reason reason, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
