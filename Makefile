@@ -14,7 +14,7 @@ SAN     ?=# make SAN=address,undefined test-unit | make SAN=thread test-unit
 comma   := ,
 B       := build/$(or $(subst $(comma),-,$(SAN)),plain)
 GEN     := build/gen
-PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto libmongoc-1.0 libcurl
+PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl
 CPPFLAGS += -I. -I$(GEN) $(shell pkg-config --cflags $(PKGS))
 FLAGS   := $(WARN) -O2 -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALLOC   := $(if $(SAN),,-ljemalloc)
@@ -25,7 +25,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 LIBS_common    := -lrdkafka -lxxhash -lmicrohttpd -lz -lm -lpthread
-LIBS_ingest    := -lyajl -lcrypto -lzstd
+LIBS_ingest    := -lyajl -lcrypto -lgnutls -lzstd
 LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
 LIBS_ctl       := -lyajl -lcrypto -lcurl
@@ -44,7 +44,7 @@ PROGRAMS := ingest processor sink ctl
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all help programs run test test-unit test-san test-fuzz test-long mutants deps clean FORCE
+.PHONY: all help programs run test test-unit test-san test-fuzz test-long mutants bench deps clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -55,6 +55,7 @@ help:
 	@echo 'make run        Kafka, database, programs and real input on this machine; ONCE=1 ends after the first window'
 	@echo 'make test       all tests; test-unit, test-san, test-fuzz are parts of it'
 	@echo 'make test-long  what takes longer, mutants among it'
+	@echo 'make bench      figures into build/bench.json; BENCH=ingest: that one'
 	@echo 'make SAN=address,undefined [target]   the same under sanitizers (also SAN=thread)'
 
 programs: $(BINS)
@@ -74,6 +75,10 @@ test-long: deps
 
 mutants: deps
 	@$(VENV) tests/mutants/run
+
+bench: deps
+	@$(MAKE) --no-print-directory programs bench-bins
+	@$(VENV) tests/bench/run $(BENCH)
 
 # Generated sources
 $(GEN)/version.h: FORCE
@@ -137,7 +142,8 @@ endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
 
 define program_rules
-$(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $(B)/lib$(1).a $(B)/libcommon.a
+$(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \
+	$(B)/lib$(1).a $(B)/libcommon.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
 	$$(Q)$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) $$(ALLOC)
@@ -147,6 +153,16 @@ $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 # A test's object is built like any other; its folder says what it is linked with.
 unit-bins: $(UNIT)
 .PHONY: unit-bins
+
+# What the benches measure with.
+BENCH_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+
+$(BENCH_BINS): $(B)/%: $(B)/%.o
+	$(call say,LINK,$@)
+	$(Q)$(LINK) $^ -lmicrohttpd
+
+bench-bins: $(BENCH_BINS)
+.PHONY: bench-bins
 
 test-unit: $(UNIT)
 	@$(PYTHON) tests/run units $(UNIT)

@@ -1,87 +1,159 @@
-/* account.c - see account.h.
- *
- * All metrics exist from the start, at zero: a rate over a counter that appears with its first event misses that event. */
+/* account.c - see account.h. */
 #include "ingest/account.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "common/site_metrics.h"
 
 enum { STATUS_UNAVAILABLE = 503 };
 
-/* A sample's reason and a request's never share a metric: the one is about data, the other about its sender or us. */
-static void init_reasons(struct account *a, struct metrics *m)
-{
-	for (int i = 0; i < NR_REASONS; i++) {
-		const char *name = reason_name((enum reason)i);
+/* The figures of each site. */
+enum by_site {
+	SITE_RECEIVED,
+	SITE_ACCEPTED,
+	SITE_REJECTED,
+	SITE_REFUSED,
+	SITE_ACCEPTED_REQUESTS,
+	SITE_REFUSED_REQUESTS,
+	SITE_TRUNCATED_SAMPLES,
+	SITE_TRUNCATED_PAYLOADS,
+	NR_BY_SITE
+};
 
-		if (reason_status((enum reason)i) == 0) {
-			a->rejected_samples[i] = metrics_counter(m, "millrace_ingest_rejected_samples_total",
-								 "Samples that were bad on their own", "reason", name, NULL);
-			continue;
-		}
-		a->refused_samples[i] = metrics_counter(m, "millrace_ingest_refused_samples_total",
-							"Samples of payloads that were refused once decoded", "reason", name, NULL);
-		a->refused_requests[i] = metrics_counter(m, "millrace_ingest_refused_requests_total",
-							 "Requests that were refused", "reason", name, NULL);
+static const struct site_figure by_site[NR_BY_SITE] = {
+	[SITE_RECEIVED] = {"millrace_ingest_received_samples_total", "Samples of payloads that were decoded"},
+	[SITE_ACCEPTED] = {"millrace_ingest_accepted_samples_total", "Samples acknowledged by Kafka"},
+	[SITE_REJECTED] = {"millrace_ingest_rejected_samples_total", "Samples that were bad on their own"},
+	[SITE_REFUSED] = {"millrace_ingest_refused_samples_total", "Samples of payloads that were refused once decoded"},
+	[SITE_ACCEPTED_REQUESTS] = {"millrace_ingest_accepted_requests_total", "Requests answered with 202"},
+	[SITE_REFUSED_REQUESTS] = {"millrace_ingest_refused_requests_total", "Requests that were refused"},
+	[SITE_TRUNCATED_SAMPLES] = {"millrace_ingest_truncated_samples_total", "Samples that agents report as given up"},
+	[SITE_TRUNCATED_PAYLOADS] = {"millrace_ingest_truncated_payloads_total", "Payloads that agents report as given up"},
+};
+
+struct account {
+	struct metric *figures[NR_ACCOUNT_FIGURES];
+	struct site_metrics *sites;
+	_Atomic uint64_t accepted;
+	_Atomic uint64_t refused_requests[NR_REASONS];
+	uint64_t logged[NR_REASONS]; /* of these, the ones that account_log() has told of */
+};
+
+static const struct {
+	const char *name, *help;
+	bool gauge;
+} figures[NR_ACCOUNT_FIGURES] = {
+	[ACCOUNT_INFLIGHT_BYTES] = {"millrace_ingest_inflight_bytes", "Bodies and records that Kafka has not acknowledged", true},
+	[ACCOUNT_INFLIGHT_LIVE_BYTES] = {"millrace_ingest_inflight_live_bytes", "Of these, live data", true},
+	[ACCOUNT_INFLIGHT_BACKLOG_BYTES] = {"millrace_ingest_inflight_backlog_bytes", "Of these, backlog", true},
+	[ACCOUNT_CONNECTIONS] = {"millrace_ingest_connections", "Open connections", true},
+	[ACCOUNT_WAITING] = {"millrace_ingest_waiting_connections", "Connections suspended until Kafka acknowledges", true},
+	[ACCOUNT_EXPECTED_BACK] = {"millrace_ingest_expected_agents", "Refused requests whose Retry-After is not over yet", true},
+	[ACCOUNT_SITES] = {"millrace_ingest_sites", "Sites in the table", true},
+	[ACCOUNT_TABLES_HELD] = {"millrace_ingest_tables_held_rows", "Removals that are held back until an operator confirms them", true},
+	[ACCOUNT_RECORDS] = {"millrace_ingest_records_total", "Records acknowledged by Kafka", false},
+	[ACCOUNT_RECORD_BYTES] = {"millrace_ingest_record_bytes_total", "Bytes of those records, uncompressed", false},
+	[ACCOUNT_BODY_BYTES] = {"millrace_ingest_body_bytes_total", "Bytes of bodies read", false},
+	[ACCOUNT_INFLATED_BYTES] = {"millrace_ingest_inflated_bytes_total", "Bytes that compressed bodies came to", false},
+	[ACCOUNT_BACKLOG_PAYLOADS] = {"millrace_ingest_backlog_requests_total", "Requests whose payload was sent long after it was made", false},
+	[ACCOUNT_SKEWED_PAYLOADS] = {"millrace_ingest_skewed_payloads_total", "Payloads shifted because the sender's clock is wrong", false},
+	[ACCOUNT_CONNECTIONS_CLOSED_IDLE] = {"millrace_ingest_connections_expired_total", "Connections closed at a deadline", false},
+	[ACCOUNT_CONNECTIONS_CLOSED_FULL] = {"millrace_ingest_connections_evicted_total", "Connections closed to make room for others", false},
+	[ACCOUNT_STALLS] = {"millrace_ingest_kafka_stalls_total", "Times that Kafka was taken for gone", false},
+};
+
+static const struct str nobody = {"__none__", 8};
+
+struct account *account_new(struct metrics *m, size_t sites_max)
+{
+	struct account *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->sites = site_metrics_new(m, by_site, NR_BY_SITE, sites_max + 1);
+	if (!a->sites) {
+		account_free(a);
+		return NULL;
 	}
+	site_metrics_get(a->sites, SITE_REFUSED_REQUESTS, nobody, reason_name(REASON_UNAUTHORIZED)); /* its place is not another's */
+	for (size_t i = 0; i < NR_ACCOUNT_FIGURES; i++)
+		a->figures[i] = figures[i].gauge ? metrics_gauge(m, figures[i].name, figures[i].help, NULL)
+						 : metrics_counter(m, figures[i].name, figures[i].help, NULL);
+	return a;
 }
 
-void account_init(struct account *a, struct metrics *m)
+void account_free(struct account *a)
 {
-	*a = (struct account){
-		.inflight_bytes = metrics_gauge(m, "millrace_ingest_inflight_bytes",
-						"Bodies and records that Kafka has not acknowledged", NULL),
-		.connections_waiting = metrics_gauge(m, "millrace_ingest_waiting_connections",
-						     "Connections suspended until Kafka acknowledges", NULL),
-		.accepted_samples = metrics_counter(m, "millrace_ingest_accepted_samples_total",
-						    "Samples acknowledged by Kafka", NULL),
-		.truncated_samples = metrics_counter(m, "millrace_ingest_truncated_samples_total",
-						     "Samples that agents report as given up", NULL),
-		.requests_accepted = metrics_counter(m, "millrace_ingest_accepted_requests_total", "Requests answered with 202", NULL),
-		.records = metrics_counter(m, "millrace_ingest_records_total", "Records acknowledged by Kafka", NULL),
-		.record_bytes = metrics_counter(m, "millrace_ingest_record_bytes_total", "Bytes of those records, uncompressed", NULL),
-		.body_bytes = metrics_counter(m, "millrace_ingest_body_bytes_total", "Bytes of bodies read", NULL),
-		.sites = metrics_gauge(m, "millrace_ingest_sites", "Sites in the table", NULL),
-	};
-	init_reasons(a, m);
+	if (!a)
+		return;
+	site_metrics_free(a->sites);
+	free(a);
+}
+
+void account_add(struct account *a, enum account_figure figure, uint64_t n)
+{
+	metric_add(a ? a->figures[figure] : NULL, n);
+}
+
+void account_set(struct account *a, enum account_figure figure, double value)
+{
+	metric_set(a ? a->figures[figure] : NULL, value);
 }
 
 struct tally account_tally(const struct payload *p)
 {
 	struct tally t = {.accepted = p->accepted,
 			  .rejected = p->rejected,
-			  .truncated = (uint64_t)payload_truncated_samples(p)};
+			  .truncated_samples = (uint64_t)payload_truncated_samples(p),
+			  .truncated_payloads = (uint64_t)payload_truncated_payloads(p)};
 
 	for (int i = 0; i < NR_REASONS; i++)
 		t.rejected_by[i] = p->rejected_by[i];
 	return t;
 }
 
-void account_accept(struct account *a, const struct tally *t)
+/* Counts n of a site's figure, if there is anything to count; reason NULL: it has none. */
+static void count(struct account *a, enum by_site figure, struct str site, const char *reason, uint64_t n)
 {
-	metric_add(a->requests_accepted, 1);
-	metric_add(a->accepted_samples, t->accepted);
-	metric_add(a->truncated_samples, t->truncated);
-	for (int i = 0; i < NR_REASONS; i++)
-		if (t->rejected_by[i])
-			metric_add(a->rejected_samples[i], t->rejected_by[i]);
+	if (n)
+		metric_add(site_metrics_get(a->sites, figure, site.len ? site : nobody, reason), n);
 }
 
-void account_refuse(struct account *a, enum reason reason, const struct tally *t)
+void account_receive(struct account *a, struct str site, const struct tally *t)
 {
-	metric_add(a->refused_requests[reason], 1);
+	count(a, SITE_RECEIVED, site, NULL, t->accepted + t->rejected);
+}
+
+void account_accept(struct account *a, struct str site, const struct tally *t)
+{
+	atomic_fetch_add_explicit(&a->accepted, t->accepted, memory_order_relaxed);
+	count(a, SITE_ACCEPTED_REQUESTS, site, NULL, 1);
+	count(a, SITE_ACCEPTED, site, NULL, t->accepted);
+	count(a, SITE_TRUNCATED_SAMPLES, site, NULL, t->truncated_samples);
+	count(a, SITE_TRUNCATED_PAYLOADS, site, NULL, t->truncated_payloads);
+	for (int i = 0; i < NR_REASONS && t->rejected; i++)
+		count(a, SITE_REJECTED, site, reason_name((enum reason)i), t->rejected_by[i]);
+}
+
+void account_refuse(struct account *a, struct str site, enum reason reason, const struct tally *t)
+{
+	atomic_fetch_add_explicit(&a->refused_requests[reason], 1, memory_order_relaxed);
+	count(a, SITE_REFUSED_REQUESTS, site, reason_name(reason), 1);
 	if (t)
-		metric_add(a->refused_samples[reason], t->accepted + t->rejected);
+		count(a, SITE_REFUSED, site, reason_name(reason), t->accepted + t->rejected);
 }
 
-void account_records(struct account *a, size_t records, size_t bytes)
+uint64_t account_accepted(const struct account *a)
 {
-	metric_add(a->records, records);
-	metric_add(a->record_bytes, bytes);
+	return atomic_load_explicit(&a->accepted, memory_order_relaxed);
 }
 
 /* Under load a line for each refusal would be the load; and what clients do wrong is theirs to see, in their answers. */
 void account_log(struct account *a, const struct log *log)
 {
 	for (int i = 0; i < NR_REASONS; i++) {
-		uint64_t now = (uint64_t)metric_value(a->refused_requests[i]);
+		uint64_t now = atomic_load_explicit(&a->refused_requests[i], memory_order_relaxed);
 
 		if (reason_status((enum reason)i) == STATUS_UNAVAILABLE && now > a->logged[i])
 			log_warn(log, "requests_refused", LOG_STR("reason", reason_name((enum reason)i)),

@@ -1,8 +1,11 @@
-/* account.h - what ingest counts, at every door.
+/* account.h - what ingest counts, at every door, site by site.
  *
- * Samples of payloads that were decoded are conserved: decoded = accepted + rejected (by reason) + refused (by reason). A payload that
- * is refused as a whole counts all of its samples as refused, the bad ones too, since its retry brings them again. What is refused
- * before decoding has no samples yet: its request is counted. Not thread-safe: one owner (the metrics behind it are). */
+ * Samples of payloads that were decoded are conserved: received = accepted + rejected (by reason) + refused (by reason), as soon as
+ * nothing is in flight. A payload that is refused as a whole counts all of its samples as refused, the bad ones too, since its retry
+ * brings them again. What is refused before decoding has no samples yet: its request is counted.
+ *
+ * Labels are bounded (common/site_metrics.h): so many sites get figures of their own, in the order they come; the others share
+ * site="__other__", and who has no site (no key yet) counts as site="__none__". Any thread may count. */
 #ifndef MILLRACE_INGEST_ACCOUNT_H
 #define MILLRACE_INGEST_ACCOUNT_H
 
@@ -12,38 +15,63 @@
 
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/str.h"
 #include "ingest/payload.h"
 #include "schemas/reasons.h"
 
-struct account {
-	struct metric *inflight_bytes, *connections_waiting, *accepted_samples, *truncated_samples, *requests_accepted, *records,
-		*record_bytes, *body_bytes, *sites;
-	struct metric *rejected_samples[NR_REASONS]; /* of samples' reasons; NULL for others */
-	struct metric *refused_samples[NR_REASONS];  /* of requests' reasons */
-	struct metric *refused_requests[NR_REASONS]; /* likewise */
-	uint64_t logged[NR_REASONS];                 /* refused requests that account_log() has told of */
+struct account;
+
+/* What concerns no single site. */
+enum account_figure {
+	ACCOUNT_INFLIGHT_BYTES,
+	ACCOUNT_INFLIGHT_LIVE_BYTES,
+	ACCOUNT_INFLIGHT_BACKLOG_BYTES,
+	ACCOUNT_CONNECTIONS,
+	ACCOUNT_WAITING,
+	ACCOUNT_EXPECTED_BACK,
+	ACCOUNT_SITES,
+	ACCOUNT_TABLES_HELD,
+	ACCOUNT_RECORDS,
+	ACCOUNT_RECORD_BYTES,
+	ACCOUNT_BODY_BYTES,
+	ACCOUNT_INFLATED_BYTES,
+	ACCOUNT_BACKLOG_PAYLOADS,
+	ACCOUNT_SKEWED_PAYLOADS,
+	ACCOUNT_CONNECTIONS_CLOSED_IDLE,
+	ACCOUNT_CONNECTIONS_CLOSED_FULL,
+	ACCOUNT_STALLS,
+	NR_ACCOUNT_FIGURES
 };
 
 /* A payload's samples, remembered until it is known whether they count. */
 struct tally {
-	uint64_t accepted, rejected, truncated;
+	uint64_t accepted, rejected, truncated_samples, truncated_payloads;
 	uint64_t rejected_by[NR_REASONS];
 };
 
-/* Registers all metrics; borrows m. A metric that finds no memory is left out. */
-void account_init(struct account *a, struct metrics *m);
+/* Registers the figures that concern no site; borrows m until account_free(). At most sites_max sites get their own. NULL when memory is
+ * short. */
+struct account *account_new(struct metrics *m, size_t sites_max);
+
+/* No thread may count any more; NULL is a no-op. */
+void account_free(struct account *a);
+
+/* Adds to a counter, or sets a gauge; a NULL account counts nothing. */
+void account_add(struct account *a, enum account_figure figure, uint64_t n);
+void account_set(struct account *a, enum account_figure figure, double value); /* see above */
 
 /* What a decoded payload holds. */
 struct tally account_tally(const struct payload *p);
 
-/* A payload was taken, or was refused with its samples (t NULL: it was not decoded). */
-void account_accept(struct account *a, const struct tally *t);
-void account_refuse(struct account *a, enum reason reason, const struct tally *t); /* see above */
+/* A payload of a site was decoded; it was taken; or it was refused (t NULL: it had not been decoded). site "": nobody's. */
+void account_receive(struct account *a, struct str site, const struct tally *t);
+void account_accept(struct account *a, struct str site, const struct tally *t);                     /* see above */
+void account_refuse(struct account *a, struct str site, enum reason reason, const struct tally *t); /* see above */
 
-/* Records were acknowledged. */
-void account_records(struct account *a, size_t records, size_t bytes);
+/* Samples accepted since the start, of all sites. */
+uint64_t account_accepted(const struct account *a);
 
-/* Logs once a call and reason how many requests this side (status 503) had to refuse since the last call. */
+/* Logs once a call and reason how many requests this side (status 503) had to refuse since the last call. One caller. */
 void account_log(struct account *a, const struct log *log);
 
 #endif

@@ -3,9 +3,7 @@
  * A body that finds no memory is sent empty: the status alone still tells the client what to do. */
 #include "ingest/answer.h"
 
-#include <sys/random.h>
-
-enum { STATUS_ACCEPTED = 202, STATUS_UNAVAILABLE = 503, RETRY_MIN_S = 1, RETRY_SPREAD_S = 10 };
+enum { STATUS_OK = 200, STATUS_ACCEPTED = 202 };
 
 void answer_fini(struct answer *a)
 {
@@ -72,22 +70,20 @@ void answer_accept(struct answer *a, const struct payload *p)
 	finish(a);
 }
 
-static unsigned retry_after_s(void)
+void answer_auth(struct answer *a, struct str site)
 {
-	uint32_t random = 0;
-	ssize_t n = getrandom(&random, sizeof(random), GRND_NONBLOCK);
-
-	(void)n; /* without randomness all are told the minimum */
-	return RETRY_MIN_S + random % RETRY_SPREAD_S;
+	a->status = STATUS_OK;
+	buf_printf(&a->body, "{\"site\": \"" STR_FMT "\"}\n", STR_ARG(site)); /* of [a-z0-9-]: nothing to escape */
+	finish(a);
 }
 
-void answer_refuse(struct answer *a, const struct refusal *no)
+void answer_refuse(struct answer *a, const struct refusal *no, unsigned retry_after_s)
 {
 	answer_fini(a);
 	a->status = reason_status(no->reason);
 	a->refused = true;
 	a->reason = no->reason;
-	a->retry_after_s = a->status == STATUS_UNAVAILABLE ? retry_after_s() : 0;
+	a->retry_after_s = retry_after_s;
 	buf_printf(&a->body, "{\"error\": \"%s\", \"detail\": ", reason_name(no->reason));
 	add_string(&a->body, str_from(no->detail[0] ? no->detail : reason_text(no->reason)));
 	buf_printf(&a->body, "}\n");

@@ -2,7 +2,7 @@
  *
  * 202 {"accepted": n, "rejected": [{"index": "metrics[3].points[0]", "reason": "name"}], "rejected_total": n}, or a refusal
  * {"error": "name", "detail": "text"}. Counts are samples (payload.h); the list is cut at PAYLOAD_REJECTIONS_MAX entries, the
- * total never. 503 carries a Retry-After, jittered so that refused agents do not come back together. */
+ * total never. To /v1/auth: 200 {"site": "id"}. When a refused client may come back is admission's to say. */
 #ifndef MILLRACE_INGEST_ANSWER_H
 #define MILLRACE_INGEST_ANSWER_H
 
@@ -28,7 +28,10 @@ void answer_fini(struct answer *a);
 /* The answer to a payload whose every part is acknowledged. a is empty before. */
 void answer_accept(struct answer *a, const struct payload *p);
 
-/* The answer to a refused request; replaces what was there. */
-void answer_refuse(struct answer *a, const struct refusal *no);
+/* The answer to a good key. a is empty before. */
+void answer_auth(struct answer *a, struct str site);
+
+/* The answer to a refused request; replaces what was there. retry_after_s 0: none. */
+void answer_refuse(struct answer *a, const struct refusal *no, unsigned retry_after_s);
 
 #endif

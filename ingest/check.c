@@ -61,6 +61,12 @@ static enum reason judge_metric(const struct payload_metric *m)
 	return judge_tags(m->tags, m->tags_len);
 }
 
+/* What the sender's clock said when we received the payload: its times are judged by it, before they are shifted to ours. */
+static int64_t sender_now(const struct payload *p)
+{
+	return p->received_at_ms - p->shift_ms;
+}
+
 /* Both ends belong to the window. */
 static enum reason judge_time(int64_t t_ms, int64_t now_ms)
 {
@@ -167,7 +173,7 @@ static int accept_summary(struct payload *p, const struct payload_point *pt, int
 	s.max = f->max;
 	s.last = f->last;
 	if (pt->has & PAYLOAD_BIT(PAYLOAD_LAST_AT))
-		s.last_at = f->last_at_ms;
+		s.last_at = f->last_at_ms + p->shift_ms;
 	s.has_histogram = pt->has & PAYLOAD_BIT(PAYLOAD_HISTOGRAM);
 	if (s.has_histogram)
 		s.histogram = (struct histogram){.scale = (int32_t)f->histogram.scale,
@@ -181,10 +187,10 @@ static int accept_summary(struct payload *p, const struct payload_point *pt, int
 	return payload_add_summary(p, &s);
 }
 
-/* A time that was left out is the time of receipt. */
+/* A time that was left out is the time of receipt, by our own clock. */
 static int accept_point(struct payload *p, const struct payload_point *pt)
 {
-	int64_t t_ms = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? pt->t_ms : p->received_at_ms;
+	int64_t t_ms = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? pt->t_ms + p->shift_ms : p->received_at_ms;
 
 	return pt->has & PAYLOAD_BIT(PAYLOAD_V) ? payload_add_value(p, t_ms, pt->v) : accept_summary(p, pt, t_ms);
 }
@@ -210,12 +216,13 @@ static int accept_series(struct payload *p, const struct payload_metric *m)
 int check_metric(struct payload *p, struct payload_metric *m)
 {
 	enum reason why = judge_metric(m);
+	int64_t now_ms = sender_now(p);
 	bool has_series = false;
 
 	if (why != FINE) /* one entry in the answer, but every point of it counts */
 		return payload_reject(p, "metrics", m->index, -1, why, m->points_len ? m->points_len : 1);
 	for (size_t i = 0; i < m->points_len; i++) {
-		why = judge_point(&m->points[i], (enum series_kind)m->kind, p->received_at_ms);
+		why = judge_point(&m->points[i], (enum series_kind)m->kind, now_ms);
 		if (why != FINE) {
 			if (payload_reject(p, "metrics", m->index, (int64_t)i, why, 1) < 0)
 				return -1;
@@ -259,10 +266,10 @@ int check_payload(struct payload *p, struct refusal *no)
 {
 	if (check_identity(p, no) < 0)
 		return -1;
-	if (p->has_created_at && judge_time(p->created_at_ms, p->received_at_ms) != FINE)
+	if (p->has_created_at && judge_time(p->created_at_ms, sender_now(p)) != FINE)
 		return refuse(no, REASON_CREATED_AT_OUT_OF_RANGE,
 			      "created_at %lld lies outside 48 h back to 10 min ahead of %lld", (long long)p->created_at_ms,
-			      (long long)p->received_at_ms);
+			      (long long)sender_now(p));
 	if (p->received == 0 && p->truncations_len == 0)
 		return refuse(no, REASON_EMPTY_PAYLOAD, "no metrics, no events, no truncated payloads");
 	return 0;

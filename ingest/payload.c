@@ -113,3 +113,13 @@ int64_t payload_truncated_samples(const struct payload *p)
 			return INT64_MAX;
 	return total;
 }
+
+int64_t payload_truncated_payloads(const struct payload *p)
+{
+	int64_t total = 0;
+
+	for (size_t i = 0; i < p->truncations_len; i++)
+		if (__builtin_add_overflow(total, p->truncations[i].to_seq - p->truncations[i].from_seq + 1, &total))
+			return INT64_MAX;
+	return total;
+}

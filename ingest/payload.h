@@ -91,6 +91,7 @@ struct payload_truncation {
 struct payload {
 	struct arena *arena;
 	int64_t received_at_ms; /* virtual */
+	int64_t shift_ms;       /* what the sender's clock is behind ours: added to its times (sender.h) */
 	bool has_agent_id, has_seq, has_floor, has_created_at;
 	uint8_t agent_id[PAYLOAD_AGENT_ID_BYTES];
 	int64_t seq, floor, created_at_ms;
@@ -130,6 +131,7 @@ int payload_add_truncation(struct payload *p, const struct payload_truncation *t
 
 /* Samples lost on the customer's side by the payload's truncations, added up (no overflow: it stops at INT64_MAX). */
 int64_t payload_truncated_samples(const struct payload *p);
+int64_t payload_truncated_payloads(const struct payload *p); /* likewise */
 
 /* For decoders: memory was short, so the payload is too large. Always -1. */
 int payload_refuse_size(const struct payload *p, struct refusal *no);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/kafka.h"
 
 enum {
@@ -32,6 +33,9 @@ struct producer {
 	int wake_fd;
 	rd_kafka_t *rk; /* NULL: broken, a new one is due */
 	struct delivery *waiting;
+	size_t outstanding;         /* parts whose report is to come */
+	int64_t progress_mono_ms;   /* of the last acknowledgement, or of the first part since none was outstanding */
+	bool gone;                  /* until the next acknowledgement */
 };
 
 static void delivery_begin(struct producer *pr, struct delivery *d)
@@ -56,9 +60,14 @@ static void delivery_end(struct delivery *d)
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
 	struct delivery *d = message->_private;
+	struct producer *pr = opaque;
 
 	(void)rk;
-	(void)opaque;
+	pr->outstanding--;
+	if (!message->err) {
+		pr->progress_mono_ms = clock_mono_ms();
+		pr->gone = false;
+	}
 	if (message->err && !d->failed)
 		d->failed = message->err;
 	if (--d->outstanding == 0)
@@ -108,6 +117,7 @@ static int client_open(struct producer *pr, struct err *err)
 	if (!conf)
 		return -1;
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	rd_kafka_conf_set_opaque(conf, pr);
 	pr->rk = kafka_open(RD_KAFKA_PRODUCER, conf, err);
 	if (!pr->rk)
 		return -1;
@@ -124,6 +134,7 @@ static void client_close(struct producer *pr)
 	rd_kafka_flush(pr->rk, PURGE_TIMEOUT_MS);
 	kafka_close(pr->rk, CLOSE_TIMEOUT_MS);
 	pr->rk = NULL;
+	pr->outstanding = 0;
 	while (pr->waiting) {
 		pr->waiting->failed = RD_KAFKA_RESP_ERR__DESTROY;
 		delivery_end(pr->waiting);
@@ -154,24 +165,21 @@ void producer_free(struct producer *pr)
 	free(pr);
 }
 
-/* Queues one part; its record is librdkafka's on success. Only what is used of the buffer stays allocated, as it may have grown to
- * twice of that and lives as long as Kafka takes. A full queue is not waited for: the client is told to come back. */
-static rd_kafka_resp_err_t send_part(struct producer *pr, const char *topic, struct str key, struct part *part, struct delivery *d)
+/* Queues one part. librdkafka copies the record into its message, which is one allocation; a record of its own would be two. A full queue is
+ * not waited for: the client is told to come back. */
+static rd_kafka_resp_err_t send_part(struct producer *pr, const char *topic, struct str key, const struct part *part, struct delivery *d)
 {
-	void *fitted = realloc(part->record.p, part->record.len);
-	rd_kafka_resp_err_t code;
+	rd_kafka_resp_err_t code =
+		rd_kafka_producev(pr->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(part->partition), RD_KAFKA_V_KEY(key.p, key.len),
+				  RD_KAFKA_V_VALUE((void *)(uintptr_t)part->record.p, part->record.len),
+				  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(d), RD_KAFKA_V_END);
 
-	if (fitted)
-		part->record.p = fitted;
-	code = rd_kafka_producev(pr->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(part->partition),
-				 RD_KAFKA_V_KEY(key.p, key.len), RD_KAFKA_V_VALUE(part->record.p, part->record.len),
-				 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_FREE), RD_KAFKA_V_OPAQUE(d), RD_KAFKA_V_END);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		part->record = (struct buf)BUF_INIT;
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && pr->outstanding++ == 0)
+		pr->progress_mono_ms = clock_mono_ms();
 	return code;
 }
 
-int producer_send(struct producer *pr, const char *topic, struct str key, struct parts *parts, producer_done_fn done, void *ctx,
+int producer_send(struct producer *pr, const char *topic, struct str key, const struct parts *parts, producer_done_fn done, void *ctx,
 		  struct err *err)
 {
 	struct delivery *d;
@@ -195,6 +203,14 @@ int producer_send(struct producer *pr, const char *topic, struct str key, struct
 	return -1;
 }
 
+void producer_warm(struct producer *pr, const char *topic)
+{
+	rd_kafka_topic_t *rkt = pr->rk ? rd_kafka_topic_new(pr->rk, topic, NULL) : NULL;
+
+	if (rkt)
+		rd_kafka_topic_destroy(rkt); /* the client keeps what it has learned */
+}
+
 int producer_poll(struct producer *pr, struct err *err)
 {
 	char why[256];
@@ -208,6 +224,19 @@ int producer_poll(struct producer *pr, struct err *err)
 		return 0;
 	client_close(pr);
 	return err_set(err, ERR_RETRY, "the producer broke: %s (%s)", why, rd_kafka_err2name(code));
+}
+
+bool producer_hangs(struct producer *pr, int64_t mono_ms)
+{
+	if (pr->outstanding == 0 || mono_ms - pr->progress_mono_ms <= pr->conf->stall_timeout_ms)
+		return false;
+	pr->gone = true;
+	return true;
+}
+
+bool producer_gone(const struct producer *pr)
+{
+	return pr->gone && pr->outstanding > 0;
 }
 
 bool producer_flush(struct producer *pr, int timeout_ms)

@@ -4,6 +4,10 @@
  * delivery, which ends when the last of them was acknowledged or given up (push.message_timeout at the latest). Nothing here
  * blocks. Not thread-safe: one owner, in whose producer_poll() all callbacks run.
  *
+ * Kafka is taken for gone when parts are waiting and none has been acknowledged for push.stall_timeout, which is sooner than a single
+ * part is given up: a slow Kafka still takes data, one that is gone must not make clients wait. It is back with the next
+ * acknowledgement, for which one payload at a time is let through as soon as none is waiting.
+ *
  * An idempotent producer can end in a fatal error through no fault of ours (librdkafka issue 4438, after a disconnect). Everything
  * in flight then fails, the client is thrown away and another made at the next poll. */
 #ifndef MILLRACE_INGEST_PRODUCER_H
@@ -33,14 +37,22 @@ struct producer *producer_new(const struct program *p, const struct ingest_conf 
 /* Gives up what is still in flight (their done is called) and frees; NULL is a no-op. */
 void producer_free(struct producer *pr);
 
-/* Produces all parts to topic with this key; takes the records it could queue (their buf is emptied), the rest stay the caller's.
- * 0: done will be called, later, from producer_poll() or producer_free(). ERR_RETRY: nothing was queued, and done will not be called.
- * At least one part. */
-int producer_send(struct producer *pr, const char *topic, struct str key, struct parts *parts, producer_done_fn done, void *ctx,
+/* Produces all parts to topic with this key; copies. 0: done will be called, later, from producer_poll() or producer_free(). ERR_RETRY:
+ * nothing was queued, and done will not be called. At least one part. */
+int producer_send(struct producer *pr, const char *topic, struct str key, const struct parts *parts, producer_done_fn done, void *ctx,
 		  struct err *err);
+
+/* Makes ready for a topic: its first record would else wait a second for librdkafka to learn of it. Fails silently, as it is no more. */
+void producer_warm(struct producer *pr, const char *topic);
 
 /* Serves delivery reports. -1 with *err set when the client broke (another one is made at the next call). */
 int producer_poll(struct producer *pr, struct err *err);
+
+/* Is Kafka gone, and those who wait for it had better be answered? mono_ms: real time now. Call a few times a second. */
+bool producer_hangs(struct producer *pr, int64_t mono_ms);
+
+/* Is Kafka gone, and another payload had better not come? */
+bool producer_gone(const struct producer *pr);
 
 /* Waits up to timeout_ms (real) until all in flight has ended, serving reports. False when the time was over. */
 bool producer_flush(struct producer *pr, int timeout_ms);

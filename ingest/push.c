@@ -1,25 +1,31 @@
 /* push.c - see push.h.
  *
- * A payload's memory has three lives. Decoded, it stands in the arena, for this one call. Encoded, its records are Kafka's client's
- * until the last report. In between stays the job: the answer as it will be if all goes well, and a tally, since neither can be made
- * later from what is left. All three are charged to the ticket, which passes from the request to the job with the records. */
+ * A payload's memory has three lives. Inflated and decoded, it stands in buffers that are used again for the next one. Encoded, its
+ * records are Kafka's client's until the last report. In between stays the job: the answer as it will be if all goes well, and a tally,
+ * since neither can be made later from what is left. What lives longer than the call is charged to the ticket, which passes from the
+ * request to the job with the records.
+ *
+ * Invariant: a payload is counted once, as accepted or refused, when its client is answered; also one that is answered before Kafka has
+ * spoken. */
 #include "ingest/push.h"
 
 #include <stdlib.h>
 
 #include "ingest/check.h"
 #include "ingest/push_json.h"
+#include "ingest/push_pb.h"
 #include "ingest/split.h"
 
 enum {
-	DECODED_RATIO = 8,               /* a decoded payload may take this many times the largest body */
-	ARENA_KEPT_BYTES = 4 << 20,      /* a larger arena is given back after its payload */
+	KEPT_BYTES = 4 << 20,            /* larger buffers are given back after their payload */
 	JOB_BYTES = sizeof(struct tally) /* what a job is charged for itself, about */
 };
 
 struct push {
 	struct push_rooms rooms;
-	size_t max_record_bytes;
+	struct push_limits limits;
+	struct inflater inflater;
+	struct buf inflated, records;
 	struct arena arena;
 };
 
@@ -29,19 +35,30 @@ struct push_job {
 	struct answer answer; /* for the good end */
 	struct tally tally;
 	size_t records, record_bytes;
-	push_done_fn done; /* NULL: nobody waits any more */
+	push_done_fn done; /* NULL: nobody waits any more, and the payload has been counted */
 	void *ctx;
 };
 
-struct push *push_new(const struct push_rooms *rooms, size_t max_body_bytes, size_t max_record_bytes)
+/* A payload on its way through the rooms. */
+struct passage {
+	struct push *push;
+	struct ticket *ticket;
+	struct payload payload;
+	struct split_route route;
+	struct parts parts;
+	bool decoded; /* its samples are known */
+	struct refusal no;
+};
+
+struct push *push_new(const struct push_rooms *rooms, const struct push_limits *limits)
 {
 	struct push *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
 	p->rooms = *rooms;
-	p->max_record_bytes = max_record_bytes;
-	p->arena.limit_bytes = DECODED_RATIO * max_body_bytes;
+	p->limits = *limits;
+	p->arena.limit_bytes = limits->decoded_bytes;
 	return p;
 }
 
@@ -49,14 +66,23 @@ void push_free(struct push *p)
 {
 	if (!p)
 		return;
+	inflater_fini(&p->inflater);
+	buf_fini(&p->inflated);
+	buf_fini(&p->records);
 	arena_fini(&p->arena);
 	free(p);
 }
 
-void push_forget(struct push_job *job)
+void push_refuse(struct push *p, struct ticket *t, const struct refusal *no, struct answer *answer)
 {
-	if (job)
-		job->done = NULL;
+	answer_refuse(answer, no, admission_refuse(p->rooms.admission, t, no, NULL));
+	admission_release(p->rooms.admission, t);
+}
+
+void push_abandon(struct push_job *job, const struct refusal *no, struct answer *answer)
+{
+	answer_refuse(answer, no, admission_refuse(job->push->rooms.admission, &job->ticket, no, &job->tally));
+	job->done = NULL;
 }
 
 static void job_free(struct push_job *job)
@@ -74,55 +100,101 @@ static void on_delivered(void *ctx, bool ok, const char *error)
 	struct refusal no;
 
 	if (ok) {
-		account_accept(rooms->account, &job->tally);
-		account_records(rooms->account, job->records, job->record_bytes);
-	} else {
-		refuse(&no, REASON_KAFKA_UNAVAILABLE, "%s", error);
-		account_refuse(rooms->account, no.reason, &job->tally);
-		answer_refuse(&job->answer, &no);
+		account_add(rooms->account, ACCOUNT_RECORDS, job->records);
+		account_add(rooms->account, ACCOUNT_RECORD_BYTES, job->record_bytes);
+	}
+	if (job->done) {
+		if (ok) {
+			admission_accept(rooms->admission, &job->ticket, &job->tally);
+		} else {
+			refuse(&no, REASON_KAFKA_UNAVAILABLE, "%s", error);
+			answer_refuse(&job->answer, &no, admission_refuse(rooms->admission, &job->ticket, &no, &job->tally));
+		}
+		job->done(job->ctx, &job->answer);
 	}
 	admission_release(rooms->admission, &job->ticket);
-	if (job->done)
-		job->done(job->ctx, &job->answer);
 	job_free(job);
 }
 
-/* Body to parts. On refusal *decoded tells whether samples are known. */
-static int make_parts(struct push *p, const struct ticket *t, struct str body, struct payload *payload,
-		      struct split_route *route, struct parts *parts, bool *decoded, struct refusal *no)
+/* Inflated bytes count as in flight from the moment they are there. */
+static int charge_inflated(void *ctx, size_t more_bytes, struct refusal *no)
 {
-	struct tenant *tenant = admission_tenant(p->rooms.admission, t, no);
+	struct passage *way = ctx;
 
-	if (!tenant)
+	return admission_charge(way->push->rooms.admission, way->ticket, (int64_t)more_bytes, no);
+}
+
+/* The body as its sender meant it. */
+static int inflate(struct passage *way, struct str *body)
+{
+	struct push *p = way->push;
+	const struct inflate_limits limits = {.max_bytes = p->limits.inflated_bytes, .max_ratio = p->limits.inflate_ratio,
+					      .charge = charge_inflated, .charge_ctx = way};
+
+	if (way->ticket->encoding == INFLATE_IDENTITY)
+		return 0;
+	if (inflate_body(&p->inflater, way->ticket->encoding, *body, &limits, &p->inflated, &way->no) < 0)
 		return -1;
-	payload_init(payload, &p->arena, clock_now_ms(p->rooms.clock));
-	if (push_json_parse(body, payload, no) < 0)
+	account_add(p->rooms.account, ACCOUNT_INFLATED_BYTES, p->inflated.len);
+	*body = buf_str(&p->inflated);
+	return 0;
+}
+
+static int decode(struct passage *way, struct str body)
+{
+	struct payload *payload = &way->payload;
+	const struct ticket *t = way->ticket;
+
+	payload_init(payload, &way->push->arena, t->received_at_ms);
+	payload->shift_ms = t->sender.shift_ms;
+	if ((t->form == BODY_PROTOBUF ? push_pb_parse(body, payload, &way->no) : push_json_parse(body, payload, &way->no)) < 0)
 		return -1;
-	*decoded = true;
-	if (check_payload(payload, no) < 0)
+	way->decoded = true;
+	if (check_payload(payload, &way->no) < 0)
 		return -1;
-	if (sites_route(p->rooms.sites, tenant, payload->has_created_at ? payload->created_at_ms : payload->received_at_ms,
-			route, no) < 0)
+	if (t->sender.has_created_at && (!payload->has_created_at || payload->created_at_ms != t->sender.created_at_ms))
+		return refuse(&way->no, REASON_CREATED_AT_MISMATCH, "the header says %lld, the payload %lld",
+			      (long long)t->sender.created_at_ms, (long long)payload->created_at_ms);
+	return 0;
+}
+
+/* Body to parts. What picks a part's partition depends on nothing but payload and routing history, so that a retry goes the same way. */
+static int make_parts(struct passage *way, struct str body)
+{
+	struct push *p = way->push;
+	struct payload *payload = &way->payload;
+	int rc = inflate(way, &body) < 0 ? -1 : decode(way, body);
+	struct tally tally;
+
+	if (way->decoded) {
+		tally = account_tally(payload);
+		account_receive(p->rooms.account, admission_site(way->ticket), &tally);
+		if (payload->shift_ms)
+			account_add(p->rooms.account, ACCOUNT_SKEWED_PAYLOADS, 1);
+	}
+	if (rc < 0 || admission_route(p->rooms.admission, way->ticket,
+				      payload->has_created_at ? payload->created_at_ms : payload->received_at_ms,
+				      payload->accepted + payload->rejected, &p->arena, &way->route, &way->no) < 0)
 		return -1;
-	return split_payload(payload, route, p->max_record_bytes, parts, no);
+	return split_payload(payload, &way->route, p->limits.record_bytes, &p->records, &way->parts, &way->no);
 }
 
 /* The job of a payload that is ready to go, charged for; its answer is written now, while the rejections are still there. */
-static struct push_job *job_new(struct push *p, struct ticket *t, const struct payload *payload, const struct parts *parts,
-				struct refusal *no)
+static struct push_job *job_new(struct passage *way)
 {
 	struct push_job *job = calloc(1, sizeof(*job));
 
 	if (!job) {
-		refuse(no, REASON_OVER_BUDGET, "out of memory for a payload");
+		refuse(&way->no, REASON_OVER_BUDGET, "out of memory for a payload");
 		return NULL;
 	}
-	job->push = p;
-	job->tally = account_tally(payload);
-	job->records = parts->len;
-	job->record_bytes = split_record_bytes(parts);
-	answer_accept(&job->answer, payload);
-	if (admission_charge(p->rooms.admission, t, (int64_t)(job->record_bytes + job->answer.body.len + JOB_BYTES), no) < 0) {
+	job->push = way->push;
+	job->tally = account_tally(&way->payload);
+	job->records = way->parts.len;
+	job->record_bytes = split_record_bytes(&way->parts);
+	answer_accept(&job->answer, &way->payload);
+	if (admission_charge(way->push->rooms.admission, way->ticket, (int64_t)(job->record_bytes + job->answer.body.len + JOB_BYTES),
+			     &way->no) < 0) {
 		job_free(job);
 		return NULL;
 	}
@@ -130,70 +202,69 @@ static struct push_job *job_new(struct push *p, struct ticket *t, const struct p
 }
 
 /* Sends a job's parts. 1: on the way; 0: there are none, all is done; -1: refused. */
-static int job_send(struct push_job *job, const struct split_route *route, struct parts *parts, struct refusal *no)
+static int job_send(struct push_job *job, struct passage *way)
 {
 	struct err err = ERR_INIT;
 
-	if (parts->len == 0)
+	if (way->parts.len == 0)
 		return 0;
-	if (producer_send(job->push->rooms.producer, route->topic, route->site, parts, on_delivered, job, &err) < 0)
-		return refuse(no, REASON_KAFKA_UNAVAILABLE, "%s", err.msg);
+	if (producer_send(job->push->rooms.producer, way->route.topic, way->route.site, &way->parts, on_delivered, job, &err) < 0)
+		return refuse(&way->no, REASON_KAFKA_UNAVAILABLE, "%s", err.msg);
 	return 1;
 }
 
 /* Frees what the payload took; a large one must not keep its memory for ever. */
-static void forget_payload(struct push *p, struct parts *parts)
+static void forget_payload(struct passage *way)
 {
-	bool large = p->arena.used_bytes > ARENA_KEPT_BYTES;
+	struct push *p = way->push;
 
-	split_fini(parts);
-	if (large)
+	if (p->arena.used_bytes > KEPT_BYTES)
 		arena_fini(&p->arena);
 	else
 		arena_clear(&p->arena);
+	if (p->inflated.cap > KEPT_BYTES)
+		buf_fini(&p->inflated);
+	if (p->records.cap > KEPT_BYTES)
+		buf_fini(&p->records);
 }
 
-/* Answers at once and ends the ticket. */
-static void answer_now(struct push *p, struct ticket *t, struct push_job *job, const struct tally *tally,
-		       const struct refusal *no, struct answer *now)
+/* Answers at once, and ends the ticket. */
+static void answer_now(struct passage *way, struct push_job *job, const struct refusal *no, struct answer *now)
 {
+	struct push *p = way->push;
+	struct tally tally = account_tally(&way->payload);
+
 	if (no) {
-		account_refuse(p->rooms.account, no->reason, tally);
-		answer_refuse(now, no);
+		answer_refuse(now, no, admission_refuse(p->rooms.admission, way->ticket, no, way->decoded ? &tally : NULL));
 	} else {
-		account_accept(p->rooms.account, &job->tally);
+		admission_accept(p->rooms.admission, way->ticket, &job->tally);
 		*now = job->answer;
 		job->answer = (struct answer)ANSWER_INIT;
 	}
-	admission_release(p->rooms.admission, t);
+	admission_release(p->rooms.admission, way->ticket);
 	if (job)
 		job_free(job);
 }
 
 struct push_job *push_start(struct push *p, struct ticket *t, struct str body, push_done_fn done, void *ctx, struct answer *now)
 {
-	struct payload payload = {0};
-	struct split_route route = {0};
-	struct parts parts = {0};
-	struct refusal no;
-	bool decoded = false;
+	struct passage way = {.push = p, .ticket = t};
 	struct push_job *job = NULL;
-	struct tally tally;
-	int sent = make_parts(p, t, body, &payload, &route, &parts, &decoded, &no);
+	int sent = make_parts(&way, body);
 
 	if (sent == 0) {
-		job = job_new(p, t, &payload, &parts, &no);
-		sent = job ? job_send(job, &route, &parts, &no) : -1;
+		job = job_new(&way);
+		sent = job ? job_send(job, &way) : -1;
 	}
-	tally = account_tally(&payload);
-	forget_payload(p, &parts);
 	if (sent == 1) {
 		job->ticket = *t;
 		job->done = done;
 		job->ctx = ctx;
 		*t = (struct ticket){0};
-		return job;
+	} else {
+		answer_now(&way, job, sent < 0 ? &way.no : NULL, now);
+		job = NULL;
 	}
-	answer_now(p, t, job, decoded ? &tally : NULL, sent < 0 ? &no : NULL, now);
-	return NULL;
+	forget_payload(&way);
+	return job;
 }

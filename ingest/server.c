@@ -1,360 +1,467 @@
 /* server.c - see server.h.
  *
- * A request's states: READING its body (or DROPPING it, when the answer is known already), WAITING for Kafka while its connection is
- * suspended, ANSWERED. libmicrohttpd tells of a vanished client only once a connection is resumed, so an exchange lives as long
- * as its job may call it; the one exception is server_free(), which makes the jobs forget.
+ * A front is one libmicrohttpd daemon. There is one, and while a reload is under way a second: the retired one, which accepts nothing
+ * any more, serves what it has, and is stopped when its last connection is gone. That is how new certificates come into force without
+ * a connection being cut.
  *
- * A refusal known from the headers is answered at once and costs the connection, as the body would follow; where the body is announced
- * as short it is read and dropped instead, so that an agent keeps its connection and surely sees the answer. */
+ * To end a connection from outside of libmicrohttpd's callbacks, its socket is shut down: the daemon sees that as any other end and cleans
+ * up by its own rules. What the client is told then is written straight to the socket, where it is not encrypted: libmicrohttpd takes
+ * an answer before a body or behind it, but not in its middle. */
 #include "ingest/server.h"
 
-#include <inttypes.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "ingest/listen.h"
+#include "common/clock.h"
+#include "ingest/connections.h"
+#include "ingest/request.h"
+#include "ingest/tls.h"
 
 enum {
 	CONNECTION_MEMORY_BYTES = 16384, /* headers, and what is read at once */
-	DROP_MAX_BYTES = 65536,          /* a body of a refused request that is read all the same */
-	OVERRUN_FACTOR = 4,              /* a chunked body this many times over the limit ends its connection */
+	CONNECTIONS_SPARE = 64,          /* beyond our own limit, so that there is room while others leave */
+	TIMEOUT_MAX_MS = 100,            /* how late a deadline is noticed */
+	RAW_BYTES = 1024,
 };
 
-enum exchange_state { READING, DROPPING, WAITING, ANSWERED };
-
-/* One request and its answer. */
-struct exchange {
-	struct server *server;
-	struct MHD_Connection *connection;
-	struct exchange *next, **link; /* all requests; link: what points here */
-	enum exchange_state state;
-	struct ticket ticket;
-	int64_t arrived_bytes;
-	struct buf body;
-	struct answer answer;
-	struct push_job *job;
+/* One daemon; daemon NULL: none. */
+struct front {
+	struct MHD_Daemon *daemon;
+	int epoll_fd;
+	struct tls tls; /* what the daemon was started with */
 };
 
 struct server {
 	struct server_rooms rooms;
-	struct MHD_Daemon *daemon;
-	int listen_fd;               /* ours until the daemon has it; -1 then */
-	int epoll_fd;
-	struct exchange *exchanges;  /* every request that is not over */
-	size_t requests, waiting;    /* how many, and how many of them are suspended */
-	char address[LISTEN_ADDRESS_SIZE];
+	const struct ingest_conf *conf;
+	int listen_fd; /* ours; each daemon has a copy */
+	struct front current, retired;
+	struct connections connections;
+	struct requests requests;
+	int64_t mono_ms; /* real time at the last turn */
+	bool evicting;   /* connections are ended to make room, not at their deadline */
 };
 
-/* Fails for lack of memory only; the answer goes out without it then. */
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
+/* One connection, from accept to close. */
+struct peer {
+	struct connection place; /* first: the list's pointers are ours */
+	struct server *server;
+	struct MHD_Connection *connection;
+	struct request *request; /* the one that is on; NULL: none */
+	int fd;
+	bool trusted; /* its certificate has been looked at, or need not be */
+	bool closing; /* its next answer is its last */
+};
+
+static struct peer *peer_of(struct MHD_Connection *connection)
 {
-	MHD_add_response_header(response, name, value);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
 }
 
-static struct MHD_Response *make_response(struct answer *a)
+/* An answer where libmicrohttpd takes none. As much as the socket takes at once: a client that reads nothing gets nothing. */
+static void send_raw(const struct peer *peer, const struct answer *a)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(a->body.len, a->body.p, MHD_RESPMEM_MUST_FREE);
-	char seconds[16];
+	char text[RAW_BYTES];
+	int n;
 
-	if (!response)
-		return NULL;
-	a->body = (struct buf)BUF_INIT; /* the response's now */
-	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-	if (a->retry_after_s) {
-		snprintf(seconds, sizeof(seconds), "%u", a->retry_after_s);
-		add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+	if (tls_wanted(peer->server->conf))
+		return;
+	n = snprintf(text, sizeof(text),
+		     "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n" STR_FMT, a->status,
+		     MHD_get_reason_phrase_for((unsigned)a->status), a->body.len, STR_ARG(buf_str(&a->body)));
+	if (n > 0 && (size_t)n < sizeof(text))
+		(void)!send(peer->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Its request, if one is being read, is refused for this reason. */
+static void give_up(struct peer *peer, enum reason reason)
+{
+	struct refusal no;
+
+	if (!peer->request || peer->request->state != REQUEST_READING)
+		return;
+	refuse(&no, reason, "%s", "");
+	request_give_up(peer->request, &no);
+	send_raw(peer, &peer->request->answer);
+}
+
+/* Headers that never end have no request yet. */
+static void refuse_headers(struct peer *peer)
+{
+	struct ticket nobody = {0};
+	struct answer answer = ANSWER_INIT;
+	struct refusal no;
+
+	refuse(&no, REASON_HEADERS_TOO_SLOW, "%s", "");
+	push_refuse(peer->server->rooms.push, &nobody, &no, &answer);
+	send_raw(peer, &answer);
+	answer_fini(&answer);
+}
+
+static void end_connection(void *ctx, struct connection *place, enum connection_phase was)
+{
+	struct server *s = ctx;
+	struct peer *peer = (struct peer *)place;
+
+	if (!s->evicting && was == CONNECTION_HEADERS)
+		refuse_headers(peer);
+	if (was == CONNECTION_BODY)
+		give_up(peer, REASON_BODY_TOO_SLOW);
+	account_add(s->rooms.account, s->evicting ? ACCOUNT_CONNECTIONS_CLOSED_FULL : ACCOUNT_CONNECTIONS_CLOSED_IDLE, 1);
+	shutdown(peer->fd, SHUT_RDWR);
+}
+
+static void open_peer(struct server *s, struct MHD_Connection *connection, void **context)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+	int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+
+	*context = peer;
+	if (!peer) { /* a connection that nobody watches must not be */
+		shutdown(fd, SHUT_RDWR);
+		return;
 	}
-	if (a->status == MHD_HTTP_UNAUTHORIZED)
-		add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		add_header(response, MHD_HTTP_HEADER_ALLOW, MHD_HTTP_METHOD_POST);
-	return response;
+	*peer = (struct peer){.server = s, .connection = connection, .fd = fd, .trusted = s->conf->tls_client_ca_file[0] == '\0'};
+	connections_add(&s->connections, &peer->place, s->mono_ms);
+	s->evicting = true;
+	connections_make_room(&s->connections, end_connection, s);
+	s->evicting = false;
 }
 
-/* Queues the answer; MHD_NO, which closes the connection, when memory is short. */
-static enum MHD_Result send_answer(struct exchange *ex)
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
 {
-	struct MHD_Response *response = make_response(&ex->answer);
-	enum MHD_Result rc;
+	struct server *s = ctx;
+	struct peer *peer = *context;
 
-	ex->state = ANSWERED;
-	if (!response)
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		open_peer(s, connection, context);
+	} else if (peer) {
+		connections_remove(&s->connections, &peer->place);
+		free(peer);
+		*context = NULL;
+	}
+}
+
+static void enter(struct peer *peer, enum connection_phase phase)
+{
+	connections_enter(&peer->server->connections, &peer->place, phase, peer->server->mono_ms);
+}
+
+/* A request's first line is in. The result would become the request's context, which on_request() makes itself. */
+static void *on_first_line(void *ctx, const char *uri, struct MHD_Connection *connection)
+{
+	struct peer *peer = peer_of(connection);
+
+	(void)ctx;
+	(void)uri;
+	if (peer)
+		enter(peer, CONNECTION_HEADERS);
+	return NULL;
+}
+
+static enum connection_phase phase_of(const struct request *r)
+{
+	switch (r->state) {
+	case REQUEST_READING:
+	case REQUEST_DROPPING:
+		return CONNECTION_BODY;
+	case REQUEST_WAITING:
+		return CONNECTION_WAITING;
+	default:
+		return CONNECTION_ANSWERING;
+	}
+}
+
+static enum MHD_Result begin(struct peer *peer, const char *path, const char *method, void **state)
+{
+	peer->request = request_new(&peer->server->requests, peer->connection);
+	*state = peer->request;
+	if (!peer->request)
 		return MHD_NO;
-	rc = MHD_queue_response(ex->connection, (unsigned)ex->answer.status, response);
-	MHD_destroy_response(response);
-	return rc;
+	peer->request->closing = peer->closing;
+	if (!peer->trusted)
+		peer->trusted = tls_client_trusted(peer->connection);
+	return request_begin(peer->request, path, method, peer->trusted);
 }
 
-/* From here on the body is of no interest, and its bytes are nobody's burden any more. */
-static void refuse_exchange(struct exchange *ex, const struct refusal *no)
+static enum MHD_Result end_of_body(struct request *r)
 {
-	account_refuse(ex->server->rooms.account, no->reason, NULL);
-	answer_refuse(&ex->answer, no);
-	admission_release(ex->server->rooms.admission, &ex->ticket);
-	buf_fini(&ex->body);
-	ex->state = DROPPING;
-}
-
-/* All exchanges are in one list, for the day the server closes while some of them wait. */
-static struct exchange *exchange_new(struct server *s, struct MHD_Connection *connection)
-{
-	struct exchange *ex = calloc(1, sizeof(*ex));
-
-	if (!ex)
-		return NULL;
-	ex->server = s;
-	ex->connection = connection;
-	ex->next = s->exchanges;
-	ex->link = &s->exchanges;
-	if (ex->next)
-		ex->next->link = &ex->next;
-	s->exchanges = ex;
-	s->requests++;
-	return ex;
-}
-
-static void exchange_free(struct exchange *ex)
-{
-	struct server *s = ex->server;
-
-	*ex->link = ex->next;
-	if (ex->next)
-		ex->next->link = ex->link;
-	s->requests--;
-	push_forget(ex->job);
-	admission_release(s->rooms.admission, &ex->ticket);
-	buf_fini(&ex->body);
-	answer_fini(&ex->answer);
-	free(ex);
-}
-
-static const char *header(struct MHD_Connection *connection, const char *name)
-{
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
-
-/* A new request's headers are in: nothing of its body has been read, and a client that waits for "100 Continue" has not sent it. */
-static enum MHD_Result begin(struct exchange *ex, const char *path, const char *method)
-{
-	struct MHD_Connection *c = ex->connection;
-	struct admission_head head = {
-		.method = method,
-		.path = path,
-		.authorization = header(c, MHD_HTTP_HEADER_AUTHORIZATION),
-		.x_api_key = header(c, "X-Api-Key"),
-		.api_key = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "api_key"),
-		.content_type = header(c, MHD_HTTP_HEADER_CONTENT_TYPE),
-		.content_encoding = header(c, MHD_HTTP_HEADER_CONTENT_ENCODING),
-		.content_length = header(c, MHD_HTTP_HEADER_CONTENT_LENGTH),
-	};
-	struct refusal no;
-
-	if (admission_enter(ex->server->rooms.admission, &head, &ex->ticket, &no) == 0)
-		return MHD_YES;
-	refuse_exchange(ex, &no);
-	if (ex->ticket.announced_bytes > 0 && ex->ticket.announced_bytes <= DROP_MAX_BYTES && !header(c, MHD_HTTP_HEADER_EXPECT))
-		return MHD_YES;
-	return send_answer(ex);
-}
-
-/* A piece of the body. A connection that goes on sending far beyond its refusal is closed. */
-static enum MHD_Result take_piece(struct exchange *ex, const char *piece, size_t size)
-{
-	struct admission *admission = ex->server->rooms.admission;
-	struct refusal no;
-	int64_t beyond;
-
-	ex->arrived_bytes += (int64_t)size;
-	metric_add(ex->server->rooms.account->body_bytes, size);
-	if (ex->state == DROPPING)
-		return ex->arrived_bytes <= OVERRUN_FACTOR * admission->max_body_bytes ? MHD_YES : MHD_NO;
-	beyond = ex->arrived_bytes - ex->ticket.charged_bytes; /* all of a chunked body; nothing of one that was announced truly */
-	if (admission_check_body(admission, ex->arrived_bytes, &no) < 0 ||
-	    (beyond > 0 && admission_charge(admission, &ex->ticket, beyond, &no) < 0)) {
-		refuse_exchange(ex, &no);
-		return MHD_YES;
-	}
-	if (ex->body.cap == 0 && ex->ticket.announced_bytes > 0)
-		buf_reserve(&ex->body, (size_t)ex->ticket.announced_bytes);
-	buf_add(&ex->body, piece, size);
-	return MHD_YES;
-}
-
-/* Kafka has spoken: the connection goes on. */
-static void on_answer(void *ctx, struct answer *answer)
-{
-	struct exchange *ex = ctx;
-
-	ex->job = NULL;
-	ex->answer = *answer;
-	*answer = (struct answer)ANSWER_INIT;
-	metric_set(ex->server->rooms.account->connections_waiting, (double)--ex->server->waiting);
-	MHD_resume_connection(ex->connection);
-}
-
-/* The body is whole. It is needed no longer than push takes to decode it, though its bytes stay charged until Kafka has spoken. */
-static enum MHD_Result finish(struct exchange *ex)
-{
-	struct server *s = ex->server;
-	struct refusal no;
-
-	if (buf_failed(&ex->body)) { /* sticky since the piece that found no memory */
-		refuse(&no, REASON_OVER_BUDGET, "out of memory for the body");
-		refuse_exchange(ex, &no);
-		return send_answer(ex);
-	}
-	ex->job = push_start(s->rooms.push, &ex->ticket, buf_str(&ex->body), on_answer, ex, &ex->answer);
-	buf_fini(&ex->body);
-	if (!ex->job)
-		return send_answer(ex);
-	ex->state = WAITING;
-	metric_set(s->rooms.account->connections_waiting, (double)++s->waiting);
-	MHD_suspend_connection(ex->connection);
-	return MHD_YES;
+	return r->state == REQUEST_READING ? request_finish(r) : request_send(r);
 }
 
 /* Called by libmicrohttpd for a request's headers, each piece of its body, its end, and again when it is resumed. */
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *path, const char *method,
 				  const char *version, const char *piece, size_t *size, void **state)
 {
-	struct exchange *ex = *state;
+	struct peer *peer = peer_of(connection);
+	enum connection_phase before;
 	enum MHD_Result rc;
 
+	(void)ctx;
 	(void)version;
-	if (!ex) {
-		ex = exchange_new(ctx, connection);
-		*state = ex;
-		return ex ? begin(ex, path, method) : MHD_NO;
-	}
-	if (*size) {
-		rc = take_piece(ex, piece, *size);
+	if (!peer || peer->place.phase == CONNECTION_EXPIRED)
+		return MHD_NO;
+	before = peer->request ? phase_of(peer->request) : CONNECTION_HEADERS;
+	if (!peer->request) {
+		rc = begin(peer, path, method, state);
+	} else if (*size) {
+		rc = request_take(peer->request, piece, *size);
 		*size = 0;
-		return rc;
+	} else {
+		rc = end_of_body(peer->request);
 	}
-	return ex->state == READING ? finish(ex) : send_answer(ex);
+	if (peer->request && phase_of(peer->request) != before)
+		enter(peer, phase_of(peer->request));
+	return rc;
 }
 
 /* A request is over: answered, or its client has gone. A waiting one cannot come here, as it is suspended. */
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
 {
-	struct exchange *ex = *state;
+	struct peer *peer = peer_of(connection);
 
 	(void)ctx;
-	(void)connection;
 	(void)how;
-	if (!ex)
+	if (!*state)
 		return;
-	if (ex->state == READING) /* nobody is there to be answered */
-		account_refuse(ex->server->rooms.account, REASON_BODY_CUT_OFF, NULL);
-	exchange_free(ex);
+	if (peer) {
+		give_up(peer, REASON_BODY_CUT_OFF); /* in case its client has closed one side only */
+		peer->request = NULL;
+		enter(peer, CONNECTION_IDLE);
+	}
+	request_free(*state);
 	*state = NULL;
 }
 
-static int start_daemon(struct server *s, const struct ingest_conf *conf, struct err *err)
+/* libmicrohttpd's own words go nowhere: what matters to a client is in its answer, and to us in our own log. */
+static void say_nothing(void *ctx, const char *format, va_list args)
 {
-	const union MHD_DaemonInfo *info;
-
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s,
-				     MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
-				     MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)conf->connections_max,
-				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(conf->idle_timeout_ms / 1000),
-				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-				     MHD_OPTION_STRICT_FOR_CLIENT, 1,
-				     MHD_OPTION_END);
-	if (!s->daemon)
-		return err_set(err, ERR_FATAL, "cannot start the HTTP server on %s", s->address);
-	s->listen_fd = -1; /* the daemon closes it, or server_quiesce() */
-	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (!info)
-		return err_set(err, ERR_FATAL, "the HTTP server has no epoll descriptor");
-	s->epoll_fd = info->epoll_fd;
-	return 0;
+	(void)ctx;
+	(void)format;
+	(void)args;
 }
 
-struct server *server_new(const struct server_rooms *rooms, const struct ingest_conf *conf, struct err *err)
+static struct MHD_Daemon *start_daemon(struct server *s, const struct tls *tls, int listen_fd)
+{
+	struct MHD_OptionItem secure[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, tls->cert.p},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key.p},
+		{tls->client_ca.p ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, tls->client_ca.p},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	struct MHD_OptionItem *plain = &secure[3];
+	bool on = tls_wanted(s->conf);
+
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (on ? MHD_USE_TLS : 0), 0, NULL, NULL,
+				on_request, s,
+				MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
+				MHD_OPTION_LISTEN_SOCKET, listen_fd,
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+				MHD_OPTION_URI_LOG_CALLBACK, on_first_line, s,
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned)(s->connections.max + CONNECTIONS_SPARE),
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+				MHD_OPTION_STRICT_FOR_CLIENT, 1,
+				MHD_OPTION_ARRAY, on ? secure : plain,
+				MHD_OPTION_END);
+}
+
+/* Starts a front; takes tls in any case. */
+static int front_open(struct server *s, struct front *front, struct tls *tls, struct err *err)
+{
+	const union MHD_DaemonInfo *info;
+	int fd = dup(s->listen_fd);
+
+	*front = (struct front){.epoll_fd = -1, .tls = *tls};
+	*tls = (struct tls)TLS_INIT;
+	if (fd >= 0)
+		front->daemon = start_daemon(s, &front->tls, fd);
+	info = front->daemon ? MHD_get_daemon_info(front->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	if (info) {
+		front->epoll_fd = info->epoll_fd;
+		return 0;
+	}
+	if (fd >= 0 && !front->daemon)
+		close(fd);
+	return err_set(err, ERR_FATAL, "cannot start the HTTP server on %s", s->conf->listen);
+}
+
+/* Stops accepting; what is open is served on. */
+static void front_quiesce(struct front *front)
+{
+	int fd = MHD_quiesce_daemon(front->daemon);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static void front_close(struct front *front)
+{
+	if (front->daemon)
+		MHD_stop_daemon(front->daemon);
+	tls_fini(&front->tls);
+	*front = (struct front){.epoll_fd = -1};
+}
+
+static void init(struct server *s, const struct server_rooms *rooms, const struct ingest_conf *conf)
+{
+	s->rooms = *rooms;
+	s->conf = conf;
+	s->current.epoll_fd = s->retired.epoll_fd = -1;
+	s->requests = (struct requests){.rooms = &s->rooms, .max_body_bytes = conf->max_body_bytes};
+	s->connections.max = (size_t)((conf->connections_max + conf->threads - 1) / conf->threads);
+	s->connections.timeout_ms[CONNECTION_IDLE] = conf->idle_timeout_ms;
+	s->connections.timeout_ms[CONNECTION_HEADERS] = conf->header_timeout_ms;
+	s->connections.timeout_ms[CONNECTION_BODY] = conf->body_timeout_ms;
+	s->connections.timeout_ms[CONNECTION_ANSWERING] = conf->idle_timeout_ms;
+	s->mono_ms = clock_mono_ms();
+}
+
+struct server *server_new(const struct server_rooms *rooms, const struct ingest_conf *conf, int listen_fd, struct err *err)
 {
 	struct server *s = calloc(1, sizeof(*s));
+	struct tls tls = TLS_INIT;
 
 	if (!s) {
 		err_nomem(err, "the HTTP server");
 		return NULL;
 	}
-	s->rooms = *rooms;
-	s->listen_fd = listen_open(conf->listen, s->address, err);
-	if (s->listen_fd < 0 || start_daemon(s, conf, err) < 0) {
+	init(s, rooms, conf);
+	s->listen_fd = dup(listen_fd);
+	if (tls_load(&tls, conf, err) < 0 || front_open(s, &s->current, &tls, err) < 0) {
 		server_free(s);
 		return NULL;
 	}
 	return s;
 }
 
-/* libmicrohttpd may not be stopped while connections are suspended. */
-static void abandon_waiting(struct server *s)
+/* Answers all that wait with a reason. */
+static void abandon(struct server *s, enum reason reason, const char *detail)
 {
 	struct refusal no;
 
-	refuse(&no, REASON_DRAINING, "%s", "");
-	for (struct exchange *ex = s->exchanges; ex; ex = ex->next) {
-		if (!ex->job)
-			continue;
-		push_forget(ex->job);
-		ex->job = NULL;
-		answer_refuse(&ex->answer, &no);
-		MHD_resume_connection(ex->connection);
-	}
+	refuse(&no, reason, "%s", detail);
+	for (struct request *r = s->requests.first; r; r = r->next)
+		if (r->job)
+			request_abandon(r, &no);
 }
 
+/* libmicrohttpd may not be stopped while connections are suspended. */
 void server_free(struct server *s)
 {
 	if (!s)
 		return;
-	if (s->daemon) {
-		abandon_waiting(s);
-		MHD_run(s->daemon);
-		MHD_stop_daemon(s->daemon);
-	}
+	abandon(s, REASON_DRAINING, "");
+	server_run(s);
+	front_close(&s->retired);
+	front_close(&s->current);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
 	free(s);
 }
 
-const char *server_address(const struct server *s)
+void server_fds(const struct server *s, int fds[SERVER_FDS])
 {
-	return s->address;
+	fds[0] = s->current.epoll_fd;
+	fds[1] = s->retired.epoll_fd;
 }
 
-int server_fd(const struct server *s)
+static int front_timeout_ms(const struct front *front)
 {
-	return s->epoll_fd;
+	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+
+	if (!front->daemon || MHD_get_timeout(front->daemon, &timeout_ms) != MHD_YES || timeout_ms > TIMEOUT_MAX_MS)
+		return TIMEOUT_MAX_MS;
+	return (int)timeout_ms;
 }
 
 int server_timeout_ms(const struct server *s)
 {
-	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+	int current = front_timeout_ms(&s->current), retired = front_timeout_ms(&s->retired);
 
-	if (MHD_get_timeout(s->daemon, &timeout_ms) != MHD_YES)
-		return -1;
-	return timeout_ms < 1000 ? (int)timeout_ms : 1000;
+	return current < retired ? current : retired;
+}
+
+/* The retired front goes when its last connection has gone. */
+static void retire(struct server *s)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->retired.daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	if (!info || info->num_connections == 0)
+		front_close(&s->retired);
 }
 
 void server_run(struct server *s)
 {
-	MHD_run(s->daemon);
+	s->mono_ms = clock_mono_ms();
+	if (s->current.daemon)
+		MHD_run(s->current.daemon);
+	if (s->retired.daemon) {
+		MHD_run(s->retired.daemon);
+		retire(s);
+	}
+	connections_expire(&s->connections, s->mono_ms, end_connection, s);
 }
 
+void server_abandon(struct server *s)
+{
+	if (s->requests.waiting == 0)
+		return;
+	account_add(s->rooms.account, ACCOUNT_STALLS, 1);
+	abandon(s, REASON_KAFKA_UNAVAILABLE, "Kafka has not answered for a while");
+}
+
+static void say_goodbye(struct connection *place)
+{
+	struct peer *peer = (struct peer *)place;
+
+	peer->closing = true;
+	if (peer->request)
+		peer->request->closing = true;
+}
+
+int server_reload(struct server *s, struct err *err)
+{
+	struct tls tls = TLS_INIT;
+	struct front next;
+
+	if (s->retired.daemon)
+		return err_set(err, ERR_RETRY, "connections of the last reload are still open");
+	if (tls_load(&tls, s->conf, err) < 0 || front_open(s, &next, &tls, err) < 0)
+		return -1;
+	front_quiesce(&s->current);
+	s->retired = s->current;
+	s->current = next;
+	connections_walk(&s->connections, say_goodbye);
+	return 0;
+}
+
+/* The socket listens until its last copy is closed: a client that comes too late must be refused, not left waiting. */
 void server_quiesce(struct server *s)
 {
-	int fd = MHD_quiesce_daemon(s->daemon);
-
-	if (fd >= 0)
-		close(fd);
+	front_quiesce(&s->current);
+	close(s->listen_fd);
+	s->listen_fd = -1;
+	connections_walk(&s->connections, say_goodbye);
 }
 
 size_t server_requests(const struct server *s)
 {
-	return s->requests;
+	return s->requests.len;
+}
+
+size_t server_waiting(const struct server *s)
+{
+	return s->requests.waiting;
+}
+
+size_t server_connections(const struct server *s)
+{
+	return s->connections.len;
 }

@@ -7,6 +7,8 @@
  *      that of the one that loses it, and a good key must not be refused in between or after. millrace-ctl keeps keys unique.
  *  I3  A route's partitions are a pure function of (site, shards, the cell's partitions); the cached list is made again
  *      when the cell's number differs from the one it was made for.
+ *  I4  A tenant's address is its identity: a new row changes what it says, not where it stands, so that what it has used up is kept
+ *      and who holds it need not ask again. One whose row is gone is freed when nobody holds it any more.
  *
  * How many keys a site may have is millrace-ctl's to judge (two, for rotation). A row with more is taken as it is: to leave some
  * of them out, or the whole row, would answer 401 to agents whose key an operator believes to be good. */
@@ -44,31 +46,51 @@ struct tenant_route {
 	int32_t made_for; /* the cell's partitions then */
 };
 
-struct tenant {
-	char id[SITE_ID_MAX + 1];
+/* What a site's row says. */
+struct tenant_row {
 	bool disabled;
+	struct tenant_limits limits;
 	struct tenant_route *routes; /* oldest first, at least one */
 	size_t routes_len;
 	struct tenant_key *keys;
 	size_t keys_len;
 };
 
+struct tenant {
+	char id[SITE_ID_MAX + 1];
+	struct tenant_row row;
+	struct tenant_use use;
+	size_t holders; /* the table itself is one */
+};
+
 struct sites {
 	struct map cells;   /* by map_key_of(name); owns struct cell_entry */
+	unsigned cells_version;
 	struct map tenants; /* by map_key_of(id); owns struct tenant */
 	struct map keys;    /* by the first 16 bytes of a key's hash; borrows struct tenant_key (I1) */
 	struct arena scratch;
 };
 
-/* Its keys must be out of the table (I1). */
-static void tenant_free(struct tenant *t)
+static void row_fini(struct tenant_row *row)
 {
-	if (!t)
+	for (size_t i = 0; i < row->routes_len; i++)
+		free(row->routes[i].partitions);
+	free(row->routes);
+	free(row->keys);
+	*row = (struct tenant_row){0};
+}
+
+void sites_hold(struct tenant *t)
+{
+	t->holders++;
+}
+
+/* Its keys are out of the table by then (I1). */
+void sites_release(struct tenant *t)
+{
+	if (!t || --t->holders > 0)
 		return;
-	for (size_t i = 0; i < t->routes_len; i++)
-		free(t->routes[i].partitions);
-	free(t->routes);
-	free(t->keys);
+	row_fini(&t->row);
 	free(t);
 }
 
@@ -92,12 +114,30 @@ void sites_free(struct sites *s)
 		free(slot->value);
 	at = 0;
 	while ((slot = map_next(&s->tenants, &at)) != NULL)
-		tenant_free(slot->value);
+		sites_release(slot->value);
 	map_fini(&s->cells);
 	map_fini(&s->tenants);
 	map_fini(&s->keys);
 	arena_fini(&s->scratch);
 	free(s);
+}
+
+unsigned sites_cells_version(const struct sites *s)
+{
+	return s->cells_version;
+}
+
+void sites_topics(const struct sites *s, struct buf *out)
+{
+	const struct map_slot *slot;
+	size_t at = 0;
+
+	while ((slot = map_next(&s->cells, &at)) != NULL) {
+		const struct cell_entry *cell = slot->value;
+
+		if (cell->epoch)
+			buf_add(out, cell->topic, strlen(cell->topic) + 1);
+	}
 }
 
 size_t sites_count(const struct sites *s)
@@ -128,6 +168,7 @@ static int put_cell(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const str
 		}
 	}
 	snprintf(name, sizeof(name), STR_FMT, STR_ARG(cell->name));
+	s->cells_version++;
 	entry->epoch = cell->epoch;
 	entry->partitions = cell->partitions;
 	kafka_cell_topic(entry->topic, name, "samples");
@@ -187,65 +228,99 @@ static int by_effective_from(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* A site's row, copied: rows are borrowed, and a tenant outlives them. */
-static struct tenant *tenant_new(const struct site *site)
+/* A site's row, copied, as rows are borrowed. owner: whose keys these are. -1 when memory is short. */
+static int row_init(struct tenant_row *row, struct tenant *owner, const struct site *site)
 {
-	struct tenant *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return NULL;
-	t->routes = calloc(site->routes_len, sizeof(*t->routes));
-	t->keys = calloc(site->keys_len + 1, sizeof(*t->keys)); /* never 0 bytes: NULL means no memory */
-	if (!t->routes || !t->keys) {
-		tenant_free(t);
-		return NULL;
+	*row = (struct tenant_row){.disabled = site->disabled, .limits = {site->payloads_per_s, site->samples_per_s}};
+	row->routes = calloc(site->routes_len, sizeof(*row->routes));
+	row->keys = calloc(site->keys_len + 1, sizeof(*row->keys)); /* never 0 bytes: NULL means no memory */
+	if (!row->routes || !row->keys) {
+		row_fini(row);
+		return -1;
 	}
-	snprintf(t->id, sizeof(t->id), STR_FMT, STR_ARG(site->id));
-	t->disabled = site->disabled;
-	t->routes_len = site->routes_len;
+	row->routes_len = site->routes_len;
 	for (size_t i = 0; i < site->routes_len; i++) {
-		t->routes[i].effective_from_ms = site->routes[i].effective_from;
-		t->routes[i].shards = site->routes[i].shards;
-		snprintf(t->routes[i].cell, sizeof(t->routes[i].cell), STR_FMT, STR_ARG(site->routes[i].cell));
+		row->routes[i].effective_from_ms = site->routes[i].effective_from;
+		row->routes[i].shards = site->routes[i].shards;
+		snprintf(row->routes[i].cell, sizeof(row->routes[i].cell), STR_FMT, STR_ARG(site->routes[i].cell));
 	}
-	qsort(t->routes, t->routes_len, sizeof(*t->routes), by_effective_from);
-	t->keys_len = site->keys_len;
+	qsort(row->routes, row->routes_len, sizeof(*row->routes), by_effective_from);
+	row->keys_len = site->keys_len;
 	for (size_t i = 0; i < site->keys_len; i++) {
-		memcpy(t->keys[i].sha256, site->keys[i].sha256, SITES_SHA256_BYTES);
-		t->keys[i].owner = t;
+		memcpy(row->keys[i].sha256, site->keys[i].sha256, SITES_SHA256_BYTES);
+		row->keys[i].owner = owner;
 	}
-	return t;
+	return 0;
 }
 
-/* Takes a tenant out with its keys (I1); NULL is a no-op. */
-static void drop_tenant(struct sites *s, struct tenant *t)
+/* Takes a tenant's keys out of the table (I1). */
+static void drop_keys(struct sites *s, const struct tenant_row *row)
 {
-	for (size_t i = 0; t && i < t->keys_len; i++)
-		if (map_get(&s->keys, t->keys[i].sha256) == &t->keys[i])
-			map_remove(&s->keys, t->keys[i].sha256);
-	tenant_free(t);
+	for (size_t i = 0; i < row->keys_len; i++)
+		if (map_get(&s->keys, row->keys[i].sha256) == &row->keys[i])
+			map_remove(&s->keys, row->keys[i].sha256);
 }
 
 /* Puts a tenant's keys in force (I2); room was made for them. */
-static int claim_keys(struct sites *s, struct tenant *t, struct err *err)
+static int claim_keys(struct sites *s, struct tenant_row *row, struct err *err)
 {
-	for (size_t i = 0; i < t->keys_len && !t->disabled; i++)
-		if (map_put(&s->keys, t->keys[i].sha256, &t->keys[i]) < 0)
+	for (size_t i = 0; i < row->keys_len && !row->disabled; i++)
+		if (map_put(&s->keys, row->keys[i].sha256, &row->keys[i]) < 0)
 			return err_nomem(err, "a key");
 	return 0;
 }
 
+/* The tenant of a site, made when it is new; NULL when memory is short. */
+static struct tenant *need_tenant(struct sites *s, const uint8_t key[MAP_KEY_BYTES], struct str id)
+{
+	struct tenant *t = map_get(&s->tenants, key);
+
+	if (t)
+		return t;
+	t = calloc(1, sizeof(*t));
+	if (!t || map_put(&s->tenants, key, t) < 0) {
+		free(t);
+		return NULL;
+	}
+	t->holders = 1;
+	snprintf(t->id, sizeof(t->id), STR_FMT, STR_ARG(id));
+	return t;
+}
+
 static int put_site(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const struct site *site, struct err *err)
 {
-	struct tenant *old = map_get(&s->tenants, key);
-	struct tenant *t = tenant_new(site);
+	struct tenant *t = need_tenant(s, key, site->id);
+	struct tenant_row row;
 
-	if (!t || map_reserve(&s->keys, s->keys.len + site->keys_len) < 0 || map_put(&s->tenants, key, t) < 0) {
-		tenant_free(t);
+	if (!t || map_reserve(&s->keys, s->keys.len + site->keys_len) < 0 || row_init(&row, t, site) < 0)
 		return err_nomem(err, "a site");
-	}
-	drop_tenant(s, old); /* before the new one claims, as they share most keys */
-	return claim_keys(s, t, err);
+	drop_keys(s, &t->row); /* before the new ones are claimed, as they are mostly the same */
+	row_fini(&t->row);
+	t->row = row;
+	return claim_keys(s, &t->row, err);
+}
+
+static void drop_tenant(struct sites *s, struct tenant *t)
+{
+	if (!t)
+		return;
+	drop_keys(s, &t->row);
+	sites_release(t);
+}
+
+struct str sites_id(const struct tenant *t)
+{
+	return str_from(t->id);
+}
+
+struct tenant_limits sites_limits(const struct tenant *t)
+{
+	return t->row.limits;
+}
+
+struct tenant_use *sites_use(struct tenant *t)
+{
+	return &t->use;
 }
 
 int sites_read_site(const struct table_row *row, struct arena *scratch, struct site *out, struct err *err)
@@ -305,14 +380,29 @@ static int make_partitions(const struct tenant *t, struct tenant_route *r, int32
 	return 0;
 }
 
+/* The latest route that was in force at at_ms, or the earliest. A held tenant whose row never came has none. */
+static struct tenant_route *route_at(const struct tenant *t, int64_t at_ms)
+{
+	struct tenant_route *r = t->row.routes;
+
+	for (size_t i = 1; i < t->row.routes_len && t->row.routes[i].effective_from_ms <= at_ms; i++)
+		r = &t->row.routes[i];
+	return r;
+}
+
+struct str sites_cell(const struct tenant *t, int64_t at_ms)
+{
+	return str_from(t->row.routes_len ? route_at(t, at_ms)->cell : NULL);
+}
+
 int sites_route(struct sites *s, struct tenant *t, int64_t at_ms, struct split_route *out, struct refusal *no)
 {
-	struct tenant_route *r = &t->routes[0];
+	struct tenant_route *r = route_at(t, at_ms);
 	const struct cell_entry *cell;
 	uint8_t key[MAP_KEY_BYTES];
 
-	for (size_t i = 1; i < t->routes_len && t->routes[i].effective_from_ms <= at_ms; i++)
-		r = &t->routes[i];
+	if (!r)
+		return refuse(no, REASON_NO_ROUTE, "site %s has no route", t->id);
 	map_key_of(str_from(r->cell), key);
 	cell = map_get(&s->cells, key);
 	if (!cell || cell->epoch == 0)

@@ -125,17 +125,19 @@ static void label(const struct splitter *sp, struct sample_batch *b)
 	b->received_at = p->received_at_ms;
 }
 
-/* Measured after encoding: only the codec knows how long a record is. */
-static int encode_part(const struct sample_batch *b, int32_t partition, size_t record_max_bytes, struct parts *out,
+/* Measured after encoding: only the codec knows how long a record is. Its place is known only when the buffer grows no more. */
+static int encode_part(const struct sample_batch *b, int32_t partition, size_t record_max_bytes, struct buf *records, struct parts *out,
 		       struct refusal *no)
 {
 	struct part *part = &out->part[out->len++];
+	size_t start = records->len;
 	struct err err = ERR_INIT;
 
 	part->partition = partition;
 	part->samples = b->values_len + b->summaries_len;
-	if (sample_batch_encode(b, &part->record, &err) < 0)
+	if (sample_batch_encode(b, records, &err) < 0)
 		return refuse(no, REASON_OVER_BUDGET, "%s", err.msg);
+	part->record.len = records->len - start;
 	if (part->record.len > record_max_bytes)
 		return refuse(no, REASON_RECORD_TOO_LARGE,
 			      "%zu samples for partition %d take %zu bytes, more than the %zu of a record; split the payload",
@@ -143,29 +145,44 @@ static int encode_part(const struct sample_batch *b, int32_t partition, size_t r
 	return 0;
 }
 
-static int encode_parts(struct splitter *sp, size_t record_max_bytes, struct parts *out, struct refusal *no)
+static void place_records(struct parts *out, const struct buf *records)
+{
+	const char *at = buf_str(records).p;
+
+	for (size_t i = 0; i < out->len; i++) {
+		out->part[i].record.p = at;
+		at += out->part[i].record.len;
+	}
+}
+
+static int encode_parts(struct splitter *sp, size_t record_max_bytes, struct buf *records, struct parts *out, struct refusal *no)
 {
 	out->part = arena_calloc(sp->payload->arena, sp->route->partitions_len, sizeof(*out->part));
 	if (!out->part)
 		return refuse_memory(sp->payload, no);
 	for (size_t i = 0; i < sp->route->partitions_len; i++) {
-		if (sp->batches[i].series_len == 0)
+		bool home = sp->payload->has_agent_id && i == route_series_index(sp->payload->agent_id, sp->route->partitions_len);
+
+		if (sp->batches[i].series_len == 0 && !home)
 			continue;
 		label(sp, &sp->batches[i]);
-		if (encode_part(&sp->batches[i], sp->route->partitions[i], record_max_bytes, out, no) < 0)
+		sp->batches[i].home = home;
+		if (encode_part(&sp->batches[i], sp->route->partitions[i], record_max_bytes, records, out, no) < 0)
 			return -1;
 	}
+	place_records(out, records);
 	return 0;
 }
 
-int split_payload(struct payload *p, const struct split_route *route, size_t record_max_bytes, struct parts *out,
+int split_payload(struct payload *p, const struct split_route *route, size_t record_max_bytes, struct buf *records, struct parts *out,
 		  struct refusal *no)
 {
 	struct splitter sp = {.payload = p, .route = route, .known = MAP_INIT};
 	int rc;
 
 	*out = (struct parts){0};
-	if (p->accepted == 0) /* nothing to send is no reason to refuse: its rejections are the answer */
+	buf_clear(records);
+	if (p->accepted == 0 && !p->has_agent_id) /* nothing to send is no reason to refuse: its rejections are the answer */
 		return 0;
 	sp.batches = arena_calloc(p->arena, route->partitions_len, sizeof(*sp.batches));
 	sp.places = arena_calloc(p->arena, p->series_len, sizeof(*sp.places));
@@ -177,7 +194,7 @@ int split_payload(struct payload *p, const struct split_route *route, size_t rec
 	}
 	if (rc == 0) {
 		fill(&sp);
-		rc = encode_parts(&sp, record_max_bytes, out, no);
+		rc = encode_parts(&sp, record_max_bytes, records, out, no);
 	}
 	map_fini(&sp.known);
 	return rc;
@@ -190,10 +207,4 @@ size_t split_record_bytes(const struct parts *parts)
 	for (size_t i = 0; i < parts->len; i++)
 		bytes += parts->part[i].record.len;
 	return bytes;
-}
-
-void split_fini(struct parts *parts)
-{
-	for (size_t i = 0; i < parts->len; i++)
-		buf_fini(&parts->part[i].record);
 }

@@ -41,7 +41,7 @@ static void bench_init_patient(struct bench *b, int64_t message_timeout_ms)
 	mock_init(&b->mock);
 	mock_topic(&b->mock, TOPIC, PARTITIONS);
 	b->conf = (struct ingest_conf){.max_record_bytes = 100000, .inflight_budget_bytes = 1 << 20, .message_timeout_ms = message_timeout_ms,
-				       .linger_ms = 5};
+				       .linger_ms = 5, .stall_timeout_ms = 1000};
 	b->wake_fd = events_wake_fd(&err);
 	b->producer = producer_new(&b->mock.program, &b->conf, b->wake_fd, &err);
 	ck_assert_msg(b->producer != NULL, "%s", err.msg);
@@ -64,8 +64,7 @@ static void bench_fini(struct bench *b)
 static struct parts make_parts(struct part *part, int first, int n)
 {
 	for (int i = 0; i < n; i++) {
-		part[i] = (struct part){.partition = first + i, .samples = 1};
-		buf_printf(&part[i].record, "record for %d", first + i);
+		part[i] = (struct part){.partition = first + i, .samples = 1, .record = STR("a record")};
 	}
 	return (struct parts){part, (size_t)n};
 }
@@ -98,7 +97,6 @@ static int send_parts(struct bench *b, int first, int n)
 	struct err err = ERR_INIT;
 	int rc = producer_send(b->producer, TOPIC, str_from("shop"), &parts, on_end, &b->ends, &err);
 
-	split_fini(&parts);
 	return rc;
 }
 
@@ -115,6 +113,28 @@ START_TEST(a_delivery_ends_when_all_parts_are_there)
 		ck_assert_int_eq(send_parts(&b, i % PARTITIONS, 1), 0);
 	wait_ends(&b, 51);
 	ck_assert(b.ends.ok == 51 && b.ends.failed == 0);
+	bench_fini(&b);
+}
+END_TEST
+
+/* A topic that is known beforehand takes its first record at once; one that is not there harms nobody. */
+START_TEST(a_warm_topic_does_not_wait)
+{
+	struct bench b;
+	struct err err = ERR_INIT;
+	int64_t begun, deadline = clock_mono_ms() + PATIENCE_MS;
+
+	bench_init(&b);
+	producer_warm(b.producer, TOPIC);
+	producer_warm(b.producer, TOPIC);
+	producer_warm(b.producer, "millrace.c.nothing.samples");
+	for (begun = clock_mono_ms(); clock_mono_ms() - begun < 2500;) /* longer than librdkafka's look round, once a second */
+		turn(&b, deadline, &err);
+	begun = clock_mono_ms();
+	ck_assert_int_eq(send_parts(&b, 0, PARTITIONS), 0);
+	wait_ends(&b, 1);
+	ck_assert_int_eq(b.ends.ok, 1);
+	ck_assert_int_lt(clock_mono_ms() - begun, 500);
 	bench_fini(&b);
 }
 END_TEST
@@ -166,6 +186,33 @@ START_TEST(a_broker_that_is_away_fails_in_time)
 		ck_assert_int_eq(send_parts(&b, 0, PARTITIONS), 0);
 		wait_ends(&b, n);
 	}
+	bench_fini(&b);
+}
+END_TEST
+
+/* A Kafka that has said nothing for the stall's time is gone, long before a record is given up; one answer, and it is back. */
+START_TEST(a_silent_broker_is_noticed_and_forgiven)
+{
+	struct bench b;
+	struct err err = ERR_INIT;
+	int64_t begun, deadline = clock_mono_ms() + PATIENCE_MS;
+
+	bench_init(&b);
+	ck_assert_int_eq(send_parts(&b, 0, 1), 0);
+	wait_ends(&b, 1);
+	ck_assert(!producer_hangs(b.producer, clock_mono_ms() + 3600000) && !producer_gone(b.producer)); /* nothing waits */
+	rd_kafka_mock_broker_set_rtt(b.mock.cluster, 1, 4000);
+	begun = clock_mono_ms();
+	ck_assert_int_eq(send_parts(&b, 0, 2), 0);
+	ck_assert(!producer_hangs(b.producer, begun + 1000) && !producer_gone(b.producer));
+	while (!producer_hangs(b.producer, clock_mono_ms()))
+		turn(&b, deadline, &err);
+	ck_assert_int_ge(clock_mono_ms() - begun, 1000);
+	ck_assert_int_lt(clock_mono_ms() - begun, 4000);
+	ck_assert(producer_gone(b.producer));
+	rd_kafka_mock_broker_set_rtt(b.mock.cluster, 1, 0);
+	wait_ends(&b, 2);
+	ck_assert(b.ends.ok == 2 && !producer_gone(b.producer) && !producer_hangs(b.producer, clock_mono_ms() + 3600000));
 	bench_fini(&b);
 }
 END_TEST
@@ -249,9 +296,11 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_delivery_ends_when_all_parts_are_there);
+	tcase_add_test(tc, a_warm_topic_does_not_wait);
 	tcase_add_test(tc, one_bad_part_fails_the_delivery);
 	tcase_add_test(tc, nothing_queued_is_told_at_once);
 	tcase_add_test(tc, a_broker_that_is_away_fails_in_time);
+	tcase_add_test(tc, a_silent_broker_is_noticed_and_forgiven);
 	tcase_add_test(tc, retriable_errors_are_survived);
 	tcase_add_test(tc, a_broken_client_is_replaced);
 	tcase_add_test(tc, freeing_ends_what_is_in_flight);

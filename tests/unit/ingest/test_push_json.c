@@ -458,6 +458,31 @@ START_TEST(every_prefix_is_refused)
 }
 END_TEST
 
+/* A sender an hour behind: its times are judged by its own clock and become ours; what it leaves out is ours already. */
+START_TEST(a_skewed_sender_is_shifted)
+{
+	struct decoded d = {.arena = {.limit_bytes = 1 << 20}};
+	const int64_t hour = 3600000;
+	char body[512];
+
+	snprintf(body, sizeof(body),
+		 "{\"created_at\":%lld,\"metrics\":[" METRIC("gauge", "{\"t\":%lld,\"v\":1},{\"v\":2},{\"t\":%lld,\"v\":3},"
+		 "{\"t\":%lld,\"count\":1,\"sum\":1,\"min\":1,\"max\":1,\"last\":1,\"last_at\":%lld}") "]}",
+		 (long long)(NOW_MS - hour - 48 * hour), (long long)(NOW_MS - hour - 48 * hour), (long long)(NOW_MS - hour + 600001),
+		 (long long)(NOW_MS - hour + 5), (long long)(NOW_MS - hour + 6));
+	payload_init(&d.payload, &d.arena, NOW_MS);
+	d.payload.shift_ms = hour;
+	ck_assert_int_eq(push_json_parse(str_from(body), &d.payload, &d.no), 0);
+	ck_assert_int_eq(check_payload(&d.payload, &d.no), 0);
+	ck_assert(d.payload.values_len == 2 && d.payload.summaries_len == 1 && d.payload.rejected_by[REASON_TIME_TOO_NEW] == 1);
+	ck_assert_int_eq(d.payload.values[0].t, NOW_MS - 48 * hour);
+	ck_assert_int_eq(d.payload.values[1].t, NOW_MS);
+	ck_assert(d.payload.summaries[0].t == NOW_MS + 5 && d.payload.summaries[0].last_at == NOW_MS + 6);
+	ck_assert_int_eq(d.payload.created_at_ms, NOW_MS - hour - 48 * hour); /* what routes and labels stays the sender's */
+	decoded_fini(&d);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("push_json");
@@ -474,6 +499,7 @@ int main(void)
 	tcase_add_test(tc, an_amplifying_body_is_too_large);
 	tcase_add_test(tc, long_histograms_are_cut_and_rejected);
 	tcase_add_test(tc, every_prefix_is_refused);
+	tcase_add_test(tc, a_skewed_sender_is_shifted);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }

@@ -293,6 +293,30 @@ START_TEST(a_bad_row_leaves_the_last_one_in_force)
 }
 END_TEST
 
+/* Whoever holds a tenant keeps what it has used up, through new rows and its last one. */
+START_TEST(a_held_tenant_outlives_its_rows)
+{
+	struct sites *s = new_sites();
+	struct err err = ERR_INIT;
+	struct tenant *t;
+
+	ck_assert_int_eq(put_site(s, "shop", key_a, one_route, 1, false, &err), 0);
+	t = find_key(s, "mr_a");
+	sites_hold(t);
+	sites_use(t)->inflight.held_bytes[TRAFFIC_LIVE] = 77;
+	ck_assert_int_eq(put_site(s, "shop", key_b, history, NR(history), false, &err), 0);
+	ck_assert_ptr_eq(find_key(s, "mr_b"), t);
+	ck_assert(str_eq(sites_cell(t, 200 * MINUTE), STR("big")) && str_eq(sites_cell(t, 0), STR("main")));
+	delete_site(s, "shop");
+	ck_assert_int_eq(sites_use(t)->inflight.held_bytes[TRAFFIC_LIVE], 77);
+	ck_assert(str_eq(sites_id(t), STR("shop")));
+	ck_assert_int_eq(put_site(s, "shop", key_a, one_route, 1, false, &err), 0);
+	ck_assert_ptr_ne(find_key(s, "mr_a"), t); /* another one of that name */
+	sites_release(t);
+	sites_free(s);
+}
+END_TEST
+
 START_TEST(a_row_under_another_key_is_refused)
 {
 	struct sites *s = new_sites();
@@ -325,6 +349,7 @@ int main(void)
 	tcase_add_loop_test(tc, history_picks_the_route_of_the_time, 0, (int)NR(routed));
 	tcase_add_test(tc, no_route_without_a_made_cell);
 	tcase_add_test(tc, a_bad_row_leaves_the_last_one_in_force);
+	tcase_add_test(tc, a_held_tenant_outlives_its_rows);
 	tcase_add_test(tc, a_row_under_another_key_is_refused);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);

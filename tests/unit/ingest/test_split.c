@@ -72,13 +72,25 @@ static const struct series_ref *series_of(const struct payload *p, double v)
 	return NULL;
 }
 
-static void check_part(const struct payload *p, const struct part *part, int *seen)
+/* The agent's home, from the words of schemas/README.md: the low 64 bits of its id mod the site's partitions. */
+static bool is_home(int32_t partition)
+{
+	static const uint8_t low[] = {0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < sizeof(low); i++)
+		n = n << 8 | low[i];
+	return partition == route.partitions[n % route.partitions_len];
+}
+
+/* 1 when the part is the agent's home, else 0. */
+static int check_part(const struct payload *p, const struct part *part, int *seen)
 {
 	struct arena arena = ARENA_INIT;
 	struct sample_batch b = {0};
 	struct err err = ERR_INIT;
 
-	ck_assert_msg(sample_batch_decode(buf_str(&part->record), &arena, &b, &err) == 0, "%s", err.msg);
+	ck_assert_msg(sample_batch_decode(part->record, &arena, &b, &err) == 0, "%s", err.msg);
 	ck_assert_uint_eq(b.values_len + b.summaries_len, part->samples);
 	ck_assert(str_eq(b.site, route.site) && b.has_agent_id && b.seq == 9 && b.floor == 3 && b.received_at == NOW_MS);
 	ck_assert_int_eq(b.created_at, NOW_MS);
@@ -90,7 +102,9 @@ static void check_part(const struct payload *p, const struct part *part, int *se
 		tick(&b, part->partition, b.values[i].series, series_of(p, b.values[i].v), b.values[i].v, seen);
 	for (size_t i = 0; i < b.summaries_len; i++)
 		tick(&b, part->partition, b.summaries[i].series, series_of(p, b.summaries[i].sum), b.summaries[i].sum, seen);
+	ck_assert(b.home == is_home(part->partition) && (b.home || part->samples));
 	arena_fini(&arena);
+	return b.home;
 }
 
 START_TEST(every_sample_is_in_one_part_the_right_one)
@@ -102,21 +116,22 @@ START_TEST(every_sample_is_in_one_part_the_right_one)
 	for (int round = 0; round < ROUNDS; round++) {
 		struct decoded d;
 		struct parts parts;
-		int points, seen[1000] = {0};
+		struct buf records = BUF_INIT;
+		int points, homes = 0, seen[1000] = {0};
 
 		decode_bytes(&d, random_body(&r, &body, &points));
 		ck_assert_msg(d.rc == 0, "%s", d.no.detail);
 		ck_assert_int_eq((int)d.payload.accepted, points);
-		ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
+		ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &records, &parts, &d.no), 0);
 		for (size_t i = 0; i < parts.len; i++) {
 			ck_assert(i == 0 || parts.part[i].partition > parts.part[i - 1].partition);
-			ck_assert_uint_gt(parts.part[i].samples, 0);
-			check_part(&d.payload, &parts.part[i], seen);
+			homes += check_part(&d.payload, &parts.part[i], seen);
 		}
+		ck_assert_int_eq(homes, 1);
 		for (int i = 0; i < points; i++)
 			ck_assert_msg(seen[i] == 1, "round %d: sample %d stands in %d parts", round, i, seen[i]);
 		parts_seen += (int)parts.len;
-		split_fini(&parts);
+		buf_fini(&records);
 		decoded_fini(&d);
 	}
 	ck_assert_int_gt(parts_seen, 2 * ROUNDS); /* the generator does spread */
@@ -132,20 +147,21 @@ START_TEST(a_retry_gives_the_same_bytes)
 	for (int round = 0; round < ROUNDS; round++) {
 		struct decoded first, second;
 		struct parts a, b;
+		struct buf a_records = BUF_INIT, b_records = BUF_INIT;
 		int points;
 
 		random_body(&r, &body, &points);
 		decode_bytes(&first, buf_str(&body));
 		decode_bytes(&second, buf_str(&body));
-		ck_assert_int_eq(split_payload(&first.payload, &route, RECORD_MAX, &a, &first.no), 0);
-		ck_assert_int_eq(split_payload(&second.payload, &route, RECORD_MAX, &b, &second.no), 0);
+		ck_assert_int_eq(split_payload(&first.payload, &route, RECORD_MAX, &a_records, &a, &first.no), 0);
+		ck_assert_int_eq(split_payload(&second.payload, &route, RECORD_MAX, &b_records, &b, &second.no), 0);
 		ck_assert_uint_eq(a.len, b.len);
 		for (size_t i = 0; i < a.len; i++) {
 			ck_assert_int_eq(a.part[i].partition, b.part[i].partition);
-			ck_assert(str_eq(buf_str(&a.part[i].record), buf_str(&b.part[i].record)));
+			ck_assert(str_eq(a.part[i].record, b.part[i].record));
 		}
-		split_fini(&a);
-		split_fini(&b);
+		buf_fini(&a_records);
+		buf_fini(&b_records);
 		decoded_fini(&first);
 		decoded_fini(&second);
 	}
@@ -157,16 +173,17 @@ START_TEST(order_of_tags_makes_no_other_series)
 {
 	struct decoded d;
 	struct parts parts;
+	struct buf records = BUF_INIT;
 	struct sample_batch b;
 	struct err err = ERR_INIT;
 
 	decode(&d, PAYLOAD("{\"name\":\"m\",\"kind\":\"gauge\",\"tags\":{\"a\":\"1\",\"b\":\"2\"},\"points\":[{\"v\":1}]},"
 			   "{\"tags\":{\"b\":\"2\",\"a\":\"1\"},\"points\":[{\"v\":2}],\"kind\":\"gauge\",\"name\":\"m\"}"));
-	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
+	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &records, &parts, &d.no), 0);
 	ck_assert_uint_eq(parts.len, 1);
-	ck_assert_int_eq(sample_batch_decode(buf_str(&parts.part[0].record), &d.arena, &b, &err), 0);
+	ck_assert_int_eq(sample_batch_decode(parts.part[0].record, &d.arena, &b, &err), 0);
 	ck_assert(b.series_len == 1 && b.values_len == 2 && !b.has_agent_id && b.seq == 0 && b.floor == 0);
-	split_fini(&parts);
+	buf_fini(&records);
 	decoded_fini(&d);
 }
 END_TEST
@@ -175,12 +192,32 @@ START_TEST(only_rejected_samples_make_no_part)
 {
 	struct decoded d;
 	struct parts parts;
+	struct buf records = BUF_INIT;
 
 	decode(&d, PAYLOAD(METRIC("gauge", "{},{}")));
 	ck_assert_int_eq(d.rc, 0);
-	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
+	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &records, &parts, &d.no), 0);
 	ck_assert_uint_eq(parts.len, 0);
-	split_fini(&parts);
+	buf_fini(&records);
+	decoded_fini(&d);
+}
+END_TEST
+
+/* A payload without a good sample still has a number, which its agent's home must see. */
+START_TEST(an_agent_is_heard_at_home)
+{
+	struct decoded d;
+	struct parts parts;
+	struct buf records = BUF_INIT;
+	struct sample_batch b;
+	struct err err = ERR_INIT;
+
+	decode(&d, "{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":9,\"metrics\":[" METRIC("gauge", "{}") "]}");
+	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &records, &parts, &d.no), 0);
+	ck_assert(parts.len == 1 && parts.part[0].samples == 0 && is_home(parts.part[0].partition));
+	ck_assert_int_eq(sample_batch_decode(parts.part[0].record, &d.arena, &b, &err), 0);
+	ck_assert(b.home && b.seq == 9 && b.floor == 9 && b.series_len == 0);
+	buf_fini(&records);
 	decoded_fini(&d);
 }
 END_TEST
@@ -189,17 +226,18 @@ START_TEST(a_part_over_the_limit_refuses_the_payload)
 {
 	struct decoded d;
 	struct parts parts;
+	struct buf records = BUF_INIT;
 	size_t exact;
 
 	decode(&d, PAYLOAD(METRIC("gauge", "{\"v\":1},{\"v\":2}")));
-	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no), 0);
+	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, &records, &parts, &d.no), 0);
 	exact = split_record_bytes(&parts);
-	split_fini(&parts);
-	ck_assert_int_eq(split_payload(&d.payload, &route, exact, &parts, &d.no), 0);
-	split_fini(&parts);
-	ck_assert_int_eq(split_payload(&d.payload, &route, exact - 1, &parts, &d.no), -1);
+	buf_fini(&records);
+	ck_assert_int_eq(split_payload(&d.payload, &route, exact, &records, &parts, &d.no), 0);
+	buf_fini(&records);
+	ck_assert_int_eq(split_payload(&d.payload, &route, exact - 1, &records, &parts, &d.no), -1);
 	ck_assert_msg(d.no.reason == REASON_RECORD_TOO_LARGE && strstr(d.no.detail, "2 samples for partition"), "%s", d.no.detail);
-	split_fini(&parts);
+	buf_fini(&records);
 	decoded_fini(&d);
 }
 END_TEST
@@ -210,14 +248,15 @@ START_TEST(short_memory_is_a_refusal)
 	struct buf body = BUF_INIT;
 	struct decoded d;
 	struct parts parts;
+	struct buf records = BUF_INIT;
 	int points;
 
 	decode_bytes(&d, random_body(&r, &body, &points));
 	for (size_t more = 0; more < 4096; more += 16) { /* every place in which the arena may end */
 		d.arena.limit_bytes = d.arena.used_bytes + more;
-		if (split_payload(&d.payload, &route, RECORD_MAX, &parts, &d.no) < 0)
+		if (split_payload(&d.payload, &route, RECORD_MAX, &records, &parts, &d.no) < 0)
 			ck_assert_int_eq(d.no.reason, REASON_BODY_TOO_LARGE);
-		split_fini(&parts);
+		buf_fini(&records);
 	}
 	decoded_fini(&d);
 	buf_fini(&body);
@@ -234,6 +273,7 @@ int main(void)
 	tcase_add_test(tc, a_retry_gives_the_same_bytes);
 	tcase_add_test(tc, order_of_tags_makes_no_other_series);
 	tcase_add_test(tc, only_rejected_samples_make_no_part);
+	tcase_add_test(tc, an_agent_is_heard_at_home);
 	tcase_add_test(tc, a_part_over_the_limit_refuses_the_payload);
 	tcase_add_test(tc, short_memory_is_a_refusal);
 	suite_add_tcase(suite, tc);
