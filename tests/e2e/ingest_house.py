@@ -117,6 +117,20 @@ class Ingest:
         return sum(float(value) for row, value in rows
                    if row.split("{")[0] == "millrace_ingest_" + name and all(f'{k}="{v}"' in row for k, v in labels.items()))
 
+    def labels(self, name, label):
+        """The values of a label over the rows of a metric."""
+        rows = (line for line in self.admin("/metrics")[1].splitlines() if line.startswith(f"millrace_ingest_{name}{{"))
+        return {row.split(f'{label}="', 1)[1].split('"', 1)[0] for row in rows if f'{label}="' in row}
+
+    def log(self):
+        """What it has said so far."""
+        return self.process.log_file.read_text(errors="replace")
+
+    def rss_mib(self):
+        """Resident memory, read off /proc."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) / 1024
+
     def connect(self, timeout=PATIENCE):
         return http.client.HTTPConnection("127.0.0.1", self.push_port, timeout=timeout)
 
@@ -221,7 +235,7 @@ class House:
         return program.start()
 
     def create_topics(self, *cells):
-        topics = [NewTopic("millrace." + name, 1, 1, config={"cleanup.policy": "compact"}) for name in ("cells", "sites", "heartbeats")]
+        topics = [NewTopic("millrace." + name, 1, 1, config={"cleanup.policy": "compact"}) for name in ("cells", "sites", "controls", "heartbeats")]
         topics += [NewTopic(f"millrace.c.{cell}.samples", PARTITIONS, 1, config={"message.timestamp.type": "LogAppendTime"})
                    for cell in cells]
         admin = AdminClient({"bootstrap.servers": self.kafka})
@@ -237,11 +251,12 @@ class House:
         self.write("cells", name, self.cell.encode({"name": name, "epoch": random.getrandbits(63) | 1 if epoch is None else epoch,
                                                     "partitions": PARTITIONS, "created_at": 0}))
 
-    def put_site(self, site, keys, routes=((0, "main", 2),), disabled=False):
-        """A site with these keys (in clear) and this history of (effective_from, cell, shards)."""
+    def put_site(self, site, keys, routes=((0, "main", 2),), disabled=False, payloads_per_s=0.0, samples_per_s=0.0):
+        """A site with these keys (in clear), this history of (effective_from, cell, shards), and these limits (0: none)."""
         rows = [{"id": key[:8], "sha256": hashlib.sha256(key.encode()).digest(), "created_at": 0} for key in keys]
         self.write("sites", site, self.site.encode({
-            "id": site, "name": site, "disabled": disabled, "created_at": 0, "keys": rows, "payloads_per_s": 0.0, "samples_per_s": 0.0,
+            "id": site, "name": site, "disabled": disabled, "created_at": 0, "keys": rows,
+            "payloads_per_s": float(payloads_per_s), "samples_per_s": float(samples_per_s),
             "series_cap": 0, "routes": [{"effective_from": at, "cell": cell, "shards": shards} for at, cell, shards in routes]}))
 
     @staticmethod

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
 from ingest_house import (Call, House, exchange, fingerprint, now_ms, partition_of, site_partitions)  # noqa: E402
-from millrace_local import free_base_port  # noqa: E402
+from millrace_local import free_base_port, port_is_open  # noqa: E402
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 LIMIT = 256 << 10  # push.max_body_bytes here
@@ -68,7 +68,8 @@ REFUSED = [
     ("POST", "/v1/push", "{}", {**JSON, "X-Api-Key": KEY[:-1]}, 401, "unauthorized"),
     ("POST", "/v1/push?api_key=mr_wrong", "{}", JSON, 401, "unauthorized"),
     ("POST", "/v1/push", "{}", {**GOOD, "Content-Type": "text/plain"}, 415, "unsupported_type"),
-    ("POST", "/v1/push", b"\x1f\x8b", {**GOOD, "Content-Encoding": "gzip"}, 415, "unsupported_encoding"),
+    ("POST", "/v1/push", b"\x1f\x8b", {**GOOD, "Content-Encoding": "br"}, 415, "unsupported_encoding"),
+    ("POST", "/v1/push", b"\x1f\x8b", {**GOOD, "Content-Encoding": "gzip"}, 400, "bad_encoding"),
     ("POST", "/v1/push", "", GOOD, 400, "bad_json"),
     ("POST", "/v1/push", "{", GOOD, 400, "bad_json"),
     ("POST", "/v1/push", '{"metrics":[{"name":"m","kind":"gauge","points":[{"v":NaN}]}]}', GOOD, 400, "bad_json"),
@@ -240,7 +241,7 @@ def check_batch(partition, key, batch, site, own):
     """What holds for each record: its own series in its own partition, each once."""
     assert key == site and batch["site"] == site and batch["idempotency_key"] is None
     prints = [series["fingerprint"] for series in batch["series"]]
-    assert len(set(prints)) == len(prints) and prints
+    assert len(set(prints)) == len(prints) and (prints or batch["home"])
     for series in batch["series"]:
         assert series["fingerprint"] == fingerprint(site, series["kind"], series["name"], series["tags"]), series
         assert partition_of(series["fingerprint"], own) == partition and series["temporality"] == "delta"
@@ -329,10 +330,10 @@ def test_202_only_after_the_acknowledgement(house):
     house.main.settled()
     with house.frozen():
         waiting = Call(house.main.push, KEY, {"metrics": [gauge(4711)]})
-        assert not waiting.done(1.5)
+        assert not waiting.done(0.5)
         begun = time.monotonic()
         assert house.main.request("GET", "/nothing").status == 404 and house.main.admin("/health/live")[0] == 200
-        assert time.monotonic() - begun < 1  # nobody else waits
+        assert time.monotonic() - begun < 0.8  # nobody else waits
         assert not waiting.done()
     assert waiting.result().status == 202
     assert sum(v["v"] == 4711 for _, _, batch in house.records(site="shop") for v in batch["values"]) == 1
@@ -342,6 +343,7 @@ def test_503_while_kafka_does_not_answer_and_recovery_without_restart(house):
     house.main.settled()
     refused = house.main.metric("refused_samples_total", reason="kafka_unavailable")
     with house.frozen():
+        begun = time.monotonic()
         calls = [Call(house.main.push, KEY, hundred()) for _ in range(8)]
         gone = socket.create_connection(("127.0.0.1", house.main.push_port))
         body = json.dumps(hundred()).encode()
@@ -352,8 +354,13 @@ def test_503_while_kafka_does_not_answer_and_recovery_without_restart(house):
             answer = call.result(10)
             assert (answer.status, answer.error) == (503, "kafka_unavailable"), answer
             assert 1 <= int(answer.headers["Retry-After"]) <= 30
+        assert time.monotonic() - begun < 2, time.monotonic() - begun
+        begun = time.monotonic()
+        answer = house.main.push(KEY, small())  # whoever comes now is told before the body, if the thread knows already
+        assert (answer.status, answer.error) == (503, "kafka_unavailable") and time.monotonic() - begun < 2, answer
+        assert house.main.metric("kafka_stalls_total") >= 1
     house.main.settled()
-    assert house.main.metric("refused_samples_total", reason="kafka_unavailable") == refused + 900
+    assert house.main.metric("refused_samples_total", reason="kafka_unavailable") - refused in (900, 901)
     house.main.process.wait_until(lambda: house.main.push(KEY, small()).status == 202, 20, "taking payloads again")
 
 
@@ -361,11 +368,11 @@ def test_bytes_in_flight_have_a_budget(house):
     house.main.settled()
     body = {"metrics": [gauge(1)], "padding": " " * (LIMIT - 1000)}
     with house.frozen():
-        calls = [Call(house.main.push, KEY, body) for _ in range(12)]  # four fit into the budget
+        calls = [Call(house.main.push, KEY, body) for _ in range(12)]  # two fit into a site's half of the budget
         answers = [call.result(10) for call in calls]
-        assert house.main.metric("inflight_bytes") == 0
+        house.main.settled()
     errors = sorted(answer.error for answer in answers)
-    assert errors == ["kafka_unavailable"] * 4 + ["over_budget"] * 8, errors
+    assert errors == ["kafka_unavailable"] * 2 + ["over_budget"] * 10, errors
     assert all(answer.status == 503 and answer.headers["Retry-After"] for answer in answers)
     house.main.process.wait_until(lambda: house.main.push(KEY, small()).status == 202, 20, "taking payloads again")
 
@@ -400,7 +407,7 @@ def test_the_test_clock_rules_event_times(house):
 
 
 def test_sigterm_drains(house):
-    own = house.ingest("drained").wait_ready()
+    own = house.ingest("drained", "push.stall_timeout=5s").wait_ready()
     idle = own.connect()
     assert own.push(KEY, small(), idle).status == 202
     with house.frozen():
@@ -408,14 +415,10 @@ def test_sigterm_drains(house):
         own.wait_metric("waiting_connections", 1)
         own.process.signal(signal.SIGTERM)
         own.process.wait_until(lambda: "draining" in own.admin("/health/ready")[1], 5, "draining")
-        try:
-            own.push(KEY, small())
-            raise AssertionError("a new connection was taken")
-        except OSError:
-            pass
+        own.process.wait_until(lambda: not port_is_open(own.push_port), 5, "taking no new connections")
         answer = own.push(KEY, small(), idle)  # a connection that was open
         assert (answer.status, answer.error) == (503, "draining"), answer
-        assert not waiting.done() and not own.process.wait_end(0)
+        assert not waiting.done() and not own.process.wait_end(0), waiting.answer
     assert waiting.result().status == 202
     assert own.process.wait_end(15) and own.process.exit_code == 0, own.process.exit_code
     assert sum(v["v"] == 815 for _, _, batch in house.records(site="shop") for v in batch["values"]) == 1
