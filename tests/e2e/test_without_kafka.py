@@ -22,7 +22,7 @@ BINARIES = ROOT / "build" / os.environ.get("TEST_TREE", "plain") / "bin"
 PATIENCE_SECONDS = 20
 OUTAGE_SECONDS = 6
 END_SECONDS = 3
-MAX_LINES = 8  # what three clients and the program have to say of one outage
+MAX_LINES = 10  # what four clients (ingest has two producers) and the program have to say of one outage
 ABOUT_KAFKA = ("event=kafka_client", "event=tables_unavailable")
 
 
