@@ -213,6 +213,9 @@ START_TEST(a_silent_broker_is_noticed_and_forgiven)
 	rd_kafka_mock_broker_set_rtt(b.mock.cluster, 1, 0);
 	wait_ends(&b, 2);
 	ck_assert(b.ends.ok == 2 && !producer_gone(b.producer) && !producer_hangs(b.producer, clock_mono_ms() + 3600000));
+	ck_assert_int_eq(send_parts(&b, 0, 2), 0);
+	ck_assert(!producer_gone(b.producer)); /* also while something waits */
+	wait_ends(&b, 3);
 	bench_fini(&b);
 }
 END_TEST
