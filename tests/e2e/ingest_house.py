@@ -236,6 +236,7 @@ class House:
 
     def create_topics(self, *cells):
         topics = [NewTopic("millrace." + name, 1, 1, config={"cleanup.policy": "compact"}) for name in ("cells", "sites", "controls", "heartbeats")]
+        topics += [NewTopic("millrace.notices", 1, 1)]
         topics += [NewTopic(f"millrace.c.{cell}.samples", PARTITIONS, 1, config={"message.timestamp.type": "LogAppendTime"})
                    for cell in cells]
         admin = AdminClient({"bootstrap.servers": self.kafka})
@@ -262,6 +263,18 @@ class House:
     @staticmethod
     def new_key():
         return "mr_" + secrets.token_urlsafe(32)
+
+    def notices(self):
+        """What the operator log says, decoded."""
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": self.kafka, "group.id": "test-notices", "enable.partition.eof": True,
+                                             "enable.auto.commit": False})
+        consumer.assign([confluent_kafka.TopicPartition("millrace.notices", 0, confluent_kafka.OFFSET_BEGINNING)])
+        codec, found = Codec("Notice"), []
+        while (message := consumer.poll(PATIENCE)) is not None and not message.error():
+            found.append(plain(codec.decode(message.value())))
+        assert message is not None and message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message
+        consumer.close()
+        return found
 
     def records(self, cell="main", site=None):
         """[(partition, key, batch)] of a cell's samples, to the ends as they are now; of one site if it is named."""

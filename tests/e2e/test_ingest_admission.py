@@ -222,6 +222,30 @@ def test_the_valve_closes_without_kafka(house):
     house.main.process.wait_until(lambda: statuses(house) == [None, None], 20, "open again")
 
 
+def test_an_operator_is_told_who_obeys(house):
+    """By command over Kafka: the heartbeat acknowledges, a Notice remembers, and the site's new limit is in force."""
+    def ctl(*words):
+        done = subprocess.run([BINARY.parent / "millrace-ctl", "--kafka", house.kafka, "--author", "tester", *words], capture_output=True,
+                              text=True, timeout=60)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    begun = time.monotonic()
+    said = ctl("control", "set", "--on", "ingest", "--do", "close", "--site", "shop", "--reason", "a flood", "--for", "10m")
+    assert "obeyed by ingest/" in said and time.monotonic() - begun < 5, said
+    assert statuses(house) == ["closed", None]
+    assert "1 of 1" in ctl("control", "list")
+    ctl("control", "clear", "--on", "ingest", "--do", "close", "--site", "shop")
+    assert statuses(house) == [None, None]
+    told = [n["event"] for n in house.notices() if n["program"] == "millrace-ingest" and "a flood (tester)" in n["text"]]
+    assert told == ["control_set", "control_cleared"], told
+    key = house.new_key()
+    house.put_site("limited", [key])
+    house.main.process.wait_until(lambda: house.main.push(key, gauge(1)).status == 202, 20, "serving the new site")
+    ctl("site", "limit", "limited", "--payloads-per-s", "0.1")
+    house.main.process.wait_until(lambda: house.main.push(key, gauge(1)).error == "payload_rate", 20, "holding the limit")
+
+
 def test_live_data_passes_before_backlog(house):
     """With Kafka frozen nothing leaves the budget: backlog fills its half, and live data still comes in."""
     now = now_ms()
