@@ -25,6 +25,8 @@ from processor_cell import Codec
 
 TREE = os.environ.get("MILLRACE_TREE", "plain")
 BINARY = ROOT / "build" / TREE / "bin" / "millrace-ingest"
+PLAIN = TREE == "plain"  # sanitizers keep memory for themselves
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
 PARTITIONS = 12
 KINDS = ("counter", "gauge", "distribution")
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -91,8 +93,7 @@ class Ingest:
         self.command = [BINARY, *(["--test-clock"] if test_clock else []), *(w for s in settings for w in ("--set", s))]
 
     def start(self):
-        # A setting of the test's own is none of the program's, which refuses names it does not know.
-        self.process.start(self.command, env={k: v for k, v in os.environ.items() if not k.startswith("MILLRACE_")})
+        self.process.start(self.command, env=ENVIRONMENT)
         self.process.wait_until(lambda: port_is_open(self.push_port), PATIENCE, "listening")
         return self
 

@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 import push_pb  # noqa: E402
 import zstandard  # noqa: E402
-from ingest_house import BINARY, Call, House, now_ms, site_partitions  # noqa: E402
+from ingest_house import BINARY, ENVIRONMENT, Call, House, now_ms, site_partitions  # noqa: E402
 from millrace_local import free_base_port  # noqa: E402
 from processor_cell import Codec  # noqa: E402
 
@@ -209,7 +209,7 @@ def test_the_valve_closes_without_kafka(house):
     """By the operator's command, against the admin port."""
     def ctl(*words):
         done = subprocess.run([BINARY.parent / "millrace-ctl", *words, "--admin", f"http://127.0.0.1:{house.main.admin_port}", "--token-file",
-                               house.token_file], capture_output=True, text=True, timeout=30)
+                               house.token_file], capture_output=True, text=True, timeout=30, env=ENVIRONMENT)
         assert done.returncode == 0, done
         return done.stdout
 
@@ -226,7 +226,7 @@ def test_an_operator_is_told_who_obeys(house):
     """By command over Kafka: the heartbeat acknowledges, a Notice remembers, and the site's new limit is in force."""
     def ctl(*words):
         done = subprocess.run([BINARY.parent / "millrace-ctl", "--kafka", house.kafka, "--author", "tester", *words], capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=60, env=ENVIRONMENT)
         assert done.returncode == 0, done
         return done.stdout
 

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
-from ingest_house import House, exchange  # noqa: E402
+from ingest_house import PLAIN, House, exchange  # noqa: E402
 from millrace_local import free_base_port  # noqa: E402
 
 KEY = House.new_key()
@@ -173,7 +173,7 @@ def test_a_gzip_bomb_is_a_413(house):
         small = zlib.compress(bytes(10 << 20), 9)  # below the largest size, and a thousand times its own
         answer = house.main.push(KEY, small, Content_Encoding="deflate")
         assert (answer.status, answer.error) == (413, "inflate_ratio"), answer
-    assert house.main.rss_mib() - before < 64, (before, house.main.rss_mib())
+    assert not PLAIN or house.main.rss_mib() - before < 64, (before, house.main.rss_mib())
     house.main.settled()
 
 
@@ -273,7 +273,8 @@ def test_expect_is_answered_before_the_body(house):
 
 def test_it_has_lived_through_all_of_this(house):
     house.main.settled()
-    assert house.main.admin("/health/ready")[0] == 200 and house.main.rss_mib() < 128, house.main.rss_mib()
+    assert house.main.admin("/health/ready")[0] == 200
+    assert not PLAIN or house.main.rss_mib() < 128, house.main.rss_mib()
     house.main.process.signal(signal.SIGTERM)
     assert house.main.process.wait_end(15) and house.main.process.exit_code == 0, house.main.process.exit_code
 

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
-from ingest_house import House  # noqa: E402
+from ingest_house import ENVIRONMENT, House  # noqa: E402
 from millrace_local import free_base_port  # noqa: E402
 
 KEY = House.new_key()
@@ -129,7 +129,7 @@ def test_bad_settings_are_refused_before_the_start(house):
                              (settings(house.tls, "push.tls_key_file=" + str(house.tls.first[1])), str(house.tls.cert)),
                              (settings(house.tls, "push.tls_client_ca_file=/nothing"), "/nothing")):
         done = subprocess.run([house.main.command[0], "--check-config", *(w for s in words for w in ("--set", s))], capture_output=True,
-                              text=True, timeout=30)
+                              text=True, timeout=30, env=ENVIRONMENT)
         assert done.returncode != 0 and complaint in done.stderr, (words, done.stderr)
 
 
