@@ -91,9 +91,12 @@ static int check_place(const struct admission_head *head, struct ticket *t, stru
 	return refuse(no, REASON_NOT_FOUND, "there is nothing at this path; payloads go to /v1/push, /v1/auth tells whether a key is good");
 }
 
-/* Two lengths are how one request is smuggled behind another (RFC 9112, 6.3): proxy and server must never see different ends. */
+/* Two lengths are how one request is smuggled behind another (RFC 9112, 6.3): proxy and server must never see different ends. So is a length
+ * that only one of them sees, for a blank before its colon (5.1). */
 static int check_framing(const struct admission_head *head, struct refusal *no)
 {
+	if (head->blank_in_name)
+		return refuse(no, REASON_BAD_FRAMING, "a header's name begins or ends with a blank");
 	if (head->lengths > 1)
 		return refuse(no, REASON_BAD_FRAMING, "Content-Length and Transfer-Encoding stand there %u times in all", head->lengths);
 	if (head->transfer_encoding && strcasecmp(head->transfer_encoding, "chunked") != 0)
@@ -237,7 +240,7 @@ static int enter_shared(struct admission *a, const struct admission_head *head, 
 	if (check_tenant(a, t, created_at_ms, no) < 0)
 		return -1;
 	if (t->door == DOOR_AUTH)
-		return 0;
+		return admission_check_body(a, t->announced_bytes, no);
 	if (check_kind(head, t, no) < 0 || admission_check_body(a, t->announced_bytes, no) < 0)
 		return -1;
 	if (head->kafka_gone)

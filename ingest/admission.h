@@ -59,6 +59,7 @@ struct admission_head {
 	const char *content_type, *content_encoding, *content_length, *transfer_encoding;
 	const char *sent_at, *created_at; /* Millrace-Sent-At, Millrace-Created-At */
 	unsigned lengths;                 /* headers that announce a length: Content-Length and Transfer-Encoding, each time */
+	bool blank_in_name;               /* a header's name begins or ends with one */
 	bool kafka_gone;                  /* the thread's producer has had no answer for long */
 };
 

@@ -32,12 +32,18 @@ struct walk {
 	bool *expect;
 };
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 static enum MHD_Result take_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct walk *w = ctx;
 	size_t len = strlen(name);
 
 	(void)kind;
+	w->head->blank_in_name |= len > 0 && (is_blank(name[0]) || is_blank(name[len - 1]));
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		const char **place = (const char **)((char *)w->head + wanted[i].offset);
 
