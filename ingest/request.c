@@ -135,10 +135,12 @@ enum MHD_Result request_take(struct request *r, const char *piece, size_t size)
 		return r->arrived_bytes <= OVERRUN_FACTOR * r->all->max_body_bytes ? MHD_YES : MHD_NO;
 	beyond = r->arrived_bytes - r->ticket.charged_bytes; /* all of a chunked body; nothing of one that was announced truly */
 	if (admission_check_body(admission, r->arrived_bytes, &no) < 0 ||
-	    (beyond > 0 && admission_charge(admission, &r->ticket, beyond, &no) < 0)) {
+	    (r->ticket.door == DOOR_PUSH && beyond > 0 && admission_charge(admission, &r->ticket, beyond, &no) < 0)) {
 		request_give_up(r, &no);
 		return MHD_YES;
 	}
+	if (r->ticket.door != DOOR_PUSH) /* nobody will read it */
+		return MHD_YES;
 	if (r->body.cap == 0 && r->ticket.announced_bytes > 0)
 		buf_reserve(&r->body, (size_t)r->ticket.announced_bytes);
 	buf_add(&r->body, piece, size);
@@ -165,18 +167,25 @@ static enum MHD_Result finish_auth(struct request *r)
 	return request_send(r);
 }
 
-/* The body is needed no longer than push takes to decode it, though its bytes stay charged until Kafka has spoken. */
-enum MHD_Result request_finish(struct request *r)
+/* Whole, but not to be taken. */
+static enum MHD_Result finish_refused(struct request *r, enum reason reason, const char *detail)
 {
 	struct refusal no;
 
+	refuse(&no, reason, "%s", detail);
+	request_give_up(r, &no);
+	return request_send(r);
+}
+
+/* The body is needed no longer than push takes to decode it, though its bytes stay charged until Kafka has spoken. */
+enum MHD_Result request_finish(struct request *r)
+{
 	if (r->ticket.door == DOOR_AUTH)
 		return finish_auth(r);
-	if (buf_failed(&r->body)) { /* sticky since the piece that found no memory */
-		refuse(&no, REASON_OVER_BUDGET, "out of memory for the body");
-		request_give_up(r, &no);
-		return request_send(r);
-	}
+	if (r->all->ending)
+		return finish_refused(r, REASON_DRAINING, "");
+	if (buf_failed(&r->body)) /* sticky since the piece that found no memory */
+		return finish_refused(r, REASON_OVER_BUDGET, "out of memory for the body");
 	r->job = push_start(r->all->rooms->push, &r->ticket, buf_str(&r->body), on_answer, r, &r->answer);
 	buf_fini(&r->body);
 	if (!r->job)

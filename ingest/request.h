@@ -25,6 +25,7 @@ struct requests {
 	int64_t max_body_bytes;
 	struct request *first;
 	size_t len, waiting; /* how many, and how many of them are suspended */
+	bool ending;         /* none may begin to wait any more */
 };
 
 struct request {

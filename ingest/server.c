@@ -26,6 +26,8 @@ enum {
 	CONNECTIONS_SPARE = 64,          /* beyond our own limit, so that there is room while others leave */
 	TIMEOUT_MAX_MS = 100,            /* how late a deadline is noticed */
 	RAW_BYTES = 1024,
+	RETRY_BYTES = 32,
+	LAST_TURNS = 2, /* a resumed connection's answer is made in one, and at the latest in the next it is sent */
 };
 
 /* One daemon; daemon NULL: none. */
@@ -67,14 +69,16 @@ static struct peer *peer_of(struct MHD_Connection *connection)
 /* An answer where libmicrohttpd takes none. As much as the socket takes at once: a client that reads nothing gets nothing. */
 static void send_raw(const struct peer *peer, const struct answer *a)
 {
-	char text[RAW_BYTES];
+	char text[RAW_BYTES], retry[RETRY_BYTES] = "";
 	int n;
 
 	if (tls_wanted(peer->server->conf))
 		return;
+	if (a->retry_after_s)
+		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", a->retry_after_s);
 	n = snprintf(text, sizeof(text),
-		     "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n" STR_FMT, a->status,
-		     MHD_get_reason_phrase_for((unsigned)a->status), a->body.len, STR_ARG(buf_str(&a->body)));
+		     "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n" STR_FMT, a->status,
+		     MHD_get_reason_phrase_for((unsigned)a->status), a->body.len, retry, STR_ARG(buf_str(&a->body)));
 	if (n > 0 && (size_t)n < sizeof(text))
 		(void)!send(peer->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -88,7 +92,13 @@ static void give_up(struct peer *peer, enum reason reason)
 		return;
 	refuse(&no, reason, "%s", "");
 	request_give_up(peer->request, &no);
-	send_raw(peer, &peer->request->answer);
+}
+
+/* The answer that its request has, and that libmicrohttpd has not been given: it would wait for the end of the body. */
+static void tell(const struct peer *peer)
+{
+	if (peer->request && peer->request->answer.status && peer->request->state != REQUEST_ANSWERED)
+		send_raw(peer, &peer->request->answer);
 }
 
 /* Headers that never end have no request yet. */
@@ -111,8 +121,10 @@ static void end_connection(void *ctx, struct connection *place, enum connection_
 
 	if (!s->evicting && was == CONNECTION_HEADERS)
 		refuse_headers(peer);
-	if (was == CONNECTION_BODY)
+	if (was == CONNECTION_BODY) {
 		give_up(peer, REASON_BODY_TOO_SLOW);
+		tell(peer);
+	}
 	account_add(s->rooms.account, s->evicting ? ACCOUNT_CONNECTIONS_CLOSED_FULL : ACCOUNT_CONNECTIONS_CLOSED_IDLE, 1);
 	shutdown(peer->fd, SHUT_RDWR);
 }
@@ -213,6 +225,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	} else if (*size) {
 		rc = request_take(peer->request, piece, *size);
 		*size = 0;
+		if (rc == MHD_NO)
+			tell(peer);
 	} else {
 		rc = end_of_body(peer->request);
 	}
@@ -221,17 +235,19 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	return rc;
 }
 
-/* A request is over: answered, or its client has gone. A waiting one cannot come here, as it is suspended. */
+/* A request is over: answered, or its client has gone, or it has closed one side only and can still be told. What is no HTTP libmicrohttpd has
+ * answered by itself: then nothing is to be told. A waiting request cannot come here, as it is suspended. */
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
 {
 	struct peer *peer = peer_of(connection);
 
 	(void)ctx;
-	(void)how;
 	if (!*state)
 		return;
 	if (peer) {
-		give_up(peer, REASON_BODY_CUT_OFF); /* in case its client has closed one side only */
+		give_up(peer, REASON_BODY_CUT_OFF);
+		if (how == MHD_REQUEST_TERMINATED_CLIENT_ABORT || peer->request->state == REQUEST_READY)
+			tell(peer);
 		peer->request = NULL;
 		enter(peer, CONNECTION_IDLE);
 	}
@@ -272,7 +288,16 @@ static struct MHD_Daemon *start_daemon(struct server *s, const struct tls *tls, 
 				MHD_OPTION_END);
 }
 
-/* Starts a front; takes tls in any case. */
+static void front_close(struct front *front)
+{
+	if (front->daemon)
+		MHD_stop_daemon(front->daemon);
+	tls_fini(&front->tls);
+	*front = (struct front){.epoll_fd = -1};
+}
+
+/* Starts a front; takes tls in any case. A daemon that does not start has mostly closed the socket, and then the number may be another
+ * thread's already: better one that stays open than a stranger's closed. */
 static int front_open(struct server *s, struct front *front, struct tls *tls, struct err *err)
 {
 	const union MHD_DaemonInfo *info;
@@ -287,8 +312,7 @@ static int front_open(struct server *s, struct front *front, struct tls *tls, st
 		front->epoll_fd = info->epoll_fd;
 		return 0;
 	}
-	if (fd >= 0 && !front->daemon)
-		close(fd);
+	front_close(front);
 	return err_set(err, ERR_FATAL, "cannot start the HTTP server on %s", s->conf->listen);
 }
 
@@ -299,14 +323,6 @@ static void front_quiesce(struct front *front)
 
 	if (fd >= 0)
 		close(fd);
-}
-
-static void front_close(struct front *front)
-{
-	if (front->daemon)
-		MHD_stop_daemon(front->daemon);
-	tls_fini(&front->tls);
-	*front = (struct front){.epoll_fd = -1};
 }
 
 static void init(struct server *s, const struct server_rooms *rooms, const struct ingest_conf *conf)
@@ -352,13 +368,27 @@ static void abandon(struct server *s, enum reason reason, const char *detail)
 			request_abandon(r, &no);
 }
 
-/* libmicrohttpd may not be stopped while connections are suspended. */
+static void send_away(struct connection *place)
+{
+	struct peer *peer = (struct peer *)place;
+
+	if (place->phase != CONNECTION_BODY)
+		return;
+	give_up(peer, REASON_DRAINING);
+	tell(peer);
+	shutdown(peer->fd, SHUT_RDWR);
+}
+
+/* libmicrohttpd may not be stopped while connections are suspended: nobody begins to wait any more, and who waits is answered. */
 void server_free(struct server *s)
 {
 	if (!s)
 		return;
+	s->requests.ending = true;
 	abandon(s, REASON_DRAINING, "");
-	server_run(s);
+	for (int i = 0; i < LAST_TURNS; i++)
+		server_run(s);
+	connections_walk(&s->connections, send_away);
 	front_close(&s->retired);
 	front_close(&s->current);
 	if (s->listen_fd >= 0)

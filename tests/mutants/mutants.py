@@ -54,6 +54,11 @@ MUTANTS = [
     unit("split-keeps-old-index", "ingest/split.c", "b->values[b->values_len++].series = at->index;", "b->values_len++;", "ingest", "test_split"),
     unit("split-into-one-partition", "ingest/split.c", "sp->route->partitions[i], record_max_bytes", "sp->route->partitions[0], record_max_bytes",
          "ingest", "test_split"),
+    unit("waits-for-ever-at-the-end", "ingest/server.c", "s->requests.ending = true;", "s->requests.ending = false;", "ingest", "test_server"),
+    unit("two-answers-to-one", "ingest/server.c", "how == MHD_REQUEST_TERMINATED_CLIENT_ABORT ||", "how != MHD_REQUEST_TERMINATED_COMPLETED_OK ||",
+         "ingest", "test_server"),
+    unit("blank-before-the-colon", "ingest/admission.c", "if (head->blank_in_name)", "if (head->blank_in_name && head->lengths)", "ingest", "test_server"),
+    unit("auth-takes-any-body", "ingest/admission.c", "return admission_check_body(a, t->announced_bytes, no);", "return 0;", "ingest", "test_server"),
     unit("202-whatever-kafka-says", "ingest/producer.c", "if (message->err && !d->failed)", "if (message->err && d->failed)",
          "ingest", "test_producer"),
     # tables
