@@ -232,6 +232,14 @@ static int64_t announced(const struct admission_head *head)
 	return head->content_length ? strtoll(head->content_length, NULL, 10) : -1;
 }
 
+/* Is it of no use to take what goes where this payload goes? Of a payload without a route later rooms speak. */
+static bool is_kafka_gone(struct admission *a, const struct admission_head *head, const struct ticket *t, int64_t created_at_ms)
+{
+	const char *topic = head->kafka_gone ? sites_topic(a->rooms.sites, t->tenant, created_at_ms) : NULL;
+
+	return topic && head->kafka_gone(head->kafka, topic);
+}
+
 /* All that looks at what is shared, with the mutex held. A payload's place is taken once nothing else can refuse. */
 static int enter_shared(struct admission *a, const struct admission_head *head, struct ticket *t, struct refusal *no)
 {
@@ -243,7 +251,7 @@ static int enter_shared(struct admission *a, const struct admission_head *head, 
 		return admission_check_body(a, t->announced_bytes, no);
 	if (check_kind(head, t, no) < 0 || admission_check_body(a, t->announced_bytes, no) < 0)
 		return -1;
-	if (head->kafka_gone)
+	if (is_kafka_gone(a, head, t, created_at_ms))
 		return refuse(no, REASON_KAFKA_UNAVAILABLE, "Kafka has not answered for a while");
 	if (check_rates(t, no) < 0 || charge(a, t, t->announced_bytes > 0 ? t->announced_bytes : 0, no) < 0)
 		return -1;

@@ -60,7 +60,8 @@ struct admission_head {
 	const char *sent_at, *created_at; /* Millrace-Sent-At, Millrace-Created-At */
 	unsigned lengths;                 /* headers that announce a length: Content-Length and Transfer-Encoding, each time */
 	bool blank_in_name;               /* a header's name begins or ends with one */
-	bool kafka_gone;                  /* the thread's producer has had no answer for long */
+	bool (*kafka_gone)(void *kafka, const char *topic); /* has the thread's producer had no answer for it for long? NULL: no */
+	void *kafka;
 };
 
 /* What an admitted request may go on with; {0} before and after. */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/kafka.h"
@@ -18,9 +19,19 @@ enum {
 	NUMBER_SIZE = 24,
 };
 
+/* What is under way to one topic. A topic is a cell's, and when one is gone the others are not: kept by topic, and as long as the producer. */
+struct flow {
+	struct flow *next;
+	char topic[KAFKA_TOPIC_SIZE];
+	size_t outstanding;       /* parts whose report is to come */
+	int64_t progress_mono_ms; /* of the last acknowledgement, or of the first part since none was outstanding */
+	bool gone;                /* until the next acknowledgement */
+};
+
 /* One payload's parts on their way. Freed with the last report. */
 struct delivery {
 	struct delivery *next, **link; /* link: what points here */
+	struct flow *flow;
 	producer_done_fn done;
 	void *ctx;
 	size_t outstanding;
@@ -33,9 +44,7 @@ struct producer {
 	int wake_fd;
 	rd_kafka_t *rk; /* NULL: broken, a new one is due */
 	struct delivery *waiting;
-	size_t outstanding;         /* parts whose report is to come */
-	int64_t progress_mono_ms;   /* of the last acknowledgement, or of the first part since none was outstanding */
-	bool gone;                  /* until the next acknowledgement */
+	struct flow *flows;
 };
 
 static void delivery_begin(struct producer *pr, struct delivery *d)
@@ -60,13 +69,13 @@ static void delivery_end(struct delivery *d)
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
 	struct delivery *d = message->_private;
-	struct producer *pr = opaque;
 
 	(void)rk;
-	pr->outstanding--;
+	(void)opaque;
+	d->flow->outstanding--;
 	if (!message->err) {
-		pr->progress_mono_ms = clock_mono_ms();
-		pr->gone = false;
+		d->flow->progress_mono_ms = clock_mono_ms();
+		d->flow->gone = false;
 	}
 	if (message->err && !d->failed)
 		d->failed = message->err;
@@ -134,7 +143,8 @@ static void client_close(struct producer *pr)
 	rd_kafka_flush(pr->rk, PURGE_TIMEOUT_MS);
 	kafka_close(pr->rk, CLOSE_TIMEOUT_MS);
 	pr->rk = NULL;
-	pr->outstanding = 0;
+	for (struct flow *f = pr->flows; f; f = f->next)
+		f->outstanding = 0;
 	while (pr->waiting) {
 		pr->waiting->failed = RD_KAFKA_RESP_ERR__DESTROY;
 		delivery_end(pr->waiting);
@@ -162,6 +172,10 @@ void producer_free(struct producer *pr)
 	if (!pr)
 		return;
 	client_close(pr);
+	for (struct flow *f = pr->flows, *next; f; f = next) {
+		next = f->next;
+		free(f);
+	}
 	free(pr);
 }
 
@@ -174,22 +188,48 @@ static rd_kafka_resp_err_t send_part(struct producer *pr, const char *topic, str
 				  RD_KAFKA_V_VALUE((void *)(uintptr_t)part->record.p, part->record.len),
 				  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(d), RD_KAFKA_V_END);
 
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && pr->outstanding++ == 0)
-		pr->progress_mono_ms = clock_mono_ms();
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && d->flow->outstanding++ == 0)
+		d->flow->progress_mono_ms = clock_mono_ms();
 	return code;
+}
+
+static struct flow *find_flow(const struct producer *pr, const char *topic)
+{
+	struct flow *f = pr->flows;
+
+	while (f && strcmp(f->topic, topic) != 0)
+		f = f->next;
+	return f;
+}
+
+/* The flow of a topic, made when it is new; NULL when memory is short. */
+static struct flow *need_flow(struct producer *pr, const char *topic)
+{
+	struct flow *f = find_flow(pr, topic);
+
+	if (f)
+		return f;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	snprintf(f->topic, sizeof(f->topic), "%s", topic);
+	f->next = pr->flows;
+	pr->flows = f;
+	return f;
 }
 
 int producer_send(struct producer *pr, const char *topic, struct str key, const struct parts *parts, producer_done_fn done, void *ctx,
 		  struct err *err)
 {
+	struct flow *flow = need_flow(pr, topic);
 	struct delivery *d;
 
 	if (!pr->rk)
 		return err_set(err, ERR_RETRY, "the producer is being made anew");
-	d = calloc(1, sizeof(*d));
+	d = flow ? calloc(1, sizeof(*d)) : NULL;
 	if (!d)
 		return err_set(err, ERR_RETRY, "out of memory for a delivery");
-	*d = (struct delivery){.done = done, .ctx = ctx};
+	*d = (struct delivery){.flow = flow, .done = done, .ctx = ctx};
 	for (size_t i = 0; i < parts->len && !d->failed; i++) {
 		d->failed = send_part(pr, topic, key, &parts->part[i], d);
 		d->outstanding += !d->failed;
@@ -228,15 +268,19 @@ int producer_poll(struct producer *pr, struct err *err)
 
 bool producer_hangs(struct producer *pr, int64_t mono_ms)
 {
-	if (pr->outstanding == 0 || mono_ms - pr->progress_mono_ms <= pr->conf->stall_timeout_ms)
-		return false;
-	pr->gone = true;
-	return true;
+	bool any = false;
+
+	for (struct flow *f = pr->flows; f; f = f->next)
+		if (f->outstanding > 0 && mono_ms - f->progress_mono_ms > pr->conf->stall_timeout_ms)
+			any = f->gone = true;
+	return any;
 }
 
-bool producer_gone(const struct producer *pr)
+bool producer_gone(const struct producer *pr, const char *topic)
 {
-	return pr->gone && pr->outstanding > 0;
+	const struct flow *f = find_flow(pr, topic);
+
+	return f && f->gone && f->outstanding > 0;
 }
 
 bool producer_flush(struct producer *pr, int timeout_ms)

@@ -6,7 +6,8 @@
  *
  * Kafka is taken for gone when parts are waiting and none has been acknowledged for push.stall_timeout, which is sooner than a single
  * part is given up: a slow Kafka still takes data, one that is gone must not make clients wait. It is back with the next
- * acknowledgement, for which one payload at a time is let through as soon as none is waiting.
+ * acknowledgement, for which one payload at a time is let through as soon as none is waiting. All this topic by topic, as a cell whose
+ * brokers are gone is no reason to refuse what goes to another.
  *
  * An idempotent producer can end in a fatal error through no fault of ours (librdkafka issue 4438, after a disconnect). Everything
  * in flight then fails, the client is thrown away and another made at the next poll. */
@@ -48,11 +49,11 @@ void producer_warm(struct producer *pr, const char *topic);
 /* Serves delivery reports. -1 with *err set when the client broke (another one is made at the next call). */
 int producer_poll(struct producer *pr, struct err *err);
 
-/* Is Kafka gone, and those who wait for it had better be answered? mono_ms: real time now. Call a few times a second. */
+/* Is Kafka gone for any topic, and those who wait for it had better be answered? mono_ms: real time now. Call a few times a second. */
 bool producer_hangs(struct producer *pr, int64_t mono_ms);
 
-/* Is Kafka gone, and another payload had better not come? */
-bool producer_gone(const struct producer *pr);
+/* Is Kafka gone for this topic, and another payload had better not come? */
+bool producer_gone(const struct producer *pr, const char *topic);
 
 /* Waits up to timeout_ms (real) until all in flight has ended, serving reports. False when the time was over. */
 bool producer_flush(struct producer *pr, int timeout_ms);

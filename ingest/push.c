@@ -9,8 +9,10 @@
  * spoken. */
 #include "ingest/push.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "common/kafka.h"
 #include "ingest/check.h"
 #include "ingest/push_json.h"
 #include "ingest/push_pb.h"
@@ -34,6 +36,7 @@ struct push_job {
 	struct ticket ticket;
 	struct answer answer; /* for the good end */
 	struct tally tally;
+	char topic[KAFKA_TOPIC_SIZE];
 	size_t records, record_bytes;
 	push_done_fn done; /* NULL: nobody waits any more, and the payload has been counted */
 	void *ctx;
@@ -77,6 +80,11 @@ void push_refuse(struct push *p, struct ticket *t, const struct refusal *no, str
 {
 	answer_refuse(answer, no, admission_refuse(p->rooms.admission, t, no, NULL));
 	admission_release(p->rooms.admission, t);
+}
+
+bool push_hangs(const struct push_job *job)
+{
+	return producer_gone(job->push->rooms.producer, job->topic);
 }
 
 void push_abandon(struct push_job *job, const struct refusal *no, struct answer *answer)
@@ -192,6 +200,7 @@ static struct push_job *job_new(struct passage *way)
 	job->tally = account_tally(&way->payload);
 	job->records = way->parts.len;
 	job->record_bytes = split_record_bytes(&way->parts);
+	snprintf(job->topic, sizeof(job->topic), "%s", way->route.topic);
 	answer_accept(&job->answer, &way->payload);
 	if (admission_charge(way->push->rooms.admission, way->ticket, (int64_t)(job->record_bytes + job->answer.body.len + JOB_BYTES),
 			     &way->no) < 0) {

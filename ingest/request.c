@@ -102,6 +102,11 @@ static bool droppable(const struct request *r, const struct refusal *no, bool ex
 	       no->reason != REASON_BAD_FRAMING && no->reason != REASON_CLIENT_CERTIFICATE;
 }
 
+static bool is_gone(void *kafka, const char *topic)
+{
+	return producer_gone(kafka, topic);
+}
+
 enum MHD_Result request_begin(struct request *r, const char *path, const char *method, bool trusted)
 {
 	struct admission_head head;
@@ -110,7 +115,8 @@ enum MHD_Result request_begin(struct request *r, const char *path, const char *m
 	int rc;
 
 	head_read(r->connection, method, path, &head, &expect);
-	head.kafka_gone = producer_gone(r->all->rooms->producer);
+	head.kafka_gone = is_gone;
+	head.kafka = r->all->rooms->producer;
 	rc = trusted ? admission_enter(r->all->rooms->admission, &head, &r->ticket, &no)
 		     : refuse(&no, REASON_CLIENT_CERTIFICATE, "%s", "");
 	if (rc == 0)

@@ -357,15 +357,19 @@ struct server *server_new(const struct server_rooms *rooms, const struct ingest_
 	return s;
 }
 
-/* Answers all that wait with a reason. */
-static void abandon(struct server *s, enum reason reason, const char *detail)
+/* Answers those that wait, and of whose jobs this is true (NULL: all), with a reason; is there any? */
+static bool abandon(struct server *s, bool (*which)(const struct push_job *job), enum reason reason, const char *detail)
 {
 	struct refusal no;
+	bool any = false;
 
 	refuse(&no, reason, "%s", detail);
 	for (struct request *r = s->requests.first; r; r = r->next)
-		if (r->job)
+		if (r->job && (!which || which(r->job))) {
 			request_abandon(r, &no);
+			any = true;
+		}
+	return any;
 }
 
 static void send_away(struct connection *place)
@@ -385,7 +389,7 @@ void server_free(struct server *s)
 	if (!s)
 		return;
 	s->requests.ending = true;
-	abandon(s, REASON_DRAINING, "");
+	abandon(s, NULL, REASON_DRAINING, "");
 	for (int i = 0; i < LAST_TURNS; i++)
 		server_run(s);
 	connections_walk(&s->connections, send_away);
@@ -441,10 +445,7 @@ void server_run(struct server *s)
 
 void server_abandon(struct server *s)
 {
-	if (s->requests.waiting == 0)
-		return;
-	account_add(s->rooms.account, ACCOUNT_STALLS, 1);
-	abandon(s, REASON_KAFKA_UNAVAILABLE, "Kafka has not answered for a while");
+	account_add(s->rooms.account, ACCOUNT_STALLS, abandon(s, push_hangs, REASON_KAFKA_UNAVAILABLE, "Kafka has not answered for a while"));
 }
 
 static void say_goodbye(struct connection *place)

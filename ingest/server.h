@@ -44,7 +44,7 @@ int server_timeout_ms(const struct server *s);
 /* Serves what is ready and ends what has taken too long. Call after each poll, and after answers may have come in. */
 void server_run(struct server *s);
 
-/* Answers all that wait for Kafka with kafka_unavailable: it is gone. */
+/* Answers those that wait for a topic for which Kafka is gone, with kafka_unavailable. */
 void server_abandon(struct server *s);
 
 /* Reads certificate and key again; new connections meet the new ones, those that are open are closed after their next answer. -1 with *err

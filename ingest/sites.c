@@ -395,17 +395,33 @@ struct str sites_cell(const struct tenant *t, int64_t at_ms)
 	return str_from(t->row.routes_len ? route_at(t, at_ms)->cell : NULL);
 }
 
+/* NULL: it is unknown, or has no topics yet. */
+static const struct cell_entry *cell_of(const struct sites *s, const struct tenant_route *r)
+{
+	const struct cell_entry *cell;
+	uint8_t key[MAP_KEY_BYTES];
+
+	map_key_of(str_from(r->cell), key);
+	cell = map_get(&s->cells, key);
+	return cell && cell->epoch ? cell : NULL;
+}
+
+const char *sites_topic(const struct sites *s, const struct tenant *t, int64_t at_ms)
+{
+	const struct cell_entry *cell = t->row.routes_len ? cell_of(s, route_at(t, at_ms)) : NULL;
+
+	return cell ? cell->topic : NULL;
+}
+
 int sites_route(struct sites *s, struct tenant *t, int64_t at_ms, struct split_route *out, struct refusal *no)
 {
 	struct tenant_route *r = route_at(t, at_ms);
 	const struct cell_entry *cell;
-	uint8_t key[MAP_KEY_BYTES];
 
 	if (!r)
 		return refuse(no, REASON_NO_ROUTE, "site %s has no route", t->id);
-	map_key_of(str_from(r->cell), key);
-	cell = map_get(&s->cells, key);
-	if (!cell || cell->epoch == 0)
+	cell = cell_of(s, r);
+	if (!cell)
 		return refuse(no, REASON_NO_ROUTE, "cell %s has no topics yet", r->cell);
 	if (make_partitions(t, r, cell->partitions) < 0)
 		return refuse(no, REASON_OVER_BUDGET, "out of memory for a route");

@@ -76,6 +76,9 @@ struct tenant_use *sites_use(struct tenant *t);            /* see above */
 /* The cell that serves what was created at at_ms, borrowed. */
 struct str sites_cell(const struct tenant *t, int64_t at_ms);
 
+/* Its topic of samples, borrowed; NULL: it has none. */
+const char *sites_topic(const struct sites *s, const struct tenant *t, int64_t at_ms);
+
 /* Where what was created at at_ms goes: the latest route that was in force then, or the earliest when it is older than all. Refuses with
  * no_route when its cell is unknown or has no topics yet. out borrows from the tables. */
 int sites_route(struct sites *s, struct tenant *t, int64_t at_ms, struct split_route *out, struct refusal *no);

@@ -364,6 +364,18 @@ def test_503_while_kafka_does_not_answer_and_recovery_without_restart(house):
     house.main.process.wait_until(lambda: house.main.push(KEY, small()).status == 202, 20, "taking payloads again")
 
 
+def test_a_cell_without_topics_holds_up_no_other(house):
+    key = House.new_key()
+    house.put_cell("dead")
+    house.put_site("stuck", [key], routes=((0, "dead", 2),))
+    house.main.process.wait_until(lambda: house.main.request("GET", "/v1/auth", headers={"X-Api-Key": key}).status == 200, 10, "knowing its key")
+    for _ in range(2):  # one that waits until its topic is taken for gone, one that is refused
+        answer = house.main.push(key, small())
+        assert (answer.status, answer.error) == (503, "kafka_unavailable"), answer
+        assert [house.main.push(KEY, small()).status for _ in range(20)] == [202] * 20  # on either thread
+    house.main.settled()
+
+
 def test_bytes_in_flight_have_a_budget(house):
     house.main.settled()
     body = {"metrics": [gauge(1)], "padding": " " * (LIMIT - 1000)}

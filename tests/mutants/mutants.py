@@ -54,6 +54,7 @@ MUTANTS = [
     unit("split-keeps-old-index", "ingest/split.c", "b->values[b->values_len++].series = at->index;", "b->values_len++;", "ingest", "test_split"),
     unit("split-into-one-partition", "ingest/split.c", "sp->route->partitions[i], record_max_bytes", "sp->route->partitions[0], record_max_bytes",
          "ingest", "test_split"),
+    unit("one-cell-gone-all-gone", "ingest/producer.c", "while (f && strcmp(f->topic, topic) != 0)", "while (f && f->next)", "ingest", "test_producer"),
     unit("waits-for-ever-at-the-end", "ingest/server.c", "s->requests.ending = true;", "s->requests.ending = false;", "ingest", "test_server"),
     unit("two-answers-to-one", "ingest/server.c", "how == MHD_REQUEST_TERMINATED_CLIENT_ABORT ||", "how != MHD_REQUEST_TERMINATED_COMPLETED_OK ||",
          "ingest", "test_server"),

@@ -90,14 +90,18 @@ static void wait_ends(struct bench *b, int n)
 		turn(b, deadline, &err);
 }
 
-static int send_parts(struct bench *b, int first, int n)
+static int send_to(struct bench *b, const char *topic, int first, int n)
 {
 	struct part part[8];
 	struct parts parts = make_parts(part, first, n);
 	struct err err = ERR_INIT;
-	int rc = producer_send(b->producer, TOPIC, str_from("shop"), &parts, on_end, &b->ends, &err);
 
-	return rc;
+	return producer_send(b->producer, topic, str_from("shop"), &parts, on_end, &b->ends, &err);
+}
+
+static int send_parts(struct bench *b, int first, int n)
+{
+	return send_to(b, TOPIC, first, n);
 }
 
 START_TEST(a_delivery_ends_when_all_parts_are_there)
@@ -200,22 +204,47 @@ START_TEST(a_silent_broker_is_noticed_and_forgiven)
 	bench_init(&b);
 	ck_assert_int_eq(send_parts(&b, 0, 1), 0);
 	wait_ends(&b, 1);
-	ck_assert(!producer_hangs(b.producer, clock_mono_ms() + 3600000) && !producer_gone(b.producer)); /* nothing waits */
+	ck_assert(!producer_hangs(b.producer, clock_mono_ms() + 3600000) && !producer_gone(b.producer, TOPIC)); /* nothing waits */
 	rd_kafka_mock_broker_set_rtt(b.mock.cluster, 1, 4000);
 	begun = clock_mono_ms();
 	ck_assert_int_eq(send_parts(&b, 0, 2), 0);
-	ck_assert(!producer_hangs(b.producer, begun + 1000) && !producer_gone(b.producer));
+	ck_assert(!producer_hangs(b.producer, begun + 1000) && !producer_gone(b.producer, TOPIC));
 	while (!producer_hangs(b.producer, clock_mono_ms()))
 		turn(&b, deadline, &err);
 	ck_assert_int_ge(clock_mono_ms() - begun, 1000);
 	ck_assert_int_lt(clock_mono_ms() - begun, 4000);
-	ck_assert(producer_gone(b.producer));
+	ck_assert(producer_gone(b.producer, TOPIC));
 	rd_kafka_mock_broker_set_rtt(b.mock.cluster, 1, 0);
 	wait_ends(&b, 2);
-	ck_assert(b.ends.ok == 2 && !producer_gone(b.producer) && !producer_hangs(b.producer, clock_mono_ms() + 3600000));
+	ck_assert(b.ends.ok == 2 && !producer_gone(b.producer, TOPIC) && !producer_hangs(b.producer, clock_mono_ms() + 3600000));
 	ck_assert_int_eq(send_parts(&b, 0, 2), 0);
-	ck_assert(!producer_gone(b.producer)); /* also while something waits */
+	ck_assert(!producer_gone(b.producer, TOPIC)); /* also while something waits */
 	wait_ends(&b, 3);
+	bench_fini(&b);
+}
+END_TEST
+
+/* What another cell cannot do is no reason to refuse this one's, however little of it there is. */
+START_TEST(a_cell_without_leaders_is_gone_alone)
+{
+	static const char other[] = "millrace.c.other.samples";
+	struct bench b;
+	struct err err = ERR_INIT;
+	int64_t deadline = clock_mono_ms() + PATIENCE_MS;
+
+	bench_init(&b);
+	mock_topic(&b.mock, other, 1);
+	rd_kafka_mock_partition_set_leader(b.mock.cluster, other, 0, -1);
+	ck_assert_int_eq(send_parts(&b, 0, 1), 0);
+	wait_ends(&b, 1);
+	ck_assert_int_eq(send_to(&b, other, 0, 1), 0);
+	while (!producer_hangs(b.producer, clock_mono_ms()))
+		turn(&b, deadline, &err);
+	ck_assert(producer_gone(b.producer, other) && !producer_gone(b.producer, TOPIC));
+	ck_assert_int_eq(send_parts(&b, 0, 1), 0);
+	ck_assert(producer_hangs(b.producer, clock_mono_ms()) && !producer_gone(b.producer, TOPIC));
+	wait_ends(&b, 2);
+	ck_assert(b.ends.ok == 2 && producer_gone(b.producer, other));
 	bench_fini(&b);
 }
 END_TEST
@@ -304,6 +333,7 @@ int main(void)
 	tcase_add_test(tc, nothing_queued_is_told_at_once);
 	tcase_add_test(tc, a_broker_that_is_away_fails_in_time);
 	tcase_add_test(tc, a_silent_broker_is_noticed_and_forgiven);
+	tcase_add_test(tc, a_cell_without_leaders_is_gone_alone);
 	tcase_add_test(tc, retriable_errors_are_survived);
 	tcase_add_test(tc, a_broken_client_is_replaced);
 	tcase_add_test(tc, freeing_ends_what_is_in_flight);
