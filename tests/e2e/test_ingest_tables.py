@@ -118,7 +118,7 @@ def test_a_restart_releases_nothing(house):
 def test_topics_made_again_empty_nothing(house):
     """The reader's position is lost, and it says so by ending; the next start finds topics without rows."""
     admin = AdminClient({"bootstrap.servers": house.kafka})
-    for future in admin.delete_topics(["millrace.cells", "millrace.sites", "millrace.controls", "millrace.heartbeats"]).values():
+    for future in admin.delete_topics(["millrace." + name for name in ("cells", "sites", "controls", "heartbeats", "notices")]).values():
         future.result(PATIENCE)
     house.create_topics()
     assert house.main.process.wait_end(PATIENCE) and house.main.process.exit_code == 1, house.main.process.exit_code
