@@ -6,7 +6,9 @@
 enum {
 	BUDGET_SHARE = 4,
 	SITE_SHARE = 2,     /* admission.c: of the bytes in flight, what one site may hold */
-	FILES_BESIDES = 256 /* brokers, logs, descriptors of our own */
+	FILES_BESIDES = 256, /* brokers, logs, descriptors of our own */
+	FILES_A_THREAD = 96, /* its brokers, and connections beyond the limit that are about to go (server.c) */
+	CONNECTIONS_SHARE = 4 /* of a limit that is too low for all of this */
 };
 
 int64_t limits_inflight_bytes(const struct ingest_conf *conf, int64_t memory_budget_bytes)
@@ -31,7 +33,7 @@ int limits_check(const struct program *p, const struct ingest_conf *conf, struct
 
 void limits_raise_files(struct ingest_conf *conf, const struct log *log)
 {
-	rlim_t wanted = (rlim_t)conf->connections_max + FILES_BESIDES;
+	rlim_t besides = FILES_BESIDES + FILES_A_THREAD * (rlim_t)conf->threads, wanted = (rlim_t)conf->connections_max + besides, least;
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= wanted)
@@ -39,7 +41,8 @@ void limits_raise_files(struct ingest_conf *conf, const struct log *log)
 	files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
 	if (setrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur >= wanted)
 		return;
-	conf->connections_max = files.rlim_cur > 2 * FILES_BESIDES ? (int64_t)(files.rlim_cur - FILES_BESIDES) : FILES_BESIDES;
+	least = files.rlim_cur / CONNECTIONS_SHARE;
+	conf->connections_max = (int64_t)(files.rlim_cur > besides + least ? files.rlim_cur - besides : least);
 	log_warn(log, "connections_limited", LOG_INT("connections_max", conf->connections_max),
 		 LOG_STR("meaning", "the system's limit of open files allows no more (ulimit -n)"));
 }
