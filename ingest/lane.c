@@ -20,6 +20,7 @@ enum {
 	DECODE_SHARE = 4, /* of memory.budget, what all lanes together may take for payloads that are being decoded */
 	FLUSH_MAX_MS = 5000,
 	WARM_EVERY_MS = 100,
+	STALL_EVERY_MS = 20, /* all who wait are looked at, which would be much at each turn */
 };
 
 struct lane {
@@ -33,6 +34,7 @@ struct lane {
 	struct log_repeat complaint;
 	int64_t drain_deadline_mono_ms; /* 0: not draining */
 	unsigned reloaded;              /* how many of the requests have been seen to */
+	int64_t stall_mono_ms;          /* when it was last asked whether Kafka is gone */
 	int64_t warm_mono_ms;           /* when it was last asked whether cells have changed */
 	unsigned warm;                  /* the version of the cells whose topics the producer knows */
 	_Atomic bool drain, stop;
@@ -112,10 +114,14 @@ static void wait_for_events(struct lane *l)
 static void follow_producer(struct lane *l)
 {
 	struct err err = ERR_INIT;
+	int64_t mono_ms = clock_mono_ms();
 
 	if (producer_poll(l->producer, &err) < 0)
 		complain(l, "producer_broke", &err);
-	if (producer_hangs(l->producer, clock_mono_ms()))
+	if (mono_ms - l->stall_mono_ms < STALL_EVERY_MS)
+		return;
+	l->stall_mono_ms = mono_ms;
+	if (producer_hangs(l->producer, mono_ms))
 		server_abandon(l->server);
 }
 
