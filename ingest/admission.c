@@ -146,8 +146,8 @@ static int check_tenant(struct admission *a, struct ticket *t, int64_t created_a
 	struct tenant *tenant = find_tenant(a, t, no);
 	if (!tenant)
 		return -1;
-	if (t->tenant && tenant != t->tenant)
-		return refuse(no, REASON_UNAUTHORIZED, "the key has moved to another site");
+	if (t->tenant && tenant != t->tenant) /* a good key, so no 401: the next attempt is the new site's */
+		return refuse(no, REASON_TABLES_NOT_LOADED, "the key has changed hands while the payload was under way: send it again");
 	if (controls_in_force(a->rooms.controls, CONTROL_ACTION_CLOSE, sites_cell(tenant, created_at_ms), sites_id(tenant), NULL))
 		return refuse(no, REASON_CLOSED, "%s", "");
 	if (t->tenant)

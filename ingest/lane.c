@@ -190,7 +190,19 @@ static void show(struct lane *l)
 		events_wake(l->rooms.done_fd);
 }
 
-/* A lane that has drained serves on until it is freed: its open connections are told that this instance is draining. */
+/* The server goes first, so that nobody comes in any more; jobs end with the producer, before push, which they use. Whoever waits is
+ * answered by then: what is flushed only saves retries. */
+static void close_rooms(struct lane *l)
+{
+	server_free(l->server);
+	if (l->started && l->producer && !producer_flush(l->producer, FLUSH_MAX_MS))
+		log_warn(log_of(l), "records_given_up", LOG_STR("meaning", "no client was told that they were taken"));
+	producer_free(l->producer);
+	push_free(l->push);
+}
+
+/* A lane that has drained serves on until it is freed: its open connections are told that this instance is draining. All lanes close
+ * side by side, as each may have to wait for brokers that are gone. */
 static void *run(void *ctx)
 {
 	struct lane *l = ctx;
@@ -203,15 +215,17 @@ static void *run(void *ctx)
 		take_orders(l);
 		show(l);
 	}
+	close_rooms(l);
 	return NULL;
 }
 
 int lane_start(struct lane *l, struct err *err)
 {
-	if (pthread_create(&l->thread, NULL, run, l) != 0)
-		return err_set(err, ERR_FATAL, "cannot start a thread");
-	l->started = true;
-	return 0;
+	l->started = true; /* the thread reads it */
+	if (pthread_create(&l->thread, NULL, run, l) == 0)
+		return 0;
+	l->started = false;
+	return err_set(err, ERR_FATAL, "cannot start a thread");
 }
 
 void lane_drain(struct lane *l)
@@ -246,21 +260,22 @@ size_t lane_connections(const struct lane *l)
 	return atomic_load_explicit(&l->connections, memory_order_relaxed);
 }
 
-/* The server goes first, so that nobody comes in any more; jobs end with the producer, before push, which they use. */
+void lane_stop(struct lane *l)
+{
+	atomic_store(&l->stop, true);
+	events_wake(l->wake_fd);
+}
+
 void lane_free(struct lane *l)
 {
 	if (!l)
 		return;
 	if (l->started) {
-		atomic_store(&l->stop, true);
-		events_wake(l->wake_fd);
+		lane_stop(l);
 		pthread_join(l->thread, NULL);
+	} else {
+		close_rooms(l);
 	}
-	server_free(l->server);
-	if (l->started && l->producer && !producer_flush(l->producer, FLUSH_MAX_MS))
-		log_warn(log_of(l), "records_given_up", LOG_STR("meaning", "no client was told that they were taken"));
-	producer_free(l->producer);
-	push_free(l->push);
 	if (l->wake_fd >= 0)
 		close(l->wake_fd);
 	free(l);

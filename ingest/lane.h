@@ -47,6 +47,9 @@ size_t lane_requests(const struct lane *l);
 size_t lane_waiting(const struct lane *l);     /* see above */
 size_t lane_connections(const struct lane *l); /* see above */
 
+/* Asks it to end; lane_free() waits for that. */
+void lane_stop(struct lane *l);
+
 /* Ends the thread and frees, answering who still waits with "draining"; NULL is a no-op. */
 void lane_free(struct lane *l);
 

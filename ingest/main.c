@@ -221,9 +221,12 @@ static int run(struct app *app, struct err *err)
 	return 0;
 }
 
-/* In reverse. */
+/* In reverse; the lanes all at once. */
 static void close_rooms(struct app *app)
 {
+	for (int64_t i = 0; app->lanes && i < app->conf.threads; i++)
+		if (app->lanes[i])
+			lane_stop(app->lanes[i]);
 	for (int64_t i = 0; app->lanes && i < app->conf.threads; i++)
 		lane_free(app->lanes[i]);
 	free(app->lanes);
