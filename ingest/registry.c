@@ -209,5 +209,6 @@ void registry_tick(struct registry *r, int reach_ms)
 	err = (struct err)ERR_INIT;
 	if (vault_tick(r->vault, clock_mono_ms(), &err) < 0)
 		complain(r, "tables_file_not_written", &err);
+	account_set(r->rooms.account, ACCOUNT_SITES, (double)sites_count(r->rooms.sites));
 	raise_alarm(r);
 }

@@ -45,6 +45,7 @@ def test_it_serves(house):
     house.token_file.chmod(0o600)
     house.main = house.ingest("ingest", f"admin.token_file={house.token_file}", "push.inflight_budget=8Mi").wait_ready()
     assert house.main.push(KEY, gauge(1)).status == 202
+    house.main.wait_metric("sites", 2)
 
 
 def test_auth_tells_whether_a_key_is_good(house):

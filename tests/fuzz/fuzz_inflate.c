@@ -57,12 +57,25 @@ static int reference_zlib(struct str in, int window_bits, struct buf *out)
 	return said == Z_STREAM_END && z.next_in == (Bytef *)(uintptr_t)in.p + in.len ? 0 : -1;
 }
 
-static int reference_zstd(struct str in, size_t bytes, struct buf *out)
+/* As a stream too, a byte at a time: at once, libzstd 1.5.4 refuses an empty compressed block that it takes as a stream. */
+static int reference_zstd(struct str in, struct buf *out)
 {
-	size_t n = ZSTD_decompress(buf_reserve(out, bytes + 1), bytes + 1, in.p, in.len);
+	ZSTD_DStream *zstd = ZSTD_createDStream();
+	ZSTD_inBuffer from = {in.p, 0, 0};
+	bool whole = false;
+	size_t left = 1;
 
-	out->len = ZSTD_isError(n) ? 0 : n;
-	return ZSTD_isError(n) ? -1 : 0;
+	while (!whole && !ZSTD_isError(left)) {
+		ZSTD_outBuffer to = {buf_reserve(out, 1), 1, 0};
+
+		left = ZSTD_decompressStream(zstd, &to, &from);
+		out->len += to.pos;
+		whole = left == 0 && from.pos == in.len;
+		if (to.pos == 0 && from.pos == from.size && from.size++ == in.len)
+			break; /* cut off */
+	}
+	ZSTD_freeDStream(zstd);
+	return whole ? 0 : -1;
 }
 
 static void check_taken(enum inflate_encoding encoding, struct str in, const struct buf *got)
@@ -70,7 +83,7 @@ static void check_taken(enum inflate_encoding encoding, struct str in, const str
 	struct buf want = BUF_INIT;
 
 	if (encoding == INFLATE_ZSTD)
-		MUST(reference_zstd(in, got->len, &want) == 0);
+		MUST(reference_zstd(in, &want) == 0);
 	else if (encoding == INFLATE_GZIP)
 		MUST(reference_zlib(in, 16 + MAX_WBITS, &want) == 0);
 	else if (reference_zlib(in, MAX_WBITS, &want) < 0) {
