@@ -131,7 +131,7 @@ MUTANTS = [
          "mono_ms + 2 * all->timeout_ms[phase] : INT64_MAX;", "ingest", "test_connections"),
     unit("youngest-makes-room", "ingest/connections.c", "struct connection *c = all->lists[CONNECTION_IDLE].head;",
          "struct connection *c = all->lists[CONNECTION_IDLE].tail;", "ingest", "test_connections"),
-    unit("gone-for-good", "ingest/producer.c", "		pr->gone = false;\n", "", "ingest", "test_producer"),
+    unit("gone-for-good", "ingest/producer.c", "		d->flow->gone = false;\n", "", "ingest", "test_producer"),
     unit("abandoned-and-accepted", "ingest/push.c", "	job->done = NULL;\n}", "}", "ingest", "test_push"),
     unit("clock-left-wrong", "ingest/check.c", "? pt->t_ms + p->shift_ms : p->received_at_ms;", "? pt->t_ms : p->received_at_ms;",
          "ingest", "test_push_json"),
