@@ -22,11 +22,11 @@ enum connection_phase {
 	NR_CONNECTION_PHASES
 };
 
+/* Embedded in what its owner keeps of it. */
 struct connection {
 	struct connection *next, *prev; /* of its phase */
 	enum connection_phase phase;
 	int64_t deadline_mono_ms;
-	void *owner; /* the server's */
 };
 
 struct connection_list {

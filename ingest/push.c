@@ -49,7 +49,8 @@ struct passage {
 	struct payload payload;
 	struct split_route route;
 	struct parts parts;
-	bool decoded; /* its samples are known */
+	bool decoded; /* its samples are known, and stand in tally */
+	struct tally tally;
 	struct refusal no;
 };
 
@@ -172,11 +173,10 @@ static int make_parts(struct passage *way, struct str body)
 	struct push *p = way->push;
 	struct payload *payload = &way->payload;
 	int rc = inflate(way, &body) < 0 ? -1 : decode(way, body);
-	struct tally tally;
 
 	if (way->decoded) {
-		tally = account_tally(payload);
-		account_receive(p->rooms.account, admission_site(way->ticket), &tally);
+		way->tally = account_tally(payload);
+		account_receive(p->rooms.account, admission_site(way->ticket), &way->tally);
 		if (payload->shift_ms)
 			account_add(p->rooms.account, ACCOUNT_SKEWED_PAYLOADS, 1);
 	}
@@ -197,7 +197,7 @@ static struct push_job *job_new(struct passage *way)
 		return NULL;
 	}
 	job->push = way->push;
-	job->tally = account_tally(&way->payload);
+	job->tally = way->tally;
 	job->records = way->parts.len;
 	job->record_bytes = split_record_bytes(&way->parts);
 	snprintf(job->topic, sizeof(job->topic), "%s", way->route.topic);
@@ -241,10 +241,9 @@ static void forget_payload(struct passage *way)
 static void answer_now(struct passage *way, struct push_job *job, const struct refusal *no, struct answer *now)
 {
 	struct push *p = way->push;
-	struct tally tally = account_tally(&way->payload);
 
 	if (no) {
-		answer_refuse(now, no, admission_refuse(p->rooms.admission, way->ticket, no, way->decoded ? &tally : NULL));
+		answer_refuse(now, no, admission_refuse(p->rooms.admission, way->ticket, no, way->decoded ? &way->tally : NULL));
 	} else {
 		admission_accept(p->rooms.admission, way->ticket, &job->tally);
 		*now = job->answer;
