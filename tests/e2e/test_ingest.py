@@ -419,7 +419,7 @@ def test_the_test_clock_rules_event_times(house):
 
 
 def test_sigterm_drains(house):
-    own = house.ingest("drained", "push.stall_timeout=5s").wait_ready()
+    own = house.ingest("drained", "push.stall_timeout=18s", "push.message_timeout=18s").wait_ready()  # a slow machine has its time
     idle = own.connect()
     assert own.push(KEY, small(), idle).status == 202
     with house.frozen():

@@ -390,6 +390,7 @@ START_TEST(asked_while_running)
 	fixture_init(&f);
 	l.admin = f.admin;
 	l.metric = metrics_counter(f.metrics, "millrace_test_total", "h", NULL);
+	admin_set_ready(f.admin, false, "odd turn"); /* a thread may start late */
 	pthread_create(&thread, NULL, turn, &l);
 	for (int i = 0; i < 50; i++) {
 		ask(&f, REQUEST("GET", "/metrics"), &a);
