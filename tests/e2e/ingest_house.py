@@ -165,6 +165,12 @@ class Ingest:
         self.wait_metric("inflight_bytes", 0)
 
 
+def is_stopped(pid):
+    """Has every thread stopped? SIGSTOP is taken by one of them, and until that one has a turn on a busy machine the others work on."""
+    states = (stat.read_text().rsplit(")", 1)[1].split()[0] for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"))
+    return all(state == "T" for state in states)
+
+
 def exchange(connection, data):
     """Sends data while it reads, as the answer to an oversized body comes before its end."""
     def feed():
@@ -300,6 +306,7 @@ class House:
         """Kafka hears nothing and says nothing; woken at the end whatever happened."""
         self.broker.signal(signal.SIGSTOP)
         try:
+            self.broker.wait_until(lambda: is_stopped(self.broker.pid), PATIENCE, "frozen")
             yield
         finally:
             self.broker.signal(signal.SIGCONT)
