@@ -238,6 +238,7 @@ def test_a_body_cut_off_is_told_and_counted(house):
             half.shutdown(socket.SHUT_WR)  # its other side still listens
             answer = half.makefile("rb").read()
             assert answer.startswith(b"HTTP/1.1 400 ") and b'"body_cut_off"' in answer, answer
+        house.main.settled()  # the gauge must not tell of the first one when the second is waited for
         with connect(house) as gone:
             gone.sendall(head(length=1000) + b'{"metrics"')
             house.main.process.wait_until(lambda: house.main.metric("inflight_bytes") >= 1000, 10, "reading")
