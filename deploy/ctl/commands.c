@@ -71,7 +71,7 @@ static const struct args_option confirm_shrink_options[] = {
 
 static const struct args_option control_set_options[] = {
 	{"on", ARGS_NEEDED, 0, "PROGRAM", NULL, 0, 0, "who obeys: ingest, processor, sink, notify"},
-	{"do", ARGS_NEEDED, 0, "ACTION", NULL, 0, 0, "ingest: close, accept_shrink; processor: mute; sink, notify: pause, drop"},
+	{"do", ARGS_NEEDED, 0, "ACTION", NULL, 0, 0, "ingest: close, accept_shrink; processor: mute, accept_offsets, forget_state; sink, notify: pause, drop"},
 	CONTROL_SCOPE,
 	{"reason", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "why, for whoever comes next"},
 	{"for", ARGS_MS, 0, "DURATION", NULL, 1000, CONTROL_LIFE_MAX_MS, "90s, 10m, 2h, 14d: it ends by itself then; at most 30d"},

@@ -34,6 +34,8 @@ static const struct line good[] = {
 	{"ingest", "close", NULL, "shop", NULL, NULL, "ingest/close/site=shop", NULL},
 	{"ingest", "close", "main", "shop", NULL, NULL, "ingest/close/cell=main/site=shop", NULL},
 	{"ingest", "accept_shrink", NULL, NULL, NULL, NULL, "ingest/accept_shrink", NULL},
+	{"processor", "accept_offsets", "main", NULL, NULL, NULL, "processor/accept_offsets/cell=main", NULL},
+	{"processor", "forget_state", "main", NULL, NULL, NULL, "processor/forget_state/cell=main", NULL},
 	{"processor", "mute", "main", NULL, NULL, NULL, "processor/mute/cell=main", NULL},
 	{"processor", "mute", NULL, "shop", NULL, NULL, "processor/mute/site=shop", NULL},
 	{"processor", "mute", NULL, NULL, NULL, "cpu-high", "processor/mute/trigger=cpu-high", NULL},
@@ -67,7 +69,7 @@ END_TEST
 static const struct line bad[] = {
 	{"ingest", "mute", NULL, NULL, NULL, NULL, NULL, "ingest does not know \"mute\": it knows close, accept_shrink"},
 	{"ingest", "drop", NULL, "shop", NULL, NULL, NULL, "ingest does not know \"drop\""},
-	{"processor", "close", "main", NULL, NULL, NULL, NULL, "processor does not know \"close\": it knows mute"},
+	{"processor", "close", "main", NULL, NULL, NULL, NULL, "processor does not know \"close\": it knows mute, accept_offsets, forget_state"},
 	{"sink", "accept_shrink", NULL, NULL, NULL, NULL, NULL, "sink does not know \"accept_shrink\": it knows pause, drop"},
 	{"notify", "mute", NULL, NULL, NULL, NULL, NULL, "notify does not know \"mute\": it knows pause, drop"},
 	{"ingest", "close", NULL, NULL, "hourly", NULL, NULL, "ingest close takes no kind: its scope is all, cell, site"},
@@ -76,6 +78,7 @@ static const struct line bad[] = {
 	{"ingest", "accept_shrink", NULL, "shop", NULL, NULL, NULL, "takes no site"},
 	{"processor", "mute", NULL, NULL, NULL, NULL, NULL, "processor mute is for nothing at all: its scope is cell, site, trigger"},
 	{"processor", "mute", NULL, NULL, "hourly", NULL, NULL, "takes no kind"},
+	{"processor", "forget_state", NULL, NULL, NULL, NULL, NULL, "is for nothing at all: its scope is cell"},
 	{"sink", "pause", NULL, NULL, NULL, NULL, NULL, "sink pause is for nothing at all: its scope is cell"},
 	{"sink", "pause", NULL, "shop", NULL, NULL, NULL, "takes no site"},
 	{"sink", "drop", "main", NULL, NULL, NULL, NULL, "sink drop takes no cell: its scope is site, kind"},
@@ -107,7 +110,7 @@ END_TEST
 START_TEST(all_scopes)
 {
 	static const char *const programs[] = {"ingest", "processor", "sink", "notify"};
-	static const char *const actions[] = {"close", "mute", "pause", "drop", "accept_shrink"};
+	static const char *const actions[] = {"close", "mute", "pause", "drop", "accept_shrink", "accept_offsets", "forget_state"};
 	int taken = 0;
 
 	for (size_t p = 0; p < NR(programs); p++)
@@ -120,8 +123,8 @@ START_TEST(all_scopes)
 
 				taken += control_make_id(&c, id, NULL) == 0;
 			}
-	/* close 4, accept_shrink 1; mute 7; pause 1, drop 3; pause 4, drop 4 */
-	ck_assert_int_eq(taken, 24);
+	/* close 4, accept_shrink 1; mute 7, accept_offsets 1, forget_state 1; pause 1, drop 3; pause 4, drop 4 */
+	ck_assert_int_eq(taken, 26);
 }
 END_TEST
 
@@ -198,7 +201,7 @@ START_TEST(unknown_names)
 	ck_assert_str_eq(err.msg, "no program \"ingester\" obeys controls: there are ingest, processor, sink, notify");
 	ck_assert_int_eq(control_find_program(STR(""), &on, &err), -1);
 	ck_assert_int_eq(control_find_action(STR("open"), &action, &err), -1);
-	ck_assert_str_eq(err.msg, "there is no action \"open\": there are close, mute, pause, drop, accept_shrink");
+	ck_assert_str_eq(err.msg, "there is no action \"open\": there are close, mute, pause, drop, accept_shrink, accept_offsets, forget_state");
 	ck_assert_int_eq(on, CONTROL_PROGRAM_SINK);
 	ck_assert_int_eq(action, CONTROL_ACTION_PAUSE);
 }
