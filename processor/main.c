@@ -231,6 +231,8 @@ static void app_close(struct app *app, int rc)
 	events_close(&app->events);
 }
 
+static const char *const faults[] = {TXN_FAULT_STALL, NULL};
+
 static int check(const struct program *p, const void *target, struct err *err)
 {
 	(void)target;
@@ -246,6 +248,7 @@ int main(int argc, char **argv)
 		.summary = "turns the samples of one cell into minutely and hourly aggregates, exactly once",
 		.admin_default = "127.0.0.1:9102",
 		.section = {processor_conf_fields, &app.conf},
+		.faults = faults,
 		.check = check,
 	};
 	struct err err = ERR_INIT;

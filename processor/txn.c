@@ -2,9 +2,19 @@
  *
  * librdkafka says what an error demands, and that alone is listened to: retriable, the same call again (send_offsets is not resumable, it is
  * repeated with identical arguments); abort; fatal, or none of these: the producer is thrown away and another made, whose
- * init_transactions() ends what the old one left open. */
+ * init_transactions() ends what the old one left open. "Sequence desynchronization" after a disconnect (issue 4438) is such a fatal one.
+ *
+ *  I1  No step is begun behind the deadline, nor a commit when there is little left: a process that was frozen or starved inside a transaction
+ *      aborts, rather than commits what the broker is about to time out.
+ *  I2  A commit once begun cannot be taken back: librdkafka 2.0.2 refuses to abort while it waits for one, and with a time-out near 0
+ *      it leaves the transaction in that state before anything was sent. So a commit is given at least COMMIT_MARGIN_MS, or is not begun.
+ *  I3  Of a commit that was begun and failed, only the committed offset tells the outcome. Even a good abort behind it does not: when the
+ *      coordinator has forgotten the producer, 2.0.2 calls a transaction aborted that it never asked about, having got a new epoch.
+ *  I4  send_offsets may come back later than it was told: 2.0.2 waits for an answer of the coordinator as long as for any request, here 9.9 s
+ *      (socket.timeout.ms, derived from transaction.timeout.ms unless set). It is then too late by I1. */
 #include "processor/txn.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +23,9 @@
 
 enum {
 	DEADLINE_MS = 8000,   /* of all steps of a transaction; transaction.timeout.ms is 10 s */
+	COMMIT_MARGIN_MS = 1000, /* what a commit must have left: one takes 30 to 90 ms, under load some 300 */
+	LOOK_EVERY = 64,      /* records between two looks at the clock: 25 ns of 1300 a record would be seen, and 64 take a tenth of a ms */
+	STALL_MS = DEADLINE_MS + 500, /* of the fault point: behind our deadline, before the broker's */
 	INIT_MS = 3000,       /* one try of init_transactions() */
 	CHECK_MS = 3000,      /* one look at a topic */
 	ABORT_MS = 3000,
@@ -33,7 +46,11 @@ struct txn {
 	enum txn_state state;
 	int64_t deadline_mono_ms;
 	uint64_t failed; /* records of this transaction that were not acknowledged */
+	unsigned int produced; /* in this transaction */
 	const char *reason;
+	uint64_t left_behind; /* clients that did not end within CLOSE_MS: their threads and memory stay until the process ends */
+	uint64_t stall_calls; /* of the fault point ... */
+	bool stalled;         /* ... which stalls once */
 };
 
 struct txn *txn_new(const struct program *p, const struct cell_topics *topics)
@@ -48,7 +65,8 @@ struct txn *txn_new(const struct program *p, const struct cell_topics *topics)
 	return t;
 }
 
-/* Throws the producer away. What is in its queue is never sent: the transaction it belongs to will be aborted. */
+/* Throws the producer away, within CLOSE_MS. What is in its queue is never sent: the transaction it belongs to will be aborted. A client that
+ * hangs is left behind; how many is told, as each keeps some MB and its threads, so that a process which collects them can be seen. */
 static void txn_close(struct txn *t)
 {
 	for (size_t i = 0; i < NR_TXN_TOPICS; i++)
@@ -57,7 +75,8 @@ static void txn_close(struct txn *t)
 	memset(t->rkt, 0, sizeof(t->rkt));
 	if (t->rk)
 		rd_kafka_purge(t->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
-	kafka_close(t->rk, CLOSE_MS);
+	if (!kafka_close(t->rk, CLOSE_MS))
+		log_warn(&t->program->log, "producer_left_behind", LOG_UINT("clients", ++t->left_behind));
 	t->rk = NULL;
 	t->state = STATE_CLOSED;
 }
@@ -109,6 +128,28 @@ static int left_ms(const struct txn *t)
 	int64_t left = t->deadline_mono_ms - clock_mono_ms();
 
 	return left > 0 ? (int)left : 0;
+}
+
+/* (I1) Is there less than margin_ms left for a step? Nothing of the step may be sent then. */
+static bool too_late(struct txn *t, int margin_ms, const char *step, struct err *err)
+{
+	int64_t left = t->deadline_mono_ms - clock_mono_ms();
+
+	if (left > margin_ms)
+		return false;
+	t->reason = "STALLED";
+	err_set(err, ERR_RETRY, "%s: the transaction has taken %lld of its %d ms", step, (long long)(DEADLINE_MS - left), DEADLINE_MS);
+	return true;
+}
+
+/* Fault point: once, a process that is frozen in the middle of a transaction. */
+static void stall_for_test(struct txn *t)
+{
+	if (t->stalled || !program_fault(t->program, TXN_FAULT_STALL, &t->stall_calls))
+		return;
+	t->stalled = true;
+	log_warn(&t->program->log, "test_stall", LOG_INT("ms", STALL_MS));
+	poll(NULL, 0, STALL_MS);
 }
 
 static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
@@ -198,6 +239,7 @@ int txn_begin(struct txn *t, struct err *err)
 		return err_set(err, ERR_RETRY, "begin a transaction: the producer is not ready");
 	t->deadline_mono_ms = clock_mono_ms() + DEADLINE_MS;
 	t->failed = 0;
+	t->produced = 0;
 	if (judge(t, rd_kafka_begin_transaction(t->rk), "begin a transaction", err) == VERDICT_OK) {
 		t->state = STATE_OPEN;
 		return 0;
@@ -213,13 +255,17 @@ int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct s
 
 	if (delivery)
 		delivery->offset = -1;
+	if (t->produced++ % LOOK_EVERY == 0 && too_late(t, 0, "produce", err))
+		return -1;
 	for (;;) {
 		if (rd_kafka_produce(t->rkt[topic], partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value.p, value.len, key.p, key.len,
 				     delivery) == 0)
 			return 0;
 		code = rd_kafka_last_error();
-		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || !left_ms(t))
+		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 			break;
+		if (too_late(t, 0, "wait for room in the queue", err))
+			return -1;
 		rd_kafka_poll(t->rk, QUEUE_TURN_MS);
 	}
 	t->reason = rd_kafka_err2name(code);
@@ -228,10 +274,15 @@ int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct s
 
 int txn_flush(struct txn *t, struct err *err)
 {
-	rd_kafka_resp_err_t code = rd_kafka_flush(t->rk, left_ms(t));
+	rd_kafka_resp_err_t code;
 
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && !t->failed)
+	if (too_late(t, 0, "flush", err))
+		return -1;
+	code = rd_kafka_flush(t->rk, left_ms(t));
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && !t->failed) {
+		stall_for_test(t);
 		return 0;
+	}
 	t->reason = code ? rd_kafka_err2name(code) : "DELIVERY";
 	return err_set(err, ERR_RETRY, "flush: %s, %llu records were refused", rd_kafka_err2str(code), (unsigned long long)t->failed);
 }
@@ -242,10 +293,12 @@ int txn_send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offse
 	enum verdict verdict;
 
 	for (;;) {
+		if (too_late(t, COMMIT_MARGIN_MS, "send offsets", err)) /* there would be no time to commit them */
+			return -1;
 		verdict = judge(t, rd_kafka_send_offsets_to_transaction(t->rk, offsets, group, left_ms(t)), "send offsets", err);
 		if (verdict == VERDICT_OK)
 			return 0;
-		if (verdict != VERDICT_RETRY || !left_ms(t))
+		if (verdict != VERDICT_RETRY)
 			return -1;
 		rd_kafka_poll(t->rk, RETRY_TURN_MS);
 	}
@@ -255,6 +308,10 @@ enum txn_outcome txn_commit(struct txn *t, struct err *err)
 {
 	enum verdict verdict;
 
+	if (too_late(t, COMMIT_MARGIN_MS, "commit", err)) { /* (I2) */
+		txn_abort(t);
+		return TXN_ABORTED;
+	}
 	for (;;) {
 		verdict = judge(t, rd_kafka_commit_transaction(t->rk, left_ms(t)), "commit", err);
 		if (verdict != VERDICT_RETRY || !left_ms(t))
@@ -265,27 +322,24 @@ enum txn_outcome txn_commit(struct txn *t, struct err *err)
 		t->state = STATE_IDLE;
 		return TXN_COMMITTED;
 	}
-	if (verdict == VERDICT_ABORT) {
+	if (verdict == VERDICT_ABORT)
 		txn_abort(t);
-		/* An earlier try may have reached the coordinator: only its word that it has aborted makes this certain. */
-		return t->state == STATE_IDLE ? TXN_ABORTED : TXN_UNKNOWN;
-	}
-	/* The request may have reached the coordinator, or not. */
-	txn_close(t);
-	return TXN_UNKNOWN;
+	else
+		txn_close(t);
+	return TXN_UNKNOWN; /* (I3) */
 }
 
 void txn_abort(struct txn *t)
 {
 	int64_t deadline = clock_mono_ms() + ABORT_MS;
 	const char *reason = t->reason; /* that of the step that failed */
-	enum verdict verdict = VERDICT_BROKEN;
+	enum verdict verdict;
 
 	if (t->state != STATE_OPEN)
 		return;
-	do
-		verdict = judge(t, rd_kafka_abort_transaction(t->rk, ABORT_MS), "abort", NULL);
-	while (verdict == VERDICT_RETRY && clock_mono_ms() < deadline);
+	while ((verdict = judge(t, rd_kafka_abort_transaction(t->rk, ABORT_MS), "abort", NULL)) == VERDICT_RETRY &&
+	       clock_mono_ms() < deadline)
+		rd_kafka_poll(t->rk, RETRY_TURN_MS);
 	t->reason = reason;
 	if (verdict == VERDICT_OK)
 		t->state = STATE_IDLE;

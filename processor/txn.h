@@ -4,8 +4,9 @@
  * not the transactional id. States: closed -> (txn_open) -> idle -> (txn_begin) -> open -> (txn_commit, txn_abort) -> idle. Any step may end in
  * closed: librdkafka has then given the producer up, and a new one is made (checkpoint.h, rule C).
  *
- * All steps of one transaction share one deadline, which lies before transaction.timeout.ms: a transaction that the broker has timed out is
- * fatal to the producer, and readers of all its partitions wait that long. Not thread-safe: one owner. */
+ * A watchdog: all steps of one transaction share one deadline, which lies before transaction.timeout.ms: a transaction that the broker has timed
+ * out is fatal to the producer, and readers of all its partitions wait that long. A step that would begin behind it, or a commit that could not be
+ * answered before it, sends nothing and fails with the reason "STALLED", whatever kept the process from going on. Not thread-safe: one owner. */
 #ifndef MILLRACE_PROCESSOR_TXN_H
 #define MILLRACE_PROCESSOR_TXN_H
 
@@ -22,8 +23,8 @@ enum txn_topic { TXN_MINUTELY, TXN_HOURLY, TXN_STATE, TXN_DEADLETTER, NR_TXN_TOP
 
 enum txn_outcome {
 	TXN_COMMITTED,
-	TXN_ABORTED, /* nothing of it will ever be seen */
-	TXN_UNKNOWN, /* the producer is closed; once it is open again, the committed offset tells */
+	TXN_ABORTED, /* nothing of it will ever be seen: it was not tried to commit */
+	TXN_UNKNOWN, /* once the producer is idle (again), the transaction has ended, and the committed offset tells */
 };
 
 /* Where a record went; owned by the caller, alive until the transaction has ended. */
@@ -32,6 +33,9 @@ struct txn_delivery {
 };
 
 struct txn;
+
+/* The fault point that stalls once, behind the N-th emission, for longer than a transaction may take. */
+#define TXN_FAULT_STALL "stall_in_transaction"
 
 /* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
 int txn_check(const struct program *p, struct err *err);
@@ -64,13 +68,13 @@ int txn_flush(struct txn *t, struct err *err);
 int txn_send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
 		     struct err *err);
 
-/* Commits. err says why when the outcome is not TXN_COMMITTED. */
+/* Commits; the producer is idle or closed afterwards. err says why when the outcome is not TXN_COMMITTED. */
 enum txn_outcome txn_commit(struct txn *t, struct err *err);
 
 /* Aborts what was begun; the producer is idle or closed afterwards, and nothing of the transaction will be seen. */
 void txn_abort(struct txn *t);
 
-/* The name of the client's error that made the last step fail, such as "ILLEGAL_GENERATION": a label for metrics. Static. */
+/* The name of the client's error that made the last step fail, such as "ILLEGAL_GENERATION", or "STALLED": a label for metrics. Static. */
 const char *txn_reason(const struct txn *t);
 
 #endif
