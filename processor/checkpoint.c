@@ -83,6 +83,7 @@ static void settle_committed(struct checkpoint *cp, struct task *t)
 		stats_fragments(cp->with.stats, t->partition, t->outbox.panes[i]->class, t->outbox.panes[i]->by_fingerprint.len);
 	stats_add(cp->with.stats, STATS_CHECKPOINTS, t->partition, 1);
 	stats_set(cp->with.stats, STATS_STATE_BYTES, t->partition, (double)t->attempt.meta.bytes);
+	trim_note(cp->with.trim, t->partition, &t->saved, &t->attempt.meta);
 	task_committed(t, clock_mono_ms());
 	if (t->phase == TASK_NEW)
 		t->phase = TASK_READY;

@@ -14,6 +14,7 @@
 #include "processor/due.h"
 #include "processor/stats.h"
 #include "processor/task.h"
+#include "processor/trim.h"
 #include "processor/txn.h"
 
 struct checkpoint;
@@ -26,6 +27,7 @@ struct checkpoint_parts {
 	struct consumer *consumer;
 	struct txn *txn;
 	struct stats *stats;
+	struct trim *trim; /* is told of what is committed */
 };
 
 /* NULL when memory is short. */

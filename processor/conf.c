@@ -33,5 +33,7 @@ const struct conf_field processor_conf_fields[] = {
 	 "how often a refused partition is looked at again"},
 	{"dedup.agents_max", CONF_INT, ROW(agents_max), "10000", 16, DEDUP_AGENTS_LIMIT,
 	 "agents of one site whose payloads a partition remembers; retries of those beyond count twice"},
+	{"state.trim_interval", CONF_MS, ROW(trim_interval_ms), "60s", 100, 86400000,
+	 "how often snapshots that nobody will read again are deleted, at most"},
 	{0},
 };

@@ -22,6 +22,7 @@ struct processor_conf {
 	int64_t schema_retry_ms;      /* real */
 	int64_t refused_retry_ms;     /* real */
 	int64_t agents_max;
+	int64_t trim_interval_ms;     /* real */
 };
 
 /* One row a setting; the last one is {0}. */

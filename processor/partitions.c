@@ -78,6 +78,7 @@ static void drop_task(struct partitions *ps, int32_t partition)
 	if (ps->restoring == ps->tasks[partition])
 		ps->restoring = NULL;
 	restore_forget(ps->restore, partition);
+	trim_forget(ps->with.trim, partition);
 	stats_forget(ps->with.stats, partition);
 	task_free(ps->tasks[partition]);
 	ps->tasks[partition] = NULL;

@@ -23,6 +23,7 @@ struct partitions_parts {
 	const struct cell_topics *topics;
 	struct report *report;
 	struct stats *stats;
+	struct trim *trim; /* is told of what moves away */
 };
 
 /* No partition yet. NULL when memory is short. */

@@ -74,6 +74,11 @@ void scout_wake_on(struct scout *s, int fd)
 	rd_kafka_queue_io_event_enable(s->queue, fd, &one, sizeof(one));
 }
 
+rd_kafka_t *scout_client(const struct scout *s)
+{
+	return s->rk;
+}
+
 int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t offset, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);

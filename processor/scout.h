@@ -25,6 +25,9 @@ void scout_free(struct scout *s, int timeout_ms);
 /* Makes fd (of events_wake_fd()) readable when there is something to read. */
 void scout_wake_on(struct scout *s, int fd);
 
+/* The client, for requests that belong to no partition: borrowed until scout_free(). */
+rd_kafka_t *scout_client(const struct scout *s);
+
 /* Reads one partition from offset (or RD_KAFKA_OFFSET_BEGINNING) on; ends what it read before. Borrows topic until then. */
 int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t offset, struct err *err);
 

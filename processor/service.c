@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "processor/partitions.h"
+#include "processor/trim.h"
 
 enum {
 	RECORDS_A_TURN = 2000, /* between two looks at what is due */
@@ -20,6 +21,7 @@ struct service {
 	struct stats *stats;
 	struct txn *txn;
 	struct scout *scout;
+	struct trim *trim;
 	struct partitions *partitions;
 	struct consumer *consumer;
 	struct restore *restore;
@@ -29,7 +31,7 @@ struct service {
 /* The parts in the order in which they need each other. */
 static int open_parts(struct service *s, const struct service_parts *parts, struct err *err)
 {
-	const struct partitions_parts for_partitions = {parts->program, parts->conf, &s->topics, parts->report, s->stats};
+	struct partitions_parts for_partitions = {parts->program, parts->conf, &s->topics, parts->report, s->stats, NULL};
 	struct consumer_hooks hooks;
 
 	s->txn = txn_new(parts->program, &s->topics);
@@ -38,7 +40,11 @@ static int open_parts(struct service *s, const struct service_parts *parts, stru
 	if (txn_open(s->txn, err) < 0)
 		return -1;
 	s->scout = scout_new(parts->program, err);
-	s->partitions = s->scout ? partitions_new(&for_partitions, err) : NULL;
+	if (!s->scout)
+		return -1;
+	s->trim = trim_new(&(struct trim_parts){parts->program, parts->conf, &s->topics, s->stats, scout_client(s->scout)}, err);
+	for_partitions.trim = s->trim;
+	s->partitions = s->trim ? partitions_new(&for_partitions, err) : NULL;
 	if (!s->partitions)
 		return -1;
 	hooks = partitions_hooks(s->partitions);
@@ -46,7 +52,7 @@ static int open_parts(struct service *s, const struct service_parts *parts, stru
 	s->restore = s->consumer ? restore_new(&s->topics, s->consumer, s->scout, err) : NULL;
 	if (!s->restore)
 		return -1;
-	s->checkpoint = checkpoint_new(&(struct checkpoint_parts){parts->program, parts->conf, &s->topics, s->consumer, s->txn, s->stats}, err);
+	s->checkpoint = checkpoint_new(&(struct checkpoint_parts){parts->program, parts->conf, &s->topics, s->consumer, s->txn, s->stats, s->trim}, err);
 	if (!s->checkpoint)
 		return -1;
 	partitions_attach(s->partitions, s->consumer, s->restore, s->checkpoint);
@@ -63,6 +69,7 @@ static bool close_parts(struct service *s)
 	checkpoint_free(s->checkpoint);
 	restore_free(s->restore);
 	partitions_free(s->partitions);
+	trim_free(s->trim); /* before its client */
 	scout_free(s->scout, CLOSE_MS);
 	txn_free(s->txn);
 	stats_free(s->stats);
@@ -110,6 +117,7 @@ int service_turn(struct service *s, struct err *err)
 
 	if (more < 0 || partitions_turn(s->partitions, err) < 0)
 		return -1;
+	trim_turn(s->trim, clock_mono_ms());
 	return more;
 }
 

@@ -30,6 +30,8 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 	[STATS_DEAD_LETTERS] = {"millrace_processor_dead_letters_total", "Records that could not be processed.", false},
 	[STATS_GAP_RECORDS] = {"millrace_processor_gap_records_total", "Records that the broker did not have any more when they were due.", false},
 	[STATS_CHECKPOINTS] = {"millrace_processor_checkpoints_total", "Checkpoints committed.", false},
+	[STATS_TRIMMED] = {"millrace_processor_trimmed_records_total",
+			   "Offsets by which the state topic's beginning has moved on, from the second deletion in an assignment on.", false},
 };
 
 static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
@@ -42,6 +44,7 @@ static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
 	[STATS_REBALANCES] = {"millrace_processor_rebalances_total", "Rebalance callbacks.", false},
 	[STATS_REFETCHES] = {"millrace_processor_refetches_total", "Records that were fetched again because one was missing.", false},
 	[STATS_UNKNOWN_OUTCOMES] = {"millrace_processor_unknown_outcomes_total", "Transactions whose outcome had to be asked for.", false},
+	[STATS_TRIMS_FAILED] = {"millrace_processor_trims_failed_total", "Deletions of old snapshots that came to nothing.", false},
 };
 
 enum { SITES_MAX = 1000 };
