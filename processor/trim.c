@@ -9,7 +9,7 @@
  * asked for but in the turn that has seen a commit, which that very topic and group have just let through.
  *
  * What the broker refuses (no right to delete, a compacted topic, an offset it does not have any more) costs disk and nothing else: it is
- * said once, counted, and asked again with the next. */
+ * said once, counted, and asked again with the next. (2.0.2 leaks one queue, 176 bytes, of a client that has ever asked; not one a request.) */
 #include "processor/trim.h"
 
 #include <stdlib.h>

@@ -138,6 +138,22 @@ MUTANTS = [
     unit("not-at-home", "ingest/split.c", "if (sp->batches[i].series_len == 0 && !home)", "if (sp->batches[i].series_len == 0)",
          "ingest", "test_split"),
     unit("header-not-repeated", "ingest/push.c", "payload->created_at_ms != t->sender.created_at_ms))", "false))", "ingest", "test_push"),
+    # transactions and old snapshots
+    unit("commits-late", "processor/txn.c", "	if (too_late(t, COMMIT_MARGIN_MS, \"commit\", err)) { /* (I2) */",
+         "	if (too_late(t, 0, \"commit\", err)) {", "processor", "test_txn_errors"),
+    unit("stall-unseen-by-records", "processor/txn.c", "if (t->produced++ % LOOK_EVERY == 0 && too_late", "if (t->produced++ > LOOK_EVERY && too_late",
+         "processor", "test_txn_errors"),
+    unit("flush-after-a-stall", "processor/txn.c", "	if (too_late(t, 0, \"flush\", err))\n		return -1;\n", "", "processor", "test_txn_errors"),
+    unit("failed-commit-is-an-abort", "processor/txn.c", "	return TXN_UNKNOWN; /* (I3) */",
+         "	return t->state == STATE_IDLE ? TXN_ABORTED : TXN_UNKNOWN;", "processor", "test_txn_errors"),
+    unit("present-snapshot-trimmed", "processor/marks.c", "mark->before = former->snapshot;", "mark->before = present->snapshot + 1;",
+         "processor", "test_trim"),
+    unit("last-but-one-trimmed", "processor/marks.c", "mark->before = former->snapshot;", "mark->before = present->snapshot;", "processor", "test_trim"),
+    unit("trimmed-for-a-former-owner", "processor/marks.c", "		*mark = (struct mark){0};", "		mark->low = 0;", "processor", "test_trim"),
+    unit("trims-across-epochs", "processor/marks.c", "former->id && former->epoch == present->epoch &&", "former->id &&", "processor", "test_trim"),
+    unit("refused-trim-not-repeated", "processor/trim.c", "		tr->waiting = false;\n", "", "processor", "test_trim"),
     # whole programs
+    script("nothing-left-to-restore", "processor/marks.c", "mark->before = former->snapshot;", "mark->before = present->snapshot + 1;",
+           "test_transactions"),
     script("position-off-by-one", "processor/task.c", "t->position = record->offset + 1;", "t->position = record->offset + 2;", "test_processor"),
 ]
