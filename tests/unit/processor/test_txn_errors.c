@@ -115,34 +115,75 @@ static const struct error_case {
 	{{{API_TXN_OFFSET_COMMIT, E(ILLEGAL_GENERATION)}, {API_END_TXN, E(INVALID_TXN_STATE)}}, ABORTED, CLOSED},
 };
 
-/* All cases one after the other with the same bench: whatever happened, the process goes on. */
+/* Every LANES-th case, one after the other with the same bench: whatever happened, the process goes on. */
+struct lane {
+	struct bench b;
+	size_t first;
+	char wrong[1024]; /* what went otherwise; empty: nothing */
+};
+
+enum { LANES = 3 };
+
+/* Opens, however often that must be tried, and makes a transaction. */
+static enum end next_end(struct bench *b)
+{
+	int64_t until = clock_mono_ms() + WAIT_MS;
+	struct err err = ERR_INIT;
+
+	while (txn_open(b->txn, &err) < 0 && clock_mono_ms() < until)
+		;
+	return transact(b, &err);
+}
+
+static void run_case(struct lane *lane, const struct error_case *c)
+{
+	struct bench *b = &lane->b;
+	struct err err = ERR_INIT;
+	enum end end, next;
+	bool idle;
+
+	for (size_t k = 0; k < NR(c->answers) && c->answers[k].code; k++)
+		rd_kafka_mock_push_request_errors(b->mock.cluster, c->answers[k].api, 1, c->answers[k].code);
+	end = transact(b, &err);
+	idle = txn_is_idle(b->txn);
+	for (size_t k = 0; k < NR(c->answers); k++)
+		rd_kafka_mock_clear_request_errors(b->mock.cluster, c->answers[k].api);
+	next = next_end(b);
+	if (next != COMMITTED && c->after == LIMPING)
+		next = next_end(b);
+	if (end != c->end || idle != (c->after != CLOSED) || next != COMMITTED ||
+	    (end != COMMITTED && (err.kind != ERR_RETRY || !*txn_reason(b->txn))))
+		snprintf(lane->wrong, sizeof(lane->wrong), "call %d answered with %s: %s, %s, next %s: %s", c->answers[0].api,
+			 rd_kafka_err2name(c->answers[0].code), ends[end], idle ? "idle" : "closed", ends[next], err.msg);
+}
+
+static void *lane_main(void *arg)
+{
+	struct lane *lane = arg;
+	char log[65536];
+
+	for (size_t i = lane->first; i < NR(error_cases) && !*lane->wrong; i += LANES)
+		run_case(lane, &error_cases[i]);
+	if (count_of(program_log(&lane->b.mock.program, log, sizeof(log)), "producer_left_behind"))
+		snprintf(lane->wrong, sizeof(lane->wrong), "a client was left behind");
+	bench_fini(&lane->b);
+	return NULL;
+}
+
 START_TEST(every_error_comes_to_its_outcome_and_the_next_transaction_commits)
 {
-	char log[65536];
-	struct bench b;
+	static struct lane lanes[LANES];
+	pthread_t threads[LANES];
 
-	bench_init(&b);
-	for (size_t i = 0; i < NR(error_cases); i++) {
-		const struct error_case *c = &error_cases[i];
-		struct err err = ERR_INIT;
-		enum end end;
-
-		for (size_t k = 0; k < NR(c->answers) && c->answers[k].code; k++)
-			rd_kafka_mock_push_request_errors(b.mock.cluster, c->answers[k].api, 1, c->answers[k].code);
-		end = transact(&b, &err);
-		ck_assert_msg(end == c->end && txn_is_idle(b.txn) == (c->after != CLOSED), "case %zu, call %d answered with %s: %s, %s: %s", i,
-			      c->answers[0].api, rd_kafka_err2name(c->answers[0].code), ends[end], txn_is_idle(b.txn) ? "idle" : "closed",
-			      err.msg);
-		ck_assert(end == COMMITTED || (err.kind == ERR_RETRY && *txn_reason(b.txn)));
-		for (size_t k = 0; k < NR(c->answers); k++)
-			rd_kafka_mock_clear_request_errors(b.mock.cluster, c->answers[k].api);
-		must_open(&b);
-		if (c->after == LIMPING && transact(&b, &err) != COMMITTED)
-			must_open(&b);
-		must_commit(&b);
+	for (size_t i = 0; i < LANES; i++) {
+		bench_init(&lanes[i].b);
+		lanes[i].first = i;
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, lane_main, &lanes[i]), 0);
 	}
-	ck_assert_int_eq(count_of(program_log(&b.mock.program, log, sizeof(log)), "producer_left_behind"), 0);
-	bench_fini(&b);
+	for (size_t i = 0; i < LANES; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < LANES; i++)
+		ck_assert_msg(!*lanes[i].wrong, "%s", lanes[i].wrong);
 }
 END_TEST
 
@@ -287,14 +328,10 @@ static const struct play {
 /* With the broker back, until it can be said how the next transaction ends. */
 static void go_on(struct slow *s)
 {
-	int64_t until = clock_mono_ms() + WAIT_MS;
 	char log[65536];
-	struct err err = ERR_INIT;
 
 	rd_kafka_mock_broker_set_up(s->b.mock.cluster, BROKER);
-	while (txn_open(s->b.txn, &err) < 0 && clock_mono_ms() < until)
-		;
-	s->next = transact(&s->b, &err);
+	s->next = next_end(&s->b);
 	s->left_behind = count_of(program_log(&s->b.mock.program, log, sizeof(log)), "producer_left_behind") > 0;
 	s->b.mock.program.faults = NULL;
 }
