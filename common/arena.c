@@ -36,6 +36,7 @@ static struct arena_block *block_new(struct arena *a, size_t want_bytes)
 	b->size_bytes = size;
 	b->used_bytes = 0;
 	a->head = b;
+	a->held_bytes += sizeof(*b) + size;
 	return b;
 }
 
@@ -106,6 +107,7 @@ void arena_clear(struct arena *a)
 	free_from(a->head->older);
 	a->head->older = NULL;
 	a->head->used_bytes = 0;
+	a->held_bytes = sizeof(*a->head) + a->head->size_bytes;
 }
 
 void arena_fini(struct arena *a)
@@ -113,4 +115,5 @@ void arena_fini(struct arena *a)
 	free_from(a->head);
 	a->head = NULL;
 	a->used_bytes = 0;
+	a->held_bytes = 0;
 }

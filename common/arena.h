@@ -17,6 +17,7 @@ struct arena {
 	struct arena_block *head; /* the block being filled; older ones behind it */
 	size_t used_bytes;        /* handed out since the last clear, padding included */
 	size_t limit_bytes;       /* no more than this may be handed out; 0 is no limit */
+	size_t held_bytes;        /* allocated for all of that, kept blocks included */
 };
 
 #define ARENA_INIT {0}

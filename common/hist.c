@@ -32,6 +32,11 @@ void hist_fini(struct hist *h)
 	*h = (struct hist)HIST_INIT;
 }
 
+size_t hist_bytes(const struct hist *h)
+{
+	return ((size_t)h->pos.cap + h->neg.cap) * sizeof(struct hist_bucket);
+}
+
 /* How many boundaries lie below mantissa: binary search over 31 of them. */
 static int32_t boundaries_below(uint64_t mantissa)
 {

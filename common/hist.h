@@ -45,6 +45,9 @@ struct hist {
 /* Frees the buckets; h is as after HIST_INIT. */
 void hist_fini(struct hist *h);
 
+/* Bytes allocated for the buckets. */
+size_t hist_bytes(const struct hist *h);
+
 /* Bucket index of a finite value > 0 at scale 5, exact at the boundaries. */
 int32_t hist_index(double value);
 

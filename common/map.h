@@ -30,6 +30,12 @@ struct map {
 /* Frees the slots, not the values. */
 void map_fini(struct map *m);
 
+/* Bytes allocated for the slots. */
+static inline size_t map_bytes(const struct map *m)
+{
+	return m->nr_slots * sizeof(*m->slots);
+}
+
 /* The value of key, or NULL. */
 void *map_get(const struct map *m, const uint8_t key[MAP_KEY_BYTES]);
 

@@ -60,6 +60,38 @@ struct window *pane_window(struct pane *pane, struct series *series)
 	return w;
 }
 
+int pane_add_value(struct pane *pane, struct window *w, int64_t t_ms, double value)
+{
+	size_t before = hist_bytes(&w->hist);
+	int rc = window_add_value(w, t_ms, value);
+
+	pane->hist_bytes += hist_bytes(&w->hist) - before;
+	return rc;
+}
+
+int pane_add_summary(struct pane *pane, struct window *w, const struct summary_sample *s)
+{
+	size_t before = hist_bytes(&w->hist);
+	int rc = window_add_summary(w, s);
+
+	pane->hist_bytes += hist_bytes(&w->hist) - before;
+	return rc;
+}
+
+static int pane_add_window(struct pane *pane, struct window *w, const struct window *from)
+{
+	size_t before = hist_bytes(&w->hist);
+	int rc = window_merge(w, from);
+
+	pane->hist_bytes += hist_bytes(&w->hist) - before;
+	return rc;
+}
+
+size_t pane_bytes(const struct pane *pane)
+{
+	return sizeof(*pane) + pane->arena.held_bytes + map_bytes(&pane->by_fingerprint) + pane->hist_bytes;
+}
+
 int pane_merge(struct pane *dst, const struct pane *src)
 {
 	const struct window *from;
@@ -70,7 +102,7 @@ int pane_merge(struct pane *dst, const struct pane *src)
 	while ((from = pane_next(src, &at)) != NULL) {
 		struct window *to = pane_window(dst, from->series);
 
-		if (!to || window_merge(to, from) < 0)
+		if (!to || pane_add_window(dst, to, from) < 0)
 			return -1;
 	}
 	return 0;
@@ -167,4 +199,13 @@ size_t pane_list_windows(const struct pane_list *list, int64_t limit_ms)
 	for (size_t i = 0; i < list->len && list->panes[i]->start_ms < limit_ms; i++)
 		windows += list->panes[i]->by_fingerprint.len;
 	return windows;
+}
+
+size_t pane_list_bytes(const struct pane_list *list)
+{
+	size_t bytes = list->cap * sizeof(struct pane *);
+
+	for (size_t i = 0; i < list->len; i++)
+		bytes += pane_bytes(list->panes[i]);
+	return bytes;
 }

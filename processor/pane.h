@@ -18,6 +18,8 @@ struct pane {
 	int64_t first_ms, touched_ms; /* late panes: the partition's watermark at the first and the latest sample */
 	struct map by_fingerprint;    /* borrows the windows */
 	struct arena arena;           /* owns them */
+	size_t hist_bytes;            /* of their histograms; whoever changes one keeps it true */
+	bool flushed;                 /* it left its list before its time, to make room */
 };
 
 /* Panes in order of their start, each start once. */
@@ -39,6 +41,13 @@ void pane_free(struct pane *pane, struct series_table *series);
 /* The series' window in this pane; made, with a reference of its own, when it is new. NULL when memory is short. */
 struct window *pane_window(struct pane *pane, struct series *series);
 
+/* Adds to a window of this pane as window.h says. */
+int pane_add_value(struct pane *pane, struct window *w, int64_t t_ms, double value);
+int pane_add_summary(struct pane *pane, struct window *w, const struct summary_sample *s); /* see above */
+
+/* Bytes allocated, without the series'. Looks at no window. */
+size_t pane_bytes(const struct pane *pane);
+
 /* Adds all windows of src, which is unchanged, to dst. -1 when memory is short: dst may hold a part of them. */
 int pane_merge(struct pane *dst, const struct pane *src);
 
@@ -59,6 +68,9 @@ int pane_list_append(struct pane_list *list, struct pane *pane);
 
 /* Takes the pane at an index out; it is the caller's then. */
 struct pane *pane_list_take(struct pane_list *list, size_t index);
+
+/* Bytes of all panes, and of the list. */
+size_t pane_list_bytes(const struct pane_list *list);
 
 /* Windows in all panes that start before limit_ms. */
 size_t pane_list_windows(const struct pane_list *list, int64_t limit_ms);

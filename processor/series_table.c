@@ -14,6 +14,7 @@ void series_table_fini(struct series_table *t)
 	while ((slot = map_next(&t->by_fingerprint, &at)) != NULL)
 		free(slot->value);
 	map_fini(&t->by_fingerprint);
+	t->bytes = 0;
 }
 
 static struct str copy_str(char **at, struct str s)
@@ -26,16 +27,22 @@ static struct str copy_str(char **at, struct str s)
 	return copy;
 }
 
-static struct series *series_copy(const struct series_id *id, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES])
+/* What a series of this identity takes. */
+static size_t series_bytes(const struct series_id *id)
 {
 	size_t size = sizeof(struct series) + id->tags_len * sizeof(struct tag) + id->site.len + id->name.len;
-	struct series *s;
-	struct tag *tags;
-	char *at;
 
 	for (size_t i = 0; i < id->tags_len; i++)
 		size += id->tags[i].key.len + id->tags[i].value.len;
-	s = malloc(size);
+	return size;
+}
+
+static struct series *series_copy(const struct series_id *id, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES])
+{
+	struct series *s = malloc(series_bytes(id));
+	struct tag *tags;
+	char *at;
+
 	if (!s)
 		return NULL;
 	tags = (struct tag *)(s + 1); /* its alignment is not stricter than a series' */
@@ -65,6 +72,7 @@ struct series *series_table_take(struct series_table *t, const struct series_id 
 			err_nomem(err, "a series");
 			return NULL;
 		}
+		t->bytes += series_bytes(&s->id);
 	} else if (s->id.kind != id->kind || !str_eq(s->id.site, id->site)) {
 		/* XXH3 is no cryptographic hash: whoever makes two series collide must not reach into another site's. */
 		err_set(err, ERR_REJECT,
@@ -80,6 +88,12 @@ void series_table_drop(struct series_table *t, struct series *s)
 {
 	if (--s->refs)
 		return;
+	t->bytes -= series_bytes(&s->id);
 	map_remove(&t->by_fingerprint, s->fingerprint);
 	free(s);
+}
+
+size_t series_table_bytes(const struct series_table *t)
+{
+	return t->bytes + map_bytes(&t->by_fingerprint);
 }

@@ -18,9 +18,10 @@ struct series {
 
 struct series_table {
 	struct map by_fingerprint; /* owns the series */
+	size_t bytes;              /* of the series and their strings */
 };
 
-#define SERIES_TABLE_INIT {MAP_INIT}
+#define SERIES_TABLE_INIT {.by_fingerprint = MAP_INIT}
 
 /* Frees the table and whatever series are left, referenced or not. */
 void series_table_fini(struct series_table *t);
@@ -29,6 +30,9 @@ void series_table_fini(struct series_table *t);
  * that of the series known by this fingerprint is ERR_REJECT; ERR_FATAL when memory is short. NULL on failure. */
 struct series *series_table_take(struct series_table *t, const struct series_id *id,
 				 const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES], struct err *err);
+
+/* Bytes allocated. */
+size_t series_table_bytes(const struct series_table *t);
 
 /* Gives one reference back; s may be gone afterwards. */
 void series_table_drop(struct series_table *t, struct series *s);

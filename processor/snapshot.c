@@ -229,7 +229,7 @@ static int read_side(struct restoring *in, struct hist_side *side)
 	return codec_reader_ok(&in->r) ? 0 : -1;
 }
 
-static int read_hist(struct restoring *in, struct window *w)
+static int read_hist(struct restoring *in, struct pane *pane, struct window *w)
 {
 	int64_t zero = codec_read_long(&in->r);
 
@@ -238,6 +238,7 @@ static int read_hist(struct restoring *in, struct window *w)
 	w->hist.zero = zero < 0 ? 0 : (uint64_t)zero;
 	if (read_side(in, &w->hist.pos) < 0 || read_side(in, &w->hist.neg) < 0)
 		return -1;
+	pane->hist_bytes += hist_bytes(&w->hist);
 	if (!w->approximate && hist_count(&w->hist) != (uint64_t)w->count)
 		codec_fault(&in->r, "a histogram that does not add up");
 	return 0;
@@ -271,7 +272,7 @@ static int read_window(struct restoring *in, struct pane *pane)
 	w->max = w->has_max ? codec_read_double(&in->r) : 0;
 	w->last = w->has_last ? codec_read_double(&in->r) : 0;
 	if (codec_reader_ok(&in->r) && w->series->id.kind == SERIES_KIND_DISTRIBUTION)
-		return read_hist(in, w);
+		return read_hist(in, pane, w);
 	return codec_reader_ok(&in->r) ? 0 : -1;
 }
 

@@ -33,8 +33,14 @@ static struct pane *store_pane(struct window_store *ws, enum pane_class class, i
 	return pane;
 }
 
+/* A window and the pane that it is in. */
+struct target {
+	struct pane *pane;
+	struct window *window;
+};
+
 /* The windows that a sample at t_ms belongs to (I3): one when it is on time, two when it is late. 0 when memory is short. */
-static size_t store_targets(struct window_store *ws, struct series *series, int64_t t_ms, int64_t watermark_ms, struct window *out[2])
+static size_t store_targets(struct window_store *ws, struct series *series, int64_t t_ms, int64_t watermark_ms, struct target out[2])
 {
 	bool late = t_ms < ws->closed_ms; /* closed_ms is a full minute */
 	enum pane_class classes[2] = {late ? PANE_LATE_MINUTE : PANE_MINUTE,
@@ -48,8 +54,8 @@ static size_t store_targets(struct window_store *ws, struct series *series, int6
 			return 0;
 		if (pane_is_late(classes[i]))
 			pane->touched_ms = watermark_ms;
-		out[i] = pane_window(pane, series);
-		if (!out[i])
+		out[i] = (struct target){pane, pane_window(pane, series)};
+		if (!out[i].window)
 			return 0;
 	}
 	return nr;
@@ -58,13 +64,13 @@ static size_t store_targets(struct window_store *ws, struct series *series, int6
 int window_store_add_value(struct window_store *ws, struct series *series, int64_t t_ms, double value, int64_t watermark_ms,
 			   struct err *err)
 {
-	struct window *targets[2];
+	struct target targets[2];
 	size_t nr = store_targets(ws, series, t_ms, watermark_ms, targets);
 
 	if (!nr)
 		return err_nomem(err, "a window");
 	for (size_t i = 0; i < nr; i++)
-		if (window_add_value(targets[i], t_ms, value) < 0)
+		if (pane_add_value(targets[i].pane, targets[i].window, t_ms, value) < 0)
 			return err_nomem(err, "a histogram");
 	return nr == 2;
 }
@@ -72,13 +78,13 @@ int window_store_add_value(struct window_store *ws, struct series *series, int64
 int window_store_add_summary(struct window_store *ws, struct series *series, const struct summary_sample *s, int64_t watermark_ms,
 			     struct err *err)
 {
-	struct window *targets[2];
+	struct target targets[2];
 	size_t nr = store_targets(ws, series, s->t, watermark_ms, targets);
 
 	if (!nr)
 		return err_nomem(err, "a window");
 	for (size_t i = 0; i < nr; i++)
-		if (window_add_summary(targets[i], s) < 0)
+		if (pane_add_summary(targets[i].pane, targets[i].window, s) < 0)
 			return err_nomem(err, "a histogram");
 	return nr == 2;
 }
@@ -160,4 +166,29 @@ int window_store_close(struct window_store *ws, int64_t closed_ms, int64_t water
 		if (close_late(&ws->panes[class], watermark_ms, late, out) < 0)
 			return err_nomem(err, "the closing of a late window");
 	return 0;
+}
+
+int window_store_flush(struct window_store *ws, struct pane_list *out, struct err *err)
+{
+	size_t first = out->len;
+
+	/* Open minutes go into their hours as they do when they are closed (I3), but what closed_ms says of them stands (I2). */
+	if (close_minutes(ws, INT64_MAX, out) < 0)
+		return err_nomem(err, "the flush of a minute");
+	for (enum pane_class class = PANE_HOUR; class < NR_PANE_CLASSES; class++)
+		while (ws->panes[class].len)
+			if (hand_over(&ws->panes[class], 0, out) < 0)
+				return err_nomem(err, "the flush of a window");
+	for (size_t i = first; i < out->len; i++)
+		out->panes[i]->flushed = true;
+	return 0;
+}
+
+size_t window_store_bytes(const struct window_store *ws)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < NR_PANE_CLASSES; i++)
+		bytes += pane_list_bytes(&ws->panes[i]);
+	return bytes;
 }

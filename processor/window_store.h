@@ -7,7 +7,8 @@
  *      fragment. An hour is closed when closed_ms has reached its end, so always after all of its minutes.
  *  I3  Each sample is in exactly one minute fragment and exactly one hour fragment. On time: in its minute's pane, whose closing folds it
  *      into the hour's. Late: in its late minute pane and at once in its hour's, or in the late hour pane when that is closed.
- *      So, when everything has been emitted: sum over minutes == sum over hours == input.
+ *      So, when everything has been emitted: sum over minutes == sum over hours == input. A flush changes nothing of this: what it
+ *      hands over is a fragment like any other, and what comes later for the same windows is one more.
  * Not thread-safe: its task owns it. */
 #ifndef MILLRACE_PROCESSOR_WINDOW_STORE_H
 #define MILLRACE_PROCESSOR_WINDOW_STORE_H
@@ -50,5 +51,12 @@ size_t window_store_due_windows(const struct window_store *ws, int64_t closed_ms
  * late panes whose time has come by watermark_ms. Appends their panes to out, whose they are then. -1 with ERR_FATAL as above. */
 int window_store_close(struct window_store *ws, int64_t closed_ms, int64_t watermark_ms, const struct late_rules *late,
 		       struct pane_list *out, struct err *err);
+
+/* Makes room: hands over all panes, open and late, marked as flushed, and closes nothing. Open minutes are folded into their hours before.
+ * Their panes are out's then. -1 with ERR_FATAL as above. */
+int window_store_flush(struct window_store *ws, struct pane_list *out, struct err *err);
+
+/* Bytes of all panes; the series come on top. */
+size_t window_store_bytes(const struct window_store *ws);
 
 #endif
