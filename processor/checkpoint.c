@@ -1,12 +1,14 @@
 /* checkpoint.c - see checkpoint.h.
  *
- * One transaction, in order: windows are closed into the outboxes; every fragment, dead letter and chunk is produced; all is flushed, as the
- * offset of the first chunk, which goes into the metadata, is known with its acknowledgement only; offsets; commit. */
+ * One transaction, in order: windows are closed into the outboxes, all of them where the budget asks for more than is due; every fragment, dead
+ * letter and chunk is produced; the producer is flushed, as the offset of the first chunk, which goes into the metadata, is known with
+ * its acknowledgement only; offsets; commit. */
 #include "processor/checkpoint.h"
 
 #include <poll.h>
 #include <stdlib.h>
 
+#include "processor/budget.h"
 #include "processor/emission.h"
 
 enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50 };
@@ -14,6 +16,7 @@ enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50 };
 struct checkpoint {
 	struct checkpoint_parts with;
 	struct due_rules rules;
+	struct budget budget;
 	struct emission_part *parts; /* room for every partition */
 	size_t nr_parts;
 	size_t first; /* which task is looked at first */
@@ -39,6 +42,7 @@ struct checkpoint *checkpoint_new(const struct checkpoint_parts *parts, struct e
 	}
 	cp->with = *parts;
 	cp->rules = (struct due_rules){parts->conf, &parts->program->clock, parts->topics->partitions};
+	cp->budget = budget_of(parts->program->common.memory_budget_bytes);
 	cp->emission = (struct emission){.txn = parts->txn, .topics = parts->topics, .chunk_bytes = (size_t)parts->conf->chunk_bytes};
 	return cp;
 }
@@ -80,7 +84,7 @@ static void note_failure(struct checkpoint *cp, enum txn_outcome outcome, const 
 static void settle_committed(struct checkpoint *cp, struct task *t)
 {
 	for (size_t i = 0; i < t->attempt.outbox_len; i++)
-		stats_fragments(cp->with.stats, t->partition, t->outbox.panes[i]->class, t->outbox.panes[i]->by_fingerprint.len);
+		stats_fragments(cp->with.stats, t->partition, t->outbox.panes[i]);
 	stats_add(cp->with.stats, STATS_CHECKPOINTS, t->partition, 1);
 	stats_set(cp->with.stats, STATS_STATE_BYTES, t->partition, (double)t->attempt.meta.bytes);
 	trim_note(cp->with.trim, t->partition, &t->saved, &t->attempt.meta);
@@ -103,6 +107,17 @@ static void settle(struct checkpoint *cp, enum txn_outcome outcome)
 	}
 }
 
+/* Closes what is due, and flushes the rest when that frees less than the task owes: closed minutes may only have moved into their hours. */
+static int close_task(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err)
+{
+	size_t before = window_store_bytes(&t->windows), owed = t->owed_bytes;
+
+	if (task_close(t, watermark_ms, rules, err) < 0)
+		return -1;
+	t->owed_bytes = 0;
+	return owed && before < window_store_bytes(&t->windows) + owed ? task_flush(t, err) : 0;
+}
+
 /* One checkpoint of cp->parts: closing, transaction, and what follows from its outcome. 0: committed. */
 static int run(struct checkpoint *cp, struct err *err)
 {
@@ -115,7 +130,7 @@ static int run(struct checkpoint *cp, struct err *err)
 	for (size_t i = 0; i < cp->nr_parts && rc == 0; i++) {
 		struct task *t = cp->parts[i].task;
 
-		rc = task_close(t, task_effective_watermark(t, now_ms, begun_ms, DUE_TRUST_MS), &rules, err);
+		rc = close_task(t, task_effective_watermark(t, now_ms, begun_ms, DUE_TRUST_MS), &rules, err);
 	}
 	if (rc == 0 && (rc = txn_begin(cp->with.txn, err)) == 0) {
 		if (emission_fill(&cp->emission, cp->parts, cp->nr_parts, offsets, consumer_group(cp->with.consumer), err) == 0)
@@ -237,22 +252,33 @@ static bool take_part(struct checkpoint *cp, struct task *t, size_t *windows)
 	return true;
 }
 
+/* The tasks that are due, those first that owe memory. */
+static void collect_due(struct checkpoint *cp, struct task **tasks, size_t nr, int64_t now_ms, int64_t mono_ms)
+{
+	size_t windows = 0;
+
+	cp->nr_parts = 0;
+	for (int owing = 1; owing >= 0; owing--)
+		for (size_t i = 0; i < nr; i++) {
+			struct task *t = tasks[(cp->first + i) % nr];
+
+			if (!t || (t->owed_bytes > 0) != owing || !due_checkpoint(&cp->rules, t, now_ms, mono_ms))
+				continue;
+			if (!take_part(cp, t, &windows)) {
+				cp->first = (cp->first + i) % nr; /* begins the next transaction, so that nobody waits for ever */
+				return;
+			}
+		}
+}
+
 int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struct err *err)
 {
 	int64_t now_ms = clock_now_ms(&cp->with.program->clock), mono_ms = clock_mono_ms();
 	struct err why = ERR_INIT;
-	size_t windows = 0;
 	int rc = 0;
 
-	cp->nr_parts = 0;
-	for (size_t i = 0; i < nr; i++) {
-		struct task *t = tasks[(cp->first + i) % nr];
-
-		if (t && due_checkpoint(&cp->rules, t, now_ms, mono_ms) && !take_part(cp, t, &windows)) {
-			cp->first = (cp->first + i) % nr; /* begins the next transaction, so that nobody waits for ever */
-			break;
-		}
-	}
+	budget_charge(&cp->budget, tasks, nr);
+	collect_due(cp, tasks, nr, now_ms, mono_ms);
 	if (!cp->nr_parts && !cp->in_doubt && txn_is_idle(cp->with.txn) &&
 	    mono_ms - cp->positions_mono_ms < cp->with.conf->position_interval_ms)
 		return 0;
@@ -270,7 +296,8 @@ int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struc
 	return -1;
 }
 
-/* The tasks among these that have something to save, as many as one transaction takes. A new one has not: whoever owns it next begins as we did. */
+/* The tasks among these that have something to save, as many as one transaction takes. A new one has not: whoever owns it next begins as we did.
+ * None of them owes any memory: it will be free without a flush. */
 static void collect_dirty(struct checkpoint *cp, struct task **all, size_t nr_all, const int32_t *partitions, size_t nr)
 {
 	size_t windows = 0;
@@ -279,7 +306,10 @@ static void collect_dirty(struct checkpoint *cp, struct task **all, size_t nr_al
 	for (size_t i = 0; i < nr; i++) {
 		struct task *t = (size_t)partitions[i] < nr_all ? all[partitions[i]] : NULL;
 
-		if (t && (t->phase == TASK_RUNNING || t->phase == TASK_HELD) && task_dirty(t) && !take_part(cp, t, &windows))
+		if (!t || (t->phase != TASK_RUNNING && t->phase != TASK_HELD) || !task_dirty(t))
+			continue;
+		t->owed_bytes = 0;
+		if (!take_part(cp, t, &windows))
 			break;
 	}
 }

@@ -35,7 +35,8 @@ static bool windows_due(const struct due_rules *rules, const struct task *t, int
 	return window_store_due(&t->windows, closed_at(rules, staggered_ms), staggered_ms, &late);
 }
 
-/* Catching up: is the checkpoint due by time or by size? */
+/* Catching up: is the checkpoint due by time or by size? The budget makes it due as well; that it does not do so late in a large budget, when one
+ * transaction could not take all of it before its deadline, is what the count is for. */
 static bool catchup_due(const struct due_rules *rules, const struct task *t, int64_t mono_ms)
 {
 	return mono_ms - t->checkpoint_mono_ms >= rules->conf->catchup_interval_ms ||
@@ -56,7 +57,7 @@ bool due_checkpoint(const struct due_rules *rules, const struct task *t, int64_t
 		return true;
 	if (t->phase != TASK_RUNNING && t->phase != TASK_HELD)
 		return false;
-	if (t->outbox.len || letters_due(t, mono_ms)) /* what an aborted attempt left, or poison */
+	if (t->owed_bytes || t->outbox.len || letters_due(t, mono_ms)) /* memory, what an aborted attempt left, or poison */
 		return true;
 	if (!live && !catchup_due(rules, t, mono_ms))
 		return false;

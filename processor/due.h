@@ -2,7 +2,7 @@
  *
  * A partition whose watermark is close to the present checkpoints when a minute falls due; a partition that is catching up runs through many
  * minutes of event time a second, and checkpoints by real time or by how much is due. Either only if there is something to emit, or state
- * that a restore would have to read again. */
+ * that a restore would have to read again. A partition that owes memory (budget.h) checkpoints at once. */
 #ifndef MILLRACE_PROCESSOR_DUE_H
 #define MILLRACE_PROCESSOR_DUE_H
 

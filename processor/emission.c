@@ -105,6 +105,7 @@ int emission_fill(struct emission *e, struct emission_part *parts, size_t nr, rd
 	for (size_t i = 0; i < nr; i++)
 		if (emit_part(e, &parts[i], err) < 0)
 			return -1;
+	buf_fini(&e->snapshot); /* as large as the largest state: not to be kept until the next checkpoint */
 	if (txn_flush(e->txn, err) < 0) /* a delivery's offset is known with its acknowledgement only */
 		return -1;
 	for (size_t i = 0; i < nr; i++) {

@@ -11,6 +11,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "processor/budget.h"
+
 enum {
 	REVOKE_MS = 5000,          /* how long a revoke may try to save; the group waits meanwhile */
 	START_AGAIN_MS = 200,
@@ -25,6 +27,7 @@ struct partitions {
 	struct task *restoring;       /* the one that restore works on; NULL: none */
 	int64_t restoring_mono_ms;    /* since when */
 	struct feed feed;
+	size_t turn_bytes;            /* records of so many bytes are taken before the budget is looked at again */
 	struct err fatal;             /* set where a hook could only return */
 	int32_t nr;
 	struct task *tasks[];         /* by partition; NULL: not ours */
@@ -41,6 +44,7 @@ struct partitions *partitions_new(const struct partitions_parts *parts, struct e
 	}
 	ps->with = *parts;
 	ps->nr = parts->topics->partitions;
+	ps->turn_bytes = budget_turn_bytes(parts->program->common.memory_budget_bytes);
 	ps->feed.with = (struct feed_parts){parts->program, parts->conf, parts->topics, parts->stats};
 	ps->feed.alarm = (struct alarm){&parts->program->log, parts->report, parts->topics->samples};
 	return ps;
@@ -131,7 +135,9 @@ struct consumer_hooks partitions_hooks(struct partitions *ps)
 
 int partitions_drain(struct partitions *ps, int max, struct err *err)
 {
-	for (int i = 0; i < max; i++) {
+	size_t bytes = 0;
+
+	for (int i = 0; i < max && bytes < ps->turn_bytes; i++) {
 		rd_kafka_message_t *message = consumer_poll(ps->consumer);
 		int rc;
 
@@ -143,6 +149,7 @@ int partitions_drain(struct partitions *ps, int max, struct err *err)
 		}
 		if (!message)
 			return 0;
+		bytes += message->len;
 		rc = feed_take(&ps->feed, task_of(ps, message->partition), message, err);
 		rd_kafka_message_destroy(message);
 		if (rc < 0)
@@ -327,6 +334,7 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 
 		if (!t)
 			continue;
+		stats_set(ps->with.stats, STATS_MEMORY_BYTES, i, (double)task_bytes(t));
 		stats_set(ps->with.stats, STATS_DEDUP_AGENTS, i, (double)t->dedup.agents.len);
 		stats_set(ps->with.stats, STATS_DEDUP_BYTES, i, (double)dedup_bytes(&t->dedup));
 		end = t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;

@@ -19,6 +19,7 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 	[STATS_LAG_RECORDS] = {"millrace_processor_lag_records", "Records between the position and the partition's end.", true},
 	[STATS_LAG_SECONDS] = {"millrace_processor_lag_seconds", "Event time between the watermark and now, 0 at the partition's end.", true},
 	[STATS_STATE_BYTES] = {"millrace_processor_snapshot_bytes", "Size of the last snapshot.", true},
+	[STATS_MEMORY_BYTES] = {"millrace_processor_state_bytes", "Memory that the state takes now.", true},
 	[STATS_DEDUP_AGENTS] = {"millrace_processor_dedup_agents", "Agents whose payloads are remembered.", true},
 	[STATS_DEDUP_BYTES] = {"millrace_processor_dedup_bytes", "Memory that they take.", true},
 	[STATS_SAMPLES] = {"millrace_processor_samples_total", "Samples counted.", false},
@@ -56,7 +57,7 @@ static const struct site_figure by_site[] = {
 /* Handles of one partition; NULL: not made yet, or memory was short. */
 struct partition_stats {
 	struct metric *figures[NR_STATS_PARTITION];
-	struct metric *fragments[NR_PANE_CLASSES];
+	struct metric *fragments[NR_PANE_CLASSES][2]; /* [1]: flushed */
 };
 
 struct stats {
@@ -128,20 +129,20 @@ void stats_gauge(struct stats *s, enum stats_instance what, double value)
 	metric_set(s ? s->instance[what] : NULL, value);
 }
 
-void stats_fragments(struct stats *s, int32_t partition, enum pane_class class, uint64_t n)
+void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane)
 {
 	struct metric **slot;
 	char label[16];
 
 	if (!s || partition < 0 || partition >= s->nr)
 		return;
-	slot = &s->partitions[partition].fragments[class];
+	slot = &s->partitions[partition].fragments[pane->class][pane->flushed];
 	snprintf(label, sizeof(label), "%" PRId32, partition);
 	if (!*slot)
 		*slot = metrics_counter(s->metrics, "millrace_processor_fragments_total", "Fragments committed.", "partition", label,
-					"topic", pane_length_ms(class) == pane_length_ms(PANE_MINUTE) ? "minutely" : "hourly",
-					"reason", pane_is_late(class) ? "late" : "due", NULL);
-	metric_add(*slot, n);
+					"topic", pane_length_ms(pane->class) == pane_length_ms(PANE_MINUTE) ? "minutely" : "hourly",
+					"reason", pane->flushed ? "budget" : pane_is_late(pane->class) ? "late" : "due", NULL);
+	metric_add(*slot, pane->by_fingerprint.len);
 }
 
 void stats_gaps(struct stats *s, struct str site, uint64_t n)

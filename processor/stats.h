@@ -16,6 +16,7 @@ enum stats_partition {
 	STATS_LAG_RECORDS, /* gauges from here ... */
 	STATS_LAG_SECONDS,
 	STATS_STATE_BYTES,
+	STATS_MEMORY_BYTES,
 	STATS_DEDUP_AGENTS,
 	STATS_DEDUP_BYTES, /* ... to here */
 	STATS_SAMPLES,
@@ -61,8 +62,8 @@ void stats_set(struct stats *s, enum stats_partition what, int32_t partition, do
 void stats_count(struct stats *s, enum stats_instance what, uint64_t n);
 void stats_gauge(struct stats *s, enum stats_instance what, double value); /* see above */
 
-/* Fragments that a committed checkpoint of a partition emitted from a pane. */
-void stats_fragments(struct stats *s, int32_t partition, enum pane_class class, uint64_t n);
+/* A committed checkpoint of a partition emitted this pane's windows. */
+void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane);
 
 /* Payloads of a site that never came, by what its agents say of themselves. */
 void stats_gaps(struct stats *s, struct str site, uint64_t n);

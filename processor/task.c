@@ -128,6 +128,25 @@ int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *r
 	return 0;
 }
 
+int task_flush(struct task *t, struct err *err)
+{
+	return window_store_flush(&t->windows, &t->outbox, err);
+}
+
+bool task_is_flushed(const struct task *t)
+{
+	for (size_t i = 0; i < t->outbox.len; i++)
+		if (t->outbox.panes[i]->flushed)
+			return true;
+	return false;
+}
+
+size_t task_bytes(const struct task *t)
+{
+	return sizeof(*t) + window_store_bytes(&t->windows) + series_table_bytes(&t->windows.series) + dedup_bytes(&t->dedup) +
+	       t->letters.bytes + t->letters.nr * sizeof(struct letter) + pane_list_bytes(&t->outbox);
+}
+
 size_t task_windows(const struct task *t)
 {
 	size_t windows = pane_list_windows(&t->outbox, INT64_MAX);

@@ -11,6 +11,7 @@
  *  I3  What task_close() has closed is in the outbox until the transaction that emits it is known to be committed: an aborted
  *      checkpoint emits the same again. The closing itself is not undone; samples that come meanwhile are late. So both outcomes of an
  *      attempt that is in doubt fit the state, and records may go on being taken.
+ *  I4  task_flush() is a part of a checkpoint too, and only moves windows out early: what is counted does not depend on it.
  * Not thread-safe: the one thread owns it. */
 #ifndef MILLRACE_PROCESSOR_TASK_H
 #define MILLRACE_PROCESSOR_TASK_H
@@ -73,6 +74,7 @@ struct task {
 	int64_t committed;             /* the offset that is known to be committed; -1: none */
 	int64_t checkpoint_mono_ms;    /* when that was (real) */
 	int64_t checkpoint_watermark_ms;
+	size_t owed_bytes;             /* what the budget wants the next checkpoint to take out of memory; 0: nothing */
 
 	uint64_t late_samples, dead_letters, gap_records; /* since assignment */
 };
@@ -123,6 +125,16 @@ int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t m
 /* Closes all that is due at watermark_ms, into the outbox, and forgets agents that have been silent for long; the watermark follows. -1 with
  * ERR_FATAL when memory is short. */
 int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
+
+/* Moves all windows, open and late, into the outbox as fragments, without closing any (window_store_flush()). -1 with ERR_FATAL. */
+int task_flush(struct task *t, struct err *err);
+
+/* Does the outbox hold windows of a flush? A second one would find little before they are gone. */
+bool task_is_flushed(const struct task *t);
+
+/* Bytes of memory: windows, series, dedup, letters, outbox. Allocated bytes as they were asked for: what malloc takes for them is up to 1.3 times as
+ * much. Looks at panes, not at windows. */
+size_t task_bytes(const struct task *t);
 
 /* Windows in the state and the outbox: a measure of what a checkpoint writes. */
 size_t task_windows(const struct task *t);

@@ -152,9 +152,17 @@ static void stall_for_test(struct txn *t)
 	poll(NULL, 0, STALL_MS);
 }
 
+/* What the client may hold of produced records: an eighth of the budget, in KiB. */
+static int64_t queue_kbytes(int64_t budget_bytes)
+{
+	int64_t kbytes = budget_bytes / 8 / 1024;
+
+	return kbytes < 8192 ? 8192 : kbytes > 262144 ? 262144 : kbytes;
+}
+
 static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
 {
-	char id[192];
+	char id[192], kbytes[24];
 	const struct kafka_prop fixed[] = {
 		{"transactional.id", id},
 		{"transaction.timeout.ms", "10000"},
@@ -163,10 +171,12 @@ static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
 		{"acks", "all"},
 		{"linger.ms", "5"},
 		{"queue.buffering.max.messages", "100000"},
+		{"queue.buffering.max.kbytes", kbytes}, /* its default is 1 GiB; below a message's size nothing would go out */
 		{"message.max.bytes", "4194304"}, /* a dead letter holds a whole record */
 		{0},
 	};
 
+	snprintf(kbytes, sizeof(kbytes), "%lld", (long long)queue_kbytes(p->common.memory_budget_bytes));
 	snprintf(id, sizeof(id), "millrace-processor-%s-%s", p->common.cell, p->instance);
 	return kafka_conf(p, "txn", fixed, err);
 }

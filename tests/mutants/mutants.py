@@ -101,6 +101,20 @@ MUTANTS = [
          "processor", "test_intake"),
     unit("snapshot-forgets-agents", "processor/snapshot.c", "dedup_encode(&t->dedup, t->watermark_ms, out);",
          "dedup_encode(&(struct dedup)DEDUP_INIT, t->watermark_ms, out);", "processor", "test_snapshot"),
+    # memory
+    unit("flush-forgets-the-hour", "processor/window_store.c", "pane_merge(hour, minute) < 0 ||",
+         "(closed_ms != INT64_MAX && pane_merge(hour, minute) < 0) ||", "processor", "test_window_store"),
+    unit("flush-closes", "processor/window_store.c", "	for (size_t i = first; i < out->len; i++)\n",
+         "	for (size_t i = 0; i < out->len; i++)\n		if (out->panes[i]->start_ms >= ws->closed_ms)\n"
+         "			ws->closed_ms = out->panes[i]->start_ms + CLOCK_MINUTE_MS;\n	for (size_t i = first; i < out->len; i++)\n",
+         "processor", "test_window_store"),
+    unit("largest-is-last", "processor/budget.c", "min_bytes = bytes + 1;", "min_bytes = 0;", "processor", "test_budget"),
+    unit("flushed-again-and-again", "processor/budget.c", "return task_is_flushed(t) ? 0 : windows_bytes(t);", "return windows_bytes(t);",
+         "processor", "test_budget"),
+    unit("histograms-not-counted", "processor/snapshot.c", "	pane->hist_bytes += hist_bytes(&w->hist);\n", "", "processor", "test_budget"),
+    unit("debt-is-not-due", "processor/due.c", "if (t->owed_bytes || t->outbox.len", "if (t->outbox.len", "processor", "test_due"),
+    unit("freed-before-commit", "processor/task.c", "void task_aborted(struct task *t)\n{\n",
+         "void task_aborted(struct task *t)\n{\n	pane_list_fini(&t->outbox, &t->windows.series);\n", "processor", "test_task"),
     # controls
     unit("control-outlives-itself", "common/controls.c", "now_ms < w->expires_ms;", "now_ms <= w->expires_ms;", "common", "test_controls"),
     unit("control-of-a-site-for-all", "common/controls.c", "return !named[0] || str_eq(str_from(named), asked);",

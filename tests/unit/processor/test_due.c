@@ -146,6 +146,9 @@ START_TEST(what_waits_makes_a_checkpoint_due)
 	t->outbox.len = 1; /* an aborted attempt's */
 	ck_assert(due_checkpoint(&rules, t, now, MONO_MS));
 	t->outbox.len = 0;
+	ck_assert(!due_checkpoint(&rules, t, now, MONO_MS));
+	t->owed_bytes = 1;
+	ck_assert(due_checkpoint(&rules, t, now, MONO_MS));
 	task_free(t);
 }
 END_TEST

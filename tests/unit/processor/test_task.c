@@ -168,7 +168,7 @@ struct world {
 	struct ledger in_doubt; /* what the transaction in doubt emitted, and its snapshot */
 	struct buf in_doubt_saved;
 	struct arena scratch;
-	int commits, aborts, crashes, doubts, retries;
+	int commits, aborts, crashes, doubts, retries, flushes;
 };
 
 static void world_restore(struct world *w)
@@ -242,13 +242,18 @@ static void world_read(struct world *w)
 	ck_assert_msg(task_take(w->task, &record, &w->scratch, &counts, &err) == 0, "%s", err.msg);
 }
 
-/* Begins an attempt: closes, and notes what the transaction holds. */
-static void world_attempt(struct world *w, int64_t watermark_ms)
+/* Begins an attempt: closes, or flushes too, and notes what the transaction holds. */
+static void world_attempt(struct world *w, int64_t watermark_ms, bool flush)
 {
 	struct task *t = w->task;
 	struct err err = ERR_INIT;
 
 	ck_assert_int_eq(task_close(t, watermark_ms, &close_rules, &err), 0);
+	if (flush) {
+		ck_assert_int_eq(task_flush(t, &err), 0);
+		ck_assert_uint_eq(window_store_due_windows(&t->windows, INT64_MAX), 0);
+		w->flushes += task_is_flushed(t);
+	}
 	t->attempt = (struct attempt){.meta = {.id = t->saved.id + 1, .at = t->position}, .outbox_len = t->outbox.len};
 	memset(&w->in_doubt, 0, sizeof(w->in_doubt));
 	for (size_t i = 0; i < t->outbox.len; i++)
@@ -289,7 +294,7 @@ static void world_checkpoint(struct world *w, struct unit_random *r)
 	bool at_end = w->task->position == w->nr && unit_random_below(r, 4) == 0;
 	bool commits = unit_random_below(r, 3) != 0, doubt = unit_random_below(r, 4) == 0;
 
-	world_attempt(w, w->task->watermark_ms + (at_end ? (int64_t)unit_random_below(r, 300000) : 0));
+	world_attempt(w, w->task->watermark_ms + (at_end ? (int64_t)unit_random_below(r, 300000) : 0), unit_random_below(r, 4) == 0);
 	if (commits)
 		world_commit(w);
 	if (doubt) {
@@ -315,7 +320,7 @@ static void world_finish(struct world *w)
 {
 	while (w->task->position < w->nr)
 		world_read(w);
-	world_attempt(w, L_BEGIN_MS + 1000 * L_HOUR_MS);
+	world_attempt(w, L_BEGIN_MS + 1000 * L_HOUR_MS, false);
 	world_commit(w);
 	task_committed(w->task, 0);
 }
@@ -344,9 +349,9 @@ START_TEST(every_sample_comes_out_once_whatever_happens)
 	ledger_equal(&w->in, &w->out);
 	ck_assert_uint_eq(w->task->outbox.len, 0);
 	ck_assert_uint_eq(w->task->windows.series.by_fingerprint.len, 0);
-	ck_assert_msg(w->commits > 20 && w->aborts > 10 && w->crashes > 10 && w->doubts > 5 && w->retries > 50,
-		      "did not bite: %d commits, %d aborts, %d crashes, %d doubts, %d retries", w->commits, w->aborts, w->crashes, w->doubts,
-		      w->retries);
+	ck_assert_msg(w->commits > 20 && w->aborts > 10 && w->crashes > 10 && w->doubts > 5 && w->retries > 50 && w->flushes > 5,
+		      "did not bite: %d commits, %d aborts, %d crashes, %d doubts, %d retries, %d flushes", w->commits, w->aborts, w->crashes, w->doubts,
+		      w->retries, w->flushes);
 	world_free(w);
 }
 END_TEST

@@ -1,4 +1,4 @@
-/* test_window_store.c - random samples and closings against a model that keeps no windows, only what must come out when. */
+/* test_window_store.c - random samples, closings and flushes against a model that keeps no windows, only what must come out when. */
 #include "processor/window_store.h"
 
 #include "tests/unit/processor/batches.h"
@@ -94,6 +94,38 @@ static void close_and_check(struct window_store *ws, struct model *m, int64_t cl
 	pane_list_fini(&out, &ws->series);
 }
 
+/* Everything the model holds comes out, marked, once; what is closed and what is late stays as it was. */
+static void flush_and_check(struct window_store *ws, struct model *m)
+{
+	struct pane_list out = {0};
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(window_store_flush(ws, &out, &err), 0);
+	for (size_t i = 0; i < out.len; i++) {
+		const struct pane *pane = out.panes[i];
+		bool hour = pane_length_ms(pane->class) == L_HOUR_MS, late = pane_is_late(pane->class);
+		int64_t number = (pane->start_ms - L_BEGIN_MS) / (hour ? L_HOUR_MS : L_MINUTE_MS);
+		struct waiting *w = hour ? &m->late_hours[number] : &m->late_minutes[number];
+		bool *open = hour ? &m->open_hours[number] : &m->open_minutes[number];
+
+		ck_assert(pane->flushed && (late ? w->first_ms != 0 : *open));
+		if (late)
+			*w = (struct waiting){0};
+		else
+			*open = false;
+		ledger_merge(&m->out, pane);
+	}
+	for (int i = 0; i < L_MINUTES; i++)
+		ck_assert(!m->open_minutes[i] && !m->late_minutes[i].first_ms);
+	for (int i = 0; i < L_HOURS; i++)
+		ck_assert(!m->open_hours[i] && !m->late_hours[i].first_ms);
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
+		ck_assert_uint_eq(ws->panes[class].len, 0);
+	if (m->closed_ms)
+		ck_assert_int_eq(ws->closed_ms, m->closed_ms);
+	pane_list_fini(&out, &ws->series);
+}
+
 static struct series *take_series(struct window_store *ws, int i)
 {
 	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
@@ -127,7 +159,7 @@ static int add_random(struct window_store *ws, struct unit_random *r, struct mod
 	return rc;
 }
 
-START_TEST(agrees_with_a_model_of_random_samples_and_closings)
+START_TEST(agrees_with_a_model_of_random_samples_closings_and_flushes)
 {
 	struct unit_random r = unit_random_new("window_store");
 	struct window_store ws = WINDOW_STORE_INIT;
@@ -145,6 +177,8 @@ START_TEST(agrees_with_a_model_of_random_samples_and_closings)
 
 			close_and_check(&ws, m, behind - behind % L_MINUTE_MS, watermark);
 		}
+		if (unit_random_below(&r, 150) == 0)
+			flush_and_check(&ws, m);
 	}
 	ck_assert_uint_eq(late, m->late);
 	ck_assert_uint_gt(late, 50);
@@ -216,6 +250,31 @@ START_TEST(an_older_closing_closes_nothing)
 }
 END_TEST
 
+/* A flushed minute is not a closed one: what comes after it is on time, and one more fragment, which is no flushed one. */
+START_TEST(a_flush_closes_nothing)
+{
+	struct window_store ws = WINDOW_STORE_INIT;
+	struct pane_list out = {0};
+	struct err err = ERR_INIT;
+	char text[256];
+
+	closed_panes(&ws, 70, 71, text);
+	ck_assert_int_eq(add_at(&ws, L_BEGIN_MS + 75 * L_MINUTE_MS, L_BEGIN_MS), 0);
+	ck_assert_int_eq(add_at(&ws, L_BEGIN_MS + 65 * L_MINUTE_MS, L_BEGIN_MS), 1);
+	ck_assert_int_eq(add_at(&ws, L_BEGIN_MS + 5 * L_MINUTE_MS, L_BEGIN_MS), 1);
+	ck_assert_int_eq(window_store_flush(&ws, &out, &err), 0);
+	ck_assert_uint_eq(out.len, 5); /* minute 75, its hour, the late ones 65 and 5, the late hour */
+	ck_assert_uint_eq(window_store_bytes(&ws), pane_list_bytes(&(struct pane_list){.cap = 8}) * NR_PANE_CLASSES);
+	pane_list_fini(&out, &ws.series);
+	ck_assert_int_eq(ws.closed_ms, L_BEGIN_MS + 70 * L_MINUTE_MS);
+	ck_assert_int_eq(add_at(&ws, L_BEGIN_MS + 75 * L_MINUTE_MS, L_BEGIN_MS), 0);
+	ck_assert_int_eq(add_at(&ws, L_BEGIN_MS + 69 * L_MINUTE_MS, L_BEGIN_MS), 1);
+	ck_assert(!ws.panes[PANE_MINUTE].panes[0]->flushed);
+	ck_assert_str_eq(closed_panes(&ws, 120, 1000, text), "minute@75 hour@60 late-minute@69");
+	window_store_fini(&ws);
+}
+END_TEST
+
 START_TEST(late_windows_go_out_after_five_quiet_minutes_or_thirty)
 {
 	struct window_store ws = WINDOW_STORE_INIT;
@@ -266,9 +325,10 @@ int main(void)
 	Suite *suite = suite_create("window_store");
 	TCase *tc = tcase_create("window_store");
 
-	tcase_add_test(tc, agrees_with_a_model_of_random_samples_and_closings);
+	tcase_add_test(tc, agrees_with_a_model_of_random_samples_closings_and_flushes);
 	tcase_add_test(tc, minutes_close_oldest_first_and_the_hour_after_them);
 	tcase_add_test(tc, an_older_closing_closes_nothing);
+	tcase_add_test(tc, a_flush_closes_nothing);
 	tcase_add_test(tc, late_windows_go_out_after_five_quiet_minutes_or_thirty);
 	tcase_add_test(tc, unknown_extremes_stay_unknown_until_a_sample_knows_them);
 	tcase_set_timeout(tc, 60);

@@ -1,0 +1,88 @@
+/* budget.c - see budget.h.
+ *
+ * memory.budget is shared out as: half for the state; an eighth each for what the two clients may queue; the rest for what a turn brings, a snapshot while
+ * it is being written, and what malloc and the program itself take. */
+#include "processor/budget.h"
+
+enum {
+	STATE_SHARE = 2,     /* of memory.budget: one half */
+	LOW_PERCENT = 80,
+	USELESS_SHARE = 8,   /* of the high mark: what all tasks together may keep because no part of it is worth a flush */
+	TURN_SHARE = 32,     /* of the high mark: a record's samples may take 15 times its bytes when all of them are new series */
+};
+
+struct budget budget_of(int64_t memory_budget_bytes)
+{
+	size_t high = (size_t)memory_budget_bytes / STATE_SHARE;
+
+	return (struct budget){.high_bytes = high, .low_bytes = high / 100 * LOW_PERCENT};
+}
+
+size_t budget_turn_bytes(int64_t memory_budget_bytes)
+{
+	return budget_of(memory_budget_bytes).high_bytes / TURN_SHARE;
+}
+
+/* Windows and series, which leave with their last window. */
+static size_t windows_bytes(const struct task *t)
+{
+	return window_store_bytes(&t->windows) + t->windows.series.bytes;
+}
+
+size_t budget_flushable(const struct task *t)
+{
+	return task_is_flushed(t) ? 0 : windows_bytes(t);
+}
+
+/* What stays when everything that is on its way out has left. */
+static size_t staying_bytes(const struct task *t)
+{
+	size_t leaving = pane_list_bytes(&t->outbox);
+
+	if (task_is_flushed(t))
+		leaving += t->windows.series.bytes;
+	else if (t->owed_bytes)
+		leaving += t->owed_bytes < windows_bytes(t) ? t->owed_bytes : windows_bytes(t);
+	return task_bytes(t) - leaving;
+}
+
+/* Can its checkpoint be made? */
+static bool is_able(const struct task *t)
+{
+	return t && (t->phase == TASK_RUNNING || t->phase == TASK_HELD);
+}
+
+/* The able task with the most to give that owes nothing yet; NULL when nobody has min_bytes. */
+static struct task *largest(struct task *const *tasks, size_t nr, size_t min_bytes)
+{
+	struct task *found = NULL;
+
+	for (size_t i = 0; i < nr; i++) {
+		size_t bytes = is_able(tasks[i]) && !tasks[i]->owed_bytes ? budget_flushable(tasks[i]) : 0;
+
+		if (bytes > 0 && bytes >= min_bytes) {
+			found = tasks[i];
+			min_bytes = bytes + 1;
+		}
+	}
+	return found;
+}
+
+void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr)
+{
+	size_t total = 0, nr_ours = 0;
+	struct task *t;
+
+	for (size_t i = 0; i < nr; i++) {
+		nr_ours += tasks[i] != NULL;
+		total += tasks[i] ? staying_bytes(tasks[i]) : 0;
+	}
+	if (total <= b->high_bytes)
+		return;
+	while (total > b->low_bytes && (t = largest(tasks, nr, b->high_bytes / USELESS_SHARE / nr_ours)) != NULL) {
+		size_t bytes = budget_flushable(t), over = total - b->low_bytes;
+
+		t->owed_bytes = bytes < over ? bytes : over;
+		total -= t->owed_bytes;
+	}
+}
