@@ -21,7 +21,7 @@ const struct conf_field processor_conf_fields[] = {
 	{"checkpoint.transaction_windows", CONF_INT, ROW(transaction_windows), "500000", 1, 100000000,
 	 "windows in the partitions that share one transaction; what is beyond goes into the next one"},
 	{"checkpoint.catchup_windows", CONF_INT, ROW(catchup_windows), "200000", 1, 100000000,
-	 "a partition that is catching up checkpoints earlier when so many windows are due"},
+	 "a partition that is catching up checkpoints earlier when so many windows are due, or when memory.budget asks for it"},
 	{"checkpoint.position_interval", CONF_MS, ROW(position_interval_ms), "5s", 100, 600000,
 	 "how often the position alone is committed"},
 	{"checkpoint.retry_interval", CONF_MS, ROW(retry_interval_ms), "500ms", 10, 60000,

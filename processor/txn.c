@@ -160,9 +160,17 @@ static int64_t queue_kbytes(int64_t budget_bytes)
 	return kbytes < 8192 ? 8192 : kbytes > 262144 ? 262144 : kbytes;
 }
 
+/* How many: fragments are small, and the client takes more for each than they do. Half a KiB is what both come to. */
+static int64_t queue_messages(int64_t budget_bytes)
+{
+	int64_t messages = budget_bytes / 8 / 512;
+
+	return messages > 100000 ? 100000 : messages;
+}
+
 static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
 {
-	char id[192], kbytes[24];
+	char id[192], kbytes[24], messages[24];
 	const struct kafka_prop fixed[] = {
 		{"transactional.id", id},
 		{"transaction.timeout.ms", "10000"},
@@ -170,12 +178,13 @@ static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
 		{"enable.idempotence", "true"},
 		{"acks", "all"},
 		{"linger.ms", "5"},
-		{"queue.buffering.max.messages", "100000"},
+		{"queue.buffering.max.messages", messages},
 		{"queue.buffering.max.kbytes", kbytes}, /* its default is 1 GiB; below a message's size nothing would go out */
 		{"message.max.bytes", "4194304"}, /* a dead letter holds a whole record */
 		{0},
 	};
 
+	snprintf(messages, sizeof(messages), "%lld", (long long)queue_messages(p->common.memory_budget_bytes));
 	snprintf(kbytes, sizeof(kbytes), "%lld", (long long)queue_kbytes(p->common.memory_budget_bytes));
 	snprintf(id, sizeof(id), "millrace-processor-%s-%s", p->common.cell, p->instance);
 	return kafka_conf(p, "txn", fixed, err);

@@ -188,11 +188,12 @@ static const int mixed[TASKS] = {100, 5000, -1, 20000, 0, 9000};
 
 START_TEST(the_marks_follow_from_the_setting)
 {
-	struct budget b = budget_of(INT64_C(256) << 20);
+	struct budget b = budget_of(INT64_C(260) << 20);
 
-	ck_assert_uint_eq(b.high_bytes, 128 << 20);
-	ck_assert(b.low_bytes > (100 << 20) && b.low_bytes < (103 << 20));
-	ck_assert_uint_eq(budget_turn_bytes(INT64_C(256) << 20), 4 << 20);
+	ck_assert_uint_eq(b.high_bytes, 60 << 20);
+	ck_assert(b.low_bytes > (47 << 20) && b.low_bytes <= (48 << 20));
+	ck_assert_uint_eq(budget_turn_bytes(INT64_C(260) << 20), (60 << 20) / 32);
+	ck_assert_uint_eq(budget_of(INT64_C(32) << 20).high_bytes, 3 << 20); /* the least that can be set */
 }
 END_TEST
 
