@@ -69,11 +69,27 @@ static void add_agents(struct task *t, struct unit_random *r, int nr)
 	}
 }
 
+/* Histograms are too small a part of the whole for a factor to show that they are missing: they are walked. */
+static void hists_must_add_up(const struct task *t)
+{
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
+		for (size_t i = 0; i < t->windows.panes[class].len; i++) {
+			const struct pane *pane = t->windows.panes[class].panes[i];
+			const struct window *w;
+			size_t bytes = 0, at = 0;
+
+			while ((w = pane_next(pane, &at)) != NULL)
+				bytes += ((size_t)w->hist.pos.cap + w->hist.neg.cap) * sizeof(struct hist_bucket);
+			ck_assert_uint_eq(pane->hist_bytes, bytes);
+		}
+}
+
 /* The header's promise: what malloc gave since before is as much as is counted, and at most 1.3 times as much. */
 static void must_be_true(const struct task *t, size_t before, const char *when)
 {
 	size_t counted = task_bytes(t), truth = allocated_bytes() - before;
 
+	hists_must_add_up(t);
 	ck_assert_msg(truth >= counted && (double)truth <= 1.3 * (double)counted, "%s: %zu bytes counted, %zu allocated", when, counted, truth);
 }
 
