@@ -54,13 +54,24 @@ static int check_identity(const struct chunk_set *set, const struct chunk_id *id
 	return 0;
 }
 
+int chunks_peek(struct str record, struct arena *scratch, struct chunk_id *out, int32_t *index, struct err *err)
+{
+	struct state_chunk c;
+
+	if (state_chunk_decode(record, scratch, &c, err) < 0)
+		return -1;
+	*out = (struct chunk_id){NULL, c.epoch, c.partition, c.snapshot_id};
+	*index = c.index;
+	return 0;
+}
+
 int chunks_take(struct chunk_set *set, const struct chunk_id *id, int64_t bytes, struct str record, struct arena *scratch, struct err *err)
 {
 	struct state_chunk c;
 
 	if (state_chunk_decode(record, scratch, &c, err) < 0 || check_identity(set, id, &c, err) < 0)
 		return -1;
-	if (set->body.len + c.body.len > (uint64_t)bytes)
+	if (bytes != CHUNKS_ANY_BYTES && set->body.len + c.body.len > (uint64_t)bytes)
 		return err_set(err, ERR_REJECT, "a snapshot of more than the %" PRId64 " bytes it was committed with", bytes);
 	buf_add(&set->body, c.body.p, c.body.len);
 	if (buf_failed(&set->body))
@@ -69,7 +80,7 @@ int chunks_take(struct chunk_set *set, const struct chunk_id *id, int64_t bytes,
 	set->next++;
 	if (set->next < set->of)
 		return 0;
-	if (set->body.len != (uint64_t)bytes)
+	if (bytes != CHUNKS_ANY_BYTES && set->body.len != (uint64_t)bytes)
 		return err_set(err, ERR_REJECT, "a snapshot of %zu bytes that was committed with %" PRId64, set->body.len, bytes);
 	return 1;
 }

@@ -31,8 +31,13 @@ struct chunk_set {
 	struct buf body;
 };
 
+/* Whose chunk a record is, and which one; out->topic is not set. -1 as from chunks_take(); nothing but the form is checked. */
+int chunks_peek(struct str record, struct arena *scratch, struct chunk_id *out, int32_t *index, struct err *err);
+
+enum { CHUNKS_ANY_BYTES = -1 }; /* to chunks_take(): nobody knows how long the snapshot is */
+
 /* Takes the next record of the state topic. 1: the snapshot is whole, in set->body; 0: more are to come; -1 with ERR_REJECT: this is not what
- * must stand here; ERR_RETRY: a newer writer's schema; ERR_FATAL: memory. bytes: how long the body must be at most. */
+ * must stand here; ERR_RETRY: a newer writer's schema; ERR_FATAL: memory. bytes: how long the body must be, or CHUNKS_ANY_BYTES. */
 int chunks_take(struct chunk_set *set, const struct chunk_id *id, int64_t bytes, struct str record, struct arena *scratch, struct err *err);
 
 #endif

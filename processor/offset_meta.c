@@ -46,8 +46,7 @@ static bool take_number(struct str *s, int64_t *out)
 	return true;
 }
 
-/* Is the version of this line one that comes after ours? */
-static bool is_newer(struct str line)
+bool offset_meta_is_newer(struct str line)
 {
 	int64_t number;
 
@@ -59,7 +58,7 @@ int offset_meta_parse(struct str line, struct offset_meta *out, struct err *err)
 	struct offset_meta m;
 	struct str s = line;
 
-	if (is_newer(line))
+	if (offset_meta_is_newer(line))
 		return err_set(err, ERR_REJECT, "metadata of a newer version: \"%.*s\"", (int)(line.len > 64 ? 64 : line.len), line.p);
 	if (!take(&s, version) || !take(&s, " epoch=") || !take_number(&s, &m.epoch) || !take(&s, " id=") || !take_number(&s, &m.id) ||
 	    !take(&s, " snapshot=") || !take_number(&s, &m.snapshot) || !take(&s, " bytes=") || !take_number(&s, &m.bytes) ||

@@ -6,6 +6,7 @@
 #ifndef MILLRACE_PROCESSOR_OFFSET_META_H
 #define MILLRACE_PROCESSOR_OFFSET_META_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -26,5 +27,8 @@ const char *offset_meta_format(const struct offset_meta *meta, char out[OFFSET_M
 
 /* Reads a line. ERR_REJECT when it is a newer version's, or not one of ours; out is written on success only. */
 int offset_meta_parse(struct str line, struct offset_meta *out, struct err *err);
+
+/* Is a line, which offset_meta_parse() refused, one of a version that comes after ours? */
+bool offset_meta_is_newer(struct str line);
 
 #endif

@@ -335,6 +335,16 @@ static int read_state(struct restoring *in)
 	return dedup_decode(&in->task->dedup, &in->r, in->task->watermark_ms, in->err);
 }
 
+bool snapshot_is_newer(struct str bytes)
+{
+	struct codec_reader r;
+	int32_t version;
+
+	codec_reader_init(&r, bytes, NULL);
+	version = codec_read_int(&r);
+	return codec_reader_ok(&r) && version > SNAPSHOT_VERSION;
+}
+
 int snapshot_decode(struct str bytes, struct task *t, struct err *err)
 {
 	struct err why = ERR_INIT;

@@ -17,4 +17,7 @@ int snapshot_encode(const struct task *t, struct buf *out, struct err *err);
  * task_free() only then. */
 int snapshot_decode(struct str bytes, struct task *t, struct err *err);
 
+/* Do these bytes, or their beginning, say that a newer build wrote them? */
+bool snapshot_is_newer(struct str bytes);
+
 #endif

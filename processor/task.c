@@ -5,17 +5,18 @@
 
 #include "common/clock.h"
 
+static void task_init(struct task *t, int32_t partition)
+{
+	*t = (struct task){.partition = partition, .phase = TASK_PENDING, .refetched_at = -1, .rewound_at = -1, .committed = -1};
+	t->dedup = (struct dedup)DEDUP_INIT;
+}
+
 struct task *task_new(int32_t partition)
 {
-	struct task *t = calloc(1, sizeof(*t));
+	struct task *t = malloc(sizeof(*t));
 
-	if (!t)
-		return NULL;
-	t->partition = partition;
-	t->phase = TASK_PENDING;
-	t->refetched_at = t->rewound_at = -1;
-	t->committed = -1;
-	t->dedup = (struct dedup)DEDUP_INIT;
+	if (t)
+		task_init(t, partition);
 	return t;
 }
 
@@ -34,15 +35,29 @@ static void letters_drop(struct letters *letters, size_t nr)
 		letters->end = NULL;
 }
 
-void task_free(struct task *t)
+static void task_fini(struct task *t)
 {
-	if (!t)
-		return;
 	letters_drop(&t->letters, t->letters.nr);
 	pane_list_fini(&t->outbox, &t->windows.series);
 	window_store_fini(&t->windows);
 	dedup_fini(&t->dedup);
+}
+
+void task_free(struct task *t)
+{
+	if (!t)
+		return;
+	task_fini(t);
 	free(t);
+}
+
+void task_clear(struct task *t)
+{
+	bool complained = t->complained;
+
+	task_fini(t);
+	task_init(t, t->partition);
+	t->complained = complained;
 }
 
 enum task_guard task_guard(struct task *t, int64_t offset)

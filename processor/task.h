@@ -107,6 +107,9 @@ struct task *task_new(int32_t partition);
 /* NULL is a no-op. */
 void task_free(struct task *t);
 
+/* Gives up all state: the task is as from task_new() again, but for what has been said. */
+void task_clear(struct task *t);
+
 /* Judges an offset against the position (I1); GUARD_GAP moves it and counts what is missing. */
 enum task_guard task_guard(struct task *t, int64_t offset);
 

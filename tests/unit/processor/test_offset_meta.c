@@ -98,6 +98,9 @@ START_TEST(names_a_newer_version)
 	ck_assert_ptr_nonnull(strstr(err.msg, "newer version"));
 	ck_assert_int_eq(offset_meta_parse(STR("v10"), &out, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.msg, "newer version"));
+	ck_assert(offset_meta_is_newer(STR("v2")) && offset_meta_is_newer(STR("v10 x")));
+	ck_assert(!offset_meta_is_newer(STR("v1 epoch=1")) && !offset_meta_is_newer(STR("v0")) && !offset_meta_is_newer(STR("by hand")) &&
+		  !offset_meta_is_newer(STR("")));
 }
 END_TEST
 

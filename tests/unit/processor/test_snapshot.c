@@ -247,8 +247,35 @@ START_TEST(another_version_is_refused)
 	ck_assert_int_eq(snapshot_decode(buf_str(&bytes), back, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_ptr_nonnull(strstr(err.msg, versions[_i].text));
+	ck_assert(snapshot_is_newer((struct str){(const char *)bytes.p, 1}) == (versions[_i].byte > 4));
+	ck_assert(!snapshot_is_newer(STR("")));
 	task_free(t);
 	task_free(back);
+	buf_fini(&bytes);
+}
+END_TEST
+
+/* After a snapshot that could only be decoded in part, too: a task that is cleared is a new one. */
+START_TEST(a_cleared_task_is_a_new_one)
+{
+	struct unit_random r = unit_random_new("clear");
+	struct task *new_one = task_new(3);
+	struct fed *f = fed_new();
+	struct buf bytes = BUF_INIT;
+
+	for (int i = 0; i < 50; i++)
+		feed_random(f, &r, NULL);
+	encode(f->task, &bytes);
+	task_clear(f->task);
+	must_equal(f->task, new_one);
+	ck_assert_int_eq(snapshot_decode((struct str){(const char *)bytes.p, bytes.len - 1 - unit_random_below(&r, bytes.len - 1)}, f->task, NULL), -1);
+	task_clear(f->task);
+	must_equal(f->task, new_one);
+	ck_assert_int_eq(f->task->phase, TASK_PENDING);
+	ck_assert_int_eq(f->task->partition, 3);
+	ck_assert_int_eq(snapshot_decode(buf_str(&bytes), f->task, NULL), 0);
+	fed_free(f);
+	task_free(new_one);
 	buf_fini(&bytes);
 }
 END_TEST
@@ -261,6 +288,7 @@ int main(void)
 	tcase_add_test(tc, an_empty_task_comes_back);
 	tcase_add_test(tc, a_restored_task_goes_on_like_the_one_that_was_saved);
 	tcase_add_test(tc, the_outbox_is_not_in_it);
+	tcase_add_test(tc, a_cleared_task_is_a_new_one);
 	tcase_add_test(tc, every_truncation_is_refused);
 	tcase_add_test(tc, no_flipped_bit_does_harm);
 	tcase_add_loop_test(tc, another_version_is_refused, 0, (int)NR(versions));
