@@ -28,3 +28,13 @@ void alarm_warn_site(const struct alarm *a, const char *event, int32_t partition
 	log_warn(a->log, event, LOG_STR("topic", a->topic), LOG_INT("partition", partition), LOG_STR("site", name), LOG_STR("text", text));
 	tell(a, SEVERITY_WARNING, event, partition, site, text);
 }
+
+void alarm_confirm(const struct alarm *a, int32_t partition, const char *text, const char *reason)
+{
+	char number[16];
+	struct tag fields[] = {{STR("topic"), str_from(a->topic)}, {STR("partition"), {number, 0}}, {STR("reason"), str_from(reason)}};
+
+	fields[1].value.len = (size_t)snprintf(number, sizeof(number), "%" PRId32, partition);
+	log_warn(a->log, "offsets_confirmed", LOG_STR("topic", a->topic), LOG_INT("partition", partition), LOG_STR("reason", reason), LOG_STR("text", text));
+	report_notice(a->report, SEVERITY_WARNING, "offsets_confirmed", text, fields, 3);
+}

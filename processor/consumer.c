@@ -321,6 +321,13 @@ int consumer_committed(struct consumer *c, int32_t partition, int timeout_ms, st
 	return rc;
 }
 
+bool consumer_is_fenced(const struct consumer *c)
+{
+	char text[128];
+
+	return rd_kafka_fatal_error(c->rk, text, sizeof(text)) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+}
+
 bool consumer_joined(const struct consumer *c)
 {
 	return c->joined;

@@ -63,6 +63,9 @@ struct committed {
  * means that there is none. buf takes the metadata. */
 int consumer_committed(struct consumer *c, int32_t partition, int timeout_ms, struct committed *out, struct buf *buf, struct err *err);
 
+/* Has another process joined with our instance.id? Then this consumer has failed for good. */
+bool consumer_is_fenced(const struct consumer *c);
+
 /* Has the group given us an assignment yet, be it an empty one? */
 bool consumer_joined(const struct consumer *c);
 

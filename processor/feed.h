@@ -32,7 +32,8 @@ struct feed {
 /* Frees the scratch memory. */
 void feed_fini(struct feed *f);
 
-/* Takes one message for the task of its partition, NULL when that is not ours. -1 with ERR_FATAL only. */
+/* Takes one message for the task of its partition, NULL when that is not ours. -1 with ERR_FATAL, or with ERR_RETRY when the consumer has failed for
+ * good and another one must be made. */
 int feed_take(struct feed *f, struct task *t, const rd_kafka_message_t *message, struct err *err);
 
 /* Fetches again from the task's position; when that fails, the task is TASK_READY, to be started anew a little later. */

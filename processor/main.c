@@ -1,7 +1,7 @@
 /* main.c - millrace-processor: samples become windows, exactly once.
  *
  * One thread, one loop, no locks. Signals, a timer and Kafka's wake-ups are descriptors in one poll(); a turn takes records, and then whatever is
- * due. Until the cell's record is known there is nothing to serve: the program waits for it and is not ready.
+ * due. Until the cell's record is known there is nothing to serve: the program waits for it and is not ready (serving.h).
  *
  * SIGTERM: a last checkpoint of every partition, then the group is left, exit 0. */
 #include <poll.h>
@@ -11,6 +11,8 @@
 
 #include "common/admin.h"
 #include "common/build.h"
+#include "common/control_desk.h"
+#include "common/controls.h"
 #include "common/events.h"
 #include "common/metrics.h"
 #include "common/program.h"
@@ -20,7 +22,7 @@
 #include "processor/conf.h"
 #include "processor/consumer.h"
 #include "processor/scout.h"
-#include "processor/service.h"
+#include "processor/serving.h"
 #include "processor/txn.h"
 
 enum {
@@ -39,11 +41,11 @@ struct app {
 	struct report *report;
 	struct tables *tables;   /* not open: Kafka or its topics have not been there yet */
 	struct cell_row cell;
-	struct service *service; /* NULL: the cell is not served yet */
+	struct controls *controls;
+	struct serving serving;
 	struct events events;
 	bool stop, more;         /* more: records may be waiting, do not wait for a wake-up */
 	uint64_t ticks;
-	int64_t epoch;           /* that the service was made with */
 	struct log_repeat complaint;
 };
 
@@ -54,46 +56,60 @@ static void complain(struct app *app, const char *event, const char *text)
 		log_warn(&app->program.log, event, LOG_STR("error", text));
 }
 
-static int app_open(struct app *app, struct err *err)
+/* The admin port first, so that a start that hangs can be seen. */
+static int open_admin(struct app *app, struct err *err)
 {
-	const struct table_spec spec = {"millrace.cells", cell_row_take, &app->cell};
-
-	if (events_open(&app->events, TICK_MS, err) < 0)
-		return -1;
-	app->cell.name = app->program.common.cell;
 	app->metrics = metrics_new(app->program.name);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
+	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_PROCESSOR, err);
+	if (!app->controls)
+		return -1;
+	controls_wake_on(app->controls, app->events.wake_fd);
 	app->admin = admin_new(app->program.common.admin_listen, app->metrics, err);
-	app->report = app->admin ? report_new(&app->program, app->admin, app->cell.name, err) : NULL;
-	app->tables = app->report ? tables_new(&app->program, &spec, 1, err) : NULL;
+	return app->admin ? admin_serve_controls(app->admin, app->program.common.admin_token_file, control_desk_answer, app->controls, err) : -1;
+}
+
+static struct tables *make_tables(struct app *app, struct err *err)
+{
+	const struct table_spec specs[] = {
+		{"millrace.cells", cell_row_take, &app->cell},
+		{"millrace.controls", controls_take, app->controls},
+	};
+
+	return tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), err);
+}
+
+static int app_open(struct app *app, struct err *err)
+{
+	if (events_open(&app->events, TICK_MS, err) < 0 || open_admin(app, err) < 0)
+		return -1;
+	app->cell.name = app->program.common.cell;
+	app->report = report_new(&app->program, app->admin, app->cell.name, err);
+	app->tables = app->report ? make_tables(app, err) : NULL;
 	if (!app->tables)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
+	app->serving = (struct serving){
+		.parts = {&app->program, &app->conf, app->metrics, app->report, app->controls, app->events.wake_fd}, .cell = &app->cell};
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("cell", app->cell.name),
 		 LOG_STR("admin", admin_address(app->admin)));
 	return 0;
 }
 
-/* An error that only waiting helps against is said and forgotten; another one ends the program. */
-static int outlive(struct app *app, const char *event, const struct err *why, struct err *err)
-{
-	if (why->kind == ERR_RETRY) {
-		complain(app, event, why->msg);
-		return 0;
-	}
-	*err = *why;
-	return -1;
-}
-
-/* Starts reading the table of cells once Kafka and the topic are there. */
+/* Starts reading the tables once Kafka and their topics are there. */
 static int open_tables(struct app *app, struct err *err)
 {
 	struct err why = ERR_INIT;
 
-	if (tables_open(app->tables, REACH_MS, &why) < 0)
-		return outlive(app, "tables_unavailable", &why, err);
-	return 0;
+	if (tables_open(app->tables, REACH_MS, &why) == 0)
+		return 0;
+	if (why.kind == ERR_RETRY) { /* only waiting helps */
+		complain(app, "tables_unavailable", why.msg);
+		return 0;
+	}
+	*err = why;
+	return -1;
 }
 
 /* Takes rows that have arrived. */
@@ -101,45 +117,17 @@ static int follow_tables(struct app *app, struct err *err)
 {
 	struct err why = ERR_INIT;
 
-	if (tables_poll(app->tables, 0, ROWS_A_TURN, &why) >= 0)
+	if (tables_poll(app->tables, 0, ROWS_A_TURN, &why) >= 0) {
+		if (tables_loaded(app->tables))
+			control_desk_follow(app->controls, app->report, &app->program.log);
 		return 0;
+	}
 	if (why.kind == ERR_FATAL) {
 		*err = why;
 		return -1;
 	}
 	complain(app, "table_row_refused", why.msg);
 	return 0;
-}
-
-/* Joins the group once the cell is known. */
-static int open_service(struct app *app, struct err *err)
-{
-	const struct service_parts parts = {&app->program, &app->conf, app->metrics, app->report, app->events.wake_fd};
-	const char *why_not = cell_row_why_not(&app->cell);
-	struct err why = ERR_INIT;
-
-	if (!tables_loaded(app->tables))
-		return 0;
-	if (why_not) {
-		complain(app, "cell_unavailable", why_not);
-		admin_set_ready(app->admin, false, why_not);
-		return 0;
-	}
-	app->service = service_new(&parts, app->cell.epoch, app->cell.partitions, &why);
-	if (!app->service)
-		return outlive(app, "service_unavailable", &why, err);
-	app->epoch = app->cell.epoch;
-	log_info(&app->program.log, "joining", LOG_STR("cell", app->cell.name), LOG_INT("epoch", app->epoch),
-		 LOG_INT("partitions", app->cell.partitions));
-	return 0;
-}
-
-/* Topics that are made again while we run start at offset 0: our positions mean nothing in them, so a new start must judge. */
-static int check_epoch(const struct app *app, struct err *err)
-{
-	if (!app->service || (app->cell.known && app->cell.epoch == app->epoch))
-		return 0;
-	return err_set(err, ERR_FATAL, "the cell's epoch has changed while it was served: its topics were made again");
 }
 
 /* Once a second, real time. */
@@ -150,14 +138,14 @@ static int every_second(struct app *app, struct err *err)
 
 	if (open_tables(app, err) < 0)
 		return -1;
-	if (!app->service && open_service(app, err) < 0)
-		return -1;
-	if (app->service) {
-		why_not = service_why_not_ready(app->service);
-		service_figures(app->service, &running, &lag);
+	if (tables_loaded(app->tables)) {
+		if (serving_open(&app->serving, err) < 0)
+			return -1;
+		why_not = serving_why_not_ready(&app->serving);
 	}
-	if (app->service || !tables_loaded(app->tables))
-		admin_set_ready(app->admin, why_not == NULL, why_not);
+	if (app->serving.service)
+		service_figures(app->serving.service, &running, &lag);
+	admin_set_ready(app->admin, why_not == NULL, why_not);
 	admin_beat(app->admin);
 	report_poll(app->report, (const struct figure[]){{STR("partitions"), running}, {STR("lag_records"), lag}}, 2);
 	return 0;
@@ -190,21 +178,19 @@ static void wait_for_events(struct app *app)
 static int run(struct app *app, struct err *err)
 {
 	uint64_t seconds = UINT64_MAX;
+	int more;
 
 	while (!app->stop) {
 		wait_for_events(app);
 		take_signals(app);
 		if (app->stop)
 			break; /* nothing new is begun */
-		if (follow_tables(app, err) < 0 || check_epoch(app, err) < 0)
+		if (follow_tables(app, err) < 0)
 			return -1;
-		if (app->service) {
-			int more = service_turn(app->service, err); /* records, restores, checkpoints */
-
-			if (more < 0)
-				return -1;
-			app->more = more > 0;
-		}
+		more = serving_turn(&app->serving, err);
+		if (more < 0)
+			return -1;
+		app->more = more > 0;
 		if (app->ticks / SECOND_TICKS == seconds)
 			continue;
 		seconds = app->ticks / SECOND_TICKS;
@@ -220,12 +206,13 @@ static void app_close(struct app *app, int rc)
 
 	if (app->admin)
 		admin_set_ready(app->admin, false, "stopping");
-	closed = service_free(app->service, rc == 0);
+	closed = serving_fini(&app->serving, rc == 0);
 	tables_free(app->tables);
 	report_free(app->report, CLOSE_MS);
 	if (!closed) /* a client's threads go on using what follows */
 		_exit(rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	admin_free(app->admin);
+	controls_free(app->controls);
 	metrics_free(app->metrics);
 	cell_row_fini(&app->cell);
 	events_close(&app->events);
@@ -236,6 +223,8 @@ static const char *const faults[] = {TXN_FAULT_STALL, NULL};
 static int check(const struct program *p, const void *target, struct err *err)
 {
 	(void)target;
+	if (admin_check_token_file(p->common.admin_token_file, err) < 0)
+		return -1;
 	return tables_check(p, err) < 0 || report_check(p, err) < 0 || consumer_check(p, err) < 0 || scout_check(p, err) < 0 ||
 	       txn_check(p, err) < 0 ? -1 : 0;
 }

@@ -26,6 +26,7 @@ struct partitions {
 	struct checkpoint *checkpoint;
 	struct task *restoring;       /* the one that restore works on; NULL: none */
 	int64_t restoring_mono_ms;    /* since when */
+	struct consent consent;       /* what operators allow */
 	struct feed feed;
 	size_t turn_bytes;            /* records of so many bytes are taken before the budget is looked at again */
 	struct err fatal;             /* set where a hook could only return */
@@ -50,12 +51,42 @@ struct partitions *partitions_new(const struct partitions_parts *parts, struct e
 	return ps;
 }
 
+/* How many of our tasks are in a phase. */
+static size_t count_phase(const struct partitions *ps, enum task_phase phase)
+{
+	size_t nr = 0;
+
+	for (int32_t i = 0; i < ps->nr; i++)
+		nr += ps->tasks[i] && ps->tasks[i]->phase == phase;
+	return nr;
+}
+
+static size_t count_assigned(const struct partitions *ps)
+{
+	size_t nr = 0;
+
+	for (int32_t i = 0; i < ps->nr; i++)
+		nr += ps->tasks[i] != NULL;
+	return nr;
+}
+
+static void gauge_phases(struct partitions *ps)
+{
+	stats_gauge(ps->with.stats, STATS_PARTITIONS_ASSIGNED, (double)count_assigned(ps));
+	stats_gauge(ps->with.stats, STATS_PARTITIONS_RUNNING, (double)count_phase(ps, TASK_RUNNING));
+	stats_gauge(ps->with.stats, STATS_PARTITIONS_REFUSED, (double)count_phase(ps, TASK_REFUSED));
+}
+
 void partitions_free(struct partitions *ps)
 {
 	if (!ps)
 		return;
-	for (int32_t i = 0; i < ps->nr; i++)
+	for (int32_t i = 0; i < ps->nr; i++) {
+		stats_forget(ps->with.stats, i);
 		task_free(ps->tasks[i]);
+		ps->tasks[i] = NULL;
+	}
+	gauge_phases(ps); /* nobody works on them here any more, but the process may live on */
 	feed_fini(&ps->feed);
 	free(ps);
 }
@@ -167,6 +198,31 @@ static struct task *next_pending(const struct partitions *ps)
 	return NULL;
 }
 
+/* What operators allow has changed: who was refused is judged anew at once, and a refusal that is still one is told again when more is allowed. */
+static void follow_controls(struct partitions *ps)
+{
+	struct consent now = consent_of(ps->with.controls, ps->with.topics->cell);
+	bool changed = !consent_equal(&now, &ps->consent), more = (now.accept && !ps->consent.accept) || (now.forget && !ps->consent.forget);
+
+	ps->consent = now;
+	restore_allow(ps->restore, &now);
+	for (int32_t i = 0; changed && i < ps->nr; i++)
+		if (ps->tasks[i] && ps->tasks[i]->phase == TASK_REFUSED) {
+			ps->tasks[i]->retry_mono_ms = 0;
+			ps->tasks[i]->complained &= !more;
+		}
+}
+
+/* Tells what an operator's control has made of a partition. */
+static void tell_accepted(struct partitions *ps, const struct task *t, const struct acceptance *a)
+{
+	char text[ACCEPTANCE_TEXT_SIZE];
+
+	alarm_confirm(&ps->feed.alarm, t->partition, acceptance_text(a, text), a->why);
+	if (acceptance_skipped(a))
+		stats_add(ps->with.stats, STATS_GAP_RECORDS, t->partition, acceptance_skipped(a));
+}
+
 /* One partition at a time, one step a turn. */
 static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 {
@@ -184,6 +240,8 @@ static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 		return 0;
 	case RESTORE_DONE:
 		t->complained = false;
+		if (restore_acceptance(ps->restore))
+			tell_accepted(ps, t, restore_acceptance(ps->restore));
 		stats_gauge(ps->with.stats, STATS_RESTORE_SECONDS, (double)(mono_ms - ps->restoring_mono_ms) / 1000);
 		log_info(log_of(ps), "restored", LOG_INT("partition", t->partition), LOG_INT("position", t->position),
 			 LOG_INT("snapshot", t->saved.id), LOG_INT("bytes", t->saved.bytes));
@@ -221,6 +279,7 @@ static void start_task(struct partitions *ps, struct task *t, int64_t mono_ms)
 static int turn_task(struct partitions *ps, struct task *t, int64_t now_ms, int64_t mono_ms)
 {
 	int32_t partition = t->partition;
+	bool complained = t->complained;
 
 	switch (t->phase) {
 	case TASK_READY:
@@ -233,7 +292,7 @@ static int turn_task(struct partitions *ps, struct task *t, int64_t now_ms, int6
 		t = put_task(ps, partition);
 		if (!t)
 			return -1;
-		t->complained = true;
+		t->complained = complained;
 		return 0;
 	case TASK_RUNNING:
 		if (due_probe(checkpoint_rules(ps->checkpoint), t, now_ms, mono_ms)) {
@@ -250,6 +309,7 @@ int partitions_turn(struct partitions *ps, struct err *err)
 {
 	int64_t now_ms = clock_now_ms(&ps->with.program->clock), mono_ms = clock_mono_ms();
 
+	follow_controls(ps);
 	if (turn_restore(ps, mono_ms, err) < 0)
 		return -1;
 	for (int32_t i = 0; i < ps->nr; i++)
@@ -286,25 +346,6 @@ int partitions_save(struct partitions *ps, int timeout_ms, struct err *err)
 		pump(ps);
 	free(all);
 	return rc;
-}
-
-/* How many of our tasks are in a phase. */
-static size_t count_phase(const struct partitions *ps, enum task_phase phase)
-{
-	size_t nr = 0;
-
-	for (int32_t i = 0; i < ps->nr; i++)
-		nr += ps->tasks[i] && ps->tasks[i]->phase == phase;
-	return nr;
-}
-
-static size_t count_assigned(const struct partitions *ps)
-{
-	size_t nr = 0;
-
-	for (int32_t i = 0; i < ps->nr; i++)
-		nr += ps->tasks[i] != NULL;
-	return nr;
 }
 
 bool partitions_ready(const struct partitions *ps)
@@ -347,7 +388,5 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 			  t->at_end || now_ms < t->watermark_ms ? 0 : (double)(now_ms - t->watermark_ms) / 1000);
 	}
 	*nr_running = (double)count_phase(ps, TASK_RUNNING);
-	stats_gauge(ps->with.stats, STATS_PARTITIONS_ASSIGNED, (double)count_assigned(ps));
-	stats_gauge(ps->with.stats, STATS_PARTITIONS_RUNNING, *nr_running);
-	stats_gauge(ps->with.stats, STATS_PARTITIONS_REFUSED, (double)count_phase(ps, TASK_REFUSED));
+	gauge_phases(ps);
 }

@@ -22,6 +22,7 @@ struct partitions_parts {
 	const struct processor_conf *conf;
 	const struct cell_topics *topics;
 	struct report *report;
+	struct controls *controls; /* NULL: operators allow nothing */
 	struct stats *stats;
 	struct trim *trim; /* is told of what moves away */
 };
@@ -38,7 +39,7 @@ struct consumer_hooks partitions_hooks(struct partitions *ps);
 /* Names the consumer, and what works with it; borrowed. Before any poll. */
 void partitions_attach(struct partitions *ps, struct consumer *consumer, struct restore *restore, struct checkpoint *checkpoint);
 
-/* Takes up to max records, fewer when they are large (budget.h), until none is there. 1: there may be more; 0: not; -1 with ERR_FATAL. */
+/* Takes up to max records, fewer when they are large (budget.h), until none is there. 1: there may be more; 0: not; -1 as from feed_take(). */
 int partitions_drain(struct partitions *ps, int max, struct err *err);
 
 /* Everything that is due by time: restores, starts, retries, checkpoints. -1 with ERR_FATAL. */

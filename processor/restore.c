@@ -1,13 +1,15 @@
 /* restore.c - see restore.h.
  *
- * Every refusal here is a case in which going on would count something twice or lose it (checkpoint.h has the rules). */
+ * verdict.c decides; here is how it learns what there is. Silence proves nothing: a partition has been read to its end only when
+ * the end that the client tells of is where its leader ends it, as before an open transaction's records the client says "end" too; and
+ * a snapshot is called lost only by an answer of the broker, not because no broker answered. */
 #include "processor/restore.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "processor/chunks.h"
 #include "processor/snapshot.h"
+#include "processor/snapshot_scan.h"
 
 enum {
 	ASK_MS = 200,        /* how long one question may hold up the partitions that run */
@@ -16,7 +18,14 @@ enum {
 	MESSAGES_A_TURN = 64,
 };
 
-enum stage { STAGE_NONE, STAGE_ASK, STAGE_CHUNKS, STAGE_EMPTY, STAGE_BEGIN };
+enum stage {
+	STAGE_NONE,
+	STAGE_ASK,
+	STAGE_CHUNKS, /* reads the snapshot that the metadata names */
+	STAGE_SCAN,   /* reads the state topic's partition from its beginning */
+	STAGE_BEGIN,  /* looks where the input begins ... */
+	STAGE_END,    /* ... and where it ends */
+};
 
 struct restore {
 	const struct cell_topics *topics;
@@ -25,10 +34,22 @@ struct restore {
 	enum stage stage;
 	int32_t partition;
 	int64_t again_mono_ms;    /* when to ask next */
-	int64_t deadline_mono_ms; /* for the chunks */
+	int64_t deadline_mono_ms; /* for the chunks, or for an open transaction to end */
+	int64_t eof;              /* where what is read has been read to its end; -1: it has not */
+	struct consent allowed;   /* now */
+	struct consent consent;   /* as it was when this restore began */
+
 	int64_t committed;
 	struct offset_meta meta;
+	enum trouble trouble;
+	struct err why; /* the trouble in words */
+	enum ending ending;
+	int64_t begin; /* of the input */
+	struct acceptance acceptance;
+	bool accepted; /* acceptance says something */
+
 	struct chunk_set chunks;
+	struct snapshot_scan scan;
 	struct buf metadata;
 	struct arena scratch;
 };
@@ -53,6 +74,7 @@ static void restore_end(struct restore *r)
 	scout_recall(r->scout);
 	buf_fini(&r->chunks.body);
 	r->chunks = (struct chunk_set){0};
+	snapshot_scan_fini(&r->scan);
 	arena_clear(&r->scratch);
 	r->stage = STAGE_NONE;
 }
@@ -73,28 +95,56 @@ void restore_forget(struct restore *r, int32_t partition)
 		restore_end(r);
 }
 
+void restore_allow(struct restore *r, const struct consent *consent)
+{
+	r->allowed = *consent;
+}
+
+const struct acceptance *restore_acceptance(const struct restore *r)
+{
+	return r->accepted ? &r->acceptance : NULL;
+}
+
+static void restore_begin(struct restore *r, int32_t partition)
+{
+	restore_end(r);
+	r->stage = STAGE_ASK;
+	r->partition = partition;
+	r->again_mono_ms = 0;
+	r->accepted = false;
+	r->consent = r->allowed;
+	r->why = (struct err)ERR_INIT;
+	r->scan = (struct snapshot_scan){.topic = r->topics->samples, .epoch = r->topics->epoch, .partition = partition};
+}
+
+static bool allows_nothing(const struct restore *r)
+{
+	return !r->consent.accept && !r->consent.forget;
+}
+
 static enum restore_step refuse(struct restore *r, struct task *t, struct err *err)
 {
+	bool outdated = !consent_equal(&r->consent, &r->allowed);
+
 	restore_end(r);
 	if (err->kind == ERR_FATAL)
 		return RESTORE_FAILED;
+	if (outdated) { /* an operator has spoken meanwhile */
+		task_clear(t);
+		return RESTORE_WAITING;
+	}
 	t->phase = TASK_REFUSED;
 	return RESTORE_REFUSED;
 }
 
-/* Judges a committed offset that has metadata. */
-static int judge_committed(struct restore *r, const struct committed *c, struct err *err)
+/* Reads another partition from an offset on. */
+static enum restore_step read_on(struct restore *r, struct task *t, enum stage stage, const char *topic, int64_t offset, struct err *err)
 {
-	if (!c->metadata.len)
-		return err_set(err, ERR_REJECT, "offset %" PRId64 " is committed without metadata: an operator's reset must be confirmed", c->offset);
-	if (offset_meta_parse(c->metadata, &r->meta, err) < 0)
-		return -1;
-	if (r->meta.epoch != r->topics->epoch)
-		return err_set(err, ERR_REJECT, "the snapshot is of epoch %" PRId64 ", the cell's topics are of epoch %" PRId64 ": they were made again",
-			       r->meta.epoch, r->topics->epoch);
-	if (c->offset < r->meta.at)
-		return err_set(err, ERR_REJECT, "offset %" PRId64 " is committed, before the snapshot's position %" PRId64, c->offset, r->meta.at);
-	return 0;
+	if (scout_send(r->scout, topic, t->partition, offset, err) < 0)
+		return refuse(r, t, err);
+	r->stage = stage;
+	r->eof = -1;
+	return RESTORE_WAITING;
 }
 
 static enum restore_step ask(struct restore *r, struct task *t, int64_t mono_ms, struct err *err)
@@ -107,17 +157,18 @@ static enum restore_step ask(struct restore *r, struct task *t, int64_t mono_ms,
 	if (consumer_committed(r->consumer, t->partition, ASK_MS, &c, &r->metadata, err) < 0)
 		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;
 	r->committed = c.offset;
-	if (c.offset < 0) {
-		if (scout_send(r->scout, r->topics->state, t->partition, RD_KAFKA_OFFSET_BEGINNING, err) < 0)
-			return refuse(r, t, err);
-		r->stage = STAGE_EMPTY;
-		return RESTORE_WAITING;
+	r->meta = (struct offset_meta){0};
+	r->trouble = verdict_offset(c.offset, c.metadata, r->topics->epoch, &r->meta, &r->why);
+	if (r->trouble == TROUBLE_NONE) {
+		r->deadline_mono_ms = mono_ms + CHUNKS_MS;
+		return read_on(r, t, STAGE_CHUNKS, r->topics->state, r->meta.snapshot, err);
 	}
-	if (judge_committed(r, &c, err) < 0 || scout_send(r->scout, r->topics->state, t->partition, r->meta.snapshot, err) < 0)
+	if (r->trouble == TROUBLE_NEWER || (r->trouble != TROUBLE_NO_OFFSET && allows_nothing(r))) {
+		*err = r->why;
+		verdict_advise(r->trouble, FOUND_WHOLE, r->topics->cell, err); /* what there is, is looked for once it is asked for */
 		return refuse(r, t, err);
-	r->deadline_mono_ms = mono_ms + CHUNKS_MS;
-	r->stage = STAGE_CHUNKS;
-	return RESTORE_WAITING;
+	}
+	return read_on(r, t, STAGE_SCAN, r->topics->state, RD_KAFKA_OFFSET_BEGINNING, err);
 }
 
 static struct str payload_of(const rd_kafka_message_t *message)
@@ -125,14 +176,39 @@ static struct str payload_of(const rd_kafka_message_t *message)
 	return (struct str){message->payload ? message->payload : "", message->len};
 }
 
+/* Goes the way of an ending that is not a refusal: first the input's bounds are asked for. */
+static enum restore_step go_on(struct restore *r, struct task *t, enum ending ending, struct err *err)
+{
+	r->ending = ending;
+	return read_on(r, t, STAGE_BEGIN, r->topics->samples, RD_KAFKA_OFFSET_BEGINNING, err);
+}
+
+/* The snapshot that the metadata names cannot be used, for the reason in err; found: by whose fault. */
+static enum restore_step reject_snapshot(struct restore *r, struct task *t, enum found found, struct err *err)
+{
+	enum ending ending = verdict_ending(TROUBLE_SNAPSHOT, found, &r->consent);
+
+	if (err->kind == ERR_FATAL)
+		return refuse(r, t, err);
+	r->trouble = TROUBLE_SNAPSHOT;
+	if (ending == END_REFUSED) {
+		verdict_advise(TROUBLE_SNAPSHOT, found, r->topics->cell, err);
+		return refuse(r, t, err);
+	}
+	task_clear(t);
+	return go_on(r, t, ending, err);
+}
+
 /* The snapshot is whole: the task takes it over. */
 static enum restore_step load(struct restore *r, struct task *t, int64_t mono_ms, struct err *err)
 {
-	if (snapshot_decode(buf_str(&r->chunks.body), t, err) < 0)
-		return refuse(r, t, err);
+	struct str body = buf_str(&r->chunks.body);
+
+	if (snapshot_decode(body, t, err) < 0)
+		return reject_snapshot(r, t, snapshot_is_newer(body) ? FOUND_NEWER : FOUND_DAMAGED, err);
 	if (t->position != r->meta.at) {
 		err_set(err, ERR_REJECT, "the snapshot's position is %" PRId64 ", its metadata says %" PRId64, t->position, r->meta.at);
-		return refuse(r, t, err);
+		return reject_snapshot(r, t, FOUND_DAMAGED, err);
 	}
 	t->saved = r->meta;
 	t->committed = r->committed;
@@ -150,46 +226,181 @@ static enum restore_step take_chunk(struct restore *r, struct task *t, const rd_
 	int rc;
 
 	/* An end before the last chunk is no proof of loss: the transaction's marker may not have reached this partition yet. */
-	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		r->eof = message->offset;
 		return RESTORE_WAITING;
+	}
 	if (message->err && message->err != RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
 		return RESTORE_WAITING; /* brokers that are away; the client goes on by itself, up to our deadline */
 	if (message->err || (r->chunks.next == 0 && message->offset != r->meta.snapshot)) {
 		err_set(err, ERR_REJECT, "snapshot %" PRId64 " is not at offset %" PRId64 " of %s any more", r->meta.id, r->meta.snapshot,
 			r->topics->state);
-		return refuse(r, t, err);
+		return reject_snapshot(r, t, FOUND_DAMAGED, err);
 	}
 	rc = chunks_take(&r->chunks, &id, r->meta.bytes, payload_of(message), &r->scratch, err);
 	arena_clear(&r->scratch);
 	if (rc < 0) {
 		err_wrap(err, "%s offset %" PRId64, r->topics->state, message->offset);
-		return refuse(r, t, err);
+		return reject_snapshot(r, t, err->kind == ERR_RETRY ? FOUND_NEWER : FOUND_DAMAGED, err);
 	}
 	return rc ? load(r, t, mono_ms, err) : RESTORE_WAITING;
 }
 
-/* One message while the state topic's partition must turn out empty: then nobody has owned this partition before. */
-static enum restore_step take_empty(struct restore *r, struct task *t, const rd_kafka_message_t *message, struct err *err)
+/* Has what is read been read to where its leader ends it? */
+static bool read_out(const struct restore *r)
 {
-	if (!message->err) {
-		err_set(err, ERR_REJECT, "no offset is committed, but %s has state at offset %" PRId64 ": the group's offsets were deleted or have expired",
-			r->topics->state, message->offset);
-		return refuse(r, t, err);
+	int64_t end = r->eof >= 0 ? scout_end(r->scout) : -1;
+
+	return end >= 0 && end <= r->eof;
+}
+
+static enum restore_step chunks_overdue(struct restore *r, struct task *t, struct err *err)
+{
+	bool proven = read_out(r);
+
+	err_set(err, ERR_REJECT, "snapshot %" PRId64 " at offset %" PRId64 " of %s is incomplete: %" PRId32 " of %" PRId32 " chunks",
+		r->meta.id, r->meta.snapshot, r->topics->state, r->chunks.next, r->chunks.of);
+	return proven ? reject_snapshot(r, t, FOUND_DAMAGED, err) : refuse(r, t, err);
+}
+
+/* One message while the state topic's partition is read from its beginning. */
+static enum restore_step take_scan(struct restore *r, struct task *t, const rd_kafka_message_t *message, int64_t mono_ms, struct err *err)
+{
+	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		r->eof = message->offset;
+		r->deadline_mono_ms = mono_ms + CHUNKS_MS;
 	}
-	if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+	if (message->err)
 		return RESTORE_WAITING;
-	if (scout_send(r->scout, r->topics->samples, t->partition, RD_KAFKA_OFFSET_BEGINNING, err) < 0)
-		return refuse(r, t, err);
-	r->stage = STAGE_BEGIN;
-	return RESTORE_WAITING;
+	r->eof = -1;
+	if (!allows_nothing(r)) {
+		int rc = snapshot_scan_take(&r->scan, message->offset, payload_of(message), &r->scratch, err);
+
+		return rc < 0 ? refuse(r, t, err) : RESTORE_WAITING;
+	}
+	err_set(err, ERR_REJECT, "no offset is committed, but %s has state at offset %" PRId64 ": the group's offsets were deleted or have expired",
+		r->topics->state, message->offset);
+	verdict_advise(r->trouble, FOUND_WHOLE, r->topics->cell, err);
+	return refuse(r, t, err);
+}
+
+/* What was found, in words for a refusal. */
+static int say_found(const struct restore *r, struct err *err)
+{
+	const char *trouble = r->trouble == TROUBLE_NO_OFFSET ? "no offset is committed" : r->why.msg;
+
+	switch (r->scan.found) {
+	case FOUND_NOTHING:
+		return err_set(err, ERR_REJECT, "%s; %s holds no snapshot", trouble, r->topics->state);
+	case FOUND_NEWER:
+		return err_set(err, ERR_REJECT, "%s; the newest snapshot in %s, at offset %" PRId64 ", is a newer build's", trouble,
+			       r->topics->state, r->scan.first);
+	default:
+		return err_set(err, ERR_REJECT, "%s; the newest snapshot in %s, at offset %" PRId64 ", is damaged or does not fit, and what was "
+			       "emitted since an older one would count twice", trouble, r->topics->state, r->scan.first);
+	}
+}
+
+/* All is known but the input's bounds. */
+static enum restore_step judge(struct restore *r, struct task *t, struct err *err)
+{
+	enum ending ending = verdict_ending(r->trouble, r->scan.found, &r->consent);
+	struct err why = ERR_INIT;
+
+	if (ending_keeps(ending) && snapshot_decode(buf_str(&r->scan.chunks.body), t, &why) < 0) {
+		if (why.kind == ERR_FATAL) {
+			*err = why;
+			return refuse(r, t, err);
+		}
+		task_clear(t);
+		r->scan.found = FOUND_DAMAGED;
+		ending = verdict_ending(r->trouble, r->scan.found, &r->consent);
+	}
+	snapshot_scan_fini(&r->scan);
+	if (ending != END_REFUSED)
+		return go_on(r, t, ending, err);
+	say_found(r, err);
+	verdict_advise(r->trouble, r->scan.found, r->topics->cell, err);
+	return refuse(r, t, err);
+}
+
+/* Nothing more has come: is that all there is? */
+static enum restore_step scan_turn(struct restore *r, struct task *t, int64_t mono_ms, struct err *err)
+{
+	if (read_out(r))
+		return judge(r, t, err);
+	if (r->eof < 0 || mono_ms <= r->deadline_mono_ms)
+		return RESTORE_WAITING;
+	err_set(err, ERR_REJECT, "a transaction is open in %s, so that its newest snapshot is not known", r->topics->state);
+	return refuse(r, t, err);
+}
+
+static int64_t position_of(const struct restore *r, const struct task *t)
+{
+	switch (r->ending) {
+	case END_KEPT:
+		return t->position;
+	case END_EMPTY_AT_BEGIN:
+		return r->begin;
+	case END_EMPTY_AT_SNAPSHOT:
+		return r->meta.at;
+	default:
+		return r->committed;
+	}
+}
+
+/* The position lies outside of the input. A snapshot's own: it is of another input. One that was set: it must be set again. */
+static enum restore_step reject_position(struct restore *r, struct task *t, int64_t position, int64_t end, struct err *err)
+{
+	if (r->ending == END_KEPT) {
+		r->scan.found = FOUND_DAMAGED;
+		task_clear(t);
+		return judge(r, t, err);
+	}
+	err_set(err, ERR_REJECT, "offset %" PRId64 " lies outside of the input, which goes from %" PRId64 " to %" PRId64 ": another one must be set",
+		position, r->begin, end);
+	return refuse(r, t, err);
+}
+
+/* The highest id of this epoch that is known. The next checkpoint takes the one after it: were it the id that stands committed, an outcome in
+ * doubt would be taken for a commit (checkpoint.h, rule C). */
+static int64_t last_id(const struct restore *r)
+{
+	int64_t committed = r->meta.epoch == r->topics->epoch ? r->meta.id : 0;
+
+	return committed > r->scan.last_id ? committed : r->scan.last_id;
+}
+
+/* The bounds are known: the task begins, as new, where it was decided. */
+static enum restore_step conclude(struct restore *r, struct task *t, int64_t end, struct err *err)
+{
+	int64_t position = position_of(r, t);
+	const struct consent accept = {.accept = r->consent.accept};
+	bool kept = ending_keeps(r->ending), accepted = verdict_ending(r->trouble, r->scan.found, &accept) == r->ending;
+
+	/* What lies before the beginning is a gap like any other, but for an input that may be another one. */
+	if (position > end || (r->trouble == TROUBLE_EPOCH && position < r->begin))
+		return reject_position(r, t, position, end, err);
+	r->acceptance = (struct acceptance){r->ending, position, kept ? r->scan.id.snapshot_id : 0, kept ? t->position : 0, {0}};
+	memcpy(r->acceptance.why, accepted ? r->consent.why_accept : r->consent.why_forget, CONTROLS_WHY_SIZE);
+	r->accepted = true;
+	t->gap_records += acceptance_skipped(&r->acceptance);
+	t->position = position;
+	t->saved = (struct offset_meta){.epoch = r->topics->epoch, .id = last_id(r)};
+	t->phase = TASK_NEW;
+	restore_end(r);
+	return RESTORE_DONE;
 }
 
 /* One message while the input's beginning is looked for: the first record, or the end where there is none, stands at it. */
-static enum restore_step take_begin(struct restore *r, struct task *t, const rd_kafka_message_t *message)
+static enum restore_step take_begin(struct restore *r, struct task *t, const rd_kafka_message_t *message, struct err *err)
 {
 	if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
 		return RESTORE_WAITING;
-	t->position = message->offset;
+	r->begin = message->offset;
+	if (r->trouble != TROUBLE_NO_OFFSET || r->scan.found != FOUND_NOTHING)
+		return read_on(r, t, STAGE_END, r->topics->samples, RD_KAFKA_OFFSET_END, err);
+	t->position = r->begin;
 	t->phase = TASK_NEW;
 	restore_end(r);
 	return RESTORE_DONE;
@@ -200,10 +411,12 @@ static enum restore_step take(struct restore *r, struct task *t, const rd_kafka_
 	switch (r->stage) {
 	case STAGE_CHUNKS:
 		return take_chunk(r, t, message, mono_ms, err);
-	case STAGE_EMPTY:
-		return take_empty(r, t, message, err);
+	case STAGE_SCAN:
+		return take_scan(r, t, message, mono_ms, err);
 	case STAGE_BEGIN:
-		return take_begin(r, t, message);
+		return take_begin(r, t, message, err);
+	case STAGE_END: /* a record that came since stands at what was the end */
+		return message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF ? RESTORE_WAITING : conclude(r, t, message->offset, err);
 	default:
 		return RESTORE_WAITING;
 	}
@@ -213,15 +426,11 @@ enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_m
 {
 	enum restore_step step = RESTORE_WAITING;
 
-	if (r->stage == STAGE_NONE || r->partition != t->partition) {
-		restore_end(r);
-		r->stage = STAGE_ASK;
-		r->partition = t->partition;
-		r->again_mono_ms = 0;
-	}
+	if (r->stage == STAGE_NONE || r->partition != t->partition)
+		restore_begin(r, t->partition);
 	if (r->stage == STAGE_ASK)
 		return ask(r, t, mono_ms, err);
-	for (int i = 0; i < MESSAGES_A_TURN && step == RESTORE_WAITING; i++) {
+	for (int i = 0; i < MESSAGES_A_TURN && step == RESTORE_WAITING && r->stage != STAGE_NONE; i++) {
 		rd_kafka_message_t *message = scout_poll(r->scout);
 
 		if (!message)
@@ -229,10 +438,9 @@ enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_m
 		step = take(r, t, message, mono_ms, err);
 		rd_kafka_message_destroy(message);
 	}
-	if (step == RESTORE_WAITING && r->stage == STAGE_CHUNKS && mono_ms > r->deadline_mono_ms) {
-		err_set(err, ERR_REJECT, "snapshot %" PRId64 " at offset %" PRId64 " of %s is incomplete: %" PRId32 " of %" PRId32 " chunks",
-			r->meta.id, r->meta.snapshot, r->topics->state, r->chunks.next, r->chunks.of);
-		return refuse(r, t, err);
-	}
+	if (step == RESTORE_WAITING && r->stage == STAGE_SCAN)
+		return scan_turn(r, t, mono_ms, err);
+	if (step == RESTORE_WAITING && r->stage == STAGE_CHUNKS && mono_ms > r->deadline_mono_ms)
+		return chunks_overdue(r, t, err);
 	return step;
 }

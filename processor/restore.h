@@ -3,15 +3,18 @@
  * One partition at a time, in short steps between polls, so that the partitions that already run are not held up: after a kill the question for the
  * committed offset has no answer for as long as the dead owner's transaction lives.
  *
- *   ask committed() -> offset with metadata: read the snapshot's chunks -> TASK_READY at P
- *                   -> no offset: is the state topic's partition empty? -> find where the input begins -> TASK_NEW there
+ *   ask committed() -> fits: read the chunks that its metadata names -> TASK_READY at P
+ *                   -> no offset: read the state topic's partition; it is empty: find where the input begins -> TASK_NEW there
  *                   -> an error: ask again; it never means "none"
  *   whatever does not fit together: TASK_REFUSED, with the reason said once; looked at again later, as an operator may have put it right.
+ *   where an operator's control allows it (verdict.h): find the newest snapshot in the state topic, then where the input begins and ends
+ *   -> TASK_NEW, with that state or without: its first checkpoint, under the cell's epoch, comes before it reads. Until that is committed
+ *   nothing has changed in Kafka: a next owner finds what we have found.
  * Not thread-safe: one owner. */
 #ifndef MILLRACE_PROCESSOR_RESTORE_H
 #define MILLRACE_PROCESSOR_RESTORE_H
 
-#include "processor/conf.h"
+#include "processor/acceptance.h"
 #include "processor/consumer.h"
 #include "processor/scout.h"
 #include "processor/task.h"
@@ -24,6 +27,10 @@ struct restore *restore_new(const struct cell_topics *topics, struct consumer *c
 /* NULL is a no-op. */
 void restore_free(struct restore *r);
 
+/* What operators allow from now on; copies. A restore that ends in a refusal though something else was allowed since it began is begun
+ * anew. */
+void restore_allow(struct restore *r, const struct consent *consent);
+
 /* What a step came to, about the task it was called for. */
 enum restore_step {
 	RESTORE_WAITING, /* nothing to do before something arrives or some time has passed */
@@ -35,6 +42,9 @@ enum restore_step {
 /* Takes t, TASK_PENDING, a step further; begins with it when another one was restored before. Always call it for the same task until it is done, refused or
  * revoked. mono_ms: real time now. */
 enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_ms, struct err *err);
+
+/* What an operator's control has made of the partition that was done last; NULL when it needed none. Borrowed until the next restore_turn(). */
+const struct acceptance *restore_acceptance(const struct restore *r);
 
 /* Partition was revoked: forgets it if it is the one being restored. */
 void restore_forget(struct restore *r, int32_t partition);

@@ -101,6 +101,15 @@ void scout_recall(struct scout *s)
 	s->topic = NULL;
 }
 
+int64_t scout_end(const struct scout *s)
+{
+	int64_t low = -1, high = -1;
+
+	if (!s->topic || rd_kafka_get_watermark_offsets(s->rk, s->topic, s->partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return -1;
+	return high >= 0 ? high : -1;
+}
+
 /* Is it about what is read now? Something about a former partition may still be in the queue. */
 static bool is_current(const struct scout *s, const rd_kafka_message_t *message)
 {

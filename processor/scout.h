@@ -34,6 +34,10 @@ int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t of
 /* Stops reading. */
 void scout_recall(struct scout *s);
 
+/* Where the present partition ends as its leader saw it at the last fetch, behind what open transactions have written; -1: not fetched yet.
+ * When that lies beyond the end of partition that scout_poll() tells of, a transaction is open there. */
+int64_t scout_end(const struct scout *s);
+
 /* The next record, end of partition, or error of the present partition; NULL when there is none now. The caller destroys it. */
 rd_kafka_message_t *scout_poll(struct scout *s);
 

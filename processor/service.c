@@ -31,7 +31,7 @@ struct service {
 /* The parts in the order in which they need each other. */
 static int open_parts(struct service *s, const struct service_parts *parts, struct err *err)
 {
-	struct partitions_parts for_partitions = {parts->program, parts->conf, &s->topics, parts->report, s->stats, NULL};
+	struct partitions_parts for_partitions = {parts->program, parts->conf, &s->topics, parts->report, parts->controls, s->stats, NULL};
 	struct consumer_hooks hooks;
 
 	s->txn = txn_new(parts->program, &s->topics);
@@ -119,6 +119,11 @@ int service_turn(struct service *s, struct err *err)
 		return -1;
 	trim_turn(s->trim, clock_mono_ms());
 	return more;
+}
+
+bool service_is_fenced(const struct service *s)
+{
+	return consumer_is_fenced(s->consumer);
 }
 
 const char *service_why_not_ready(const struct service *s)

@@ -17,6 +17,7 @@ struct service_parts {
 	const struct processor_conf *conf;
 	struct metrics *metrics;
 	struct report *report;
+	struct controls *controls;
 	int wake_fd; /* of events_wake_fd(): made readable when there is something to do */
 };
 
@@ -24,12 +25,16 @@ struct service_parts {
 struct service *service_new(const struct service_parts *parts, int64_t epoch, int32_t partitions, struct err *err);
 
 /* Leaves the group and frees, within about 25 s (real), whatever hangs; before that, saves what is not saved yet. After a failure nothing may be
- * saved: state that was half changed when memory was short must die with the process. False: a client was left behind, whose
- * threads go on, so the process must end without tearing down what they use. NULL is a no-op and true. */
+ * saved: state that was half changed when memory was short must die with it. False: a client was left behind, whose
+ * threads go on with what is borrowed here, until the process ends. NULL is a no-op and true. */
 bool service_free(struct service *s, bool save);
 
-/* One turn of the loop: records, then what is due. 1: call again at once; 0: there is nothing to do now; -1 with ERR_FATAL. */
+/* One turn of the loop: records, then what is due. 1: call again at once; 0: there is nothing to do now; -1 with ERR_FATAL, or with
+ * ERR_RETRY when the consumer has failed for good: free the service without saving, and make another one. */
 int service_turn(struct service *s, struct err *err);
+
+/* Has another process joined with our instance.id? */
+bool service_is_fenced(const struct service *s);
 
 /* NULL when every partition that is ours is served, else why not, as a literal. */
 const char *service_why_not_ready(const struct service *s);

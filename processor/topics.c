@@ -3,8 +3,11 @@
  * A partition's number must mean the same in all topics of a cell: fragments and state go to the partition of their source. */
 #include "processor/topics.h"
 
+#include <stdio.h>
+
 void topics_name(struct cell_topics *topics, const char *cell)
 {
+	snprintf(topics->cell, sizeof(topics->cell), "%s", cell);
 	kafka_cell_topic(topics->samples, cell, "samples");
 	kafka_cell_topic(topics->minutely, cell, "minutely");
 	kafka_cell_topic(topics->hourly, cell, "hourly");

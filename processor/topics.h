@@ -8,6 +8,7 @@
 #include "common/kafka.h"
 
 struct cell_topics {
+	char cell[KAFKA_TOPIC_SIZE]; /* its name */
 	char samples[KAFKA_TOPIC_SIZE], minutely[KAFKA_TOPIC_SIZE], hourly[KAFKA_TOPIC_SIZE], state[KAFKA_TOPIC_SIZE];
 	int64_t epoch;
 	int32_t partitions; /* of each of them */

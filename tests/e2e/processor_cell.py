@@ -113,7 +113,8 @@ class Cell:
             return NewTopic(name, partitions, 1, config={key.replace("_", "."): value for key, value in config.items()})
         topics = [new(topic("samples"), self.partitions, message_timestamp_type="LogAppendTime"),
                   *(new(topic(name), self.partitions) for name in ("minutely", "hourly", "samples-state")),
-                  new("millrace.cells", 1, cleanup_policy="compact"), new("millrace.heartbeats", 1), new("millrace.notices", 1),
+                  new("millrace.cells", 1, cleanup_policy="compact"), new("millrace.controls", 1, cleanup_policy="compact"),
+                  new("millrace.heartbeats", 1), new("millrace.notices", 1),
                   new("millrace.deadletter", 1)]
         admin = AdminClient({"bootstrap.servers": self.kafka})
         for future in admin.create_topics(topics).values():
@@ -157,6 +158,9 @@ class Cell:
         for message in self.records("__consumer_offsets"):
             key = Fields(message.key())
             if key.int16() in (0, 1) and key.string() == GROUP and key.string() == topic("samples"):
+                if message.value() is None:  # deleted
+                    found.pop(key.int32(), None)
+                    continue
                 value = Fields(message.value())
                 version, offset, _ = value.int16(), value.int64(), value.int32()
                 assert version in (3, 4), message.value()
