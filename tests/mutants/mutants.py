@@ -30,6 +30,15 @@ MUTANTS = [
          "if (mantissa >= boundaries[below + step - 1])", "common", "test_hist"),
     unit("merge-last", "processor/window.c", "(!has || value <= w->last)", "(!has || value >= w->last)", "processor", "test_window"),
     unit("late-not-in-its-hour", "processor/window_store.c", "size_t nr = late ? 2 : 1;", "size_t nr = 1;", "processor", "test_window_store"),
+    # refusals
+    unit("older-snapshot-taken", "processor/snapshot_scan.c", "	s->found = FOUND_DAMAGED;\n	s->first = offset;", "	s->first = offset;", "processor", "test_snapshot_scan"),
+    unit("ids-begin-anew", "processor/snapshot_scan.c", "id.snapshot_id > s->last_id)", "id.snapshot_id < 0)", "processor", "test_snapshot_scan"),
+    unit("newer-state-given-up", "processor/verdict.c", "trouble == TROUBLE_NEWER || found == FOUND_NEWER", "found == FOUND_NOTHING + 9", "processor", "test_verdict"),
+    unit("reset-forgets-by-itself", "processor/verdict.c", "return consent->forget ? when_forgotten[trouble] : END_REFUSED;", "return when_forgotten[trouble];",
+         "processor", "test_verdict"),
+    unit("damaged-is-accepted", "processor/verdict.c", "{[FOUND_NOTHING] = END_EMPTY_AT_OFFSET, [FOUND_WHOLE] = END_KEPT_AT_OFFSET}",
+         "{[FOUND_NOTHING] = END_EMPTY_AT_OFFSET, [FOUND_WHOLE] = END_KEPT_AT_OFFSET, [FOUND_DAMAGED] = END_KEPT_AT_OFFSET}", "processor", "test_verdict"),
+    unit("fenced-at-once-again", "processor/reopening.c", "r->pause_ms *= 2;", "r->pause_ms *= 1;", "processor", "test_reopening"),
     # decoders
     unit("pb-length-one-too-far", "ingest/pb_wire.h", "*at < end - at)", "*at <= end - at)", "ingest", "test_pb_wire"),
     unit("pb-varint-loses-bits", "ingest/pb_wire.c", "at[i] > last_max", "at[i] > last_max + 64", "ingest", "test_pb_wire"),
@@ -169,5 +178,9 @@ MUTANTS = [
     # whole programs
     script("nothing-left-to-restore", "processor/marks.c", "mark->before = former->snapshot;", "mark->before = present->snapshot + 1;",
            "test_transactions"),
+    script("kept-at-its-own-position", "processor/restore.c", "	t->position = position;\n	t->saved = (struct", "	t->saved = (struct", "test_offsets"),
+    script("open-transaction-unseen", "processor/restore.c", "return end >= 0 && end <= r->eof;", "return r->eof >= 0 || end > 0;", "test_offsets"),
+    script("epoch-unnoticed", "processor/serving.c", "s->cell->epoch != s->epoch ||", "", "test_offsets"),
+    script("fenced-is-the-end", "processor/serving.c", "if (why.kind == ERR_RETRY)", "if (why.kind == ERR_RETRY && !service_is_fenced(s->service))", "test_offsets"),
     script("position-off-by-one", "processor/task.c", "t->position = record->offset + 1;", "t->position = record->offset + 2;", "test_processor"),
 ]
