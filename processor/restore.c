@@ -408,6 +408,12 @@ static enum restore_step take_begin(struct restore *r, struct task *t, const rd_
 
 static enum restore_step take(struct restore *r, struct task *t, const rd_kafka_message_t *message, int64_t mono_ms, struct err *err)
 {
+	/* Retention has deleted a beginning before it was read; the client reads on no more. */
+	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && r->stage != STAGE_CHUNKS) {
+		task_clear(t);
+		restore_begin(r, t->partition);
+		return RESTORE_WAITING;
+	}
 	switch (r->stage) {
 	case STAGE_CHUNKS:
 		return take_chunk(r, t, message, mono_ms, err);
