@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
-#include "processor/offset_meta.h"
+#include "common/offset_meta.h"
 
 struct mark {
 	int64_t before; /* what lies before it may go; 0: nothing may */

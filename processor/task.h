@@ -16,9 +16,9 @@
 #ifndef MILLRACE_PROCESSOR_TASK_H
 #define MILLRACE_PROCESSOR_TASK_H
 
+#include "common/offset_meta.h"
 #include "processor/dedup.h"
 #include "processor/intake.h"
-#include "processor/offset_meta.h"
 #include "processor/window_store.h"
 
 enum task_phase {

@@ -7,9 +7,9 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "common/offset_meta.h"
 #include "common/program.h"
 #include "processor/conf.h"
-#include "processor/offset_meta.h"
 #include "processor/stats.h"
 #include "processor/topics.h"
 

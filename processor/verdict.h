@@ -11,7 +11,7 @@
 
 #include "common/controls.h"
 #include "common/err.h"
-#include "processor/offset_meta.h"
+#include "common/offset_meta.h"
 
 /* What operators allow now, and why they do. */
 struct consent {

@@ -2,9 +2,9 @@
  *
  * It ties the three parts of a checkpoint together: the committed offset, the snapshot in the state topic, and the position that
  * the snapshot belongs to. All numbers are decimal; the epoch is signed, the others are not negative. Parsing is strict: nobody but
- * us writes here, so whatever is not exactly ours was not made by a checkpoint. */
-#ifndef MILLRACE_PROCESSOR_OFFSET_META_H
-#define MILLRACE_PROCESSOR_OFFSET_META_H
+ * a processor writes here, so whatever is not exactly of this form was not made by a checkpoint. millrace-ctl reads it, too. Pure functions. */
+#ifndef MILLRACE_OFFSET_META_H
+#define MILLRACE_OFFSET_META_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* offset_meta.c - see offset_meta.h. */
-#include "processor/offset_meta.h"
+#include "common/offset_meta.h"
 
 #include <inttypes.h>
 #include <stdio.h>

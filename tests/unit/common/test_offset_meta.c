@@ -1,5 +1,5 @@
 /* test_offset_meta.c - the line beside a committed offset: what is ours, and what is not. */
-#include "processor/offset_meta.h"
+#include "common/offset_meta.h"
 
 #include "tests/unit/unit.h"
 
