@@ -62,9 +62,33 @@ static const struct args_option site_limit_options[] = {
 	{0},
 };
 
+#define ROUTE_AT \
+	{"at", ARGS_TEXT, 0, "TIME", NULL, 0, 0, \
+	 "from when on: 2026-11-26T12:30:00Z, or 2h from now; by default the first full minute that is 15 minutes away, which is the earliest"}
+
+static const struct args_option site_shards_options[] = {
+	ROUTE_AT,
+	{0},
+};
+
+static const struct args_option site_move_options[] = {
+	{"shards", ARGS_INT, 0, "N", "0", 0, ROUTE_PARTITIONS_MAX, "partitions of the new cell that it may use; 0 is as many as now"},
+	ROUTE_AT,
+	{0},
+};
+
 static const struct args_option confirm_shrink_options[] = {
 	{"reason", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "why, for whoever comes next"},
 	{"for", ARGS_MS, 0, "DURATION", "10m", 1000, CONTROL_LIFE_MAX_MS, "how long a smaller table is taken"},
+	BY_ADMIN,
+	{0},
+};
+
+static const struct args_option offsets_confirm_options[] = {
+	{"reason", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "why, for whoever comes next"},
+	{"forget-state", ARGS_FLAG, 0, NULL, NULL, 0, 0,
+	 "begin anew instead: what was open is lost, and what was counted already counts again when it is read or sent again"},
+	{"for", ARGS_MS, 0, "DURATION", "10m", 1000, CONTROL_LIFE_MAX_MS, "how long it is accepted"},
 	BY_ADMIN,
 	{0},
 };
@@ -121,10 +145,19 @@ static const struct args_command commands[] = {
 	{"site", "enable", {"ID", NULL}, "accept them again", NULL, site_enable_run},
 	{"site", "show", {"ID", NULL}, "show all of one site", NULL, site_show_run},
 	{"site", "limit", {"ID", NULL}, "limit what a site may send", site_limit_options, site_limit_run},
+	{"site", "shards", {"ID", "N", NULL}, "let a site use more or fewer of its cell's partitions, from a minute on", site_shards_options,
+	 site_shards_run},
+	{"site", "move", {"ID", "CELL", NULL}, "let another cell serve a site, from a minute on; the old one finishes what was created before",
+	 site_move_options, site_move_run},
+	{"site", "stay", {"ID", NULL}, "take a move or change of shards back that is still 15 minutes away", NULL, site_stay_run},
 	{"site", "confirm-shrink", {NULL}, "let ingest take a table of sites that has lost half of its rows at once", confirm_shrink_options,
 	 site_confirm_shrink_run},
 	{"key", "create", {"SITE", NULL}, "make a key and print it, once", NULL, key_create_run},
 	{"key", "revoke", {"SITE", "KEYID", NULL}, "take a key out of use", NULL, key_revoke_run},
+	{"offsets", "show", {"CELL", NULL}, "show what a cell's processors have committed, and what they will refuse", NULL, offsets_show_run},
+	{"offsets", "confirm", {"CELL", NULL},
+	 "let a cell's processors take partitions that they refuse: on from the last snapshot, at the offset that was set or at the snapshot's own",
+	 offsets_confirm_options, offsets_confirm_run},
 	{"control", "set", {NULL}, "stop something, for a while: close, mute, pause, drop", control_set_options, control_set_run},
 	{"control", "list", {NULL}, "show what is in force, and who obeys", control_list_options, control_list_run},
 	{"control", "clear", {NULL}, "end it before its time", control_clear_options, control_clear_run},

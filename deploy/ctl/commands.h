@@ -25,11 +25,20 @@ int site_enable_run(struct ctl *ctl, struct err *err);  /* see above */
 int site_limit_run(struct ctl *ctl, struct err *err);
 int site_show_run(struct ctl *ctl, struct err *err); /* see above */
 
-/* control set, control list, control clear, and site confirm-shrink, which sets one. */
+/* site shards ID N, site move ID CELL, site stay ID. */
+int site_shards_run(struct ctl *ctl, struct err *err);
+int site_move_run(struct ctl *ctl, struct err *err); /* see above */
+int site_stay_run(struct ctl *ctl, struct err *err); /* see above */
+
+/* offsets show CELL. */
+int offsets_show_run(struct ctl *ctl, struct err *err);
+
+/* control set, control list, control clear, and those that set one: site confirm-shrink, offsets confirm CELL. */
 int control_set_run(struct ctl *ctl, struct err *err);
 int control_list_run(struct ctl *ctl, struct err *err);        /* see above */
 int control_clear_run(struct ctl *ctl, struct err *err);       /* see above */
 int site_confirm_shrink_run(struct ctl *ctl, struct err *err); /* see above */
+int offsets_confirm_run(struct ctl *ctl, struct err *err);     /* see above */
 
 /* key create SITE, key revoke SITE KEYID. */
 int key_create_run(struct ctl *ctl, struct err *err);

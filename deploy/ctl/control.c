@@ -1,4 +1,4 @@
-/* control.c - the commands `control set`, `control clear` and `site confirm-shrink`; see commands.h.
+/* control.c - the commands `control set`, `control clear`, `site confirm-shrink` and `offsets confirm`; see commands.h.
  *
  * Two ways lead to the programs: Kafka's topic, which reaches all of them, and one instance's admin port, which needs no Kafka. Either
  * way the record is the same, made and judged here by the rules that the programs judge it by (common/control.h). By Kafka, the command
@@ -177,14 +177,30 @@ int control_set_run(struct ctl *ctl, struct err *err)
 	return name_control(&ch, err) < 0 ? -1 : set_control(&ch, err);
 }
 
+/* A command that says program, action and scope by its name. */
+static int confirm(struct change *ch, struct err *err)
+{
+	if (control_make_id(&ch->control, ch->id, err) < 0)
+		return -1;
+	ch->control.id = str_from(ch->id);
+	return set_control(ch, err);
+}
+
 int site_confirm_shrink_run(struct ctl *ctl, struct err *err)
 {
 	struct change ch = {.ctl = ctl, .control = {.on = CONTROL_PROGRAM_INGEST, .action = CONTROL_ACTION_ACCEPT_SHRINK}};
 
-	if (control_make_id(&ch.control, ch.id, err) < 0)
-		return -1;
-	ch.control.id = str_from(ch.id);
-	return set_control(&ch, err);
+	return confirm(&ch, err);
+}
+
+/* Always for one cell: whoever accepts has looked at it (offsets show). */
+int offsets_confirm_run(struct ctl *ctl, struct err *err)
+{
+	bool forget = args_given(&ctl->args, "forget-state");
+	struct change ch = {.ctl = ctl, .control = {.on = CONTROL_PROGRAM_PROCESSOR, .has_cell = true, .cell = str_from(ctl->args.operands[0]),
+						    .action = forget ? CONTROL_ACTION_FORGET_STATE : CONTROL_ACTION_ACCEPT_OFFSETS}};
+
+	return confirm(&ch, err);
 }
 
 /* By --id, or by the same options as it was set with. */

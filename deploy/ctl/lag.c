@@ -94,6 +94,15 @@ static struct lag_partition *find_partition(struct lag_group *group, const char 
 	return NULL;
 }
 
+/* The metadata comes with a length and without a NUL. */
+static int take_commit(struct lag_partition *p, const rd_kafka_topic_partition_t *tp, struct arena *arena)
+{
+	p->committed = tp->offset;
+	if (tp->metadata && tp->metadata_size)
+		p->metadata = arena_str(arena, (struct str){tp->metadata, tp->metadata_size});
+	return tp->metadata_size && !p->metadata.p ? -1 : 0;
+}
+
 /* Offsets of partitions that are not on our list (of a topic that was made smaller, or that this version
  * does not know) are passed over. */
 static int take_commits(struct lag_group *group, rd_kafka_event_t *event, struct arena *arena, struct err *err)
@@ -112,8 +121,8 @@ static int take_commits(struct lag_group *group, rd_kafka_event_t *event, struct
 
 		if (p && tp->err)
 			p->fault = arena_str(arena, str_from(rd_kafka_err2str(tp->err))).p;
-		else if (p && tp->offset >= 0)
-			p->committed = tp->offset;
+		else if (p && tp->offset >= 0 && take_commit(p, tp, arena) < 0)
+			return err_nomem(err, "offsets");
 	}
 	return 0;
 }

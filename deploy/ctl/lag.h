@@ -19,6 +19,7 @@ struct lag_partition {
 	const char *topic; /* without "millrace.c.CELL." */
 	int32_t partition;
 	int64_t committed; /* -1: none */
+	struct str metadata; /* beside it; empty: none */
 	int64_t begin, end;
 	int64_t lag;       /* records; never negative */
 	const char *fault; /* why it could not be asked; lag is 0 then. NULL: it could */
@@ -38,7 +39,7 @@ struct lag_group {
  * partitions that are there. Everything lives in arena. */
 int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[2], struct err *err);
 
-/* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest. What cannot be asked
+/* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest; metadata lives in arena. What cannot be asked
  * of one partition becomes its fault; -1 only when nothing could. */
 int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err);
 
