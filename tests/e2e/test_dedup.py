@@ -206,10 +206,10 @@ def total(world, name, **labels):
 def test_what_never_came_is_counted_in_the_home_partition_only(world):
     writer = world.writer
     for partition, home in ((0, True), (1, False)):
-        for seq, floor in ((3, 2), (5, 3), (8, 6), (9, 9)):  # 2 and 4, then 6 and 7, never come; 1 was not to be expected any more
+        for seq, floor in ((3, 3), (6, 3), (9, 7), (10, 10)):  # 4 and 5, then 7 and 8, never come; 1 and 2 were not to be expected any more
             batch = writer.payload(partition, "gappy", 90, seq, floor, home)
-            writer.send(partition, {**batch, "series": [], "values": []} if seq == 5 else batch, False)
-            if seq != 5:
+            writer.send(partition, {**batch, "series": [], "values": []} if seq == 6 else batch, False)
+            if seq != 6:
                 writer.counted[partition, batch["series"][0]["name"]].append(float(seq))
     world.cell.flush()
     world.wait(lambda: total(world, "millrace_processor_gap_payloads_total", site="gappy") == 4, 20,

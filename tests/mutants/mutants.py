@@ -104,6 +104,7 @@ MUTANTS = [
     unit("forgotten-too-early", "processor/dedup.c", "watermark_ms - d->oldest->used_ms >= DEDUP_KEEP_MS",
          "watermark_ms - d->oldest->used_ms >= DEDUP_KEEP_MS - 1", "processor", "test_dedup"),
     unit("gaps-away-from-home", "processor/dedup.c", "if (a->home && batch->home)", "if (batch->home)", "processor", "test_dedup"),
+    unit("home-at-once", "processor/dedup.c", "batch->home && (a->home || nothing_is_open(batch));", "batch->home;", "processor", "test_dedup"),
     unit("duplicate-counted", "processor/intake.c", "if (own.dedup.verdict == DEDUP_DUPLICATE)", "if (!in->batch)",
          "processor", "test_intake"),
     unit("unremembered-dropped", "processor/intake.c", "if (own.dedup.verdict == DEDUP_DUPLICATE)", "if (own.dedup.verdict != DEDUP_NEW)",

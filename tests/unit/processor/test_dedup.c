@@ -111,7 +111,8 @@ static const struct {
 	enum dedup_verdict verdict;
 	uint64_t gaps;
 } life[] = {
-	{4, 2, true, DEDUP_NEW, 0}, /* 1 was before our time */
+	{1, 1, true, DEDUP_NEW, 0},
+	{4, 2, true, DEDUP_NEW, 0},
 	{4, 2, true, DEDUP_DUPLICATE, 0},
 	{1, 1, true, DEDUP_DUPLICATE, 0}, /* below the floor */
 	{3, 2, true, DEDUP_NEW, 0},
@@ -122,10 +123,14 @@ static const struct {
 	{9, 9, true, DEDUP_DUPLICATE, 0},
 	{20, 12, false, DEDUP_NEW, 0}, /* its home has moved: 10 and 11 may have gone there */
 	{21, 14, true, DEDUP_NEW, 0}, /* and back: nobody knows which of 12 and 13 were to come here */
-	{22, 17, true, DEDUP_NEW, 3}, /* now somebody does: 14, 15, 16 */
-	{22, 19, false, DEDUP_DUPLICATE, 0}, /* a retry says it, too */
-	{23, 20, true, DEDUP_NEW, 0},
-	{25, 25, true, DEDUP_NEW, 1}, /* 20 to 23 came, 24 did not */
+	{22, 17, true, DEDUP_NEW, 0}, /* nor of 14 to 16, which were open then */
+	{23, 23, true, DEDUP_NEW, 0}, /* from here on all of them are */
+	{26, 24, true, DEDUP_NEW, 0},
+	{27, 26, true, DEDUP_NEW, 2}, /* 24, 25 */
+	{27, 26, false, DEDUP_DUPLICATE, 0}, /* a retry says it, too */
+	{30, 29, true, DEDUP_NEW, 0},
+	{31, 31, true, DEDUP_NEW, 0}, /* the home again */
+	{33, 33, true, DEDUP_NEW, 1}, /* 32 */
 	{INT64_MAX, INT64_MAX - 5, true, DEDUP_NEW, SEQS_SPAN_MAX}, /* an agent that counts like that is not believed */
 	{INT64_MAX, INT64_MAX, true, DEDUP_DUPLICATE, 5},
 };
@@ -320,7 +325,7 @@ static struct dedup_outcome model_take(struct model *m, int site, struct model_a
 	a->taken[seq] = 1;
 	if (a->home && home)
 		outcome.gaps = (uint64_t)missed;
-	a->home = home;
+	a->home = home && (a->home || floor == seq);
 	return outcome;
 }
 
@@ -350,7 +355,8 @@ static void choose(struct unit_random *r, struct model_agent *a, bool odd, int64
 
 		for (uint64_t lost = unit_random_below(r, 3); lost > 0; lost--)
 			a->floors[++a->next] = lowest; /* may come later, or never */
-		a->floors[++a->next] = lowest;
+		a->next++;
+		a->floors[a->next] = unit_random_below(r, 3) ? lowest : a->next; /* sometimes nothing older is open */
 		*seq = a->next;
 	} else {
 		*seq = a->next - (int64_t)unit_random_below(r, a->next < 12 ? (uint64_t)a->next : 12);
