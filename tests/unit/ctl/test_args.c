@@ -55,6 +55,11 @@ static const struct { const char *line, *noun, *verb, *operands[2], *option, *va
 	{"control set --on sink --do drop --site s --kind hourly --reason x --for 30d --admin http://h:1 --token-file f", "control", "set",
 	 {NULL}, "token-file", "f"},
 	{"control clear --id ingest/close/site=shop", "control", "clear", {NULL}, "id", "ingest/close/site=shop"},
+	{"site shards shop 4 --at 2h", "site", "shards", {"shop", "4"}, "at", "2h"},
+	{"site move shop eu", "site", "move", {"shop", "eu"}, "shards", "0"},
+	{"site stay shop", "site", "stay", {"shop"}, "json", NULL},
+	{"offsets show main", "offsets", "show", {"main"}, "json", NULL},
+	{"offsets confirm main --reason moved --forget-state", "offsets", "confirm", {"main"}, "for", "10m"},
 	{"control list --json", "control", "list", {NULL}, "json", ""},
 };
 
