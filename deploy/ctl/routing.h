@@ -15,8 +15,8 @@
 #include "common/str.h"
 #include "schemas/schemas.h"
 
-/* For so long after a route has ended, its cell gets what was created while it was in force: payloads may be 48 h old, and an
- * hour more is forgotten later than that. */
+/* For so long after a route has ended its cell is to be served: payloads that were created under it come for 48 h, and its
+ * processors know retries for 49 h. */
 #define ROUTING_AFTERGLOW_MS (INT64_C(49) * 3600 * 1000)
 
 /* What an operator wants. */

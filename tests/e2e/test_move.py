@@ -292,6 +292,13 @@ def test_the_operator_log_says_so(world):
                       for at, cell, shards in zip([0, *world.changes], ("main", "main", "other"), (2, 4, 3))]
 
 
+def test_what_is_committed_is_sound(world):
+    """By millrace-ctl, on the test clock, beside processors that go on."""
+    for cell, partitions in PARTITIONS.items():
+        shown = json.loads(world.ctl("--json", "offsets", "show", cell))["partitions"]
+        assert [p["state"] for p in shown if p["topic"] == "samples"] == ["sound"] * partitions, shown
+
+
 def test_everything_stops_in_order(world):
     for process in world.programs:
         assert process.stop(30) == "stopped" and process.exit_code == 0, process.name
