@@ -152,7 +152,7 @@ MUTANTS = [
          "if (last->effective_from > now_ms)", "ctl", "test_routing"),
     unit("time-zone-the-wrong-way", "deploy/ctl/moment.c", "(c->minute - c->offset_minutes)", "(c->minute + c->offset_minutes)", "ctl", "test_moment"),
     unit("minute-rounded-down", "deploy/ctl/moment.c", "(t_ms + CLOCK_MINUTE_MS - 1) /", "t_ms /", "ctl", "test_moment"),
-    unit("another-epoch-is-sound", "deploy/ctl/committed.c", "if (m->epoch != epoch)", "if (!m->epoch)", "ctl", "test_committed"),
+    unit("another-epoch-is-sound", "deploy/ctl/committed.c", "if (m->epoch != epoch)", "if (m->epoch > epoch)", "ctl", "test_committed"),
     script("confirm-forgets", "deploy/ctl/control.c", "forget ? CONTROL_ACTION_FORGET_STATE : CONTROL_ACTION_ACCEPT_OFFSETS",
            "forget ? CONTROL_ACTION_ACCEPT_OFFSETS : CONTROL_ACTION_FORGET_STATE", "test_ctl_routes"),
     # ingest's doors

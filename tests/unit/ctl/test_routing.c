@@ -56,7 +56,7 @@ static const struct {
 	{NEVER, 0, {.shards = 4, .at = "2026-11-26T12:45:00Z"}, 0, 15 * MINUTE, "main", 4, NULL},
 	{NEVER, 1, {.shards = 4, .at = "2026-11-26T12:45:00Z"}, -1, 0, NULL, 0, "the first time that may be is 2026-11-26T12:46:00.000Z"},
 	{NEVER, 0, {.shards = 4, .at = "2026-11-26T12:44:00Z"}, -1, 0, NULL, 0, "the first time that may be is 2026-11-26T12:45:00.000Z"},
-	{NEVER, 0, {.shards = 4, .at = "2026-11-26T12:50:01Z"}, -1, 0, NULL, 0, "no full minute"},
+	{NEVER, 0, {.shards = 4, .at = "2026-11-26T12:50:01Z"}, -1, 0, NULL, 0, "12:50:01Z is no full minute: a window"},
 	{NEVER, 30000, {.shards = 4, .at = "15m"}, 0, 16 * MINUTE, "main", 4, NULL},
 	{NEVER, 0, {.shards = 4, .at = "14m"}, -1, 0, NULL, 0, "--at 14m is too early"},
 	{NEVER, 0, {.shards = 4, .at = "noon"}, -1, 0, NULL, 0, "--at: \"noon\" is no time"},
@@ -152,7 +152,7 @@ START_TEST(what_may_be_taken_back)
 	if (takes_back[_i].rc == 0)
 		ck_assert(out.routes_len == 1 && str_eq(out.routes[0].cell, STR("main")));
 	if (takes_back[_i].rc < 0)
-		ck_assert_msg(err.kind == ERR_REJECT && strstr(err.msg, "within 15 minutes"), "%s", err.msg);
+		ck_assert_msg(err.kind == ERR_REJECT && strstr(err.msg, "too late to take it back"), "%s", err.msg);
 }
 END_TEST
 
