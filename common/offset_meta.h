@@ -2,7 +2,8 @@
  *
  * It ties the three parts of a checkpoint together: the committed offset, the snapshot in the state topic, and the position that
  * the snapshot belongs to. All numbers are decimal; the epoch is signed, the others are not negative. Parsing is strict: nobody but
- * a processor writes here, so whatever is not exactly of this form was not made by a checkpoint. millrace-ctl reads it, too. Pure functions. */
+ * a processor writes here, so whatever is not exactly of this form was not made by a checkpoint. millrace-ctl reads it, too.
+ * Pure functions. */
 #ifndef MILLRACE_OFFSET_META_H
 #define MILLRACE_OFFSET_META_H
 

@@ -7,9 +7,9 @@
  * Gaps: the home partition gets a record of every payload before its agent is answered, and an agent raises its floor over a payload when
  * it has the answer, or has given the payload up. So what is not marked there when the floor rises over it never came. That is true as long as
  * this partition is the home: a record that is not of the home says that the routes have changed, and what was created in between may have
- * gone elsewhere. And when it becomes the home, what is still open of its agent may have been created under the route before, and goes to the home
- * that was: it is the home from the first record on behind which nothing is open. (An agent that returns to a home which has heard nothing from it
- * since cannot be told from one that has lost all that was in between.) */
+ * gone elsewhere. And when it becomes the home, what is still open of its agent may have been created under the route before, and goes to
+ * the home that was: it is the home from the first record on behind which nothing is open. (An agent that returns to a home which has
+ * heard nothing from it since cannot be told from one that has lost all that was in between.) */
 #include "processor/dedup.h"
 
 #include <inttypes.h>

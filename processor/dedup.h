@@ -38,7 +38,7 @@ struct dedup_agent {
 	struct seqs seqs;
 	int64_t used_ms;
 	uint8_t id[DEDUP_AGENT_ID_BYTES];
-	bool home; /* every payload from the floor on was to have a record here, and is marked if it had */
+	bool home; /* every payload from the floor on was to have a record here, and is marked if it had (dedup.c, "Gaps") */
 };
 
 /* Constant outside of dedup.c. */

@@ -62,7 +62,9 @@ static bool take_offset(const char **s, int *minutes)
 	*minutes = 0;
 	if (take_char(s, 'Z'))
 		return true;
-	if ((!take_char(s, '+') && !take_char(s, '-')) || !take_digits(s, 2, &h) || !take_char(s, ':') || !take_digits(s, 2, &m) || h > 23 || m > 59)
+	if ((!take_char(s, '+') && !take_char(s, '-')) || !take_digits(s, 2, &h) || !take_char(s, ':') || !take_digits(s, 2, &m))
+		return false;
+	if (h > 23 || m > 59)
 		return false;
 	*minutes = sign * (h * 60 + m);
 	return true;

@@ -9,8 +9,8 @@
 #include "common/err.h"
 
 /* Reads "2026-11-26T12:30:00Z" (or "+01:00" in place of Z; fractions of a second to the millisecond, seconds may be left out) as it stands,
- * and "30m", "2h", "14d" as so long after now_ms, rounded up to the next full minute. Milliseconds since the epoch into *out, which is written on
- * success only. */
+ * and "30m", "2h", "14d" as so long after now_ms, rounded up to the next full minute. Milliseconds since the epoch into *out, which is
+ * written on success only. */
 int moment_parse(const char *text, int64_t now_ms, int64_t *out, struct err *err);
 
 /* The first full minute that is not before t_ms. */

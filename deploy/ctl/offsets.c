@@ -1,7 +1,7 @@
 /* offsets.c - the command `offsets show`; see commands.h. (`offsets confirm` sets a control: control.c.)
  *
- * What an operator looks at before confirming: a processor refuses a partition rather than count twice or lose, and says so in its log; here
- * stands what it sees, for all partitions of a cell at once, also when no processor runs. */
+ * What an operator looks at before confirming: a processor refuses a partition rather than count twice or lose, and says so in its
+ * log; here stands what it sees, for all partitions of a cell at once, also when no processor runs. */
 #include <inttypes.h>
 #include <stdlib.h>
 

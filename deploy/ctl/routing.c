@@ -1,7 +1,8 @@
 /* routing.c - see routing.h.
  *
- * Routes are never pruned. One that ended long ago still decides for senders whose clock is wrong by days: created_at is the sender's, and taken
- * by the sender's clock; a retry of theirs would take another way than its first attempt. A history may have 256 routes (check.h). */
+ * Routes are never pruned. One that ended long ago still decides for senders whose clock is wrong by days: created_at is the
+ * sender's, and judged by the sender's clock; a retry of theirs would take another way than its first attempt. A history may have 256 routes
+ * (check.h). */
 #include "deploy/ctl/routing.h"
 
 #include <string.h>
@@ -14,15 +15,6 @@
 int64_t routing_earliest(int64_t now_ms)
 {
 	return moment_full_minute(now_ms + DIFF_ROUTE_NOTICE_MS);
-}
-
-const struct route *routing_at(const struct site *site, int64_t at_ms)
-{
-	const struct route *found = &site->routes[0];
-
-	for (size_t i = 1; i < site->routes_len && site->routes[i].effective_from <= at_ms; i++)
-		found = &site->routes[i];
-	return found;
 }
 
 static const struct route *last_of(const struct site *site)
@@ -44,14 +36,14 @@ static int check_at(const char *text, int64_t at_ms, int64_t now_ms, struct err 
 	return 0;
 }
 
-/* A route is announced for later than, or just when, the new one would take effect: the history would be another than operators were told. */
+/* A route is announced for later than, or just when, the new one would take effect: the history would be another than was told. */
 static int refuse_order(const struct site *live, struct err *err)
 {
 	const struct route *last = last_of(live);
 	char from[CLOCK_ISO_SIZE];
 
-	return err_set(err, ERR_REJECT, "site " STR_FMT ": cell " STR_FMT ", %d shards is announced from %s on: give a later --at, or take it back "
-		       "first (millrace-ctl site stay " STR_FMT ")", STR_ARG(live->id), STR_ARG(last->cell), (int)last->shards,
+	return err_set(err, ERR_REJECT, "site " STR_FMT ": cell " STR_FMT ", %d shards is announced from %s on: give a later --at, or take "
+		       "it back first (millrace-ctl site stay " STR_FMT ")", STR_ARG(live->id), STR_ARG(last->cell), (int)last->shards,
 		       clock_iso(last->effective_from, from, sizeof(from)), STR_ARG(live->id));
 }
 

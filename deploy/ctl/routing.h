@@ -29,17 +29,14 @@ struct routing_wish {
 /* The first time at which a route that is written at now_ms may take effect. */
 int64_t routing_earliest(int64_t now_ms);
 
-/* Copies live to out with one route more, as wished, which is the last then; live's strings and the wish's are borrowed, the routes live in arena.
- * 0: it is; 1: the last route is that already, and out is live. ERR_REJECT: too early (names the first time that may be), no full minute, or
- * not behind a route that is announced already. Whether the cell is there, and has as many partitions, is not asked. */
+/* Copies live to out with one route more, as wished, which is the last then; live's strings and the wish's are borrowed, the routes
+ * live in arena. 0: it is; 1: the last route is that already, and out is live. ERR_REJECT: too early (names the first time that may be),
+ * no full minute, or not behind a route that is announced already. Whether the cell is there, and has as many partitions, is not asked. */
 int routing_append(const struct site *live, const struct routing_wish *wish, int64_t now_ms, struct arena *arena, struct site *out,
 		   struct err *err);
 
-/* Copies live to out without its last route, which was only announced. 0: it is; 1: none is announced, all are in force. ERR_REJECT: it takes
- * effect too soon to be taken back. */
+/* Copies live to out without its last route, which was only announced. 0: it is; 1: none is announced, all are in force. ERR_REJECT:
+ * it takes effect too soon to be taken back. */
 int routing_take_back(const struct site *live, int64_t now_ms, struct site *out, struct err *err);
-
-/* The route that is in force at at_ms: the last that is not later, else the first. Borrowed; site has one at least. */
-const struct route *routing_at(const struct site *site, int64_t at_ms);
 
 #endif

@@ -43,9 +43,10 @@ static void print_appended(struct ctl *ctl, const struct site *site, int64_t now
 	const struct route *last = &site->routes[site->routes_len - 1], *before = last - 1;
 	char line[160], until[CLOCK_ISO_SIZE], left[GRID_NUMBER_SIZE];
 
-	fprintf(ctl->out, "+ site " STR_FMT ": %s, in %s\n", STR_ARG(site->id), say_route(last, line), grid_duration(last->effective_from - now_ms, left));
-	fprintf(ctl->out, "  what is created before goes to cell " STR_FMT ", %d shard%s, as ever: keep its processors and sinks until %s (49 h more)\n",
-		STR_ARG(before->cell), (int)before->shards, before->shards == 1 ? "" : "s",
+	fprintf(ctl->out, "+ site " STR_FMT ": %s, in %s\n", STR_ARG(site->id), say_route(last, line),
+		grid_duration(last->effective_from - now_ms, left));
+	fprintf(ctl->out, "  what is created before goes to cell " STR_FMT ", %d shard%s, as ever: keep its processors and sinks until %s "
+		"(49 h more)\n", STR_ARG(before->cell), (int)before->shards, before->shards == 1 ? "" : "s",
 		clock_iso(last->effective_from + ROUTING_AFTERGLOW_MS, until, sizeof(until)));
 }
 
