@@ -122,7 +122,8 @@ static int close_task(struct task *t, int64_t watermark_ms, const struct close_r
 static int run(struct checkpoint *cp, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)cp->nr_parts);
-	struct close_rules rules = {cp->with.conf->grace_ms, due_late_rules(&cp->rules), cp->with.conf->agents_max};
+	struct close_rules rules = {cp->with.conf->grace_ms, due_late_rules(&cp->rules), cp->with.conf->agents_max,
+				    cp->with.conf->request_keys_max};
 	int64_t now_ms = clock_now_ms(&cp->with.program->clock), begun_ms = clock_mono_ms();
 	enum txn_outcome outcome = TXN_ABORTED;
 	int rc = 0;

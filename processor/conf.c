@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "processor/dedup.h"
+#include "processor/request_keys.h"
 
 #define ROW(member) offsetof(struct processor_conf, member)
 
@@ -35,5 +36,7 @@ const struct conf_field processor_conf_fields[] = {
 	 "agents of one site whose payloads a partition remembers; retries of those beyond count twice"},
 	{"state.trim_interval", CONF_MS, ROW(trim_interval_ms), "60s", 100, 86400000,
 	 "how often snapshots that nobody will read again are deleted, at most"},
+	{"dedup.request_keys_max", CONF_INT, ROW(request_keys_max), "10000", 16, REQUEST_KEYS_LIMIT,
+	 "Idempotency-Keys of one site that a partition remembers, for an hour each; retries of requests beyond count twice"},
 	{0},
 };

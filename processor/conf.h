@@ -23,6 +23,7 @@ struct processor_conf {
 	int64_t refused_retry_ms;     /* real */
 	int64_t agents_max;
 	int64_t trim_interval_ms;     /* real */
+	int64_t request_keys_max;
 };
 
 /* One row a setting; the last one is {0}. */

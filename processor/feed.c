@@ -116,24 +116,31 @@ static int bury(struct feed *f, struct task *t, const rd_kafka_message_t *messag
 	return task_add_letter(t, buf_str(&f->letter)) < 0 ? err_nomem(err, "a dead letter") : 0;
 }
 
-/* What dedup found in a record that was taken. */
+/* The site has more than what is remembered of one. */
+static void tell_unremembered(struct feed *f, const struct task *t, const struct intake_counts *counts)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "more %s than dedup.%s_max, which is %" PRId64 " here: retries of those beyond count twice",
+		 counts->by_key ? "Idempotency-Keys" : "agents", counts->by_key ? "request_keys" : "agents",
+		 counts->by_key ? t->request_keys.keys_max : t->dedup.agents_max);
+	alarm_warn_site(&f->alarm, counts->by_key ? "request_keys_unremembered" : "agents_unremembered", t->partition, counts->site, text);
+}
+
+/* What dedup, or its like for requests, found in a record that was taken. */
 static void note_dedup(struct feed *f, const struct task *t, const struct intake_counts *counts)
 {
 	const struct dedup_outcome *found = &counts->dedup;
-	char text[200];
 
 	stats_gaps(f->with.stats, counts->site, found->gaps);
 	if (found->verdict == DEDUP_DUPLICATE) {
 		stats_add(f->with.stats, STATS_DUPLICATES, t->partition, 1);
 		stats_add(f->with.stats, STATS_DUPLICATE_SAMPLES, t->partition, counts->duplicate_samples);
 	} else if (found->verdict == DEDUP_UNREMEMBERED) {
-		stats_add(f->with.stats, STATS_UNREMEMBERED, t->partition, 1);
+		stats_add(f->with.stats, counts->by_key ? STATS_UNREMEMBERED_KEYS : STATS_UNREMEMBERED, t->partition, 1);
 	}
-	if (!found->tell)
-		return;
-	snprintf(text, sizeof(text), "more agents than dedup.agents_max, which is %" PRId64 " here: retries of those beyond count twice",
-		 t->dedup.agents_max);
-	alarm_warn_site(&f->alarm, "agents_unremembered", t->partition, counts->site, text);
+	if (found->tell)
+		tell_unremembered(f, t, counts);
 }
 
 static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t *message, struct err *err)
@@ -155,6 +162,8 @@ static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t 
 		stats_add(f->with.stats, STATS_SAMPLES, t->partition, counts.samples);
 		stats_add(f->with.stats, STATS_LATE, t->partition, counts.late);
 		note_dedup(f, t, &counts);
+		for (enum baseline_verdict v = 0; v < NR_BASELINE_VERDICTS; v++)
+			stats_points(f->with.stats, t->partition, v, counts.points[v]);
 		t->complained = false;
 		return 0;
 	}

@@ -1,15 +1,17 @@
 /* intake.h - one SampleBatch into the windows: checked whole first, judged by who sent it, counted whole then or not at all.
  *
- * A record is counted as a whole or not at all, so that a dead letter that is sent again can never count a part twice. The checks repeat what
- * ingest has promised: a record may come from a newer, older or broken ingest, and state that was made from it lives long.
+ * A record is counted as a whole or not at all, so that a dead letter that is sent again can never count a part twice.
  *
- * Between check and counting stands dedup: it sees only what will be counted, so a record that is refused is not remembered as counted, and
- * may come again. That is the place of baselines too. */
+ * Between check and counting stand dedup and request_keys: they see only what will be counted, so a record that is refused is not remembered
+ * as counted, and may come again. Then the cumulative points of a record that is counted become what was counted since the baselines of
+ * their series, in the order of their times, whatever the order in which they stand there. */
 #ifndef MILLRACE_PROCESSOR_INTAKE_H
 #define MILLRACE_PROCESSOR_INTAKE_H
 
 #include "common/arena.h"
+#include "processor/baseline.h"
 #include "processor/dedup.h"
+#include "processor/request_keys.h"
 #include "processor/window_store.h"
 #include "schemas/schemas.h"
 
@@ -17,18 +19,28 @@
  * future would never close. */
 #define INTAKE_AHEAD_MS INT64_C(3600000)
 
+/* What a batch goes into; all borrowed. */
+struct intake_state {
+	struct window_store *windows;
+	struct dedup *dedup;
+	struct request_keys *request_keys;
+	struct baselines *baselines;
+};
+
 /* What a batch came to. */
 struct intake_counts {
 	uint64_t samples, late;     /* counted, and how many of them late */
 	uint64_t duplicate_samples; /* dropped with a duplicate */
+	uint64_t points[NR_BASELINE_VERDICTS]; /* cumulative ones; those that count are among the samples, too */
 	struct dedup_outcome dedup;
+	bool by_key;     /* it was judged by its Idempotency-Key */
 	struct str site; /* borrows the batch's */
 };
 
-/* Checks batch and adds it to ws, unless dedup knows it. watermark_ms: the partition's, this record's timestamp included. scratch takes a
- * pointer a series. -1: ERR_REJECT, nothing was counted and nothing marked, or ERR_FATAL, memory is short and both are unusable. counts
- * is written on success. */
-int intake_batch(struct window_store *ws, struct dedup *dedup, const struct sample_batch *batch, int64_t watermark_ms,
-		 struct arena *scratch, struct intake_counts *counts, struct err *err);
+/* Checks batch and adds it to the windows, unless it has been counted before. watermark_ms: the partition's, this record's timestamp included.
+ * scratch takes a pointer a series, and what cumulative points need. -1: ERR_REJECT, nothing was counted and nothing marked, or
+ * ERR_FATAL, memory is short and the state is unusable. counts is written on success. */
+int intake_batch(const struct intake_state *to, const struct sample_batch *batch, int64_t watermark_ms, struct arena *scratch,
+		 struct intake_counts *counts, struct err *err);
 
 #endif

@@ -378,6 +378,10 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 		stats_set(ps->with.stats, STATS_MEMORY_BYTES, i, (double)task_bytes(t));
 		stats_set(ps->with.stats, STATS_DEDUP_AGENTS, i, (double)t->dedup.agents.len);
 		stats_set(ps->with.stats, STATS_DEDUP_BYTES, i, (double)dedup_bytes(&t->dedup));
+		stats_set(ps->with.stats, STATS_REQUEST_KEYS, i, (double)t->request_keys.keys.len);
+		stats_set(ps->with.stats, STATS_REQUEST_KEY_BYTES, i, (double)request_keys_bytes(&t->request_keys));
+		stats_set(ps->with.stats, STATS_BASELINES, i, (double)t->baselines.by_series.len);
+		stats_set(ps->with.stats, STATS_BASELINE_BYTES, i, (double)baselines_bytes(&t->baselines));
 		end = t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
 		if (end < 0)
 			continue;

@@ -1,20 +1,20 @@
 /* snapshot.c - see snapshot.h.
  *
  * Series are numbered in the order they are written; the number is kept in the series itself while encoding, and in an array while
- * decoding. While decoding, that array holds one reference to each series, so that none leaves before all windows are there. */
+ * decoding. While decoding, that array holds one reference to each series, so that none leaves before all windows and baselines
+ * are there. */
 #include "processor/snapshot.h"
 
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "processor/hist_codec.h"
 
 enum {
-	SNAPSHOT_VERSION = 2,
+	SNAPSHOT_VERSION = 3,
 	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, ALL_FLAGS = 15,
 	SERIES_BYTES_MIN = SERIES_FINGERPRINT_BYTES + 4, /* the least that one takes, so that a count is believed no further than that */
 	WINDOW_BYTES_MIN = 12,
-	BUCKET_BYTES_MIN = 2,
-	SIDE_CAP_MIN = 4,
 };
 
 static void write_series(struct buf *out, const struct series *s)
@@ -27,15 +27,6 @@ static void write_series(struct buf *out, const struct series *s)
 	for (size_t i = 0; i < s->id.tags_len; i++) {
 		codec_write_bytes(out, s->id.tags[i].key);
 		codec_write_bytes(out, s->id.tags[i].value);
-	}
-}
-
-static void write_side(struct buf *out, const struct hist_side *side)
-{
-	codec_write_long(out, side->len);
-	for (uint32_t i = 0; i < side->len; i++) {
-		codec_write_int(out, side->buckets[i].index);
-		codec_write_long(out, (int64_t)side->buckets[i].count);
 	}
 }
 
@@ -57,9 +48,7 @@ static void write_window(struct buf *out, const struct window *w)
 		codec_write_double(out, w->last);
 	if (w->series->id.kind != SERIES_KIND_DISTRIBUTION)
 		return;
-	codec_write_long(out, (int64_t)w->hist.zero);
-	write_side(out, &w->hist.pos);
-	write_side(out, &w->hist.neg);
+	hist_codec_write(out, &w->hist);
 }
 
 static void write_pane(struct buf *out, const struct pane *pane)
@@ -88,9 +77,10 @@ static void mark_panes(const struct window_store *ws, uint32_t mark)
 		}
 }
 
-/* Numbers the series that open windows know and writes them. */
-static int write_all_series(const struct window_store *ws, struct buf *out, struct err *err)
+/* Numbers the series that open windows or baselines know and writes them. */
+static int write_all_series(const struct task *t, struct buf *out, struct err *err)
 {
+	const struct window_store *ws = &t->windows;
 	const struct map_slot *slot;
 	uint32_t nr = 0;
 	size_t at = 0;
@@ -100,6 +90,7 @@ static int write_all_series(const struct window_store *ws, struct buf *out, stru
 	while ((slot = map_next(&ws->series.by_fingerprint, &at)) != NULL)
 		((struct series *)slot->value)->number = 0;
 	mark_panes(ws, 1);
+	baselines_mark(&t->baselines, 1);
 	for (at = 0; (slot = map_next(&ws->series.by_fingerprint, &at)) != NULL;)
 		nr += ((struct series *)slot->value)->number;
 	codec_write_long(out, nr);
@@ -121,7 +112,7 @@ int snapshot_encode(const struct task *t, struct buf *out, struct err *err)
 	codec_write_long(out, t->position);
 	codec_write_long(out, t->watermark_ms);
 	codec_write_long(out, t->windows.closed_ms);
-	if (write_all_series(&t->windows, out, err) < 0)
+	if (write_all_series(t, out, err) < 0)
 		return -1;
 	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++) {
 		codec_write_long(out, (int64_t)t->windows.panes[class].len);
@@ -129,6 +120,8 @@ int snapshot_encode(const struct task *t, struct buf *out, struct err *err)
 			write_pane(out, t->windows.panes[class].panes[i]);
 	}
 	dedup_encode(&t->dedup, t->watermark_ms, out);
+	request_keys_encode(&t->request_keys, t->watermark_ms, out);
+	baselines_encode(&t->baselines, t->watermark_ms, out);
 	return buf_failed(out) ? err_nomem(err, "a snapshot") : 0;
 }
 
@@ -203,40 +196,9 @@ static int read_all_series(struct restoring *in)
 	return codec_reader_ok(&in->r) ? 0 : -1;
 }
 
-static int read_side(struct restoring *in, struct hist_side *side)
-{
-	size_t nr = read_count(&in->r, BUCKET_BYTES_MIN);
-	int64_t below = HIST_INDEX_MIN - 1;
-
-	if (nr > HIST_INDEX_MAX - HIST_INDEX_MIN + 1)
-		codec_fault(&in->r, "too many buckets");
-	if (nr && codec_reader_ok(&in->r)) {
-		side->cap = nr < SIDE_CAP_MIN ? SIDE_CAP_MIN : (uint32_t)nr; /* one bucket's room would never grow by half */
-		side->buckets = calloc(side->cap, sizeof(*side->buckets));
-		if (!side->buckets)
-			return err_nomem(in->err, "a histogram of a snapshot");
-	}
-	for (size_t i = 0; i < nr && codec_reader_ok(&in->r); i++) {
-		struct hist_bucket bucket = {.index = codec_read_int(&in->r)};
-		int64_t count = codec_read_long(&in->r);
-
-		if (bucket.index <= below || bucket.index > HIST_INDEX_MAX || count < 1)
-			codec_fault(&in->r, "a malformed histogram");
-		bucket.count = (uint64_t)count;
-		below = bucket.index;
-		side->buckets[side->len++] = bucket;
-	}
-	return codec_reader_ok(&in->r) ? 0 : -1;
-}
-
 static int read_hist(struct restoring *in, struct pane *pane, struct window *w)
 {
-	int64_t zero = codec_read_long(&in->r);
-
-	if (zero < 0)
-		codec_fault(&in->r, "a malformed histogram");
-	w->hist.zero = zero < 0 ? 0 : (uint64_t)zero;
-	if (read_side(in, &w->hist.pos) < 0 || read_side(in, &w->hist.neg) < 0)
+	if (hist_codec_read(&in->r, &w->hist, in->err) < 0)
 		return -1;
 	pane->hist_bytes += hist_bytes(&w->hist);
 	if (!w->approximate && hist_count(&w->hist) != (uint64_t)w->count)
@@ -332,7 +294,10 @@ static int read_state(struct restoring *in)
 		codec_fault(&in->r, "a closing that is not a full minute");
 	if (read_all_series(in) < 0 || read_panes(in) < 0)
 		return -1;
-	return dedup_decode(&in->task->dedup, &in->r, in->task->watermark_ms, in->err);
+	if (dedup_decode(&in->task->dedup, &in->r, in->task->watermark_ms, in->err) < 0 ||
+	    request_keys_decode(&in->task->request_keys, &in->r, in->task->watermark_ms, in->err) < 0)
+		return -1;
+	return baselines_decode(&in->task->baselines, &in->r, in->task->watermark_ms, in->series, in->nr_series, in->err);
 }
 
 bool snapshot_is_newer(struct str bytes)
@@ -353,10 +318,10 @@ int snapshot_decode(struct str bytes, struct task *t, struct err *err)
 
 	codec_reader_init(&in.r, bytes, NULL);
 	rc = read_state(&in);
-	/* A series without a window cannot have been written: it would stay for ever. */
+	/* A series that nothing knows cannot have been written: it would stay for ever. */
 	for (size_t i = 0; i < in.nr_series; i++) {
 		if (in.series[i]->refs == 1)
-			codec_fault(&in.r, "a series without a window");
+			codec_fault(&in.r, "a series without a window or a baseline");
 		series_table_drop(&t->windows.series, in.series[i]);
 	}
 	free(in.series);

@@ -22,12 +22,18 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 	[STATS_MEMORY_BYTES] = {"millrace_processor_state_bytes", "Memory that the state takes now.", true},
 	[STATS_DEDUP_AGENTS] = {"millrace_processor_dedup_agents", "Agents whose payloads are remembered.", true},
 	[STATS_DEDUP_BYTES] = {"millrace_processor_dedup_bytes", "Memory that they take.", true},
+	[STATS_REQUEST_KEYS] = {"millrace_processor_request_keys", "Idempotency-Keys that are remembered.", true},
+	[STATS_REQUEST_KEY_BYTES] = {"millrace_processor_request_keys_bytes", "Memory that they take.", true},
+	[STATS_BASELINES] = {"millrace_processor_baselines", "Series whose last cumulative point is known.", true},
+	[STATS_BASELINE_BYTES] = {"millrace_processor_baselines_bytes", "Memory that these points take.", true},
 	[STATS_SAMPLES] = {"millrace_processor_samples_total", "Samples counted.", false},
 	[STATS_LATE] = {"millrace_processor_late_samples_total", "Samples whose minute had been closed.", false},
 	[STATS_DUPLICATES] = {"millrace_processor_duplicates_total", "Records that had been counted before, and were dropped.", false},
 	[STATS_DUPLICATE_SAMPLES] = {"millrace_processor_duplicate_samples_total", "Samples in them.", false},
 	[STATS_UNREMEMBERED] = {"millrace_processor_unremembered_agents_total",
 				"Records counted without being remembered, as their site has too many agents.", false},
+	[STATS_UNREMEMBERED_KEYS] = {"millrace_processor_unremembered_keys_total",
+				     "Records counted without being remembered, as their site has too many Idempotency-Keys.", false},
 	[STATS_DEAD_LETTERS] = {"millrace_processor_dead_letters_total", "Records that could not be processed.", false},
 	[STATS_GAP_RECORDS] = {"millrace_processor_gap_records_total", "Records that the broker did not have any more when they were due.", false},
 	[STATS_CHECKPOINTS] = {"millrace_processor_checkpoints_total", "Checkpoints committed.", false},
@@ -58,6 +64,7 @@ static const struct site_figure by_site[] = {
 struct partition_stats {
 	struct metric *figures[NR_STATS_PARTITION];
 	struct metric *fragments[NR_PANE_CLASSES][2]; /* [1]: flushed */
+	struct metric *points[NR_BASELINE_VERDICTS];
 };
 
 struct stats {
@@ -143,6 +150,22 @@ void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane
 					"topic", pane_length_ms(pane->class) == pane_length_ms(PANE_MINUTE) ? "minutely" : "hourly",
 					"reason", pane->flushed ? "budget" : pane_is_late(pane->class) ? "late" : "due", NULL);
 	metric_add(*slot, pane->by_fingerprint.len);
+}
+
+void stats_points(struct stats *s, int32_t partition, enum baseline_verdict verdict, uint64_t n)
+{
+	struct metric **slot;
+	char label[16];
+
+	if (!s || !n || partition < 0 || partition >= s->nr)
+		return;
+	slot = &s->partitions[partition].points[verdict];
+	snprintf(label, sizeof(label), "%" PRId32, partition);
+	if (!*slot)
+		*slot = metrics_counter(s->metrics, "millrace_processor_cumulative_points_total",
+					"Cumulative points, by what they came to against the last one of their series.", "partition", label,
+					"reason", baseline_verdict_name(verdict), NULL);
+	metric_add(*slot, n);
 }
 
 void stats_gaps(struct stats *s, struct str site, uint64_t n)

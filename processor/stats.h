@@ -9,6 +9,7 @@
 
 #include "common/metrics.h"
 #include "common/str.h"
+#include "processor/baseline.h"
 #include "processor/pane.h"
 
 /* Figures by partition. */
@@ -18,12 +19,17 @@ enum stats_partition {
 	STATS_STATE_BYTES,
 	STATS_MEMORY_BYTES,
 	STATS_DEDUP_AGENTS,
-	STATS_DEDUP_BYTES, /* ... to here */
+	STATS_DEDUP_BYTES,
+	STATS_REQUEST_KEYS,
+	STATS_REQUEST_KEY_BYTES,
+	STATS_BASELINES,
+	STATS_BASELINE_BYTES, /* ... to here */
 	STATS_SAMPLES,
 	STATS_LATE,
 	STATS_DUPLICATES,
 	STATS_DUPLICATE_SAMPLES,
 	STATS_UNREMEMBERED,
+	STATS_UNREMEMBERED_KEYS,
 	STATS_DEAD_LETTERS,
 	STATS_GAP_RECORDS,
 	STATS_CHECKPOINTS,
@@ -64,6 +70,9 @@ void stats_gauge(struct stats *s, enum stats_instance what, double value); /* se
 
 /* A committed checkpoint of a partition emitted this pane's windows. */
 void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane);
+
+/* Cumulative points of a partition that came to a verdict. */
+void stats_points(struct stats *s, int32_t partition, enum baseline_verdict verdict, uint64_t n);
 
 /* Payloads of a site that never came, by what its agents say of themselves. */
 void stats_gaps(struct stats *s, struct str site, uint64_t n);

@@ -9,6 +9,7 @@ static void task_init(struct task *t, int32_t partition)
 {
 	*t = (struct task){.partition = partition, .phase = TASK_PENDING, .refetched_at = -1, .rewound_at = -1, .committed = -1};
 	t->dedup = (struct dedup)DEDUP_INIT;
+	t->request_keys = (struct request_keys)REQUEST_KEYS_INIT;
 }
 
 struct task *task_new(int32_t partition)
@@ -39,8 +40,10 @@ static void task_fini(struct task *t)
 {
 	letters_drop(&t->letters, t->letters.nr);
 	pane_list_fini(&t->outbox, &t->windows.series);
+	baselines_fini(&t->baselines, &t->windows.series);
 	window_store_fini(&t->windows);
 	dedup_fini(&t->dedup);
+	request_keys_fini(&t->request_keys);
 }
 
 void task_free(struct task *t)
@@ -82,6 +85,7 @@ enum task_guard task_guard(struct task *t, int64_t offset)
 
 int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err)
 {
+	const struct intake_state to = {&t->windows, &t->dedup, &t->request_keys, &t->baselines};
 	struct err why = ERR_INIT;
 	struct sample_batch batch;
 	int64_t watermark = record->timestamp_ms > t->watermark_ms ? record->timestamp_ms : t->watermark_ms;
@@ -91,7 +95,7 @@ int task_take(struct task *t, const struct record *record, struct arena *scratch
 	arena_clear(scratch);
 	rc = sample_batch_decode(record->value, scratch, &batch, &why);
 	if (rc == 0)
-		rc = intake_batch(&t->windows, &t->dedup, &batch, watermark, scratch, counts, &why);
+		rc = intake_batch(&to, &batch, watermark, scratch, counts, &why);
 	arena_clear(scratch);
 	if (rc < 0) {
 		if (err)
@@ -139,6 +143,8 @@ int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *r
 	if (window_store_close(&t->windows, closed_ms - closed_ms % CLOCK_MINUTE_MS, watermark_ms, &rules->late, &t->outbox, err) < 0)
 		return -1;
 	dedup_close(&t->dedup, watermark_ms, rules->agents_max);
+	request_keys_close(&t->request_keys, watermark_ms, rules->request_keys_max);
+	baselines_close(&t->baselines, watermark_ms, &t->windows.series);
 	t->watermark_ms = watermark_ms;
 	return 0;
 }
@@ -159,7 +165,7 @@ bool task_is_flushed(const struct task *t)
 size_t task_bytes(const struct task *t)
 {
 	return sizeof(*t) + window_store_bytes(&t->windows) + series_table_bytes(&t->windows.series) + dedup_bytes(&t->dedup) +
-	       t->letters.bytes + t->letters.nr * sizeof(struct letter) + pane_list_bytes(&t->outbox);
+	       request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + t->letters.bytes + t->letters.nr * sizeof(struct letter) + pane_list_bytes(&t->outbox);
 }
 
 size_t task_windows(const struct task *t)

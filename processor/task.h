@@ -6,8 +6,8 @@
  * Invariants:
  *  I1  Each record is taken once and in order: position is the next offset that will be, whatever the client hands over
  *      (task_guard()).
- *  I2  Between checkpoints the state (windows, dedup, watermark_ms, position) is a pure function of the snapshot it was restored from and the
- *      records taken since. Only task_close() uses the wall clock and the settings, as a part of a checkpoint.
+ *  I2  Between checkpoints the state (windows, dedup, request_keys, baselines, watermark_ms, position) is a pure function of the snapshot it was
+ *      restored from and the records taken since. Only task_close() uses the wall clock and the settings, as a part of a checkpoint.
  *  I3  What task_close() has closed is in the outbox until the transaction that emits it is known to be committed: an aborted
  *      checkpoint emits the same again. The closing itself is not undone; samples that come meanwhile are late. So both outcomes of an
  *      attempt that is in doubt fit the state, and records may go on being taken.
@@ -19,6 +19,8 @@
 #include "common/offset_meta.h"
 #include "processor/dedup.h"
 #include "processor/intake.h"
+#include "processor/baseline.h"
+#include "processor/request_keys.h"
 #include "processor/window_store.h"
 
 enum task_phase {
@@ -62,6 +64,8 @@ struct task {
 	int64_t watermark_ms; /* event time, from records and closings */
 	struct window_store windows;
 	struct dedup dedup;
+	struct request_keys request_keys;
+	struct baselines baselines;
 
 	bool at_end;             /* the partition has been read to its end ... */
 	int64_t end_mono_ms;     /* ... and its leader said so then (real) */
@@ -83,7 +87,8 @@ struct task {
 struct close_rules {
 	int64_t grace_ms;       /* how long windows stay open behind their end; virtual */
 	struct late_rules late;
-	int64_t agents_max;     /* the cap that dedup goes by from then on */
+	int64_t agents_max;     /* the caps that dedup and request_keys go by from then on */
+	int64_t request_keys_max;
 };
 
 /* A record as a task takes it. */
@@ -125,8 +130,8 @@ int task_add_letter(struct task *t, struct str letter);
  * said so less than trust_ms (real) ago. mono_ms: real time now. */
 int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t mono_ms, int64_t trust_ms);
 
-/* Closes all that is due at watermark_ms, into the outbox, and forgets agents that have been silent for long; the watermark follows. -1 with
- * ERR_FATAL when memory is short. */
+/* Closes all that is due at watermark_ms, into the outbox, and forgets agents, request keys and baselines whose time is over; the watermark
+ * follows. -1 with ERR_FATAL when memory is short. */
 int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
 
 /* Moves all windows, open and late, into the outbox as fragments, without closing any (window_store_flush()). -1 with ERR_FATAL. */
@@ -135,7 +140,7 @@ int task_flush(struct task *t, struct err *err);
 /* Does the outbox hold windows of a flush? A second one would find little before they are gone. */
 bool task_is_flushed(const struct task *t);
 
-/* Bytes of memory: windows, series, dedup, letters, outbox. Allocated bytes as they were asked for: what malloc takes for them is up to 1.3 times as
+/* Bytes of memory: windows, series, dedup, request keys, baselines, letters, outbox. Allocated bytes as they were asked for: what malloc takes for them is up to 1.3 times as
  * much. Looks at panes, not at windows. */
 size_t task_bytes(const struct task *t);
 

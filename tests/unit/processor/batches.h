@@ -45,6 +45,23 @@ static inline void batch_identify(struct batch *b, int agent, int64_t seq, int64
 	b->record.home = home;
 }
 
+/* From here on the record is of a request with this key. */
+static inline void batch_key(struct batch *b, int key)
+{
+	static const char *const keys[] = {"a", "b", "6f1c", "\xff\x01", "request-5", "request-6", "request-7", "request-8"};
+
+	b->record.has_idempotency_key = true;
+	b->record.idempotency_key = str_from(keys[key % (int)NR(keys)]);
+}
+
+/* From here on the points of these series are cumulative; gauges never are. */
+static inline void batch_accumulate(struct batch *b)
+{
+	for (int i = 0; i < L_SERIES; i++)
+		if (l_kind(i) != SERIES_KIND_GAUGE)
+			b->series[i].temporality = TEMPORALITY_CUMULATIVE;
+}
+
 static inline struct value_sample *batch_value(struct batch *b, int series, int j, int64_t t_ms)
 {
 	struct value_sample *v = &b->values[b->record.values_len++];
@@ -89,6 +106,56 @@ static inline void batch_random(struct batch *b, struct unit_random *r, int64_t 
 			batch_value(b, series, j, t_ms);
 		else
 			batch_summary(b, series, j, n, t_ms);
+	}
+}
+
+/* What senders of cumulative points have counted: how often each value. */
+struct totals {
+	int64_t started_ms[L_SERIES];
+	int64_t values[L_SERIES][L_VALUES];
+};
+
+/* A cumulative point of a distribution, its buckets as wide as a scale makes them. */
+static inline void batch_total(struct batch *b, const struct totals *totals, int series, int32_t scale, int64_t t_ms)
+{
+	size_t i = b->record.summaries_len++;
+	struct summary_sample *s = &b->summaries[i];
+
+	*s = (struct summary_sample){.series = series, .t = t_ms, .start = totals->started_ms[series], .last_at = t_ms, .has_histogram = true};
+	memset(b->counts[i], 0, sizeof(b->counts[i]));
+	for (int j = 0; j < L_VALUES; j++) {
+		int64_t n = totals->values[series][j];
+
+		b->counts[i][(32 * j + 18) >> (5 - scale)] += n;
+		s->count += n;
+		s->sum += (double)n * l_value(j);
+	}
+	s->histogram = (struct histogram){.scale = scale, .counts = b->counts[i], .counts_len = B_BUCKETS};
+}
+
+/* Some cumulative points around now_ms, growing, repeated, out of order, begun anew. */
+static inline void batch_random_cumulative(struct batch *b, struct unit_random *r, int64_t now_ms, struct totals *totals)
+{
+	int nr = 1 + (int)unit_random_below(r, B_SAMPLES);
+
+	batch_init(b);
+	batch_accumulate(b);
+	for (int i = 0; i < nr; i++) {
+		int series = 3 * (int)unit_random_below(r, 2);
+		int64_t t_ms = now_ms - (int64_t)unit_random_below(r, 30000);
+
+		if (unit_random_below(r, 20) == 0) {
+			memset(totals->values[series], 0, sizeof(totals->values[series]));
+			totals->started_ms[series] = unit_random_below(r, 3) ? t_ms - 1 : 0;
+		}
+		if (unit_random_below(r, 2)) {
+			totals->values[series][0] += (int64_t)unit_random_below(r, 3);
+			batch_value(b, series, 0, t_ms)->v = (double)totals->values[series][0] * l_value(0);
+			b->values[b->record.values_len - 1].start = totals->started_ms[series];
+		} else {
+			totals->values[series + 2][unit_random_below(r, L_VALUES)] += (int64_t)unit_random_below(r, 3);
+			batch_total(b, totals, series + 2, 3 + (int32_t)unit_random_below(r, 3), t_ms);
+		}
 	}
 }
 

@@ -32,6 +32,26 @@ static inline void dump_agents(struct buf *out, const struct dedup *d)
 	}
 }
 
+static inline void dump_keys(struct buf *out, const struct request_keys *k)
+{
+	buf_printf(out, "keys %zu of %zu sites, cap %" PRId64 ", %zu bytes\n", k->keys.len, k->sites.len, k->keys_max, k->bytes);
+	for (const struct request_key *key = k->oldest; key; key = key->newer)
+		buf_printf(out, "key " STR_FMT " of " STR_FMT " came %" PRId64 "\n", STR_ARG(key->bytes), STR_ARG(key->site->id), key->came_ms);
+}
+
+static inline void dump_baselines(struct buf *out, const struct baselines *b)
+{
+	buf_printf(out, "baselines %zu, %zu bytes\n", b->by_series.len, b->bytes);
+	for (const struct baseline *base = b->oldest; base; base = base->newer) {
+		buf_printf(out, "baseline %d changed %" PRId64 " t %" PRId64 " start %" PRId64 " count %" PRId64 " sum %a single %d scale %d zero %" PRIu64,
+			   l_series_of(base->series), base->changed_ms, base->t_ms, base->start_ms, base->count, base->sum, base->single,
+			   base->hist.scale, base->hist.hist.zero);
+		for (uint32_t i = 0; i < base->hist.hist.pos.len; i++)
+			buf_printf(out, " %d:%" PRIu64, base->hist.hist.pos.buckets[i].index, base->hist.hist.pos.buckets[i].count);
+		buf_add(out, "\n", 1);
+	}
+}
+
 static inline int dump_compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -60,6 +80,8 @@ static inline char *dump_task(const struct task *t)
 	for (size_t i = 0; i < nr; i++)
 		buf_printf(&sorted, "%s\n", line[i]);
 	dump_agents(&sorted, &t->dedup);
+	dump_keys(&sorted, &t->request_keys);
+	dump_baselines(&sorted, &t->baselines);
 	buf_add(&sorted, "", 1);
 	ck_assert(!buf_failed(&lines) && !buf_failed(&sorted));
 	buf_fini(&lines);

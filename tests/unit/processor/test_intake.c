@@ -43,7 +43,52 @@ static void histogram_scale(struct batch *b) { b->summaries[1].histogram.scale =
 static void histogram_offset(struct batch *b) { b->summaries[1].histogram.offset = INT32_MAX; }
 static void name_empty(struct batch *b) { b->series[5].name.len = 0; }
 static void name_long(struct batch *b) { b->series[5].name.len = 256; }
-static void cumulative(struct batch *b) { b->series[5].temporality = TEMPORALITY_CUMULATIVE; }
+static void gauge_cumulative(struct batch *b) { b->series[4].temporality = TEMPORALITY_CUMULATIVE; }
+static void key_empty(struct batch *b) { b->record.has_idempotency_key = true; }
+static void key_long(struct batch *b)
+{
+	static const char bytes[256];
+
+	b->record.has_idempotency_key = true;
+	b->record.idempotency_key = (struct str){bytes, sizeof(bytes)};
+}
+
+static void distribution_single(struct batch *b)
+{
+	b->series[2].temporality = TEMPORALITY_CUMULATIVE;
+	b->values[1].series = 2;
+}
+
+static void counter_negative(struct batch *b)
+{
+	batch_accumulate(b);
+	b->values[0].v = -1;
+}
+
+static void counter_sum_negative(struct batch *b)
+{
+	batch_accumulate(b);
+	b->summaries[0].sum = -1;
+}
+
+static void start_negative(struct batch *b)
+{
+	batch_accumulate(b);
+	b->summaries[1].start = -1;
+}
+
+static void total_negative(struct batch *b)
+{
+	batch_accumulate(b);
+	b->summaries[1].count = -1;
+}
+
+static void total_huge(struct batch *b)
+{
+	batch_accumulate(b);
+	b->summaries[0].count = (INT64_C(1) << 62) + 1;
+}
+
 static void seq_zero(struct batch *b) { b->record.seq = b->record.floor = 0; }
 static void floor_zero(struct batch *b) { b->record.floor = 0; }
 static void floor_above_seq(struct batch *b) { b->record.floor = b->record.seq + 1; }
@@ -59,17 +104,31 @@ static const struct {
 	BAD(time_at_the_end_of_time), BAD(summary_index), BAD(summary_empty), BAD(summary_negative), BAD(summary_huge), BAD(summary_sum),
 	BAD(summary_min), BAD(summary_max), BAD(summary_last), BAD(summary_last_at), BAD(histogram_missing), BAD(histogram_of_a_counter),
 	BAD(histogram_short), BAD(histogram_negative), BAD(histogram_zero_negative), BAD(histogram_scale), BAD(histogram_offset),
-	BAD(name_empty), BAD(name_long), BAD(cumulative), BAD(same_series_of_two_kinds), BAD(seq_zero), BAD(floor_zero), BAD(floor_above_seq),
+	BAD(name_empty), BAD(name_long), BAD(gauge_cumulative), BAD(key_empty), BAD(key_long), BAD(distribution_single),
+	BAD(counter_negative), BAD(counter_sum_negative), BAD(start_negative), BAD(total_negative), BAD(total_huge), BAD(same_series_of_two_kinds), BAD(seq_zero), BAD(floor_zero), BAD(floor_above_seq),
 	BAD(floor_far_below_seq),
 #undef BAD
 };
 
-static int take_known(struct window_store *ws, struct dedup *dedup, const struct batch *b, struct intake_counts *counts, struct err *err)
+static int take_into(const struct intake_state *to, const struct batch *b, struct intake_counts *counts, struct err *err)
 {
 	struct arena scratch = {0};
-	int rc = intake_batch(ws, dedup, &b->record, NOW_MS, &scratch, counts, err);
+	int rc = intake_batch(to, &b->record, NOW_MS, &scratch, counts, err);
 
 	arena_fini(&scratch);
+	return rc;
+}
+
+/* Where nothing is cumulative and nobody has a key. */
+static int take_known(struct window_store *ws, struct dedup *dedup, const struct batch *b, struct intake_counts *counts, struct err *err)
+{
+	struct request_keys keys = REQUEST_KEYS_INIT;
+	struct baselines baselines = BASELINES_INIT;
+	int rc = take_into(&(struct intake_state){ws, dedup, &keys, &baselines}, b, counts, err);
+
+	ck_assert(keys.keys.len == 0 && baselines.by_series.len == 0);
+	request_keys_fini(&keys);
+	baselines_fini(&baselines, &ws->series);
 	return rc;
 }
 
@@ -84,32 +143,54 @@ static int take(struct window_store *ws, const struct batch *b, struct intake_co
 	return rc;
 }
 
+/* Everything a batch goes into. */
+struct state {
+	struct window_store windows;
+	struct dedup dedup;
+	struct request_keys keys;
+	struct baselines baselines;
+	struct intake_state to;
+};
+
+static void state_init(struct state *s)
+{
+	*s = (struct state){.windows = WINDOW_STORE_INIT, .dedup = DEDUP_INIT, .keys = REQUEST_KEYS_INIT, .baselines = BASELINES_INIT};
+	s->to = (struct intake_state){&s->windows, &s->dedup, &s->keys, &s->baselines};
+}
+
+static void state_fini(struct state *s)
+{
+	baselines_fini(&s->baselines, &s->windows.series);
+	window_store_fini(&s->windows);
+	dedup_fini(&s->dedup);
+	request_keys_fini(&s->keys);
+}
+
 START_TEST(a_bad_sample_spoils_the_whole_batch)
 {
-	struct dedup dedup = DEDUP_INIT;
-	struct window_store ws = WINDOW_STORE_INIT;
+	struct state s;
 	struct intake_counts counts = {.samples = 77};
 	struct batch b;
 	struct err err = ERR_INIT;
 
+	state_init(&s);
 	make_good(&b);
 	batch_identify(&b, 1, 7, 7, true);
 	bad[_i].spoil(&b);
-	ck_assert_msg(take_known(&ws, &dedup, &b, &counts, &err) == -1, "%s was taken", bad[_i].name);
+	ck_assert_msg(take_into(&s.to, &b, &counts, &err) == -1, "%s was taken", bad[_i].name);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_msg(err.msg[0] != '\0', "%s has no reason", bad[_i].name);
 	ck_assert_uint_eq(counts.samples, 77);
 	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
-		ck_assert_uint_eq(ws.panes[class].len, 0);
-	ck_assert_uint_eq(ws.series.by_fingerprint.len, 0);
-	ck_assert_uint_eq(dedup.agents.len, 0);
+		ck_assert_uint_eq(s.windows.panes[class].len, 0);
+	ck_assert_uint_eq(s.windows.series.by_fingerprint.len, 0);
+	ck_assert(s.dedup.agents.len == 0 && s.keys.keys.len == 0 && s.baselines.by_series.len == 0);
 	/* Put right, it may come again: a refusal has marked nothing. */
 	make_good(&b);
 	batch_identify(&b, 1, 7, 7, true);
-	ck_assert_int_eq(take_known(&ws, &dedup, &b, &counts, &err), 0);
+	ck_assert_int_eq(take_into(&s.to, &b, &counts, &err), 0);
 	ck_assert(counts.samples == 4 && counts.dedup.verdict == DEDUP_NEW);
-	window_store_fini(&ws);
-	dedup_fini(&dedup);
+	state_fini(&s);
 }
 END_TEST
 
@@ -170,6 +251,119 @@ START_TEST(over_the_cap_each_copy_counts)
 	}
 	window_store_fini(&ws);
 	dedup_fini(&dedup);
+}
+END_TEST
+
+START_TEST(a_retry_of_a_request_counts_nothing)
+{
+	struct state s;
+	struct intake_counts counts;
+	struct batch b;
+	struct err err = ERR_INIT;
+
+	state_init(&s);
+	make_good(&b);
+	batch_key(&b, 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_msg(take_into(&s.to, &b, &counts, &err) == 0, "%s", err.msg);
+		ck_assert(counts.by_key && counts.dedup.verdict == (i ? DEDUP_DUPLICATE : DEDUP_NEW));
+		ck_assert(counts.samples == (i ? 0 : 4) && counts.duplicate_samples == (i ? 4 : 0));
+		ck_assert_int_eq(counted(&s.windows), 10);
+	}
+	batch_identify(&b, 1, 7, 7, false); /* who has both goes by the agent */
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(take_into(&s.to, &b, &counts, &err), 0);
+		ck_assert(!counts.by_key && counts.dedup.verdict == (i ? DEDUP_DUPLICATE : DEDUP_NEW));
+		ck_assert_int_eq(counted(&s.windows), 20);
+	}
+	ck_assert_uint_eq(s.keys.keys.len, 1);
+	state_fini(&s);
+}
+END_TEST
+
+/* The one window of a series, or NULL. */
+static const struct window *window_of(const struct window_store *ws, int series)
+{
+	for (size_t i = 0; i < ws->panes[PANE_MINUTE].len; i++) {
+		const struct window *w;
+		size_t at = 0;
+
+		while ((w = pane_next(ws->panes[PANE_MINUTE].panes[i], &at)) != NULL)
+			if (l_series_of(w->series) == series)
+				return w;
+	}
+	return NULL;
+}
+
+static void cumulative_value(struct batch *b, int series, double v, int64_t start_ms, int64_t t_ms)
+{
+	struct value_sample *sample = batch_value(b, series, 0, t_ms);
+
+	sample->v = v;
+	sample->start = start_ms;
+}
+
+/* Their order in the record means nothing; what stands beside them in it is counted as ever. */
+START_TEST(cumulative_points_count_by_their_times)
+{
+	const int64_t start_ms = NOW_MS - 50000;
+	struct state s;
+	struct intake_counts counts;
+	struct batch b;
+	struct err err = ERR_INIT;
+	const struct window *w;
+
+	state_init(&s);
+	batch_init(&b);
+	b.series[0].temporality = TEMPORALITY_CUMULATIVE;
+	cumulative_value(&b, 0, 16, start_ms, NOW_MS - 2000);
+	batch_value(&b, 3, 1, NOW_MS - 2000);
+	cumulative_value(&b, 0, 16, start_ms, NOW_MS - 1000);
+	cumulative_value(&b, 0, 5, start_ms, NOW_MS - 3000);
+	cumulative_value(&b, 0, 99, start_ms, NOW_MS - 3000); /* another word on the same time */
+	ck_assert_msg(take_into(&s.to, &b, &counts, &err) == 0, "%s", err.msg);
+	ck_assert(counts.samples == 4 && counts.points[BASELINE_FRESH] == 1 && counts.points[BASELINE_DELTA] == 2 &&
+		  counts.points[BASELINE_STALE] == 1);
+	w = window_of(&s.windows, 0);
+	ck_assert(w->count == 3 && w->sum == 16 && w->max == 11 && w->min == 0); /* 5, 11, 0 */
+	ck_assert(window_of(&s.windows, 3)->count == 1);
+	ck_assert_int_eq(take_into(&s.to, &b, &counts, &err), 0);
+	ck_assert(counts.samples == 1 && counts.points[BASELINE_STALE] == 4 && w->count == 3);
+	state_fini(&s);
+}
+END_TEST
+
+/* Whole, a summary brings its extremes; as a difference it has none, as nobody knows when they were. */
+START_TEST(cumulative_summaries_count_their_difference)
+{
+	struct totals totals = {{0}, {{0}}};
+	struct state s;
+	struct intake_counts counts;
+	struct batch b;
+	struct err err = ERR_INIT;
+	const struct window *w;
+
+	state_init(&s);
+	for (int i = 1; i <= 3; i++) {
+		batch_init(&b);
+		batch_accumulate(&b);
+		totals.started_ms[2] = NOW_MS - 90000;
+		totals.values[2][i] = i;
+		batch_total(&b, &totals, 2, 5, NOW_MS - 10000 + i);
+		b.summaries[0].has_min = b.summaries[0].has_max = true;
+		b.summaries[0].min = l_value(1);
+		b.summaries[0].max = l_value(i);
+		ck_assert_msg(take_into(&s.to, &b, &counts, &err) == 0, "%s", err.msg);
+		ck_assert(counts.samples == 1 && counts.points[i == 1 ? BASELINE_FRESH : BASELINE_DELTA] == 1);
+	}
+	w = window_of(&s.windows, 2);
+	ck_assert(w->count == 6 && w->sum == l_value(1) + 2 * l_value(2) + 3 * l_value(3) && !w->approximate);
+	ck_assert(w->has_min && w->min == l_value(1) && w->has_max && w->max == l_value(1) && !w->has_last);
+	ck_assert(w->hist.pos.len == 3 && w->hist.pos.buckets[2].index == 32 * 3 + 18 && w->hist.pos.buckets[2].count == 3);
+	b.summaries[0].t++; /* nothing new: no sample */
+	ck_assert_int_eq(take_into(&s.to, &b, &counts, &err), 0);
+	ck_assert(counts.samples == 0 && counts.points[BASELINE_DELTA] == 1 && w->count == 6);
+	state_fini(&s);
 }
 END_TEST
 
@@ -278,6 +472,9 @@ int main(void)
 	tcase_add_loop_test(tc, a_bad_sample_spoils_the_whole_batch, 0, (int)NR(bad));
 	tcase_add_test(tc, a_retry_counts_nothing);
 	tcase_add_test(tc, over_the_cap_each_copy_counts);
+	tcase_add_test(tc, a_retry_of_a_request_counts_nothing);
+	tcase_add_test(tc, cumulative_points_count_by_their_times);
+	tcase_add_test(tc, cumulative_summaries_count_their_difference);
 	tcase_add_test(tc, an_empty_batch_says_only_that_its_payload_came);
 	tcase_add_test(tc, a_good_batch_is_counted_whole);
 	tcase_add_test(tc, a_known_series_keeps_its_kind_and_site);

@@ -4,12 +4,13 @@
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
 
-static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100};
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5};
 
 /* A task that is fed random records, and what it was fed. */
 struct fed {
 	struct task *task;
 	struct ledger in;
+	struct totals totals;
 	struct arena scratch;
 	struct buf record;
 };
@@ -47,7 +48,12 @@ static void feed_random(struct fed *f, struct unit_random *r, struct task *other
 	int64_t now_ms = f->task->watermark_ms + (int64_t)unit_random_below(r, 15000);
 	struct batch b;
 
-	batch_random(&b, r, now_ms, &f->in);
+	if (unit_random_below(r, 3))
+		batch_random(&b, r, now_ms, &f->in);
+	else
+		batch_random_cumulative(&b, r, now_ms, &f->totals);
+	if (unit_random_below(r, 3) == 0)
+		batch_key(&b, (int)unit_random_below(r, 8));
 	if (unit_random_below(r, 3)) {
 		int64_t seq = 1 + (int64_t)unit_random_below(r, 300);
 
@@ -153,7 +159,7 @@ START_TEST(the_outbox_is_not_in_it)
 	ck_assert_uint_gt(f->task->outbox.len, 1);
 	encode(f->task, &bytes);
 	back = must_decode(&bytes);
-	ck_assert_uint_eq(back->windows.series.by_fingerprint.len, 0);
+	ck_assert_uint_eq(back->windows.series.by_fingerprint.len, 0); /* 100 hours on, no baseline is left either */
 	ck_assert_uint_gt(f->task->windows.series.by_fingerprint.len, 0);
 	must_equal(f->task, back);
 	task_free(back);
@@ -162,7 +168,7 @@ START_TEST(the_outbox_is_not_in_it)
 }
 END_TEST
 
-/* Some state of every kind: minutes, hours, late ones. */
+/* Some state of every kind: minutes, hours, late ones, agents, keys, baselines. */
 static struct fed *fed_rich(struct unit_random *r)
 {
 	struct fed *f = fed_new();
@@ -173,8 +179,44 @@ static struct fed *fed_rich(struct unit_random *r)
 	close_task(f->task);
 	for (int i = 0; i < 6; i++)
 		feed_random(f, r, NULL);
+	while (!f->task->request_keys.keys.len || f->task->baselines.by_series.len < 4)
+		feed_random(f, r, NULL);
 	return f;
 }
+
+/* Long after its last window is gone, a series is there for its baseline. */
+START_TEST(a_baseline_keeps_its_series)
+{
+	struct task *t = task_new(3), *back;
+	struct totals totals = {{0}, {{0}}};
+	struct arena scratch = {0};
+	struct buf bytes = BUF_INIT;
+	struct batch b;
+
+	batch_init(&b);
+	batch_accumulate(&b);
+	totals.values[2][1] = 3;
+	batch_total(&b, &totals, 2, 5, L_BEGIN_MS);
+	batch_value(&b, 0, 1, L_BEGIN_MS);
+	batch_encode(&b, &bytes);
+	feed(t, &bytes, L_BEGIN_MS, &scratch);
+	ck_assert(t->baselines.by_series.len == 2 && t->windows.series.by_fingerprint.len == 2 && t->windows.panes[PANE_MINUTE].len == 0);
+	encode(t, &bytes);
+	back = must_decode(&bytes);
+	must_equal(t, back);
+	ck_assert_uint_eq(back->windows.series.by_fingerprint.len, 2);
+	back->watermark_ms += 25 * L_HOUR_MS - 1;
+	close_task(back);
+	ck_assert_uint_eq(back->baselines.by_series.len, 2);
+	back->watermark_ms++;
+	close_task(back);
+	ck_assert(back->baselines.by_series.len == 0 && back->baselines.bytes == 0 && back->windows.series.by_fingerprint.len == 0);
+	task_free(t);
+	task_free(back);
+	arena_fini(&scratch);
+	buf_fini(&bytes);
+}
+END_TEST
 
 START_TEST(every_truncation_is_refused)
 {
@@ -230,11 +272,11 @@ START_TEST(no_flipped_bit_does_harm)
 }
 END_TEST
 
-/* As zigzag varints: the one before, which had no agents, and the next. */
+/* As zigzag varints: the two before, which lacked what this one has, and the next. */
 static const struct {
 	uint8_t byte;
 	const char *text;
-} versions[] = {{2, "version 1, this build knows 2"}, {6, "version 3, this build knows 2"}};
+} versions[] = {{2, "version 1, this build knows 3"}, {4, "version 2, this build knows 3"}, {8, "version 4, this build knows 3"}};
 
 START_TEST(another_version_is_refused)
 {
@@ -247,7 +289,7 @@ START_TEST(another_version_is_refused)
 	ck_assert_int_eq(snapshot_decode(buf_str(&bytes), back, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_ptr_nonnull(strstr(err.msg, versions[_i].text));
-	ck_assert(snapshot_is_newer((struct str){(const char *)bytes.p, 1}) == (versions[_i].byte > 4));
+	ck_assert(snapshot_is_newer((struct str){(const char *)bytes.p, 1}) == (versions[_i].byte > 6));
 	ck_assert(!snapshot_is_newer(STR("")));
 	task_free(t);
 	task_free(back);
@@ -289,6 +331,7 @@ int main(void)
 	tcase_add_test(tc, a_restored_task_goes_on_like_the_one_that_was_saved);
 	tcase_add_test(tc, the_outbox_is_not_in_it);
 	tcase_add_test(tc, a_cleared_task_is_a_new_one);
+	tcase_add_test(tc, a_baseline_keeps_its_series);
 	tcase_add_test(tc, every_truncation_is_refused);
 	tcase_add_test(tc, no_flipped_bit_does_harm);
 	tcase_add_loop_test(tc, another_version_is_refused, 0, (int)NR(versions));

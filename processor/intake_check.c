@@ -1,0 +1,125 @@
+/* intake_check.c - see intake_check.h. Series first: what is checked of a sample depends on what its series is. */
+#include "processor/intake_check.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "common/series.h"
+#include "processor/dedup.h"
+#include "processor/request_keys.h"
+#include "processor/window.h"
+
+struct check {
+	const struct sample_batch *batch;
+	int64_t latest_ms;
+	size_t nr_cumulative;
+};
+
+static int check_ref(const struct series_ref *ref, struct err *err)
+{
+	if (ref->name.len < 1 || ref->name.len > SERIES_STRING_MAX)
+		return err_set(err, ERR_REJECT, "a name of %zu bytes", ref->name.len);
+	if (ref->tags_len > SERIES_TAGS_MAX)
+		return err_set(err, ERR_REJECT, "%zu tags, at most %d are taken", ref->tags_len, SERIES_TAGS_MAX);
+	for (size_t i = 0; i < ref->tags_len; i++)
+		if (ref->tags[i].key.len > SERIES_STRING_MAX || ref->tags[i].value.len > SERIES_STRING_MAX)
+			return err_set(err, ERR_REJECT, "tag %zu is longer than %d bytes", i, SERIES_STRING_MAX);
+	/* A reading is a reading: there is nothing that it could have been counted since. */
+	if (ref->temporality == TEMPORALITY_CUMULATIVE && ref->kind == SERIES_KIND_GAUGE)
+		return err_set(err, ERR_REJECT, "gauge " STR_FMT " is called cumulative", STR_ARG(ref->name));
+	return 0;
+}
+
+/* *ref: the sample's series. */
+static int check_common(struct check *c, int32_t series, int64_t t_ms, int64_t start_ms, const struct series_ref **ref, struct err *err)
+{
+	if (series < 0 || (size_t)series >= c->batch->series_len)
+		return err_set(err, ERR_REJECT, "series %" PRId32 " of %zu", series, c->batch->series_len);
+	if (t_ms < 0 || t_ms > c->latest_ms)
+		return err_set(err, ERR_REJECT, "time %" PRId64 " is not in [0, %" PRId64 "]", t_ms, c->latest_ms);
+	*ref = &c->batch->series[series];
+	if ((*ref)->temporality != TEMPORALITY_CUMULATIVE)
+		return 0;
+	if (start_ms < 0)
+		return err_set(err, ERR_REJECT, "start %" PRId64 " is negative", start_ms);
+	c->nr_cumulative++;
+	return 0;
+}
+
+static int check_value(struct check *c, const struct value_sample *v, struct err *err)
+{
+	const struct series_ref *ref;
+
+	if (check_common(c, v->series, v->t, v->start, &ref, err) < 0)
+		return -1;
+	if (!isfinite(v->v))
+		return err_set(err, ERR_REJECT, "a value that is not finite");
+	if (ref->temporality != TEMPORALITY_CUMULATIVE)
+		return 0;
+	if (ref->kind != SERIES_KIND_COUNTER)
+		return err_set(err, ERR_REJECT, "a single value of a cumulative %s", series_kind_name(ref->kind));
+	if (v->v < 0)
+		return err_set(err, ERR_REJECT, "a cumulative counter below 0");
+	return 0;
+}
+
+static int check_histogram(const struct summary_sample *s, enum series_kind kind, struct err *err)
+{
+	struct hist_dense dense = window_dense(&s->histogram);
+	uint64_t total;
+
+	if (s->has_histogram != (kind == SERIES_KIND_DISTRIBUTION))
+		return err_set(err, ERR_REJECT, "a %s %s a histogram", series_kind_name(kind), s->has_histogram ? "with" : "without");
+	if (!s->has_histogram)
+		return 0;
+	if (hist_check_dense(&dense, &total, err) < 0)
+		return -1;
+	if (total != (uint64_t)s->count)
+		return err_set(err, ERR_REJECT, "a histogram of %" PRIu64 " values where count is %" PRId64, total, s->count);
+	return 0;
+}
+
+/* Cumulative ones start at 0, and have no other end than what a histogram can bear. */
+static int check_count(const struct summary_sample *s, const struct series_ref *ref, struct err *err)
+{
+	bool cumulative = ref->temporality == TEMPORALITY_CUMULATIVE;
+
+	if (s->count < (cumulative ? 0 : 1) || s->count > (cumulative ? (int64_t)HIST_TOTAL_MAX : SERIES_SAMPLE_COUNT_MAX))
+		return err_set(err, ERR_REJECT, "a summary of %" PRId64 " values", s->count);
+	if (cumulative && ref->kind == SERIES_KIND_COUNTER && s->sum < 0)
+		return err_set(err, ERR_REJECT, "a cumulative counter below 0");
+	return 0;
+}
+
+static int check_summary(struct check *c, const struct summary_sample *s, struct err *err)
+{
+	const struct series_ref *ref;
+
+	if (check_common(c, s->series, s->t, s->start, &ref, err) < 0 || check_count(s, ref, err) < 0)
+		return -1;
+	if (s->last_at < 0 || s->last_at > c->latest_ms)
+		return err_set(err, ERR_REJECT, "last_at %" PRId64 " is not in [0, %" PRId64 "]", s->last_at, c->latest_ms);
+	if (!isfinite(s->sum) || (s->has_min && !isfinite(s->min)) || (s->has_max && !isfinite(s->max)) ||
+	    (s->has_last && !isfinite(s->last)))
+		return err_set(err, ERR_REJECT, "a summary that is not finite");
+	return check_histogram(s, ref->kind, err);
+}
+
+int intake_check(const struct sample_batch *batch, int64_t latest_ms, size_t *nr_cumulative, struct err *err)
+{
+	struct check c = {.batch = batch, .latest_ms = latest_ms};
+
+	if (batch->site.len > UINT16_MAX)
+		return err_set(err, ERR_REJECT, "a site's id of %zu bytes", batch->site.len);
+	for (size_t i = 0; i < batch->series_len; i++)
+		if (check_ref(&batch->series[i], err) < 0)
+			return err_wrap(err, "series %zu", i);
+	for (size_t i = 0; i < batch->values_len; i++)
+		if (check_value(&c, &batch->values[i], err) < 0)
+			return err_wrap(err, "value %zu", i);
+	for (size_t i = 0; i < batch->summaries_len; i++)
+		if (check_summary(&c, &batch->summaries[i], err) < 0)
+			return err_wrap(err, "summary %zu", i);
+	*nr_cumulative = c.nr_cumulative;
+	return dedup_check(batch, err) < 0 || request_keys_check(batch, err) < 0 ? -1 : 0;
+}
