@@ -351,7 +351,7 @@ START_TEST(baselines_end_25_hours_after_their_last_change_at_a_closing)
 END_TEST
 
 /* The model: everything that ever happened to a series, and a replay of it all for each answer. */
-enum { EVENTS = 2400, STEPS = 3000 };
+enum { EVENTS = 3200, STEPS = 4000 };
 
 struct event {
 	bool closing;
@@ -484,7 +484,8 @@ static struct event choose(struct unit_random *r, const struct history *h, int s
 		e.start_ms = e.t_ms + (int64_t)unit_random_below(r, 2);
 		break;
 	case 2:
-		e.start_ms = e.t_ms - (int64_t)unit_random_below(r, 300000);
+	case 3:
+		e.start_ms = e.t_ms - (int64_t)unit_random_below(r, 200000);
 		break;
 	default:
 		e.start_ms = before ? before->start_ms : e.t_ms - 100000;

@@ -5,7 +5,7 @@
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
 
-static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 100};
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 1000};
 
 START_TEST(the_guard_takes_what_is_next_and_nothing_else)
 {
@@ -152,14 +152,52 @@ START_TEST(agents_are_forgotten_and_caps_change_at_a_closing_only)
 }
 END_TEST
 
+/* The same of request keys: the hour is over when a closing says so. */
+START_TEST(keys_are_forgotten_and_caps_change_at_a_closing_only)
+{
+	struct close_rules narrow = close_rules;
+	struct task *t = task_new(0);
+	struct arena scratch = {0};
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+	static const struct { int key; int64_t at_ms, close_ms; enum dedup_verdict verdict; } rows[] = {
+		{0, 0, 0, DEDUP_NEW},
+		{0, L_HOUR_MS, L_HOUR_MS - 1, DEDUP_DUPLICATE},
+		{1, L_HOUR_MS, 0, DEDUP_UNREMEMBERED}, /* the cap of 1 has come into force */
+		{0, L_HOUR_MS, L_HOUR_MS, DEDUP_NEW},
+	};
+
+	narrow.request_keys_max = 1;
+	for (size_t i = 0; i < NR(rows); i++) {
+		struct record record = {.offset = t->position, .timestamp_ms = L_BEGIN_MS + rows[i].at_ms};
+		struct intake_counts counts;
+		struct batch b;
+
+		batch_init(&b);
+		batch_key(&b, rows[i].key);
+		batch_encode(&b, &bytes);
+		record.value = buf_str(&bytes);
+		if (rows[i].close_ms)
+			ck_assert_int_eq(task_close(t, L_BEGIN_MS + rows[i].close_ms, &narrow, &err), 0);
+		ck_assert_int_eq(task_take(t, &record, &scratch, &counts, &err), 0);
+		ck_assert_msg(counts.dedup.verdict == rows[i].verdict, "record %zu: %d", i, (int)counts.dedup.verdict);
+	}
+	task_free(t);
+	arena_fini(&scratch);
+	buf_fini(&bytes);
+}
+END_TEST
+
 /* The world without Kafka: a log of records, what has been committed, and a task that may die at any time. */
 enum { LOG_MAX = 2000, AGENTS = 5 };
 
 struct world {
 	struct buf log[LOG_MAX];
 	int64_t timestamps[LOG_MAX];
-	bool identified[LOG_MAX];
+	int64_t again_until[LOG_MAX]; /* how long its copies count nothing */
 	int64_t seqs[AGENTS]; /* the last one of each */
+	double total;         /* what a sender of cumulative points has counted since it started, and its last point's time */
+	int64_t started_ms, total_ms;
 	int nr;
 	struct ledger in;  /* of all records in the log */
 	struct ledger out; /* of all committed fragments */
@@ -205,26 +243,67 @@ static void world_free(struct world *w)
 	free(w);
 }
 
+/* The next point of the sender of cumulative ones, which starts anew at times: it adds what one value does. */
+static void world_accumulate(struct world *w, struct unit_random *r, int64_t now_ms, struct batch *b)
+{
+	int j = (int)unit_random_below(r, L_VALUES);
+	struct value_sample *v;
+
+	batch_init(b);
+	batch_accumulate(b);
+	if (!w->total_ms || unit_random_below(r, 10) == 0) {
+		w->total = 0;
+		w->started_ms = w->total_ms ? w->total_ms : now_ms;
+	}
+	w->total_ms = now_ms > w->total_ms ? now_ms + 1 : w->total_ms + 1;
+	w->total += l_value(j);
+	ledger_add(&w->in, 3, j, w->total_ms);
+	v = batch_value(b, 3, 0, w->total_ms);
+	v->v = w->total;
+	v->start = w->started_ms;
+}
+
+/* Who sends the record, and so until when a copy of it is known for one. */
+static void world_identify(struct world *w, struct unit_random *r, int64_t now_ms, struct batch *b)
+{
+	int agent = (int)unit_random_below(r, AGENTS);
+	int64_t seq, back;
+
+	switch (unit_random_below(r, 8)) {
+	case 0: /* nobody: a copy counts, unless its points are cumulative */
+		w->again_until[w->nr] = b->series[3].temporality == TEMPORALITY_CUMULATIVE ? INT64_MAX : 0;
+		break;
+	case 1: /* a key of its own, which is forgotten after an hour; the wall clock may be some minutes ahead */
+		b->record.has_idempotency_key = true;
+		b->record.idempotency_key = (struct str){(const char *)&w->nr, sizeof(w->nr)};
+		w->again_until[w->nr] = now_ms + 50 * L_MINUTE_MS;
+		break;
+	default:
+		seq = ++w->seqs[agent];
+		back = (int64_t)unit_random_below(r, 9);
+		batch_identify(b, agent, seq, seq > back ? seq - back : 1, true);
+		w->again_until[w->nr] = INT64_MAX;
+	}
+}
+
 static void world_write(struct world *w, struct unit_random *r)
 {
 	int64_t now_ms = (w->nr ? w->timestamps[w->nr - 1] : L_BEGIN_MS) + (int64_t)unit_random_below(r, 14000);
-	int of = w->nr ? (int)unit_random_below(r, (uint64_t)w->nr) : 0, agent = (int)unit_random_below(r, AGENTS);
+	int of = w->nr ? (int)unit_random_below(r, (uint64_t)w->nr) : 0;
 	struct batch b;
 
 	w->timestamps[w->nr] = now_ms;
-	if (w->identified[of] && unit_random_below(r, 3) == 0) { /* one of the old ones comes again, byte by byte */
+	if (w->nr && now_ms < w->again_until[of] && unit_random_below(r, 3) == 0) { /* one of the old ones comes again, byte by byte */
 		buf_add(&w->log[w->nr], w->log[of].p, w->log[of].len);
-		w->identified[w->nr++] = true;
+		w->again_until[w->nr++] = w->again_until[of];
 		w->retries++;
 		return;
 	}
-	batch_random(&b, r, now_ms, &w->in);
-	w->identified[w->nr] = unit_random_below(r, 4) != 0;
-	if (w->identified[w->nr]) {
-		int64_t seq = ++w->seqs[agent], back = (int64_t)unit_random_below(r, 9);
-
-		batch_identify(&b, agent, seq, seq > back ? seq - back : 1, true);
-	}
+	if (unit_random_below(r, 4))
+		batch_random(&b, r, now_ms, &w->in);
+	else
+		world_accumulate(w, r, now_ms, &b);
+	world_identify(w, r, now_ms, &b);
 	batch_encode(&b, &w->log[w->nr]);
 	w->nr++;
 }
@@ -404,6 +483,7 @@ int main(void)
 	tcase_add_test(tc, letters_leave_with_the_commit_that_carried_them);
 	tcase_add_test(tc, a_duplicate_moves_position_and_watermark);
 	tcase_add_test(tc, agents_are_forgotten_and_caps_change_at_a_closing_only);
+	tcase_add_test(tc, keys_are_forgotten_and_caps_change_at_a_closing_only);
 	tcase_add_test(tc, every_sample_comes_out_once_whatever_happens);
 	tcase_add_test(tc, restoring_at_any_point_equals_no_crash);
 	tcase_set_timeout(tc, 120);
