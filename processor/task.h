@@ -17,9 +17,9 @@
 #define MILLRACE_PROCESSOR_TASK_H
 
 #include "common/offset_meta.h"
+#include "processor/baseline.h"
 #include "processor/dedup.h"
 #include "processor/intake.h"
-#include "processor/baseline.h"
 #include "processor/request_keys.h"
 #include "processor/window_store.h"
 
