@@ -6,7 +6,7 @@
 #include "processor/snapshot.h"
 #include "tests/unit/processor/batches.h"
 
-static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000};
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000};
 
 /* What the allocator says; which of the two is there depends on the build. */
 int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
