@@ -233,6 +233,25 @@ def test_a_site_with_too_many_agents_is_counted_at_least_once(world):
     world.wait(lambda: told() == [("crowd", "warning", "0")], 10, lambda: f"one notice: {told()}")
 
 
+def test_cumulative_points_and_requests_with_a_key_are_counted_once(world):
+    writer, start = world.writer, world.clock.now_ms() - 1000
+    dropped = total(world, "millrace_processor_duplicates_total")
+    for i, v in enumerate((2.0, 5.0, 9.0)):
+        batch = writer.payload(1, "otlp", None, v, 0)
+        batch["series"][0]["temporality"] = "cumulative"
+        batch["values"][0].update(t=start + 1000 + i, start=start)
+        for key in (b"key %d" % i, b"key %d" % i, None):  # the second one is a retry; the third says nothing of itself, but its point's time does
+            writer.send(1, {**batch, "idempotency_key": key}, False)
+        writer.counted[1, batch["series"][0]["name"]].append([2.0, 3.0, 4.0][i])
+    world.cell.flush()
+    name = "millrace_processor_cumulative_points_total"
+    world.wait(lambda: total(world, name, partition=1) == 6, 20, lambda: f"6 points: {total(world, name)}")
+    assert [total(world, name, partition=1, reason=r) for r in ("fresh", "delta", "stale")] == [1, 2, 3]
+    assert total(world, "millrace_processor_duplicates_total") == dropped + 3
+    world.wait(lambda: total(world, "millrace_processor_baselines", partition=1) == 1, 10, lambda: "the series' baseline")
+    assert total(world, "millrace_processor_baselines_bytes", partition=1) > 0
+
+
 def test_every_payload_is_counted_once(world):
     until = world.clock.now_ms() + 4 * MINUTE_MS  # closing and stagger
     world.wait(lambda: world.clock.now_ms() > until, 30, lambda: "the last minute is over")
