@@ -428,6 +428,7 @@ int sites_route(struct sites *s, struct tenant *t, int64_t at_ms, struct split_r
 	*out = (struct split_route){.site = str_from(t->id),
 				    .topic = cell->topic,
 				    .partitions = r->partitions,
-				    .partitions_len = r->partitions_len};
+				    .partitions_len = r->partitions_len,
+				    .since_ms = r->effective_from_ms};
 	return 0;
 }

@@ -123,6 +123,7 @@ static void label(const struct splitter *sp, struct sample_batch *b)
 	b->floor = p->has_agent_id ? p->floor : 0;
 	b->created_at = p->has_created_at ? p->created_at_ms : p->received_at_ms;
 	b->received_at = p->received_at_ms;
+	b->routed_since = sp->route->since_ms;
 }
 
 /* Measured after encoding: only the codec knows how long a record is. Its place is known only when the buffer grows no more. */

@@ -22,6 +22,7 @@ struct split_route {
 	const char *topic;
 	const int32_t *partitions; /* the site's own, ascending; at least one */
 	size_t partitions_len;
+	int64_t since_ms; /* effective_from */
 };
 
 struct part {

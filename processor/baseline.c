@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BASELINE_BYTES_MIN = 13 /* the least that one takes in a snapshot, so that a count is believed no further than that */ };
+enum { BASELINE_BYTES_MIN = 14 /* the least that one takes in a snapshot, so that a count is believed no further than that */ };
 
 const char *baseline_verdict_name(enum baseline_verdict verdict)
 {
@@ -91,10 +91,11 @@ static bool start_unknown(const struct baseline_point *p)
 static enum baseline_verdict judge_times(const struct baseline *base, const struct baseline_point *p)
 {
 	if (!base)
-		return !start_unknown(p) && p->t_ms - p->start_ms <= BASELINE_FRESH_MS ? BASELINE_FRESH : BASELINE_FIRST;
+		return !start_unknown(p) && p->t_ms - p->start_ms <= BASELINE_FRESH_MS && p->start_ms >= p->routed_since_ms ?
+			       BASELINE_FRESH : BASELINE_FIRST;
 	if (p->t_ms <= base->t_ms)
 		return BASELINE_STALE;
-	if (p->start_ms >= p->t_ms || p->single != base->single)
+	if (p->routed_since_ms != base->routed_since_ms || p->start_ms >= p->t_ms || p->single != base->single)
 		return BASELINE_BREAK;
 	if (p->start_ms == 0 || p->start_ms == base->start_ms)
 		return BASELINE_DELTA;
@@ -145,6 +146,7 @@ static int replace(struct baselines *b, struct baseline *base, const struct base
 	b->bytes += bytes_of(base);
 	base->t_ms = p->t_ms;
 	base->start_ms = p->start_ms < p->t_ms ? p->start_ms : p->t_ms;
+	base->routed_since_ms = p->routed_since_ms;
 	base->count = p->count;
 	base->sum = p->sum;
 	base->single = p->single;
@@ -204,6 +206,7 @@ void baselines_encode(const struct baselines *b, int64_t watermark_ms, struct bu
 		codec_write_long(out, watermark_ms - base->changed_ms);
 		codec_write_long(out, base->t_ms);
 		codec_write_long(out, base->start_ms ? base->t_ms - base->start_ms : -1);
+		codec_write_long(out, base->routed_since_ms);
 		codec_write_long(out, base->single ? -1 : base->count);
 		codec_write_double(out, base->sum);
 		if (has_hist(base))
@@ -226,11 +229,12 @@ static int decode_hist(struct baseline *base, struct codec_reader *r, struct err
 
 static void decode_point(struct baseline *base, struct codec_reader *r, int64_t watermark_ms)
 {
-	int64_t ago_ms = codec_read_long(r), t_ms = codec_read_long(r), length_ms = codec_read_long(r), count = codec_read_long(r);
+	int64_t ago_ms = codec_read_long(r), t_ms = codec_read_long(r), length_ms = codec_read_long(r), since_ms = codec_read_long(r);
+	int64_t count = codec_read_long(r);
 
 	base->sum = codec_read_double(r);
 	if (ago_ms < 0 || ago_ms > watermark_ms || (base->older && watermark_ms - ago_ms < base->older->changed_ms) || t_ms < 0 ||
-	    t_ms > INT64_MAX / 2 || length_ms < -1 || (length_ms >= t_ms && length_ms >= 0) || count < -1 || count > (int64_t)HIST_TOTAL_MAX ||
+	    t_ms > INT64_MAX / 2 || length_ms < -1 || (length_ms >= t_ms && length_ms >= 0) || since_ms < 0 || count < -1 || count > (int64_t)HIST_TOTAL_MAX ||
 	    !isfinite(base->sum))
 		codec_fault(r, "a baseline that cannot be there");
 	if (!codec_reader_ok(r))
@@ -238,6 +242,7 @@ static void decode_point(struct baseline *base, struct codec_reader *r, int64_t 
 	base->changed_ms = watermark_ms - ago_ms;
 	base->t_ms = t_ms;
 	base->start_ms = length_ms < 0 ? 0 : t_ms - length_ms;
+	base->routed_since_ms = since_ms;
 	base->single = count < 0;
 	base->count = count < 0 ? 1 : count;
 }

@@ -4,7 +4,8 @@
  * Gaps", "Cumulative streams: handling unknown start time", "Overlap"; OTLP may call a start unknown by 0, too) come to these, for a point
  * and the baseline of its series:
  *   time not newer             STALE    a repetition, or overtaken: dropped
- *   no baseline, start recent  FRESH    all of it is new: counted whole
+ *   baseline of another route  BREAK    in between, the series was counted elsewhere: becomes the baseline, counts nothing
+ *   no baseline, start recent  FRESH    all of it is new, unless the route began later: counted whole
  *   no baseline, else          FIRST    becomes the baseline, counts nothing: nobody knows how much of it has been counted elsewhere
  *   start == t (or behind it)  BREAK    a sequence begins anew and its start is unknown: becomes the baseline, counts nothing
  *   start at or after the
@@ -59,6 +60,7 @@ const char *baseline_verdict_name(enum baseline_verdict verdict);
  * its sum is the value. */
 struct baseline_point {
 	int64_t t_ms, start_ms; /* start: 0 is unknown */
+	int64_t routed_since_ms; /* of its record */
 	int64_t count;
 	double sum;
 	bool single;
@@ -78,7 +80,7 @@ struct baseline_step {
 struct baseline {
 	struct baseline *older, *newer; /* (I2) */
 	struct series *series;          /* (I3) */
-	int64_t t_ms, start_ms;
+	int64_t t_ms, start_ms, routed_since_ms;
 	int64_t changed_ms;             /* watermark */
 	int64_t count;
 	double sum;
@@ -113,7 +115,7 @@ void baselines_mark(const struct baselines *b, uint32_t mark);
 /* Bytes allocated, without the series. */
 size_t baselines_bytes(const struct baselines *b);
 
-/* Appends all of it, oldest change first: series' number, watermark - change, t, t - start (-1: unknown), count (-1: single), sum, for
+/* Appends all of it, oldest change first: series' number, watermark - change, t, t - start (-1: unknown), routed since, count (-1: single), sum, for
  * distributions the histogram. Equal states, equally numbered, make equal bytes. Failure is sticky in out. */
 void baselines_encode(const struct baselines *b, int64_t watermark_ms, struct buf *out);
 

@@ -107,7 +107,8 @@ static int take_step(const struct intake *in, int32_t series, const struct basel
 
 static int count_cumulative_value(const struct intake *in, const struct value_sample *v, struct intake_counts *counts, struct err *err)
 {
-	struct baseline_point point = {.t_ms = v->t, .start_ms = v->start, .count = 1, .sum = v->v, .single = true};
+	struct baseline_point point = {.t_ms = v->t, .start_ms = v->start, .routed_since_ms = in->batch->routed_since,
+				       .count = 1, .sum = v->v, .single = true};
 	struct baseline_step step;
 
 	if (take_step(in, v->series, &point, &step, counts, err) < 0)
@@ -118,8 +119,8 @@ static int count_cumulative_value(const struct intake *in, const struct value_sa
 /* What is counted whole is the summary as it came. Of a difference no extremes are known: those of the point go back to its start. */
 static int count_cumulative_summary(const struct intake *in, const struct summary_sample *s, struct intake_counts *counts, struct err *err)
 {
-	struct baseline_point point = {.t_ms = s->t, .start_ms = s->start, .count = s->count, .sum = s->sum,
-				       .histogram = s->has_histogram ? &s->histogram : NULL};
+	struct baseline_point point = {.t_ms = s->t, .start_ms = s->start, .routed_since_ms = in->batch->routed_since,
+				       .count = s->count, .sum = s->sum, .histogram = s->has_histogram ? &s->histogram : NULL};
 	struct baseline_step step;
 	struct summary_sample diff = {.series = s->series, .t = s->t, .last_at = s->t, .has_histogram = s->has_histogram,
 				      .approximate = s->approximate};

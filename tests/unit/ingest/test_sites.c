@@ -207,14 +207,15 @@ static const struct {
 	int64_t at_ms;
 	const char *topic;
 	size_t shards;
+	int64_t since_ms;
 } routed[] = {
-	{0, "millrace.c.main.samples", 2}, /* older than all: the earliest */
-	{100 * MINUTE, "millrace.c.main.samples", 2},
-	{200 * MINUTE - 1, "millrace.c.main.samples", 2},
-	{200 * MINUTE, "millrace.c.big.samples", 3},
-	{300 * MINUTE - 1, "millrace.c.big.samples", 3},
-	{300 * MINUTE, "millrace.c.main.samples", 5},
-	{INT64_MAX, "millrace.c.main.samples", 5},
+	{0, "millrace.c.main.samples", 2, 100 * MINUTE}, /* older than all: the earliest */
+	{100 * MINUTE, "millrace.c.main.samples", 2, 100 * MINUTE},
+	{200 * MINUTE - 1, "millrace.c.main.samples", 2, 100 * MINUTE},
+	{200 * MINUTE, "millrace.c.big.samples", 3, 200 * MINUTE},
+	{300 * MINUTE - 1, "millrace.c.big.samples", 3, 200 * MINUTE},
+	{300 * MINUTE, "millrace.c.main.samples", 5, 300 * MINUTE},
+	{INT64_MAX, "millrace.c.main.samples", 5, 300 * MINUTE},
 };
 
 START_TEST(history_picks_the_route_of_the_time)
@@ -231,6 +232,7 @@ START_TEST(history_picks_the_route_of_the_time)
 	ck_assert_str_eq(out.topic, routed[_i].topic);
 	ck_assert(str_eq(out.site, str_from("shop")));
 	ck_assert_uint_eq(out.partitions_len, routed[_i].shards);
+	ck_assert_int_eq(out.since_ms, routed[_i].since_ms);
 	route_site_partitions(str_from("shop"), strstr(out.topic, "big") ? 64 : 12, (int32_t)routed[_i].shards, expected);
 	ck_assert_mem_eq(out.partitions, expected, out.partitions_len * sizeof(*expected));
 	sites_free(s);

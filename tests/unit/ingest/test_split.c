@@ -8,7 +8,7 @@
 enum { ROUNDS = 200, RECORD_MAX = 1000000 };
 
 static const int32_t seven[] = {1, 2, 3, 5, 8, 13, 21};
-static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", seven, 7};
+static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", seven, 7, 1234567890000};
 
 static void random_point(struct unit_random *r, struct buf *body, int index, int value)
 {
@@ -94,6 +94,7 @@ static int check_part(const struct payload *p, const struct part *part, int *see
 	ck_assert_uint_eq(b.values_len + b.summaries_len, part->samples);
 	ck_assert(str_eq(b.site, route.site) && b.has_agent_id && b.seq == 9 && b.floor == 3 && b.received_at == NOW_MS);
 	ck_assert_int_eq(b.created_at, NOW_MS);
+	ck_assert_int_eq(b.routed_since, route.since_ms);
 	ck_assert(!b.has_idempotency_key);
 	for (size_t i = 0; i < b.series_len; i++)
 		for (size_t j = 0; j < i; j++)

@@ -88,6 +88,51 @@ START_TEST(the_lives_of_a_counter)
 }
 END_TEST
 
+/* A series goes from this partition to another and back, with its site's routes. */
+START_TEST(the_step_across_a_change_of_routes)
+{
+	static const struct {
+		int t, start, since;
+		double v;
+		enum baseline_verdict verdict;
+		double counted;
+	} rows[] = {
+		{60, 10, 0, 5, BASELINE_FRESH, 5},
+		{120, 10, 0, 8, BASELINE_DELTA, 3},
+		/* Elsewhere until 200. */
+		{240, 10, 200, 30, BASELINE_BREAK, NOTHING},
+		{300, 10, 200, 31, BASELINE_DELTA, 1},
+		{180, 10, 0, 20, BASELINE_STALE, NOTHING}, /* backlog of the route before */
+		{360, 310, 200, 4, BASELINE_RESET, 4},
+		{420, 390, 400, 2, BASELINE_BREAK, NOTHING}, /* a new route and a new start: what was counted before 400 is elsewhere */
+		{480, 450, 400, 7, BASELINE_RESET, 7},
+	};
+	struct fixture f;
+
+	fixture_init(&f);
+	for (size_t i = 0; i < NR(rows); i++) {
+		struct baseline_point p = {.t_ms = NOW_MS + rows[i].t * 1000, .start_ms = NOW_MS + rows[i].start * 1000, .count = 1,
+					   .routed_since_ms = rows[i].since ? NOW_MS + rows[i].since * 1000 : 0, .sum = rows[i].v,
+					   .single = true};
+		struct baseline_step step = take(&f, 0, &p, NOW_MS);
+
+		ck_assert_msg(step.verdict == rows[i].verdict, "point %zu: %s", i, baseline_verdict_name(step.verdict));
+		ck_assert_msg(step.counts == (rows[i].counted >= 0), "point %zu counts: %d", i, step.counts);
+		ck_assert_msg(!step.counts || step.sum == rows[i].counted, "point %zu: %g", i, step.sum);
+		restore(&f, NOW_MS);
+	}
+	clear(&f);
+	for (int i = 0; i < 2; i++) { /* first seen 60 s after its start, under a route that began before it, and after it */
+		struct baseline_point p = {.t_ms = NOW_MS, .start_ms = NOW_MS - 60000, .routed_since_ms = NOW_MS - 60000 + i, .count = 1, .sum = 3,
+					   .single = true};
+
+		ck_assert_int_eq(take(&f, 0, &p, NOW_MS).verdict, i ? BASELINE_FIRST : BASELINE_FRESH);
+		clear(&f);
+	}
+	fixture_fini(&f);
+}
+END_TEST
+
 /* A counter's summaries: count and sum go together, and a single value in between is another kind of point. */
 START_TEST(summaries_of_a_counter)
 {
@@ -254,7 +299,7 @@ START_TEST(damaged_bytes_are_refused_or_good)
 }
 END_TEST
 
-/* nr; each: series, ago, t, t - start, count, sum; a distribution's: scale, zero, positive and negative buckets */
+/* nr; each: series, ago, t, t - start, routed since, count, sum; a distribution's: scale, zero, positive and negative buckets */
 #define ZERO "\0\0\0\0\0\0\0\0"
 static const struct {
 	const char *bytes;
@@ -263,30 +308,31 @@ static const struct {
 } written[] = {
 #define ROW(text, fault) {text, sizeof(text) - 1, fault}
 	ROW("\x00", NULL),
-	ROW("\x02\x00\x00\x0a\x02\x01" ZERO, NULL),
-	ROW("\x02\x04\x00\x0a\x01\x04" ZERO "\x0a\x00\x02\x06\x04\x00", NULL), /* 2 in bucket 3 */
+	ROW("\x02\x00\x00\x0a\x02\x00\x01" ZERO, NULL),
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x00\x02\x06\x04\x00", NULL), /* 2 in bucket 3 */
 	ROW("\x01", "a count that the bytes cannot bear"),
-	ROW("\x04\x00\x00\x0a\x02\x01" ZERO, "a count that the bytes cannot bear"),
-	ROW("\x02\x01\x00\x0a\x02\x01" ZERO, "a baseline of no series, of a gauge, or a second one"),
-	ROW("\x02\x0c\x00\x0a\x02\x01" ZERO, "a baseline of no series, of a gauge, or a second one"),
-	ROW("\x02\x02\x00\x0a\x02\x01" ZERO, "a baseline of no series, of a gauge, or a second one"), /* 1 is a gauge */
-	ROW("\x04\x00\x00\x0a\x02\x01" ZERO "\x00\x00\x0a\x02\x01" ZERO, "a baseline of no series, of a gauge, or a second one"),
-	ROW("\x02\x00\x01\x0a\x02\x01" ZERO, "a baseline that cannot be there"), /* changed in the future */
-	ROW("\x02\x00\xd2\x0f\x0a\x02\x01" ZERO, "a baseline that cannot be there"), /* before the epoch */
-	ROW("\x02\x00\x00\x01\x02\x01" ZERO, "a baseline that cannot be there"), /* t -1 */
-	ROW("\x02\x00\x00\x0a\x0a\x01" ZERO, "a baseline that cannot be there"), /* a start of 0 that is not unknown */
-	ROW("\x02\x00\x00\x0a\x03\x01" ZERO, "a baseline that cannot be there"), /* a start after t */
-	ROW("\x02\x00\x00\x0a\x02\x03" ZERO, "a baseline that cannot be there"), /* count -2 */
-	ROW("\x02\x00\x00\x0a\x02\x01\0\0\0\0\0\0\xf0\x7f", "a baseline that cannot be there"), /* infinite */
-	ROW("\x04\x00\x00\x0a\x02\x01" ZERO "\x06\x02\x0a\x02\x01" ZERO, "a baseline that cannot be there"), /* not in order */
-	ROW("\x02\x04\x00\x0a\x02\x01" ZERO, "a distribution without a histogram"),
-	ROW("\x02\x04\x00\x0a\x01\x06" ZERO "\x0a\x00\x02\x06\x04\x00", "a histogram that does not add up"),
-	ROW("\x02\x04\x00\x0a\x01\x04" ZERO "\x0c\x00\x02\x06\x04\x00", "a scale out of range"), /* 6 */
-	ROW("\x02\x04\x00\x0a\x01\x04" ZERO "\x15\x00\x02\x06\x04\x00", "a scale out of range"), /* -11 */
-	ROW("\x02\x04\x00\x0a\x01\x04" ZERO "\x00\x00\x02\x80\x10\x04\x00", "a bucket beyond any number"), /* 1024 at scale 0 */
-	ROW("\x02\x04\x00\x0a\x01\x04" ZERO "\x0a\x03\x02\x06\x04\x00", "a malformed histogram"), /* -2 zeros */
-	ROW("\x02\x04\x00\x0a\x01\x04" ZERO "\x0a\x00\x04\x06\x02\x06\x02\x00", "a malformed histogram"), /* one bucket twice */
-	ROW("\x02\x04\x00\x0a\x01\x00" ZERO "\x0a\x00\x02\x06\x00\x00", "a malformed histogram"), /* an empty one */
+	ROW("\x04\x00\x00\x0a\x02\x00\x01" ZERO, "a count that the bytes cannot bear"),
+	ROW("\x02\x01\x00\x0a\x02\x00\x01" ZERO, "a baseline of no series, of a gauge, or a second one"),
+	ROW("\x02\x0c\x00\x0a\x02\x00\x01" ZERO, "a baseline of no series, of a gauge, or a second one"),
+	ROW("\x02\x02\x00\x0a\x02\x00\x01" ZERO, "a baseline of no series, of a gauge, or a second one"), /* 1 is a gauge */
+	ROW("\x04\x00\x00\x0a\x02\x00\x01" ZERO "\x00\x00\x0a\x02\x00\x01" ZERO, "a baseline of no series, of a gauge, or a second one"),
+	ROW("\x02\x00\x01\x0a\x02\x00\x01" ZERO, "a baseline that cannot be there"), /* changed in the future */
+	ROW("\x02\x00\xd2\x0f\x0a\x02\x00\x01" ZERO, "a baseline that cannot be there"), /* before the epoch */
+	ROW("\x02\x00\x00\x01\x02\x00\x01" ZERO, "a baseline that cannot be there"), /* t -1 */
+	ROW("\x02\x00\x00\x0a\x0a\x00\x01" ZERO, "a baseline that cannot be there"), /* a start of 0 that is not unknown */
+	ROW("\x02\x00\x00\x0a\x03\x00\x01" ZERO, "a baseline that cannot be there"), /* a start after t */
+	ROW("\x02\x00\x00\x0a\x02\x01\x01" ZERO, "a baseline that cannot be there"), /* routed since -1 */
+	ROW("\x02\x00\x00\x0a\x02\x00\x03" ZERO, "a baseline that cannot be there"), /* count -2 */
+	ROW("\x02\x00\x00\x0a\x02\x00\x01\0\0\0\0\0\0\xf0\x7f", "a baseline that cannot be there"), /* infinite */
+	ROW("\x04\x00\x00\x0a\x02\x00\x01" ZERO "\x06\x02\x0a\x02\x00\x01" ZERO, "a baseline that cannot be there"), /* not in order */
+	ROW("\x02\x04\x00\x0a\x02\x00\x01" ZERO, "a distribution without a histogram"),
+	ROW("\x02\x04\x00\x0a\x01\x00\x06" ZERO "\x0a\x00\x02\x06\x04\x00", "a histogram that does not add up"),
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0c\x00\x02\x06\x04\x00", "a scale out of range"), /* 6 */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x15\x00\x02\x06\x04\x00", "a scale out of range"), /* -11 */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x00\x00\x02\x80\x10\x04\x00", "a bucket beyond any number"), /* 1024 at scale 0 */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x03\x02\x06\x04\x00", "a malformed histogram"), /* -2 zeros */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x00\x04\x06\x02\x06\x02\x00", "a malformed histogram"), /* one bucket twice */
+	ROW("\x02\x04\x00\x0a\x01\x00\x00" ZERO "\x0a\x00\x02\x06\x00\x00", "a malformed histogram"), /* an empty one */
 #undef ROW
 };
 
@@ -310,6 +356,7 @@ int main(void)
 	Suite *suite = suite_create("baseline");
 	TCase *tc = tcase_create("baseline");
 
+	tcase_add_test(tc, the_step_across_a_change_of_routes);
 	tcase_add_loop_test(tc, the_lives_of_a_counter, 0, 2); /* the second time restored before each point */
 	tcase_add_test(tc, summaries_of_a_counter);
 	tcase_add_loop_test(tc, the_life_of_a_distribution, 0, 2);
