@@ -137,9 +137,13 @@ $(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(fil
 
 $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib$(1).a $(B)/libcommon.a
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LINK) $$^ $$(LIBS_$$(@F)) $$(LIBS_$(1)) $$(LIBS_common) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
+	$$(Q)$$(LINK) $$(filter %.o,$$^) $$(filter %.a,$$^) $$(LIBS_$$(@F)) $$(LIBS_$(1)) $$(LIBS_common) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
 endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
+
+# The processor above a Kafka and a clock in memory: objects that define what an archive's member defines keep it out.
+$(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processor/%.o,fake_kafka fake_consumer fake_txn fake_clock sim_input sim_twin)
+LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono_ms poll report_notice task_take task_close task_committed task_free)
 
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \

@@ -1,0 +1,137 @@
+/* sim_twin.c - see sim_twin.h. */
+#include "tests/unit/processor/sim_twin.h"
+
+#include "processor/snapshot.h"
+#include "processor/task.h"
+#include "tests/unit/processor/dump.h"
+
+enum { TWINS = FAKE_HOSTS * FAKE_PARTITIONS, BORN_ONCE_IN = 40, COMPARED_ONCE_IN = 16 };
+
+struct twins {
+	struct fake_kafka *kafka;
+	struct { const struct task *of; struct task *twin; } pairs[TWINS];
+};
+
+/* style: the functions that are replaced take no context. */
+static struct twins twins;
+
+int __real_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
+int __real_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
+void __real_task_committed(struct task *t, int64_t mono_ms);
+void __real_task_free(struct task *t);
+int __wrap_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
+int __wrap_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
+void __wrap_task_committed(struct task *t, int64_t mono_ms);
+void __wrap_task_free(struct task *t);
+
+void sim_twin_use(struct fake_kafka *k)
+{
+	twins = (struct twins){.kafka = k};
+}
+
+static struct task *twin_of(const struct task *t)
+{
+	for (int i = 0; i < TWINS; i++)
+		if (twins.pairs[i].of == t)
+			return twins.pairs[i].twin;
+	return NULL;
+}
+
+/* What a task does next must not depend on whether it was just restored. */
+static void compare(const struct task *t, const struct task *twin)
+{
+	char *have = dump_task(t), *restored = dump_task(twin);
+	bool equal = strcmp(have, restored) == 0;
+
+	if (!equal) {
+		printf("without a crash:\n%s\nrestored:\n%s\n", have, restored);
+		sim_fail(twins.kafka, "a restored task is not what it was");
+	}
+	twins.kafka->seen[FAKE_TWIN_COMPARED]++;
+	free(have);
+	free(restored);
+}
+
+/* A task's snapshot, restored and written again: the order of maps apart, the same. */
+static struct task *bear(const struct task *t)
+{
+	struct buf bytes = BUF_INIT;
+	struct task *twin = task_new(t->partition);
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(snapshot_encode(t, &bytes, &err), 0);
+	if (snapshot_decode(buf_str(&bytes), twin, &err) < 0)
+		sim_fail(twins.kafka, err.msg);
+	compare(t, twin);
+	buf_fini(&bytes);
+	twins.kafka->seen[FAKE_TWIN]++;
+	return twin;
+}
+
+/* After a change of t: a twin for it, or a look at the one it has. */
+static void attend(const struct task *t)
+{
+	const struct task *twin = twin_of(t);
+
+	if (twin && fake_once_in(twins.kafka, COMPARED_ONCE_IN))
+		compare(t, twin);
+	/* With an empty outbox on both sides, what leaves it with a commit is the same number of panes. */
+	if (twin || t->outbox.len || !fake_once_in(twins.kafka, BORN_ONCE_IN))
+		return;
+	for (int i = 0; i < TWINS; i++)
+		if (!twins.pairs[i].of) {
+			twins.pairs[i].of = t;
+			twins.pairs[i].twin = bear(t);
+			return;
+		}
+}
+
+int __wrap_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err)
+{
+	struct task *twin = twin_of(t);
+	int rc = __real_task_take(t, record, scratch, counts, err);
+	struct intake_counts other;
+
+	if (rc == 0 && counts->late)
+		twins.kafka->seen[FAKE_LATE]++;
+	if (twin && __real_task_take(twin, record, scratch, &other, NULL) != rc)
+		sim_fail(twins.kafka, "a restored task judges a record differently");
+	attend(t);
+	return rc;
+}
+
+int __wrap_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err)
+{
+	struct task *twin = twin_of(t);
+	int rc = __real_task_close(t, watermark_ms, rules, err);
+
+	if (twin && __real_task_close(twin, watermark_ms, rules, NULL) != rc)
+		sim_fail(twins.kafka, "a restored task closes differently");
+	if (twin && twin->outbox.len != t->outbox.len)
+		sim_fail(twins.kafka, "a restored task closes other windows");
+	attend(t);
+	return rc;
+}
+
+void __wrap_task_committed(struct task *t, int64_t mono_ms)
+{
+	struct task *twin = twin_of(t);
+
+	if (twin) {
+		twin->attempt = t->attempt;
+		twin->attempt.nr_letters = 0;
+		__real_task_committed(twin, mono_ms);
+	}
+	__real_task_committed(t, mono_ms);
+}
+
+void __wrap_task_free(struct task *t)
+{
+	for (int i = 0; i < TWINS; i++)
+		if (t && twins.pairs[i].of == t) {
+			__real_task_free(twins.pairs[i].twin);
+			twins.pairs[i].of = NULL;
+			twins.pairs[i].twin = NULL;
+		}
+	__real_task_free(t);
+}
