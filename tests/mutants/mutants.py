@@ -18,6 +18,11 @@ def unit(name, path, find, replace, part, test):
     return Mutant(name, path, find, replace, binary, "./" + binary)
 
 
+def sim(name, path, find, replace):
+    """A mutant that the simulation of the whole processor must notice."""
+    return unit(name, path, find, replace, "processor", "test_simulation")
+
+
 def script(name, path, find, replace, test):
     """A mutant that only real processes show."""
     return Mutant(name, path, find, replace, "programs", f'"$MILLRACE_PARTS/venv/bin/python" tests/e2e/{test}.py')
@@ -227,6 +232,33 @@ MUTANTS = [
     unit("trimmed-for-a-former-owner", "processor/marks.c", "		*mark = (struct mark){0};", "		mark->low = 0;", "processor", "test_trim"),
     unit("trims-across-epochs", "processor/marks.c", "former->id && former->epoch == present->epoch &&", "former->id &&", "processor", "test_trim"),
     unit("refused-trim-not-repeated", "processor/trim.c", "		tr->waiting = false;\n", "", "processor", "test_trim"),
+    # exactly once: the simulation
+    sim("freed-before-commit", "processor/checkpoint.c", "		else if (outcome == TXN_ABORTED)\n			task_aborted(t);",
+        "		else if (outcome == TXN_ABORTED) {\n			struct offset_meta saved = t->saved;\n			settle_committed(cp, t);\n"
+        "			t->saved = saved;\n		}"),
+    sim("unknown-is-aborted", "processor/checkpoint.c", "t->attempt.in_doubt = cp->in_doubt = true;", "task_aborted(t);"),
+    sim("unknown-is-committed", "processor/checkpoint.c", "t->attempt.in_doubt = cp->in_doubt = true;", "settle_committed(cp, t);"),
+    sim("offset-without-emission", "processor/emission.c", "		if (emit_pane(e, t, t->outbox.panes[i], err) < 0)",
+        "		if (i && emit_pane(e, t, t->outbox.panes[i], err) < 0)"),
+    sim("emission-without-offset", "processor/emission.c", "	return txn_send_offsets(e->txn, offsets, group, err);",
+        "	return offsets && group ? 0 : -1;"),
+    sim("transaction-split", "processor/emission.c", "	return txn_send_offsets(e->txn, offsets, group, err);",
+        "	return txn_commit(e->txn, err) != TXN_COMMITTED || txn_begin(e->txn, err) < 0 ? -1 : txn_send_offsets(e->txn, offsets, group, err);"),
+    sim("letters-that-joined-late", "processor/task.c", "	letters_drop(&t->letters, t->attempt.nr_letters);", "	letters_drop(&t->letters, t->letters.nr);"),
+    sim("dedup-bit-not-in-the-snapshot", "processor/seqs.c", "bytes[i] = (uint8_t)(bits >> (8 * i));",
+        "bytes[i] = (uint8_t)((bits & (bits - 1)) >> (8 * i));"),
+    sim("position-not-guarded", "processor/feed.c", "switch (task_guard(t, offset)) {", "switch (offset < 0 ? task_guard(t, offset) : GUARD_TAKE) {"),
+    sim("gap-believed-at-once", "processor/task.c", "if (t->refetched_at != t->position) {", "if (t->refetched_at == -2) {"),
+    sim("lost-and-committed", "processor/partitions.c", "	if (!lost && checkpoint_now(", "	if (checkpoint_now("),
+    sim("metadata-asked-afresh", "tests/unit/processor/fake_consumer.c", "(const rd_kafka_consumer_group_metadata_t *)&c->held : NULL;",
+        "(const rd_kafka_consumer_group_metadata_t *)&c->member : NULL;"),  # consumer.c is not there; without its rule D the fake must punish
+    sim("revoked-and-kept", "processor/partitions.c", "		if (task_of(ps, partitions[i]))\n			drop_task(ps, partitions[i]);",
+        "		if (task_of(ps, partitions[i]) && lost)\n			drop_task(ps, partitions[i]);"),
+    sim("read-before-the-first-checkpoint", "processor/restore.c", "	t->phase = TASK_NEW;", "	t->phase = TASK_READY;\n	t->saved.id = 1;"),
+    sim("restored-at-the-committed-offset", "processor/restore.c", "	t->committed = r->committed;", "	t->committed = t->position = r->committed;"),
+    sim("silence-is-none", "processor/restore.c", "		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;\n	r->committed", "		c.offset = -1;\n	r->committed"),
+    sim("held-is-passed", "processor/feed.c", "	hold_task(f, t, f->with.conf->schema_retry_ms);", "	hold_task(f, t, f->with.conf->schema_retry_ms);\n	t->position++;"),
+    sim("closed-after-the-snapshot", "processor/snapshot.c", "	codec_write_long(out, t->windows.closed_ms);", "	codec_write_long(out, 0);"),
     # whole programs
     script("nothing-left-to-restore", "processor/marks.c", "mark->before = former->snapshot;", "mark->before = present->snapshot + 1;",
            "test_transactions"),

@@ -14,7 +14,7 @@
 #include "tests/unit/processor/sim_twin.h"
 
 enum {
-	RUNS = 250, STEPS = 3000,
+	RUNS = 500, STEPS = 4000, /* at most */
 	IDLE_MS = 5000,
 	POLLS = 40,              /* messages a turn, at most */
 	ALL_POLLS = 1000000,
@@ -41,6 +41,7 @@ struct world {
 	uint64_t seed;
 	int64_t incarnations;
 	int pace;                /* how fast time passes in this run */
+	uint64_t peace;          /* how many turns an instance takes between two misfortunes */
 };
 
 void __wrap_report_notice(struct report *r, enum severity severity, const char *event, const char *text, const struct tag *fields, size_t nr);
@@ -89,7 +90,7 @@ static void draw_conf(struct world *w, struct processor_conf *conf)
 		.catchup_interval_ms = 1000 + (int64_t)dice(w, 30000),
 		.transaction_windows = dice(w, 2) ? 500000 : 1 + (int64_t)dice(w, 300),
 		.catchup_windows = dice(w, 2) ? 200000 : 1 + (int64_t)dice(w, 100),
-		.position_interval_ms = 500 + (int64_t)dice(w, 8000),
+		.position_interval_ms = 100 + (int64_t)dice(w, dice(w, 2) ? 8000 : 500),
 		.retry_interval_ms = 10 + (int64_t)dice(w, 1000),
 		.chunk_bytes = chunks[dice(w, NR(chunks))],
 		.schema_retry_ms = 500 + (int64_t)dice(w, 8000),
@@ -171,6 +172,17 @@ static void disturb(struct world *w, struct instance *in)
 	}
 }
 
+/* A frozen instance goes on where it was; it may well be at its checkpoints, before any poll. */
+static void wake(struct world *w, struct instance *in)
+{
+	in->frozen_until_ms = 0;
+	in->host.frozen = false;
+	while (in->service && dice(w, 3)) {
+		turn(w, in, 0);
+		fake_pass(&w->kafka, (int64_t)dice(w, 1000));
+	}
+}
+
 static void step_instance(struct world *w, struct instance *in)
 {
 	int64_t now_ms = w->kafka.now_ms;
@@ -178,8 +190,8 @@ static void step_instance(struct world *w, struct instance *in)
 	if (!in->service && now_ms >= in->up_ms)
 		start(w, in);
 	else if (in->service && in->frozen_until_ms && now_ms >= in->frozen_until_ms)
-		in->frozen_until_ms = in->host.frozen = 0;
-	else if (in->service && !in->host.frozen && dice(w, 70) == 0)
+		wake(w, in);
+	else if (in->service && !in->host.frozen && dice(w, w->peace) == 0)
 		disturb(w, in);
 	else if (in->service && !in->host.frozen)
 		turn(w, in, dice(w, 4) ? (int)dice(w, POLLS) : 0);
@@ -238,6 +250,7 @@ static void world_init(struct world *w, uint64_t seed)
 	sim_input_init(&w->input, &w->kafka);
 	w->seed = seed;
 	w->pace = 1 << (5 + dice(w, 9));
+	w->peace = UINT64_C(10) << dice(w, 5);
 	w->kafka.vices = true;
 	w->kafka.elsewhere = elsewhere;
 	w->kafka.ctx = w;
@@ -393,7 +406,7 @@ static void compare(struct world *w)
 static void run(struct world *w, uint64_t seed, uint64_t seen[NR_FAKE_EVENTS])
 {
 	world_init(w, seed);
-	for (int i = 0; i < STEPS; i++)
+	for (int left = STEPS >> dice(w, 5); left > 0; left--) /* short ones too: much is decided in the beginning */
 		step(w, NULL);
 	drain(w);
 	receive(w);
