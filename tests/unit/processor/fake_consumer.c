@@ -400,6 +400,12 @@ void scout_wake_on(struct scout *s, int fd)
 	(void)fd;
 }
 
+rd_kafka_t *scout_client(const struct scout *s)
+{
+	(void)s;
+	return NULL;
+}
+
 static const struct fake_log *scouted(const struct scout *s)
 {
 	struct fake_kafka *k = s->host->kafka;
@@ -412,7 +418,7 @@ int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t of
 	(void)err;
 	s->topic = topic;
 	s->partition = partition;
-	s->at = offset == RD_KAFKA_OFFSET_BEGINNING ? scouted(s)->base : offset;
+	s->at = offset == RD_KAFKA_OFFSET_BEGINNING ? scouted(s)->low : offset;
 	s->told_end = false;
 	s->sent_ms = s->host->kafka->now_ms;
 	fake_note(s->host->kafka, scouted(s) == &s->host->kafka->state[partition] ? FAKE_SNAPSHOT_READ : FAKE_BEGINNING_READ, s->host, s->at);
@@ -453,6 +459,8 @@ rd_kafka_message_t *scout_poll(struct scout *s)
 		return NULL;
 	if (k->vices && fake_once_in(k, 50))
 		return new_message(s->topic, s->partition, s->at, RD_KAFKA_RESP_ERR__TRANSPORT);
+	if (s->at < scouted(s)->low)
+		return new_message(s->topic, s->partition, s->at, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET);
 	if (scout_advance(s)) {
 		s->told_end = false;
 		s->at++;

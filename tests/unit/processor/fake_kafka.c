@@ -23,7 +23,7 @@ void fake_init(struct fake_kafka *k, uint64_t seed, int64_t now_ms)
 	k->topics.partitions = FAKE_PARTITIONS;
 	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
 		k->committed[p] = (struct fake_offset){.partition = p, .offset = -1};
-		k->input[p].base = fake_once_in(k, 2) ? 0 : 1000; /* retention has been there before us */
+		k->input[p].base = k->input[p].low = fake_once_in(k, 2) ? 0 : 1000; /* retention has been there before us */
 	}
 }
 
@@ -100,7 +100,7 @@ int64_t fake_end(const struct fake_log *log)
 
 struct fake_record *fake_at(const struct fake_log *log, int64_t offset)
 {
-	return offset >= log->base && offset < fake_end(log) ? &log->records[offset - log->base] : NULL;
+	return offset >= log->low && offset < fake_end(log) ? &log->records[offset - log->base] : NULL;
 }
 
 /* Transactions. */
@@ -338,11 +338,26 @@ static void pass_group(struct fake_kafka *k)
 		rebalance(k);
 }
 
+static void pass_trims(struct fake_kafka *k)
+{
+	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
+		struct fake_trim *trim = &k->trims[p];
+
+		if (!trim->before || k->now_ms < trim->at_ms)
+			continue;
+		if (trim->before > k->state[p].low)
+			k->state[p].low = trim->before;
+		fake_note(k, FAKE_TRIMMED, NULL, trim->before);
+		*trim = (struct fake_trim){0};
+	}
+}
+
 void fake_pass(struct fake_kafka *k, int64_t ms)
 {
 	k->now_ms += ms;
 	pass_transactions(k);
 	pass_group(k);
+	pass_trims(k);
 	for (int i = 0; i < FAKE_HOSTS; i++)
 		if (k->clients[i])
 			fake_client_heartbeat(k->clients[i]);

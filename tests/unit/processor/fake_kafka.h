@@ -37,7 +37,7 @@ struct fake_metadata {
 	X(RECORD) X(RETRY) X(STRAGGLER) X(POISON) X(REFUSED_FIRST) X(NEWER_SCHEMA) X(LATE) \
 	X(COMMITTED) X(BEGIN_FAILED) X(PRODUCE_FAILED) X(FLUSH_FAILED) X(OFFSETS_FAILED) X(COMMIT_ABORTED) X(ABORT_FAILED) X(OPEN_FAILED) \
 	X(UNKNOWN_COMMITTED) X(UNKNOWN_ON_ITS_WAY) X(UNKNOWN_NEVER) X(CAME_TO_PASS) X(TIMED_OUT) X(FENCED) X(STALE_REFUSED) \
-	X(PENDING) X(ASK_FAILED) X(SEEK_FAILED) X(SNAPSHOT_READ) X(BEGINNING_READ) X(MARKER_AWAITED) \
+	X(PENDING) X(ASK_FAILED) X(SEEK_FAILED) X(SNAPSHOT_READ) X(BEGINNING_READ) X(MARKER_AWAITED) X(TRIMMED) \
 	X(ASSIGN) X(REVOKE) X(LOST) X(KICKED) X(STATIC_REJOIN) X(OLD_OFFSET) X(JUMP) X(LEAK) X(END) X(CLIENT_ERROR) \
 	X(CRASH) X(CRASH_INSIDE) X(CRASH_COMMITTING) X(FREEZE) X(STALL_INSIDE) X(STOP) X(START) X(CONFIGURATION) X(TWIN) X(TWIN_COMPARED)
 
@@ -84,6 +84,13 @@ struct fake_log {
 	struct fake_record *records;
 	size_t len, cap;
 	int64_t base;
+	int64_t low; /* the first that is still there; never below base */
+};
+
+/* A request to delete what lies before an offset of the state topic. */
+struct fake_trim {
+	int64_t before; /* 0: none */
+	int64_t at_ms;
 };
 
 /* A process as Kafka's clients in it see it. The simulation owns it. */
@@ -118,6 +125,7 @@ struct fake_kafka {
 	struct fake_log input[FAKE_PARTITIONS], state[FAKE_PARTITIONS], output;
 	struct fake_txn *txns, *last_txn, *first_undone;
 	struct fake_offset committed[FAKE_PARTITIONS];
+	struct fake_trim trims[FAKE_PARTITIONS];
 	struct fake_member members[FAKE_MEMBERS];
 	struct consumer *clients[FAKE_HOSTS]; /* of the hosts; NULL: closed, or dead */
 	int64_t generation, last_member;
