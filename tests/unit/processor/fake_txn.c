@@ -189,15 +189,18 @@ enum txn_outcome txn_commit(struct txn *t, struct err *err)
 		broken(t, "_FENCED", err);
 		return TXN_UNKNOWN;
 	}
-	if (k->now_ms > t->deadline_ms)
-		return commit_unanswered(t, err);
+	if (k->now_ms > t->deadline_ms) { /* nothing was sent */
+		refused(t, "STALLED", err);
+		txn_abort(t);
+		return TXN_ABORTED;
+	}
 	if (fake_fault(k) || (k->trouble && fake_once_in(k, 16))) {
 		if (!fake_once_in(k, 4))
 			return commit_unanswered(t, err);
 		fake_note(k, FAKE_COMMIT_ABORTED, t->host, 0);
 		refused(t, "INVALID_TXN_STATE", err);
 		txn_abort(t);
-		return t->state == TXN_IDLE ? TXN_ABORTED : TXN_UNKNOWN;
+		return TXN_UNKNOWN;
 	}
 	fake_txn_decide(k, t->open, FATE_COMMITTED);
 	fake_note(k, FAKE_COMMITTED, t->host, (int64_t)t->open->nr_offsets);

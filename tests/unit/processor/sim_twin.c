@@ -1,11 +1,12 @@
 /* sim_twin.c - see sim_twin.h. */
 #include "tests/unit/processor/sim_twin.h"
 
+#include "processor/budget.h"
 #include "processor/snapshot.h"
 #include "processor/task.h"
 #include "tests/unit/processor/dump.h"
 
-enum { TWINS = FAKE_HOSTS * FAKE_PARTITIONS, BORN_ONCE_IN = 40, COMPARED_ONCE_IN = 16 };
+enum { TWINS = FAKE_HOSTS * FAKE_PARTITIONS, BORN_ONCE_IN = 40, COMPARED_ONCE_IN = 16, CHARGED_ONCE_IN = 100 };
 
 struct twins {
 	struct fake_kafka *kafka;
@@ -17,10 +18,14 @@ static struct twins twins;
 
 int __real_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
 int __real_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
+int __real_task_flush(struct task *t, struct err *err);
+void __real_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr);
 void __real_task_committed(struct task *t, int64_t mono_ms);
 void __real_task_free(struct task *t);
 int __wrap_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
 int __wrap_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
+int __wrap_task_flush(struct task *t, struct err *err);
+void __wrap_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr);
 void __wrap_task_committed(struct task *t, int64_t mono_ms);
 void __wrap_task_free(struct task *t);
 
@@ -111,6 +116,27 @@ int __wrap_task_close(struct task *t, int64_t watermark_ms, const struct close_r
 		sim_fail(twins.kafka, "a restored task closes other windows");
 	attend(t);
 	return rc;
+}
+
+int __wrap_task_flush(struct task *t, struct err *err)
+{
+	struct task *twin = twin_of(t);
+	int rc = __real_task_flush(t, err);
+
+	fake_note(twins.kafka, FAKE_FLUSH, NULL, t->partition);
+	if (twin && (__real_task_flush(twin, NULL) != rc || twin->outbox.len != t->outbox.len))
+		sim_fail(twins.kafka, "a restored task flushes other windows");
+	attend(t);
+	return rc;
+}
+
+/* The budget's word, at any time and for any amount, and not only when it is small: flushing must change nothing but memory. */
+void __wrap_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr)
+{
+	__real_budget_charge(b, tasks, nr);
+	for (size_t i = 0; i < nr; i++)
+		if (tasks[i] && fake_once_in(twins.kafka, CHARGED_ONCE_IN))
+			tasks[i]->owed_bytes = (size_t)1 << fake_dice(twins.kafka, 24);
 }
 
 void __wrap_task_committed(struct task *t, int64_t mono_ms)

@@ -1,7 +1,8 @@
 /* sim_twin.h - "a restore at any point equals no crash": beside a task, now and then, another that was restored from its snapshot in the middle
  * of things, and is given the same records and closings from then on. Both must stay equal to the last bit.
  *
- * --wrap (Makefile) puts sim_twin.c between the product and task_take(), task_close(), task_committed() and task_free(). */
+ * --wrap (Makefile) puts sim_twin.c between the product and task_take(), task_close(), task_flush(), task_committed() and
+ * task_free(); and budget_charge(), as what is flushed and when must not matter either. */
 #ifndef MILLRACE_TESTS_PROCESSOR_SIM_TWIN_H
 #define MILLRACE_TESTS_PROCESSOR_SIM_TWIN_H
 

@@ -1,7 +1,7 @@
 /* test_simulation.c - exactly once, through anything: the whole processor above a Kafka in memory, against a ledger that never crashes.
  *
- * Everything of the product from service.c down runs as it is, but the three files that speak to librdkafka (fake_consumer.c, fake_txn.c) and
- * the clock (fake_clock.c). Three instances share three partitions; a scheduler of dice lets records come, time pass, instances take a
+ * Everything of the product from service.c down runs as it is, but the files that speak to librdkafka (fake_consumer.c, fake_txn.c, fake_trim.c)
+ * and the clock (fake_clock.c). Three instances share three partitions; a scheduler of dice lets records come, time pass, instances take a
  * turn, crash, freeze, stop, start, change their settings, and partitions move; every transaction may fail at each of its calls, or end
  * unknown. Then all troubles end, every window closes, and all that was ever committed must be the ledger: each sample once.
  *
@@ -107,6 +107,7 @@ static void start(struct world *w, struct instance *in)
 	in->host.incarnation = ++w->incarnations;
 	in->host.dead = false;
 	draw_conf(w, &in->conf);
+	in->host.program.common.memory_budget_bytes = INT64_C(1) << (dice(w, 2) ? 20 : 30);
 	parts.metrics = in->metrics = metrics_new("sim");
 	in->service = service_new(&parts, FAKE_EPOCH, FAKE_PARTITIONS, &err);
 	if (in->service) {
@@ -195,7 +196,6 @@ static void step_instance(struct world *w, struct instance *in)
 		disturb(w, in);
 	else if (in->service && !in->host.frozen)
 		turn(w, in, dice(w, 4) ? (int)dice(w, POLLS) : 0);
-	/* Place kept: a flush by budget of what an instance holds, once task_flush() is there. */
 }
 
 /* Time passes. Who is not frozen takes a turn now and then: a process that heartbeats and does nothing for long there is not. */
