@@ -233,7 +233,7 @@ MUTANTS = [
     unit("trims-across-epochs", "processor/marks.c", "former->id && former->epoch == present->epoch &&", "former->id &&", "processor", "test_trim"),
     unit("refused-trim-not-repeated", "processor/trim.c", "		tr->waiting = false;\n", "", "processor", "test_trim"),
     # exactly once: the simulation
-    sim("freed-before-commit", "processor/checkpoint.c", "		else if (outcome == TXN_ABORTED)\n			task_aborted(t);",
+    sim("aborted-and-freed", "processor/checkpoint.c", "		else if (outcome == TXN_ABORTED)\n			task_aborted(t);",
         "		else if (outcome == TXN_ABORTED) {\n			struct offset_meta saved = t->saved;\n			settle_committed(cp, t);\n"
         "			t->saved = saved;\n		}"),
     sim("unknown-is-aborted", "processor/checkpoint.c", "t->attempt.in_doubt = cp->in_doubt = true;", "task_aborted(t);"),

@@ -32,6 +32,7 @@ struct consumer {
 	uint32_t called_with;
 	bool lost;                  /* thrown out, and not yet told */
 	bool joined;
+	bool failed;                /* for good */
 	struct fetch fetch[FAKE_PARTITIONS];
 };
 
@@ -40,6 +41,7 @@ struct scout {
 	const char *topic; /* NULL: reads nothing */
 	int32_t partition;
 	int64_t at, sent_ms;
+	int64_t end; /* of the log, at the last fetch; -1: none yet */
 	bool told_end;
 };
 
@@ -299,6 +301,12 @@ rd_kafka_message_t *consumer_poll(struct consumer *c)
 		serve_call(c);
 		return NULL;
 	}
+	if (k->vices && fake_once_in(k, 8000)) {
+		fake_note(k, FAKE_CLIENT_FAILED, c->host, 0);
+		c->failed = true;
+	}
+	if (c->failed)
+		return new_message(k->topics.samples, RD_KAFKA_PARTITION_UA, 0, RD_KAFKA_RESP_ERR__FATAL);
 	if (k->vices && fake_once_in(k, 500)) {
 		k->seen[FAKE_CLIENT_ERROR]++;
 		return new_message(k->topics.samples, (int32_t)fake_dice(k, FAKE_PARTITIONS), 0, RD_KAFKA_RESP_ERR__TRANSPORT);
@@ -361,6 +369,12 @@ int consumer_committed(struct consumer *c, int32_t partition, int timeout_ms, st
 	return 0;
 }
 
+bool consumer_is_fenced(const struct consumer *c)
+{
+	(void)c;
+	return false;
+}
+
 bool consumer_joined(const struct consumer *c)
 {
 	return c->joined;
@@ -418,7 +432,8 @@ int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t of
 	(void)err;
 	s->topic = topic;
 	s->partition = partition;
-	s->at = offset == RD_KAFKA_OFFSET_BEGINNING ? scouted(s)->low : offset;
+	s->at = offset == RD_KAFKA_OFFSET_BEGINNING ? scouted(s)->low : offset == RD_KAFKA_OFFSET_END ? fake_end(scouted(s)) : offset;
+	s->end = -1;
 	s->told_end = false;
 	s->sent_ms = s->host->kafka->now_ms;
 	fake_note(s->host->kafka, scouted(s) == &s->host->kafka->state[partition] ? FAKE_SNAPSHOT_READ : FAKE_BEGINNING_READ, s->host, s->at);
@@ -451,6 +466,11 @@ static bool scout_advance(struct scout *s)
 	return false;
 }
 
+int64_t scout_end(const struct scout *s)
+{
+	return s->end;
+}
+
 rd_kafka_message_t *scout_poll(struct scout *s)
 {
 	struct fake_kafka *k = s->host->kafka;
@@ -459,6 +479,7 @@ rd_kafka_message_t *scout_poll(struct scout *s)
 		return NULL;
 	if (k->vices && fake_once_in(k, 50))
 		return new_message(s->topic, s->partition, s->at, RD_KAFKA_RESP_ERR__TRANSPORT);
+	s->end = fake_end(scouted(s));
 	if (s->at < scouted(s)->low)
 		return new_message(s->topic, s->partition, s->at, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET);
 	if (scout_advance(s)) {

@@ -142,10 +142,12 @@ static void turn(struct world *w, struct instance *in, int polls)
 
 	in->turned_ms = w->kafka.now_ms;
 	in->host.polls_left = polls;
-	if (service_turn(in->service, &err) < 0)
+	if (service_turn(in->service, &err) < 0 && err.kind != ERR_RETRY)
 		sim_fail(&w->kafka, err.msg);
 	if (in->host.dead)
 		crash(w, in);
+	else if (err.kind) /* the consumer has failed for good: another one, as serving.c does */
+		end(w, in, false);
 }
 
 
