@@ -42,7 +42,7 @@ struct scout {
 	int32_t partition;
 	int64_t at, sent_ms;
 	int64_t end; /* of the log, at the last fetch; -1: none yet */
-	bool told_end;
+	int64_t told_end; /* where it was told last; -1: not yet */
 };
 
 /* A message with what librdkafka keeps behind it. */
@@ -434,7 +434,7 @@ int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t of
 	s->partition = partition;
 	s->at = offset == RD_KAFKA_OFFSET_BEGINNING ? scouted(s)->low : offset == RD_KAFKA_OFFSET_END ? fake_end(scouted(s)) : offset;
 	s->end = -1;
-	s->told_end = false;
+	s->told_end = -1;
 	s->sent_ms = s->host->kafka->now_ms;
 	fake_note(s->host->kafka, scouted(s) == &s->host->kafka->state[partition] ? FAKE_SNAPSHOT_READ : FAKE_BEGINNING_READ, s->host, s->at);
 	return 0;
@@ -483,12 +483,11 @@ rd_kafka_message_t *scout_poll(struct scout *s)
 	if (s->at < scouted(s)->low)
 		return new_message(s->topic, s->partition, s->at, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET);
 	if (scout_advance(s)) {
-		s->told_end = false;
 		s->at++;
 		return record_message(s->topic, s->partition, s->at - 1, fake_at(scouted(s), s->at - 1), k->now_ms);
 	}
-	if (s->told_end)
+	if (s->told_end == s->at)
 		return NULL;
-	s->told_end = true;
+	s->told_end = s->at; /* aborted records were passed over: another end */
 	return new_message(s->topic, s->partition, s->at, RD_KAFKA_RESP_ERR__PARTITION_EOF);
 }
