@@ -254,7 +254,8 @@ MUTANTS = [
         "(const rd_kafka_consumer_group_metadata_t *)&c->member : NULL;"),  # consumer.c is not there; without its rule D the fake must punish
     sim("revoked-and-kept", "processor/partitions.c", "		if (task_of(ps, partitions[i]))\n			drop_task(ps, partitions[i]);",
         "		if (task_of(ps, partitions[i]) && lost)\n			drop_task(ps, partitions[i]);"),
-    sim("read-before-the-first-checkpoint", "processor/restore.c", "	t->phase = TASK_NEW;", "	t->phase = TASK_READY;\n	t->saved.id = 1;"),
+    sim("read-before-the-first-checkpoint", "processor/restore.c", "	t->position = r->begin;\n	t->phase = TASK_NEW;",
+        "	t->position = r->begin;\n	t->saved.id = 1;\n	t->phase = TASK_READY;"),
     sim("restored-at-the-committed-offset", "processor/restore.c", "	t->committed = r->committed;", "	t->committed = t->position = r->committed;"),
     sim("silence-is-none", "processor/restore.c", "		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;\n	r->committed", "		c.offset = -1;\n	r->committed"),
     sim("held-is-passed", "processor/feed.c", "	hold_task(f, t, f->with.conf->schema_retry_ms);", "	hold_task(f, t, f->with.conf->schema_retry_ms);\n	t->position++;"),
