@@ -13,8 +13,14 @@
 #include "tests/unit/processor/sim_input.h"
 #include "tests/unit/processor/sim_twin.h"
 
+#ifdef __SANITIZE_ADDRESS__
+enum { RUNS = 200 };
+#else
+enum { RUNS = 500 };
+#endif
+
 enum {
-	RUNS = 500, STEPS = 4000, /* at most */
+	STEPS = 4000, /* at most */
 	IDLE_MS = 5000,
 	POLLS = 40,              /* messages a turn, at most */
 	ALL_POLLS = 1000000,
