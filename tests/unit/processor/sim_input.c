@@ -1,6 +1,8 @@
 /* sim_input.c - see sim_input.h. */
 #include "tests/unit/processor/sim_input.h"
 
+#define KEY_MS (40 * L_MINUTE_MS) /* a key is remembered for an hour */
+
 void sim_input_init(struct sim_input *in, struct fake_kafka *k)
 {
 	memset(in, 0, sizeof(*in));
@@ -39,21 +41,29 @@ static void send_batch(struct sim_input *in, int32_t partition, const struct bat
 	arrive(in, partition, buf_str(&in->bytes));
 }
 
+/* A copy of what was sent last is on its way. */
+static void copy_last(struct sim_input *in, int32_t partition, int64_t until_ms)
+{
+	struct sim_straggler *s = &in->stragglers[in->nr_stragglers];
+
+	if (in->nr_stragglers == SIM_STRAGGLERS || !fake_once_in(in->kafka, 6))
+		return;
+	s->partition = partition;
+	s->until_ms = until_ms;
+	buf_add(&s->bytes, in->bytes.p, in->bytes.len);
+	in->nr_stragglers++;
+}
+
 static void send_payload(struct sim_input *in, int32_t partition, const struct sim_agent *agent, struct sim_payload *payload)
 {
 	struct fake_kafka *k = in->kafka;
-	size_t nr = in->nr_stragglers;
 
 	payload->batch->record.floor = agent->open[0].seq;
 	send_batch(in, partition, payload->batch);
 	if (payload->sent)
 		k->seen[FAKE_RETRY]++;
 	payload->sent = true;
-	if (nr < SIM_STRAGGLERS && fake_once_in(k, 6)) {
-		in->stragglers[nr].partition = partition;
-		buf_add(&in->stragglers[nr].bytes, in->bytes.p, in->bytes.len);
-		in->nr_stragglers++;
-	}
+	copy_last(in, partition, INT64_MAX);
 }
 
 /* The oldest is acknowledged, or must be sent at last. */
@@ -111,6 +121,46 @@ static void send_anonymous(struct sim_input *in, int32_t partition)
 	send_batch(in, partition, &b);
 }
 
+/* A request with a key of its own. */
+static void send_keyed(struct sim_input *in, int32_t partition)
+{
+	struct batch b;
+
+	batch_random(&b, &in->kafka->random, in->kafka->now_ms, &in->want[partition]);
+	in->last_key++;
+	b.record.has_idempotency_key = true;
+	b.record.idempotency_key = (struct str){(const char *)&in->last_key, sizeof(in->last_key)};
+	send_batch(in, partition, &b);
+	in->kafka->seen[FAKE_KEY]++;
+	copy_last(in, partition, in->kafka->now_ms + KEY_MS);
+}
+
+/* The next point of a sender of cumulative ones, which begins anew at times: it adds what one value does. */
+static void send_total(struct sim_input *in, int32_t partition)
+{
+	struct fake_kafka *k = in->kafka;
+	struct sim_total *total = &in->totals[partition];
+	int j = (int)fake_dice(k, L_VALUES);
+	struct value_sample *v;
+	struct batch b;
+
+	batch_init(&b);
+	b.series[3].temporality = TEMPORALITY_CUMULATIVE;
+	if (!total->at_ms || fake_once_in(k, 10)) {
+		total->total = 0;
+		total->started_ms = total->at_ms ? total->at_ms : k->now_ms;
+	}
+	total->at_ms = k->now_ms > total->at_ms ? k->now_ms + 1 : total->at_ms + 1;
+	total->total += l_value(j);
+	ledger_add(&in->want[partition], 3, j, total->at_ms);
+	v = batch_value(&b, 3, 0, total->at_ms);
+	v->v = total->total;
+	v->start = total->started_ms;
+	send_batch(in, partition, &b);
+	k->seen[FAKE_TOTAL]++;
+	copy_last(in, partition, k->now_ms + KEY_MS);
+}
+
 static void send_straggler(struct sim_input *in)
 {
 	struct sim_straggler *s;
@@ -118,8 +168,10 @@ static void send_straggler(struct sim_input *in)
 	if (!in->nr_stragglers)
 		return;
 	s = &in->stragglers[fake_dice(in->kafka, in->nr_stragglers)];
-	arrive(in, s->partition, buf_str(&s->bytes));
-	in->kafka->seen[FAKE_STRAGGLER]++;
+	if (in->kafka->now_ms <= s->until_ms) {
+		arrive(in, s->partition, buf_str(&s->bytes));
+		in->kafka->seen[FAKE_STRAGGLER]++;
+	}
 	buf_fini(&s->bytes);
 	*s = in->stragglers[--in->nr_stragglers];
 	in->stragglers[in->nr_stragglers] = (struct sim_straggler){0};
@@ -149,6 +201,10 @@ void sim_input_step(struct sim_input *in)
 		send_straggler(in);
 	else if (what < 80)
 		send_poison(in, partition);
+	else if (what < 85)
+		send_keyed(in, partition);
+	else if (what < 90)
+		send_total(in, partition);
 	else
 		send_anonymous(in, partition);
 }

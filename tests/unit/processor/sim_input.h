@@ -27,12 +27,21 @@ struct sim_agent {
 struct sim_straggler {
 	struct buf bytes;
 	int32_t partition;
+	int64_t until_ms; /* no later: its key may be forgotten then */
+};
+
+/* A sender of cumulative points. */
+struct sim_total {
+	double total;
+	int64_t started_ms, at_ms; /* at_ms: of its last point; 0: none yet */
 };
 
 struct sim_input {
 	struct fake_kafka *kafka;
 	struct ledger want[FAKE_PARTITIONS]; /* of each partition */
 	struct sim_agent agents[FAKE_PARTITIONS][SIM_AGENTS];
+	struct sim_total totals[FAKE_PARTITIONS];
+	int64_t last_key;
 	struct sim_straggler stragglers[SIM_STRAGGLERS];
 	size_t nr_stragglers;
 	struct buf bytes;
@@ -41,7 +50,7 @@ struct sim_input {
 void sim_input_init(struct sim_input *in, struct fake_kafka *k);
 void sim_input_fini(struct sim_input *in);
 
-/* Something arrives: a new payload, with or without identity, a copy, poison. */
+/* Something arrives: a new payload, with an agent's number, a request's key or neither; cumulative points; a copy; poison. */
 void sim_input_step(struct sim_input *in);
 
 /* Everything that was made and not sent yet arrives. */

@@ -102,6 +102,7 @@ static void draw_conf(struct world *w, struct processor_conf *conf)
 		.schema_retry_ms = 500 + (int64_t)dice(w, 8000),
 		.refused_retry_ms = 30000,
 		.agents_max = 16 + (int64_t)dice(w, 10000), /* never below what there is: more would count twice, as said */
+		.request_keys_max = 5000 + (int64_t)dice(w, 10000),
 	};
 }
 
