@@ -130,6 +130,45 @@ START_TEST(a_duplicate_moves_position_and_watermark)
 }
 END_TEST
 
+/* One ingest's clock runs ahead: its times, which all of its samples bear that had none, are in the future, where windows wait for their time.
+ * Only Kafka's own timestamps move the watermark, so nobody else's sample comes late by it. */
+START_TEST(a_clock_that_runs_ahead_makes_nobody_late)
+{
+	enum { AHEAD_MS = 9 * L_MINUTE_MS };
+	struct task *t = task_new(0);
+	struct err err = ERR_INIT;
+
+	for (int64_t now_ms = L_BEGIN_MS; now_ms < L_BEGIN_MS + 5 * L_MINUTE_MS; now_ms += 10000) {
+		for (int fast = 0; fast < 2; fast++) {
+			int64_t its_ms = now_ms + (fast ? AHEAD_MS : 0);
+			struct buf bytes = BUF_INIT;
+			struct batch b;
+
+			batch_init(&b);
+			b.record.created_at = b.record.received_at = its_ms;
+			batch_value(&b, fast, 1, its_ms);
+			batch_encode(&b, &bytes);
+			ck_assert_msg(take_bytes(t, buf_str(&bytes), now_ms, &err) == 0, "%s", err.msg);
+			buf_fini(&bytes);
+		}
+		ck_assert_int_eq(t->watermark_ms, now_ms);
+		ck_assert_int_eq(task_close(t, now_ms, &close_rules, &err), 0);
+	}
+	ck_assert_uint_eq(t->late_samples, 0);
+	ck_assert_int_eq(task_close(t, L_BEGIN_MS + 2 * 60 * L_MINUTE_MS, &close_rules, &err), 0);
+	for (size_t i = 0; i < t->outbox.len; i++) {
+		struct window *w;
+		size_t at = 0;
+
+		ck_assert(!pane_is_late(t->outbox.panes[i]->class));
+		while ((w = pane_next(t->outbox.panes[i], &at)) != NULL)
+			ck_assert_int_eq(w->count, pane_length_ms(t->outbox.panes[i]->class) == L_MINUTE_MS ? 6 : 30);
+	}
+	ck_assert_uint_eq(pane_list_windows(&t->outbox, INT64_MAX), 2 * 5 + 2);
+	task_free(t);
+}
+END_TEST
+
 /* Rule A: neither time nor a setting changes what a record means, until a closing says so. */
 START_TEST(agents_are_forgotten_and_caps_change_at_a_closing_only)
 {
@@ -482,6 +521,7 @@ int main(void)
 	tcase_add_test(tc, the_wall_clock_counts_at_a_trusted_end_only);
 	tcase_add_test(tc, letters_leave_with_the_commit_that_carried_them);
 	tcase_add_test(tc, a_duplicate_moves_position_and_watermark);
+	tcase_add_test(tc, a_clock_that_runs_ahead_makes_nobody_late);
 	tcase_add_test(tc, agents_are_forgotten_and_caps_change_at_a_closing_only);
 	tcase_add_test(tc, keys_are_forgotten_and_caps_change_at_a_closing_only);
 	tcase_add_test(tc, every_sample_comes_out_once_whatever_happens);
