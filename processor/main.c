@@ -218,7 +218,7 @@ static void app_close(struct app *app, int rc)
 	events_close(&app->events);
 }
 
-static const char *const faults[] = {TXN_FAULT_STALL, NULL};
+static const char *const faults[] = {TXN_FAULT_STALL, SERVICE_FAULT_ZOMBIE, NULL};
 
 static int check(const struct program *p, const void *target, struct err *err)
 {

@@ -330,20 +330,46 @@ static void pump(struct partitions *ps)
 		rd_kafka_message_destroy(message);
 }
 
+/* The numbers of all partitions; the caller frees. NULL when memory is short. */
+static int32_t *all_numbers(const struct partitions *ps)
+{
+	int32_t *all = calloc((size_t)ps->nr, sizeof(*all));
+
+	for (int32_t i = 0; all && i < ps->nr; i++)
+		all[i] = i;
+	return all;
+}
+
 int partitions_save(struct partitions *ps, int timeout_ms, struct err *err)
 {
 	int64_t deadline = clock_mono_ms() + timeout_ms;
-	int32_t *all = calloc((size_t)ps->nr, sizeof(*all));
+	int32_t *all = all_numbers(ps);
 	int rc;
 
 	if (!all)
 		return err_nomem(err, "the last checkpoint");
-	for (int32_t i = 0; i < ps->nr; i++)
-		all[i] = i;
 	/* In a rebalance the metadata that we hold is of the generation before, and refused: only the callback that waits brings the next. */
 	while ((rc = checkpoint_now(ps->checkpoint, ps->tasks, (size_t)ps->nr, all, (size_t)ps->nr, 0, err)) < 0 &&
 	       err->kind != ERR_FATAL && clock_mono_ms() < deadline)
 		pump(ps);
+	free(all);
+	return rc;
+}
+
+int partitions_save_as_zombie(struct partitions *ps, struct err *err)
+{
+	int32_t *all = all_numbers(ps);
+	int rc;
+
+	if (!all)
+		return err_nomem(err, "a zombie's checkpoint");
+	/* As if every leader had just said that there is nothing more: then all that is held goes out. */
+	for (int32_t i = 0; i < ps->nr; i++)
+		if (ps->tasks[i] && ps->tasks[i]->phase == TASK_RUNNING) {
+			ps->tasks[i]->at_end = true;
+			ps->tasks[i]->end_mono_ms = clock_mono_ms();
+		}
+	rc = checkpoint_now(ps->checkpoint, ps->tasks, (size_t)ps->nr, all, (size_t)ps->nr, 0, err);
 	free(all);
 	return rc;
 }

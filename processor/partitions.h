@@ -48,6 +48,9 @@ int partitions_turn(struct partitions *ps, struct err *err);
 /* Saves all that is not saved yet, trying for up to timeout_ms (real). -1 when something could not be saved: it will be read again. */
 int partitions_save(struct partitions *ps, int timeout_ms, struct err *err);
 
+/* For a fault point: one try to save all, and more than would be due. 0: all is saved, or there was nothing to save. */
+int partitions_save_as_zombie(struct partitions *ps, struct err *err);
+
 /* Does every partition that is ours run? */
 bool partitions_ready(const struct partitions *ps);
 

@@ -4,6 +4,7 @@
  * group, partitions may come. Closing goes the other way round, and every step of it has a deadline. */
 #include "processor/service.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 #include "processor/partitions.h"
@@ -13,6 +14,8 @@ enum {
 	RECORDS_A_TURN = 2000, /* between two looks at what is due */
 	SAVE_MS = 8000,
 	CLOSE_MS = 5000,       /* a client that is closed during a rebalance can hang in 2.0.2 */
+	FROZEN_MS = 9000,      /* from turn to turn: short of the session time-out, and longer than one takes but for brokers that are away */
+	STALL_MS = 6000,       /* in which the client's thread learns of its lost session, and may join again */
 };
 
 struct service {
@@ -26,6 +29,8 @@ struct service {
 	struct consumer *consumer;
 	struct restore *restore;
 	struct checkpoint *checkpoint;
+	int64_t turned_mono_ms; /* when the last turn began; 0: never */
+	uint64_t fault_calls;
 };
 
 /* The parts in the order in which they need each other. */
@@ -111,10 +116,27 @@ bool service_free(struct service *s, bool save)
 	return close_parts(s);
 }
 
+/* Fault point zombie-checkpoint: what a freeze at the worst moment comes to. Its partitions have long been another's, but the first thing that it
+ * does, late, is a checkpoint of all that it holds, before the poll that would tell it. Rule D must have the broker refuse that. */
+static void rise_from_the_dead(struct service *s)
+{
+	struct err err = ERR_INIT;
+	int64_t mono_ms = clock_mono_ms();
+
+	if (!s->turned_mono_ms || mono_ms - s->turned_mono_ms < FROZEN_MS || !program_fault(s->program, SERVICE_FAULT_ZOMBIE, &s->fault_calls))
+		return;
+	poll(NULL, 0, STALL_MS);
+	if (partitions_save_as_zombie(s->partitions, &err) == 0)
+		log_warn(&s->program->log, "zombie_saved", LOG_INT("frozen_ms", mono_ms - s->turned_mono_ms));
+}
+
 int service_turn(struct service *s, struct err *err)
 {
-	int more = partitions_drain(s->partitions, RECORDS_A_TURN, err);
+	int more;
 
+	rise_from_the_dead(s);
+	s->turned_mono_ms = clock_mono_ms();
+	more = partitions_drain(s->partitions, RECORDS_A_TURN, err);
 	if (more < 0 || partitions_turn(s->partitions, err) < 0)
 		return -1;
 	trim_turn(s->trim, clock_mono_ms());

@@ -9,6 +9,9 @@
 #include "common/report.h"
 #include "processor/conf.h"
 
+/* The fault point of a process that was frozen for longer than a session may last, and checkpoints before it polls. */
+#define SERVICE_FAULT_ZOMBIE "zombie-checkpoint"
+
 struct service;
 
 /* What a service works with; all borrowed until service_free(). */
