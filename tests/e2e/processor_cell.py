@@ -89,7 +89,7 @@ class Clock:
     def __init__(self, minute_of_hour, speed):
         self.speed = speed
         self.real_ms = int(time.time() * 1000)
-        self.start_ms = self.real_ms // HOUR_MS * HOUR_MS + minute_of_hour * MINUTE_MS
+        self.start_ms = self.real_ms // HOUR_MS * HOUR_MS + int(minute_of_hour * MINUTE_MS)
 
     def now_ms(self):
         return self.start_ms + int((time.time() * 1000 - self.real_ms) * self.speed)

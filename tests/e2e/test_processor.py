@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/loc
 import cases
 from millrace_local import Failure, ROOT, Stack
 from millrace_local.process import free_base_port
+from oracle_windows import KINDS, Window, milliseconds, summary
 from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, MINUTE_MS, Processor, fingerprint, headline, topic
 
@@ -27,63 +28,6 @@ SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
 PARTITIONS, SPEED, BEGIN_MINUTE = 4, 120, 38
 WRITE_MS, SERIES, BATCH_EVERY, POISON_EVERY = 30 * MINUTE_MS, 60, 0.05, 40
 GRACE_MS, STAGGER_MS, LATE_MAX_MS = 45000, 10000, 30 * MINUTE_MS
-KINDS = ("counter", "gauge", "distribution")
-
-
-def bucket(k):
-    """Index at scale 5 of k/1024, k > 0: 2^i < (k/1024)^32 <= 2^(i+1), in integers."""
-    return (k ** 32 - 1).bit_length() - 1 - 320
-
-
-class Window:
-    """What one window of one series holds, sums as integers of 1024ths."""
-
-    def __init__(self):
-        self.count = self.sum = self.zero = 0
-        self.min = self.max = self.last = None
-        self.buckets, self.negative = collections.Counter(), collections.Counter()
-
-    def add(self, values, at):
-        """values in 1024ths, the last of them at that time."""
-        self.count += len(values)
-        self.sum += sum(values)
-        self.take_extremes(min(values), max(values), (at, values[-1]))
-        for k in values:
-            if k == 0:
-                self.zero += 1
-            else:
-                (self.buckets if k > 0 else self.negative)[bucket(abs(k))] += 1
-
-    def take_extremes(self, low, high, last):
-        self.min = low if self.min is None else min(self.min, low)
-        self.max = high if self.max is None else max(self.max, high)
-        self.last = last if self.last is None else max(self.last, last)
-
-    def merge(self, a):
-        """Adds a fragment as it was read."""
-        self.count += a["count"]
-        self.sum += in_1024ths(a["sum"])
-        self.take_extremes(in_1024ths(a["min"]), in_1024ths(a["max"]), (a["last_at"], in_1024ths(a["last"])))
-        if a["kind"] == "distribution":
-            h = a["histogram"]
-            assert h["scale"] == 5, h["scale"]
-            self.zero += h["zero"]
-            for side, offset, counts in ((self.buckets, h["offset"], h["counts"]), (self.negative, h["neg_offset"], h["neg_counts"])):
-                side.update({offset + i: n for i, n in enumerate(counts) if n})
-
-    def figures(self, kind):
-        histogram = (self.zero, self.buckets, self.negative) if kind == "distribution" else ()
-        return (self.count, self.sum, self.min, self.max, self.last, *histogram)
-
-
-def in_1024ths(x):
-    scaled = x * 1024
-    assert scaled == int(scaled), x
-    return int(scaled)
-
-
-def milliseconds(value):
-    return value if isinstance(value, int) else round(value.timestamp() * 1000)
 
 
 class Writer:
@@ -114,7 +58,7 @@ class Writer:
 
     def ledger(self, number, values, at, t):
         for length in (MINUTE_MS, HOUR_MS):
-            self.windows[number, length, t - t % length].add(values, at)
+            self.windows[number, length, t - t % length].add(KINDS[number % 3], values, at)
         self.samples += 1
 
     def value(self, number, index):
@@ -127,16 +71,7 @@ class Writer:
         at = t + self.random.randrange(1000)
         values = [self.random.randrange(200000) for _ in range(self.random.randrange(1, 8))]
         self.ledger(number, values, at, t)
-        return {"series": index, "t": t, "start": 0, "count": len(values), "sum": sum(values) / 1024, "min": min(values) / 1024,
-                "max": max(values) / 1024, "last": values[-1] / 1024, "last_at": at, "approximate": False,
-                "histogram": self.histogram(values) if number % 3 == 2 else None}
-
-    @staticmethod
-    def histogram(values):
-        found = collections.Counter(bucket(k) for k in values if k)
-        low = min(found, default=0)
-        return {"scale": 5, "zero": values.count(0), "offset": low, "neg_offset": 0, "neg_counts": [],
-                "counts": [found[i] for i in range(low, max(found, default=-1) + 1)]}
+        return {"series": index, "start": 0, "approximate": False, **summary(values, t, at, number % 3 == 2)}
 
     def empty_batch(self):
         now = self.clock.now_ms()
@@ -262,7 +197,6 @@ def test_every_window_is_there_once(world):
         for message in world.cell.records(topic(name)):
             fragment = codec.decode(message.value())
             check_identity(world, message, fragment, length, world.writer.series[by_print[message.key()]])
-            fragment["last_at"] = milliseconds(fragment["last_at"])
             got[by_print[message.key()], length, milliseconds(fragment["window_start"])].merge(fragment)
             late[fragment["late"]] += 1
     compare(world, got)
@@ -281,8 +215,7 @@ def check_identity(world, message, fragment, length, series):
 def compare(world, got):
     wrong = []
     for window in sorted(set(world.writer.windows) | set(got)):
-        kind = KINDS[window[0] % 3]
-        want, have = (side[window].figures(kind) if window in side else None for side in (world.writer.windows, got))
+        want, have = (side[window].figures() if window in side else None for side in (world.writer.windows, got))
         if want != have:
             wrong.append(f"{window}: want {want}, have {have}")
     assert not wrong, "\n".join([f"{len(wrong)} of {len(world.writer.windows)} windows differ", *wrong[:10]])
