@@ -80,6 +80,12 @@ class Agent:
         point = summary(values, t, at, kind == "distribution")
         return point if point["histogram"] else {key: value for key, value in point.items() if key != "histogram"}
 
+    def delay_s(self):
+        """Out of order a little, and now and then a payload that comes long after its successors: the floor waits for it, so that
+        repeats of these are told by the bits."""
+        share = self.dice.random()
+        return 5 + self.dice.random() * 20 if share < 0.03 else self.dice.random() * 5 if share < 0.13 else 0
+
     def make(self):
         """A payload for the spool, and for the twin's."""
         now, ledger = self.troop.clock.now_ms(), self.troop.ledger
@@ -90,7 +96,7 @@ class Agent:
         self.seq += 1
         self.open.add(self.seq)
         body = push_pb.encode({"agent_id": self.agent_id, "seq": self.seq, "floor": min(self.open), "created_at": now, "metrics": metrics})
-        self.put(self.seq, body, self.dice.random() * 5 if self.dice.random() < 0.1 else 0)
+        self.put(self.seq, body, self.delay_s())
         if self.twin:
             self.twin.put(self.seq, body, self.dice.random() * COPY_S)
             self.troop.copies += 1

@@ -28,6 +28,12 @@ def script(name, path, find, replace, test):
     return Mutant(name, path, find, replace, "programs", f'"$MILLRACE_PARTS/venv/bin/python" tests/e2e/{test}.py')
 
 
+def chaos(name, path, find, replace):
+    """A mutant that instances which freeze and are replaced must bring to light."""
+    return Mutant(name, path, find, replace, "programs",
+                  '"$MILLRACE_PARTS/venv/bin/python" tests/chaos/run --only freeze --minutes 1 --samples 60000')
+
+
 MUTANTS = [
     # merge
     unit("merge-forgets-a-bucket", "common/hist.c", "dst->buckets[k - 1].count += src->buckets[--j].count;", "j--;", "common", "test_hist"),
@@ -270,4 +276,8 @@ MUTANTS = [
     script("epoch-unnoticed", "processor/serving.c", "s->cell->epoch != s->epoch ||", "", "test_offsets"),
     script("fenced-is-the-end", "processor/serving.c", "if (why.kind == ERR_RETRY)", "if (why.kind == ERR_RETRY && !service_is_fenced(s->service))", "test_offsets"),
     script("position-off-by-one", "processor/task.c", "t->position = record->offset + 1;", "t->position = record->offset + 2;", "test_processor"),
+    chaos("metadata-asked-afresh", "processor/consumer.c", "return c->group;", "return rd_kafka_consumer_group_metadata(c->rk);"),
+    chaos("dedup-bits-not-in-snapshot", "processor/seqs.c", "uint64_t bits = bits_from(q, q->floor + at) &", "uint64_t bits = 0 &"),
+    chaos("transaction-split", "processor/emission.c", "return txn_send_offsets(e->txn, offsets, group, err);",
+          "return txn_commit(e->txn, err) == TXN_COMMITTED && txn_begin(e->txn, err) == 0 ? txn_send_offsets(e->txn, offsets, group, err) : -1;"),
 ]
