@@ -44,7 +44,7 @@ PROGRAMS := ingest processor sink ctl
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all help programs run test test-unit test-san test-fuzz test-long mutants bench deps clean FORCE
+.PHONY: all help programs run test test-unit test-san test-fuzz test-long mutants chaos bench deps clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -55,6 +55,7 @@ help:
 	@echo 'make run        Kafka, database, programs and real input on this machine; ONCE=1 ends after the first window'
 	@echo 'make test       all tests; test-unit, test-san, test-fuzz are parts of it'
 	@echo 'make test-long  what takes longer, mutants among it'
+	@echo 'make chaos      kills, freezes and broken brokers against exact sums; MINUTES=20 SEED=7'
 	@echo 'make bench      figures into build/bench.json; BENCH=ingest: that one'
 	@echo 'make SAN=address,undefined [target]   the same under sanitizers (also SAN=thread)'
 
@@ -72,6 +73,12 @@ test: deps
 
 test-long: deps
 	@$(VENV) tests/run long
+
+# make chaos MINUTES=20 SEED=7
+chaos: deps
+	@$(MAKE) --no-print-directory programs
+	@$(VENV) tests/chaos/run --minutes $(or $(MINUTES),20) --series 50000 --samples $$(( $(or $(MINUTES),20) * 150000 )) \
+		$(if $(SEED),--seed $(SEED))
 
 mutants: deps
 	@$(VENV) tests/mutants/run

@@ -116,7 +116,7 @@ bool service_free(struct service *s, bool save)
 	return close_parts(s);
 }
 
-/* Fault point zombie-checkpoint: what a freeze at the worst moment comes to. Its partitions have long been another's, but the first thing that it
+/* Fault point zombie_checkpoint: what a freeze at the worst moment comes to. Its partitions have long been another's, but the first thing that it
  * does, late, is a checkpoint of all that it holds, before the poll that would tell it. Rule D must have the broker refuse that. */
 static void rise_from_the_dead(struct service *s)
 {

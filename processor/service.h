@@ -10,7 +10,7 @@
 #include "processor/conf.h"
 
 /* The fault point of a process that was frozen for longer than a session may last, and checkpoints before it polls. */
-#define SERVICE_FAULT_ZOMBIE "zombie-checkpoint"
+#define SERVICE_FAULT_ZOMBIE "zombie_checkpoint"
 
 struct service;
 

@@ -25,7 +25,7 @@ from processor_cell import CELL, Cell, Clock, Codec, GROUP, Processor, topic
 BIN = ROOT / "build" / "plain" / "bin"
 PARTITIONS, SPEED = 12, 12
 FROZEN_S = (12.5, 4)        # beyond the session time-out of 10 s, and how much more at most
-WAKING_S = 10               # zombie-checkpoint's stall of 6 s, and what comes of it
+WAKING_S = 10               # zombie_checkpoint's stall of 6 s, and what comes of it
 PROCESSORS = {"a": True, "b": False, "c": True}  # with a static membership?
 OFFSET_COMMIT = 8, 2        # of Kafka's protocol: key and version
 FIGURES = ("samples_total", "duplicates_total", "late_samples_total", "fragments_total", "gap_records_total", "dead_letters_total")
@@ -151,7 +151,7 @@ class World:
             self.start_ingest(number)
         for number, (name, static) in enumerate(PROCESSORS.items()):
             processor = Processor(name, self.directory, self.binary, self.cell, self.clock, self.admin_ports[number], static, self.more)
-            processor.command += ["--test-faults", "zombie-checkpoint"]
+            processor.command += ["--test-faults", "zombie_checkpoint"]
             self.members[name] = Member(processor, static)
         for name in ("a", "b"):
             self.members[name].start()
