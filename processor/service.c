@@ -125,9 +125,9 @@ static void rise_from_the_dead(struct service *s)
 
 	if (!s->turned_mono_ms || mono_ms - s->turned_mono_ms < FROZEN_MS || !program_fault(s->program, SERVICE_FAULT_ZOMBIE, &s->fault_calls))
 		return;
+	log_warn(&s->program->log, "zombie_awake", LOG_INT("frozen_ms", mono_ms - s->turned_mono_ms));
 	poll(NULL, 0, STALL_MS);
-	if (partitions_save_as_zombie(s->partitions, &err) == 0)
-		log_warn(&s->program->log, "zombie_saved", LOG_INT("frozen_ms", mono_ms - s->turned_mono_ms));
+	partitions_save_as_zombie(s->partitions, &err); /* its failure has been logged where it was counted */
 }
 
 int service_turn(struct service *s, struct err *err)
