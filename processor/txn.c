@@ -45,7 +45,8 @@ struct txn {
 	rd_kafka_topic_t *rkt[NR_TXN_TOPICS];
 	enum txn_state state;
 	int64_t deadline_mono_ms;
-	uint64_t failed; /* records of this transaction that were not acknowledged */
+	uint64_t failed; /* records of this transaction that were not acknowledged ... */
+	rd_kafka_resp_err_t failed_code; /* ... and why one of them was not */
 	unsigned int produced; /* in this transaction */
 	const char *reason;
 	uint64_t left_behind; /* clients that did not end within CLOSE_MS: their threads and memory stay until the process ends */
@@ -97,10 +98,13 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 	struct txn_delivery *delivery = message->_private;
 
 	(void)rk;
-	if (message->err)
-		t->failed++;
-	else if (delivery)
+	if (message->err) {
+		/* The one that was refused makes the client purge the others. */
+		if (!t->failed++ || t->failed_code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || t->failed_code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+			t->failed_code = message->err;
+	} else if (delivery) {
 		delivery->offset = message->offset;
+	}
 }
 
 /* Judges and destroys an error; NULL is VERDICT_OK. */
@@ -302,8 +306,10 @@ int txn_flush(struct txn *t, struct err *err)
 		stall_for_test(t);
 		return 0;
 	}
-	t->reason = code ? rd_kafka_err2name(code) : "DELIVERY";
-	return err_set(err, ERR_RETRY, "flush: %s, %llu records were refused", rd_kafka_err2str(code), (unsigned long long)t->failed);
+	if (t->failed)
+		code = t->failed_code;
+	t->reason = rd_kafka_err2name(code);
+	return err_set(err, ERR_RETRY, "flush: %s (%llu records were not acknowledged)", rd_kafka_err2str(code), (unsigned long long)t->failed);
 }
 
 int txn_send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,

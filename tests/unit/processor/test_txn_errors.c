@@ -140,21 +140,24 @@ static void run_case(struct lane *lane, const struct error_case *c)
 	struct bench *b = &lane->b;
 	struct err err = ERR_INIT;
 	enum end end, next;
+	const char *reason;
 	bool idle;
 
 	for (size_t k = 0; k < NR(c->answers) && c->answers[k].code; k++)
 		rd_kafka_mock_push_request_errors(b->mock.cluster, c->answers[k].api, 1, c->answers[k].code);
 	end = transact(b, &err);
 	idle = txn_is_idle(b->txn);
+	reason = txn_reason(b->txn);
 	for (size_t k = 0; k < NR(c->answers); k++)
 		rd_kafka_mock_clear_request_errors(b->mock.cluster, c->answers[k].api);
 	next = next_end(b);
 	if (next != COMMITTED && c->after == LIMPING)
 		next = next_end(b);
 	if (end != c->end || idle != (c->after != CLOSED) || next != COMMITTED ||
-	    (end != COMMITTED && (err.kind != ERR_RETRY || !*txn_reason(b->txn))))
-		snprintf(lane->wrong, sizeof(lane->wrong), "call %d answered with %s: %s, %s, next %s: %s", c->answers[0].api,
-			 rd_kafka_err2name(c->answers[0].code), ends[end], idle ? "idle" : "closed", ends[next], err.msg);
+	    (end != COMMITTED && (err.kind != ERR_RETRY || !*reason)) ||
+	    (end != COMMITTED && c->answers[0].api == API_PRODUCE && strcmp(reason, rd_kafka_err2name(c->answers[0].code)) != 0))
+		snprintf(lane->wrong, sizeof(lane->wrong), "call %d answered with %s: %s, %s, %s, next %s: %s", c->answers[0].api,
+			 rd_kafka_err2name(c->answers[0].code), ends[end], reason, idle ? "idle" : "closed", ends[next], err.msg);
 }
 
 static void *lane_main(void *arg)
