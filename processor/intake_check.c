@@ -111,6 +111,8 @@ int intake_check(const struct sample_batch *batch, int64_t latest_ms, size_t *nr
 
 	if (batch->site.len > UINT16_MAX)
 		return err_set(err, ERR_REJECT, "a site's id of %zu bytes", batch->site.len);
+	if (batch->routed_since < 0) /* a baseline would keep it, and no snapshot with that is read again */
+		return err_set(err, ERR_REJECT, "routed_since %" PRId64 " is negative", batch->routed_since);
 	for (size_t i = 0; i < batch->series_len; i++)
 		if (check_ref(&batch->series[i], err) < 0)
 			return err_wrap(err, "series %zu", i);

@@ -77,6 +77,12 @@ static void start_negative(struct batch *b)
 	b->summaries[1].start = -1;
 }
 
+static void since_negative(struct batch *b)
+{
+	batch_accumulate(b);
+	b->record.routed_since = -1;
+}
+
 static void total_negative(struct batch *b)
 {
 	batch_accumulate(b);
@@ -105,8 +111,8 @@ static const struct {
 	BAD(summary_min), BAD(summary_max), BAD(summary_last), BAD(summary_last_at), BAD(histogram_missing), BAD(histogram_of_a_counter),
 	BAD(histogram_short), BAD(histogram_negative), BAD(histogram_zero_negative), BAD(histogram_scale), BAD(histogram_offset),
 	BAD(name_empty), BAD(name_long), BAD(gauge_cumulative), BAD(key_empty), BAD(key_long), BAD(distribution_single),
-	BAD(counter_negative), BAD(counter_sum_negative), BAD(start_negative), BAD(total_negative), BAD(total_huge), BAD(same_series_of_two_kinds), BAD(seq_zero), BAD(floor_zero), BAD(floor_above_seq),
-	BAD(floor_far_below_seq),
+	BAD(counter_negative), BAD(counter_sum_negative), BAD(start_negative), BAD(since_negative), BAD(total_negative), BAD(total_huge),
+	BAD(same_series_of_two_kinds), BAD(seq_zero), BAD(floor_zero), BAD(floor_above_seq), BAD(floor_far_below_seq),
 #undef BAD
 };
 
