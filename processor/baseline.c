@@ -61,12 +61,14 @@ static struct baseline *baseline_new(struct baselines *b, struct series *series)
 	series->refs++;
 	list_append(b, base);
 	b->bytes += bytes_of(base);
+	b->series_bytes += series_bytes(series);
 	return base;
 }
 
 static void baseline_drop(struct baselines *b, struct baseline *base, struct series_table *series)
 {
 	b->bytes -= bytes_of(base);
+	b->series_bytes -= series_bytes(base->series);
 	list_remove(b, base);
 	map_remove(&b->by_series, base->series->fingerprint);
 	series_table_drop(series, base->series);

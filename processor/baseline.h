@@ -92,7 +92,8 @@ struct baseline {
 struct baselines {
 	struct map by_series; /* by fingerprint; owns them */
 	struct baseline *oldest, *newest;
-	size_t bytes; /* of the baselines */
+	size_t bytes;        /* of the baselines */
+	size_t series_bytes; /* of the series that they hold, which the table counts too */
 };
 
 #define BASELINES_INIT {.by_series = MAP_INIT}

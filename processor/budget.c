@@ -25,10 +25,15 @@ size_t budget_turn_bytes(int64_t memory_budget_bytes)
 	return budget_of(memory_budget_bytes).high_bytes / TURN_SHARE;
 }
 
-/* Windows and series, which leave with their last window. */
+/* Series leave with their last window, unless a baseline holds them: were those asked for, each checkpoint would be followed by the next. */
+static size_t leaving_series_bytes(const struct task *t)
+{
+	return t->windows.series.bytes - t->baselines.series_bytes;
+}
+
 static size_t windows_bytes(const struct task *t)
 {
-	return window_store_bytes(&t->windows) + t->windows.series.bytes;
+	return window_store_bytes(&t->windows) + leaving_series_bytes(t);
 }
 
 size_t budget_flushable(const struct task *t)
@@ -42,7 +47,7 @@ static size_t staying_bytes(const struct task *t)
 	size_t leaving = pane_list_bytes(&t->outbox);
 
 	if (task_is_flushed(t))
-		leaving += t->windows.series.bytes;
+		leaving += leaving_series_bytes(t);
 	else if (t->owed_bytes)
 		leaving += t->owed_bytes < windows_bytes(t) ? t->owed_bytes : windows_bytes(t);
 	return task_bytes(t) - leaving;

@@ -4,7 +4,7 @@
  * left would be under a low mark: so it does not begin again with the next record. What they owe makes their checkpoint due; it closes what
  * is due anyway, and flushes windows only when that is not enough. Nobody is told twice before his flush is committed.
  *
- * What a flush cannot give (dedup) counts as well: when it alone is over the limit, the rest still goes out, but never in parts so small that every
+ * What a flush cannot give (dedup, request keys, baselines and their series) counts as well: when it alone is over the limit, the rest still goes out, but never in parts so small that every
  * record would make a checkpoint. */
 #ifndef MILLRACE_PROCESSOR_BUDGET_H
 #define MILLRACE_PROCESSOR_BUDGET_H
@@ -26,6 +26,5 @@ size_t budget_flushable(const struct task *t);
 
 /* Sets owed_bytes of the tasks that must give, among nr slots of which any may be NULL. */
 void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr);
-
 
 #endif

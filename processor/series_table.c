@@ -28,7 +28,7 @@ static struct str copy_str(char **at, struct str s)
 }
 
 /* What a series of this identity takes. */
-static size_t series_bytes(const struct series_id *id)
+static size_t id_bytes(const struct series_id *id)
 {
 	size_t size = sizeof(struct series) + id->tags_len * sizeof(struct tag) + id->site.len + id->name.len;
 
@@ -37,9 +37,14 @@ static size_t series_bytes(const struct series_id *id)
 	return size;
 }
 
+size_t series_bytes(const struct series *s)
+{
+	return id_bytes(&s->id);
+}
+
 static struct series *series_copy(const struct series_id *id, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES])
 {
-	struct series *s = malloc(series_bytes(id));
+	struct series *s = malloc(id_bytes(id));
 	struct tag *tags;
 	char *at;
 
@@ -72,7 +77,7 @@ struct series *series_table_take(struct series_table *t, const struct series_id 
 			err_nomem(err, "a series");
 			return NULL;
 		}
-		t->bytes += series_bytes(&s->id);
+		t->bytes += series_bytes(s);
 	} else if (s->id.kind != id->kind || !str_eq(s->id.site, id->site)) {
 		/* XXH3 is no cryptographic hash: whoever makes two series collide must not reach into another site's. */
 		err_set(err, ERR_REJECT,
@@ -88,7 +93,7 @@ void series_table_drop(struct series_table *t, struct series *s)
 {
 	if (--s->refs)
 		return;
-	t->bytes -= series_bytes(&s->id);
+	t->bytes -= series_bytes(s);
 	map_remove(&t->by_fingerprint, s->fingerprint);
 	free(s);
 }

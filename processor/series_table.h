@@ -31,6 +31,9 @@ void series_table_fini(struct series_table *t);
 struct series *series_table_take(struct series_table *t, const struct series_id *id,
 				 const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES], struct err *err);
 
+/* What a series takes: its part of bytes. */
+size_t series_bytes(const struct series *s);
+
 /* Bytes allocated. */
 size_t series_table_bytes(const struct series_table *t);
 

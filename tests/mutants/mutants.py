@@ -129,6 +129,8 @@ MUTANTS = [
          "	for (size_t i = 0; i < out->len; i++)\n		if (out->panes[i]->start_ms >= ws->closed_ms)\n"
          "			ws->closed_ms = out->panes[i]->start_ms + CLOCK_MINUTE_MS;\n	for (size_t i = first; i < out->len; i++)\n",
          "processor", "test_window_store"),
+    unit("flushes-for-what-stays", "processor/budget.c", "return t->windows.series.bytes - t->baselines.series_bytes;",
+         "return t->windows.series.bytes;", "processor", "test_budget"),
     unit("largest-is-last", "processor/budget.c", "min_bytes = bytes + 1;", "min_bytes = 0;", "processor", "test_budget"),
     unit("flushed-again-and-again", "processor/budget.c", "return task_is_flushed(t) ? 0 : windows_bytes(t);", "return windows_bytes(t);",
          "processor", "test_budget"),

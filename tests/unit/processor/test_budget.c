@@ -294,6 +294,57 @@ START_TEST(small_parts_and_those_that_cannot_are_left_alone)
 }
 END_TEST
 
+/* A baseline for each of a task's series. */
+static void add_baselines(struct task *t)
+{
+	struct arena scratch = ARENA_INIT;
+	struct err err = ERR_INIT;
+	const struct map_slot *slot;
+	size_t at = 0;
+
+	while ((slot = map_next(&t->windows.series.by_fingerprint, &at)) != NULL) {
+		struct baseline_point point = {.t_ms = L_BEGIN_MS, .count = 1, .sum = 1, .single = true};
+		struct baseline_step step;
+		struct series *s = slot->value;
+
+		if (s->id.kind == SERIES_KIND_COUNTER)
+			ck_assert_int_eq(baselines_take(&t->baselines, s, &point, t->watermark_ms, &scratch, &step, &err), 0);
+	}
+	arena_fini(&scratch);
+}
+
+/* What a baseline holds stays for a day: whoever is asked for it makes a checkpoint that frees nothing, and then another one. */
+START_TEST(series_with_a_baseline_are_not_asked_for)
+{
+	struct house h;
+	struct err err = ERR_INIT;
+	char who[TASKS + 1];
+	size_t held, kept = 0;
+
+	house_init(&h, mixed);
+	for (int i = 0; i < TASKS; i++)
+		if (h.tasks[i])
+			add_baselines(h.tasks[i]);
+	held = h.tasks[3]->baselines.series_bytes;
+	ck_assert_uint_gt(held, 0);
+	ck_assert_uint_eq(budget_flushable(h.tasks[3]),
+			  window_store_bytes(&h.tasks[3]->windows) + h.tasks[3]->windows.series.bytes - held);
+	for (int i = 0; i < TASKS; i++) {
+		if (!h.tasks[i])
+			continue;
+		ck_assert_int_eq(task_flush(h.tasks[i], &err), 0);
+		commit(h.tasks[i]);
+		kept += task_bytes(h.tasks[i]);
+	}
+	ck_assert_uint_eq(h.tasks[3]->windows.series.bytes, held); /* all that is left */
+	budget_charge(&(struct budget){kept / 2, kept / 4}, h.tasks, TASKS);
+	ck_assert_str_eq(debtors(&h, who), "");
+	baselines_close(&h.tasks[3]->baselines, L_BEGIN_MS + BASELINE_KEEP_MS, &h.tasks[3]->windows.series);
+	ck_assert_uint_eq(h.tasks[3]->baselines.series_bytes, 0);
+	house_fini(&h);
+}
+END_TEST
+
 START_TEST(no_task_no_debt)
 {
 	struct house h;
@@ -317,6 +368,7 @@ int main(void)
 	tcase_add_test(tc, the_largest_gives_first_and_no_more_than_is_needed);
 	tcase_add_test(tc, between_the_marks_nobody_is_asked_and_nobody_twice);
 	tcase_add_test(tc, small_parts_and_those_that_cannot_are_left_alone);
+	tcase_add_test(tc, series_with_a_baseline_are_not_asked_for);
 	tcase_add_test(tc, no_task_no_debt);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
