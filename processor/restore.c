@@ -2,7 +2,9 @@
  *
  * verdict.c decides; here is how it learns what there is. Silence proves nothing: a partition has been read to its end only when
  * the end that the client tells of is where its leader ends it, as before an open transaction's records the client says "end" too; and
- * a snapshot is called lost only by an answer of the broker, not because no broker answered. */
+ * a snapshot is called lost only by an answer of the broker, not because no broker answered. And before a partition is refused for
+ * what was read, committed() is asked once more: who was frozen meanwhile, and is no member any more without knowing it, compares what the next owner
+ * has written, and deleted, with an outdated answer. */
 #include "processor/restore.h"
 
 #include <inttypes.h>
@@ -25,6 +27,7 @@ enum stage {
 	STAGE_SCAN,   /* reads the state topic's partition from its beginning */
 	STAGE_BEGIN,  /* looks where the input begins ... */
 	STAGE_END,    /* ... and where it ends */
+	STAGE_DOUBT,  /* is to be refused, if the committed offset is still what it was */
 };
 
 struct restore {
@@ -43,6 +46,7 @@ struct restore {
 	struct offset_meta meta;
 	enum trouble trouble;
 	struct err why; /* the trouble in words */
+	struct err refusal; /* of STAGE_DOUBT */
 	enum ending ending;
 	int64_t begin; /* of the input */
 	struct acceptance acceptance;
@@ -50,7 +54,7 @@ struct restore {
 
 	struct chunk_set chunks;
 	struct snapshot_scan scan;
-	struct buf metadata;
+	struct buf metadata, metadata_again; /* as committed() gave it; and when it was asked once more */
 	struct arena scratch;
 };
 
@@ -68,14 +72,20 @@ struct restore *restore_new(const struct cell_topics *topics, struct consumer *c
 	return r;
 }
 
-/* Back to the beginning; the snapshot's memory is given back, as it may be large. */
-static void restore_end(struct restore *r)
+/* Reads no more; the snapshot's memory is given back, as it may be large. */
+static void stop_reading(struct restore *r)
 {
 	scout_recall(r->scout);
 	buf_fini(&r->chunks.body);
 	r->chunks = (struct chunk_set){0};
 	snapshot_scan_fini(&r->scan);
 	arena_clear(&r->scratch);
+}
+
+/* Back to the beginning. */
+static void restore_end(struct restore *r)
+{
+	stop_reading(r);
 	r->stage = STAGE_NONE;
 }
 
@@ -85,6 +95,7 @@ void restore_free(struct restore *r)
 		return;
 	restore_end(r);
 	buf_fini(&r->metadata);
+	buf_fini(&r->metadata_again);
 	arena_fini(&r->scratch);
 	free(r);
 }
@@ -122,19 +133,31 @@ static bool allows_nothing(const struct restore *r)
 	return !r->consent.accept && !r->consent.forget;
 }
 
-static enum restore_step refuse(struct restore *r, struct task *t, struct err *err)
+/* Refuses by what committed() has said just now. */
+static enum restore_step refuse_now(struct restore *r, struct task *t)
 {
 	bool outdated = !consent_equal(&r->consent, &r->allowed);
 
 	restore_end(r);
-	if (err->kind == ERR_FATAL)
-		return RESTORE_FAILED;
-	if (outdated) { /* an operator has spoken meanwhile */
-		task_clear(t);
+	if (outdated) /* an operator has spoken meanwhile */
 		return RESTORE_WAITING;
-	}
 	t->phase = TASK_REFUSED;
 	return RESTORE_REFUSED;
+}
+
+/* Refuses, for the reason in err, unless what was read does not fit only because the committed offset has moved on since. */
+static enum restore_step refuse(struct restore *r, struct task *t, const struct err *err)
+{
+	if (err->kind == ERR_FATAL) {
+		restore_end(r);
+		return RESTORE_FAILED;
+	}
+	stop_reading(r);
+	task_clear(t);
+	r->refusal = *err;
+	r->stage = STAGE_DOUBT;
+	r->again_mono_ms = 0;
+	return RESTORE_WAITING;
 }
 
 /* Reads another partition from an offset on. */
@@ -151,9 +174,6 @@ static enum restore_step ask(struct restore *r, struct task *t, int64_t mono_ms,
 {
 	struct committed c;
 
-	if (mono_ms < r->again_mono_ms)
-		return RESTORE_WAITING;
-	r->again_mono_ms = mono_ms + ASK_AGAIN_MS;
 	if (consumer_committed(r->consumer, t->partition, ASK_MS, &c, &r->metadata, err) < 0)
 		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;
 	r->committed = c.offset;
@@ -166,9 +186,33 @@ static enum restore_step ask(struct restore *r, struct task *t, int64_t mono_ms,
 	if (r->trouble == TROUBLE_NEWER || (r->trouble != TROUBLE_NO_OFFSET && allows_nothing(r))) {
 		*err = r->why;
 		verdict_advise(r->trouble, FOUND_WHOLE, r->topics->cell, err); /* what there is, is looked for once it is asked for */
-		return refuse(r, t, err);
+		return refuse_now(r, t);
 	}
 	return read_on(r, t, STAGE_SCAN, r->topics->state, RD_KAFKA_OFFSET_BEGINNING, err);
+}
+
+/* Is the committed offset still the one that what was read has been judged by? */
+static enum restore_step ask_again(struct restore *r, struct task *t, struct err *err)
+{
+	struct committed c;
+
+	if (consumer_committed(r->consumer, t->partition, ASK_MS, &c, &r->metadata_again, err) < 0)
+		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;
+	if (c.offset != r->committed || !str_eq(c.metadata, buf_str(&r->metadata))) {
+		restore_begin(r, t->partition);
+		return RESTORE_WAITING;
+	}
+	*err = r->refusal;
+	return refuse_now(r, t);
+}
+
+/* The stages that wait for an answer about the committed offset. */
+static enum restore_step turn_asking(struct restore *r, struct task *t, int64_t mono_ms, struct err *err)
+{
+	if (mono_ms < r->again_mono_ms)
+		return RESTORE_WAITING;
+	r->again_mono_ms = mono_ms + ASK_AGAIN_MS;
+	return r->stage == STAGE_ASK ? ask(r, t, mono_ms, err) : ask_again(r, t, err);
 }
 
 static struct str payload_of(const rd_kafka_message_t *message)
@@ -434,8 +478,8 @@ enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_m
 
 	if (r->stage == STAGE_NONE || r->partition != t->partition)
 		restore_begin(r, t->partition);
-	if (r->stage == STAGE_ASK)
-		return ask(r, t, mono_ms, err);
+	if (r->stage == STAGE_ASK || r->stage == STAGE_DOUBT)
+		return turn_asking(r, t, mono_ms, err);
 	for (int i = 0; i < MESSAGES_A_TURN && step == RESTORE_WAITING && r->stage != STAGE_NONE; i++) {
 		rd_kafka_message_t *message = scout_poll(r->scout);
 

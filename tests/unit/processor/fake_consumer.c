@@ -169,11 +169,6 @@ void fake_client_heartbeat(struct consumer *c)
 		c->member = fake_join(k, c, c->host, &owned);
 }
 
-bool fake_client_is_lost(const struct consumer *c)
-{
-	return c->lost;
-}
-
 static size_t list_of(uint32_t mask, int32_t list[FAKE_PARTITIONS])
 {
 	size_t nr = 0;

@@ -205,17 +205,6 @@ struct fake_member *fake_member_of(struct fake_kafka *k, int64_t id)
 	return NULL;
 }
 
-bool fake_is_member(const struct fake_host *host)
-{
-	const struct fake_kafka *k = host->kafka;
-	const struct consumer *c = k->clients[host->number];
-	bool found = false;
-
-	for (int i = 0; i < FAKE_MEMBERS; i++)
-		found |= k->members[i].id && k->members[i].client && k->members[i].client == c;
-	return found && !fake_client_is_lost(c);
-}
-
 /* The slot of a new member: the one that this static member had, or a free one. */
 static struct fake_member *find_place(struct fake_kafka *k, const struct fake_host *host)
 {

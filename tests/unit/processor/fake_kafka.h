@@ -180,14 +180,12 @@ bool fake_txn_seen(const struct fake_kafka *k, const struct fake_txn *txn, enum 
 
 /* The group. */
 struct fake_member *fake_member_of(struct fake_kafka *k, int64_t id); /* NULL: not, or not any more */
-bool fake_is_member(const struct fake_host *host); /* is this process one, and owns what it thinks? */
 int64_t fake_join(struct fake_kafka *k, struct consumer *client, struct fake_host *host, uint32_t *owned);
 void fake_leave(struct fake_kafka *k, int64_t id);
 
 /* The client's side of the group, in fake_consumer.c: what the coordinator has to say, and that a turn of time has passed. */
 void fake_client_called(struct consumer *c, enum fake_call call, uint32_t partitions, int64_t generation);
 void fake_client_heartbeat(struct consumer *c);
-bool fake_client_is_lost(const struct consumer *c); /* has lost what it owned, and has not been told yet */
 
 /* The clock that the product reads from now on, in fake_clock.c: --wrap puts it in the place of clock_now_ms(), clock_mono_ms() and poll(). */
 void fake_clock_use(struct fake_kafka *k);

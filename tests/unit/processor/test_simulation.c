@@ -52,15 +52,14 @@ struct world {
 
 void __wrap_report_notice(struct report *r, enum severity severity, const char *event, const char *text, const struct tag *fields, size_t nr);
 
-/* The operators' log: nothing of what can raise an alarm here is a reason for one, but a schema that is not known yet. Whoever was frozen while it
- * restored, and is no member any more, may find that what it has been told does not fit what it reads; it is about to lose the partition. */
+/* The operators' log: nothing of what can raise an alarm here is a reason for one, but a schema that is not known yet. */
 void __wrap_report_notice(struct report *r, enum severity severity, const char *event, const char *text, const struct tag *fields, size_t nr)
 {
 	const struct fake_host *host = (const struct fake_host *)r;
 
 	(void)fields;
 	(void)nr;
-	if (severity != SEVERITY_ALARM || strcmp(event, "schema_unknown") == 0 || !fake_is_member(host))
+	if (severity != SEVERITY_ALARM || strcmp(event, "schema_unknown") == 0)
 		return;
 	printf("alarm %s: %s\n", event, text);
 	sim_fail(host->kafka, "an alarm without a reason");
@@ -156,7 +155,6 @@ static void turn(struct world *w, struct instance *in, int polls)
 	else if (err.kind) /* the consumer has failed for good: another one, as serving.c does */
 		end(w, in, false);
 }
-
 
 /* Something happens to an instance that runs. */
 static void disturb(struct world *w, struct instance *in)
