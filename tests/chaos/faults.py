@@ -9,6 +9,7 @@ import random
 EVERY_S = {
     "kill": 24,         # kill -9 of an instance, which comes back seconds later
     "freeze": 55,       # SIGSTOP beyond the session time-out, SIGCONT, and a checkpoint before the next poll
+    "ambush": 200,      # the same to one that waits for a rebalance to end: its client may join again without a word to the program
     "broker": 75,       # kill -9 of any broker
     "coordinator": 75,  # the same to the one that leads the group's offsets, or an instance's transactions, by turns
     "elect": 50,        # leaders, and so coordinators, go back to the brokers they belong to
@@ -28,7 +29,7 @@ class Fault:
     dice: float  # in [0, 1): whom it hits, and how long it lasts
 
 
-ALONE_S = 22  # one that is chosen alone strikes at least so often: short runs for mutants
+ALONE_S = 24  # one that is chosen alone strikes at least so often: short runs for mutants
 
 
 def plan(seed, seconds, only=KINDS):

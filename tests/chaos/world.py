@@ -27,6 +27,7 @@ PARTITIONS, SPEED = 12, 12
 FROZEN_S = (12.5, 4)        # beyond the session time-out of 10 s, and how much more at most
 WAKING_S = 12               # zombie_checkpoint's stall of 6 s, and what comes of it
 PROCESSORS = {"a": True, "b": False, "c": True}  # with a static membership?
+AMBUSH_S = 7                # a start and a heartbeat, and less than the session time-out
 OFFSET_COMMIT = 8, 2        # of Kafka's protocol: key and version
 FIGURES = ("samples_total", "duplicates_total", "late_samples_total", "fragments_total", "gap_records_total", "dead_letters_total")
 
@@ -277,6 +278,35 @@ class World:
         self.say(f"SIGSTOP {member.describe()}", "freeze")
         self.later(FROZEN_S[0] + FROZEN_S[1] * fault.dice, functools.partial(self.thaw, member))
         return True
+
+    def strike_ambush(self, fault):
+        """A third instance comes while one of two cannot answer: the other then waits for the rebalance to go on, and that is when it is frozen."""
+        victim, witness = (self.members[name] for name in ("ab" if fault.turn % 2 == 0 else "ba"))
+        third = self.members["c"]
+        if (victim.state, witness.state, third.state) != ("up", "up", "down") or not self.healthy() or not self.all_running():
+            return False
+        witness.processor.process.signal(signal.SIGSTOP)
+        witness.state, third.state = "frozen", "frozen"  # nothing else may happen to them
+        third.processor.start()
+        self.say(f"SIGSTOP {witness.describe()} for {AMBUSH_S} s; {third.describe()} comes, and {victim.describe()} waits for them", "ambush")
+        self.undisturbed = True
+        self.later(AMBUSH_S, functools.partial(self.spring, victim, witness, third))
+        return True
+
+    def spring(self, victim, witness, third):
+        for member in (victim, witness):
+            member.scrape()
+        victim.processor.process.signal(signal.SIGSTOP)
+        witness.processor.process.signal(signal.SIGCONT)
+        victim.state, witness.state = "frozen", "up"
+        self.say(f"SIGSTOP {victim.describe()}, SIGCONT {witness.describe()}", "freeze")
+        self.later(FROZEN_S[0], functools.partial(self.thaw, victim))
+        self.later(FROZEN_S[0] + WAKING_S + 8, functools.partial(self.dismiss, third))
+
+    def dismiss(self, member):
+        member.state = "ending"
+        member.processor.process.terminate()
+        self.say(f"SIGTERM {member.describe()}")
 
     def somebody_sleeps(self):
         return any(m.state in ("frozen", "waking") for m in self.members.values())

@@ -280,8 +280,7 @@ MUTANTS = [
     script("epoch-unnoticed", "processor/serving.c", "s->cell->epoch != s->epoch ||", "", "test_offsets"),
     script("fenced-is-the-end", "processor/serving.c", "if (why.kind == ERR_RETRY)", "if (why.kind == ERR_RETRY && !service_is_fenced(s->service))", "test_offsets"),
     script("position-off-by-one", "processor/task.c", "t->position = record->offset + 1;", "t->position = record->offset + 2;", "test_processor"),
-    chaos("metadata-asked-afresh", "processor/consumer.c", "return c->group;", "return rd_kafka_consumer_group_metadata(c->rk);"),
-    chaos("dedup-bits-not-in-snapshot", "processor/seqs.c", "uint64_t bits = bits_from(q, q->floor + at) &", "uint64_t bits = 0 &"),
+    chaos("dedup-bits-not-in-snapshot", "processor/seqs.c", "uint64_t bits = bits_from(q, q->floor + at) &", "uint64_t bits = bits_from(q, q->floor + at) & 0 &"),
     chaos("transaction-split", "processor/emission.c", "return txn_send_offsets(e->txn, offsets, group, err);",
           "return txn_commit(e->txn, err) == TXN_COMMITTED && txn_begin(e->txn, err) == 0 ? txn_send_offsets(e->txn, offsets, group, err) : -1;"),
 ]
