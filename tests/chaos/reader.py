@@ -12,7 +12,7 @@ from ingest_house import fingerprint, partition_of, site_partitions
 from oracle_windows import HOUR_MS, MINUTE_MS, Window, milliseconds
 from processor_cell import Codec, topic
 
-GRACE_MS = 45000
+GRACE_MS = 90000  # twice the default: at this speed 45 s are less than a busy machine and a missing broker need for an answer
 TOPICS = {"minutely": MINUTE_MS, "hourly": HOUR_MS}
 
 

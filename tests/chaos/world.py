@@ -145,8 +145,8 @@ class World:
         self.cell.epoch = Codec("Cell").decode(self.cell.records("millrace.cells")[-1].value())["epoch"]
 
     def start_programs(self):
-        """The clock starts such that the last sample comes three minutes before an hour ends: it closes soon after."""
-        self.clock = Clock(57 - self.flow_s * SPEED / 60, SPEED)
+        """The clock starts such that the last sample comes ten minutes before an hour ends: it closes soon after, also when agents are a little late."""
+        self.clock = Clock(50 - self.flow_s * SPEED / 60, SPEED)
         for number in range(2):
             self.ingests.append(Process(f"ingest-{number}", self.directory))
             self.start_ingest(number)
