@@ -200,17 +200,26 @@ static bool able(struct checkpoint *cp)
 	return false;
 }
 
+/* Does a committed offset's metadata name the attempt? Its id alone does not say: who was thrown out of the group meanwhile reads that of the
+ * next owner, who counts on from the same snapshot; but no two snapshots begin at one offset. */
+static bool is_attempt(const struct committed *c, const struct attempt *a)
+{
+	struct offset_meta meta;
+
+	return c->offset >= 0 && offset_meta_parse(c->metadata, &meta, NULL) == 0 && meta.epoch == a->meta.epoch && meta.id == a->meta.id &&
+	       meta.snapshot == a->meta.snapshot;
+}
+
 /* Asks what became of a task's attempt. The producer has been opened anew since, which has ended the transaction one way or the other. */
 static int settle_doubt(struct checkpoint *cp, struct task *t, struct err *err)
 {
 	struct committed c;
-	struct offset_meta meta;
 
 	if (consumer_committed(cp->with.consumer, t->partition, ASK_MS, &c, &cp->metadata, err) < 0)
 		return -1;
-	if (c.offset >= 0 && offset_meta_parse(c.metadata, &meta, NULL) == 0 && meta.epoch == t->attempt.meta.epoch &&
-	    meta.id == t->attempt.meta.id) {
-		log_info(&cp->with.program->log, "checkpoint_was_committed", LOG_INT("partition", t->partition), LOG_INT("id", meta.id));
+	if (is_attempt(&c, &t->attempt)) {
+		log_info(&cp->with.program->log, "checkpoint_was_committed", LOG_INT("partition", t->partition),
+			 LOG_INT("id", t->attempt.meta.id));
 		settle_committed(cp, t);
 	} else {
 		log_info(&cp->with.program->log, "checkpoint_was_not_committed", LOG_INT("partition", t->partition),

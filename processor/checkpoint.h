@@ -4,7 +4,7 @@
  *  A  What forgets or depends on the wall clock or on settings happens here only: task_close().
  *  B  A transaction begins and ends within one call of a function below, between two polls or inside one revoke callback.
  *  C  What was emitted is freed after the commit. Aborted: the task keeps it, the next checkpoint emits the same. Outcome unknown: the committed
- *     offset is asked for, and our snapshot's id there means that it was committed.
+ *     offset is asked for, and our snapshot's id and offset there mean that it was committed.
  *  D  Offsets are sent with the group metadata that the consumer has held since its last rebalance callback, or not at all.
  * Several partitions share a transaction: one costs 30 to 90 ms, whatever is in it. Not thread-safe: one owner. */
 #ifndef MILLRACE_PROCESSOR_CHECKPOINT_H

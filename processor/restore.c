@@ -406,8 +406,8 @@ static enum restore_step reject_position(struct restore *r, struct task *t, int6
 	return refuse(r, t, err);
 }
 
-/* The highest id of this epoch that is known. The next checkpoint takes the one after it: were it the id that stands committed, an outcome in
- * doubt would be taken for a commit (checkpoint.h, rule C). */
+/* The highest id of this epoch that is known. The next checkpoint takes the one after it: an id names one snapshot, or chunks of two could be
+ * taken for one, and a commit that stands for an attempt that is in doubt (checkpoint.h, rule C). */
 static int64_t last_id(const struct restore *r)
 {
 	int64_t committed = r->meta.epoch == r->topics->epoch ? r->meta.id : 0;

@@ -247,6 +247,8 @@ MUTANTS = [
         "		else if (outcome == TXN_ABORTED) {\n			struct offset_meta saved = t->saved;\n			settle_committed(cp, t);\n"
         "			t->saved = saved;\n		}"),
     sim("unknown-is-aborted", "processor/checkpoint.c", "t->attempt.in_doubt = cp->in_doubt = true;", "task_aborted(t);"),
+    sim("anothers-checkpoint-is-ours", "processor/checkpoint.c", "meta.id == a->meta.id &&\n	       meta.snapshot == a->meta.snapshot;",
+        "meta.id == a->meta.id;"),
     sim("unknown-is-committed", "processor/checkpoint.c", "t->attempt.in_doubt = cp->in_doubt = true;", "settle_committed(cp, t);"),
     sim("offset-without-emission", "processor/emission.c", "		if (emit_pane(e, t, t->outbox.panes[i], err) < 0)",
         "		if (i && emit_pane(e, t, t->outbox.panes[i], err) < 0)"),

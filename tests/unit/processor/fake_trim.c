@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "processor/marks.h"
-#include "tests/unit/processor/fake_kafka.h"
+#include "tests/unit/processor/sim_twin.h"
 
 struct trim {
 	struct fake_host *host;
@@ -31,8 +31,13 @@ void trim_free(struct trim *tr)
 	free(tr);
 }
 
+/* What is said to be committed must be: an id alone is also the one that the next owner gives. */
 void trim_note(struct trim *tr, int32_t partition, const struct offset_meta *former, const struct offset_meta *present)
 {
+	const struct fake_record *chunk = fake_at(&tr->host->kafka->state[partition], present->snapshot);
+
+	if (chunk && chunk->txn->fate != FATE_COMMITTED)
+		sim_fail(tr->host->kafka, "another one's checkpoint is taken for our own");
 	marks_committed(&tr->marks, partition, former, present);
 	tr->noted = true;
 }
