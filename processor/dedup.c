@@ -8,7 +8,7 @@
  * it has the answer, or has given the payload up. So what is not marked there when the floor rises over it never came. That is true as long as
  * this partition is the home: a record that is not of the home says that the routes have changed, and what was created in between may have
  * gone elsewhere. And when it becomes the home, what is still open of its agent may have been created under the route before, and goes to
- * the home that was: it is the home from the first record on behind which nothing is open. (An agent that returns to a home which has
+ * the home that was: it is the home from the first new record on behind which nothing is open. (An agent that returns to a home which has
  * heard nothing from it since cannot be told from one that has lost all that was in between.) */
 #include "processor/dedup.h"
 
@@ -166,7 +166,7 @@ static void refuse(struct dedup_site *site, int64_t watermark_ms, struct dedup_o
 		site->told_ms = watermark_ms;
 }
 
-/* Will no payload come any more that is older than this one? */
+/* Will no payload come any more that is older than this one? True of it when it was made: a late retry says nothing about now. */
 static bool nothing_is_open(const struct sample_batch *batch)
 {
 	return batch->floor == batch->seq;
@@ -222,7 +222,7 @@ static int take_next(struct dedup *d, struct dedup_agent *a, const struct sample
 		return err_nomem(err, "an agent's payloads");
 	if (a->home && batch->home)
 		outcome->gaps = (uint64_t)(missed < SEQS_SPAN_MAX ? missed : SEQS_SPAN_MAX);
-	a->home = batch->home && (a->home || nothing_is_open(batch));
+	a->home = batch->home && (a->home || (nothing_is_open(batch) && outcome->verdict == DEDUP_NEW));
 	return 0;
 }
 

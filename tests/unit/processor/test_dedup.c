@@ -129,6 +129,7 @@ static const struct {
 	{27, 26, true, DEDUP_NEW, 2}, /* 24, 25 */
 	{27, 26, false, DEDUP_DUPLICATE, 0}, /* a retry says it, too */
 	{30, 29, true, DEDUP_NEW, 0},
+	{23, 23, true, DEDUP_DUPLICATE, 0}, /* a late retry knows nothing of what is open now */
 	{31, 31, true, DEDUP_NEW, 0}, /* the home again */
 	{33, 33, true, DEDUP_NEW, 1}, /* 32 */
 	{INT64_MAX, INT64_MAX - 5, true, DEDUP_NEW, SEQS_SPAN_MAX}, /* an agent that counts like that is not believed */
@@ -325,7 +326,7 @@ static struct dedup_outcome model_take(struct model *m, int site, struct model_a
 	a->taken[seq] = 1;
 	if (a->home && home)
 		outcome.gaps = (uint64_t)missed;
-	a->home = home && (a->home || floor == seq);
+	a->home = home && (a->home || (floor == seq && outcome.verdict == DEDUP_NEW));
 	return outcome;
 }
 
