@@ -200,6 +200,16 @@ int32_t codec_read_index(struct codec_reader *r, int32_t n)
 	return (int32_t)index;
 }
 
+size_t codec_read_count(struct codec_reader *r, size_t min_item_bytes)
+{
+	int64_t count = codec_read_long(r);
+
+	if (count >= 0 && (uint64_t)count <= left(r) / min_item_bytes)
+		return (size_t)count;
+	codec_fault(r, "a count that the bytes cannot bear");
+	return 0;
+}
+
 /* The size that a negative count brings along is for those who skip the block. We read its items one by one, so a size that
  * is wrong but possible misleads nobody here. */
 size_t codec_read_block(struct codec_reader *r, size_t min_item_bytes)

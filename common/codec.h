@@ -65,6 +65,9 @@ int32_t codec_read_index(struct codec_reader *r, int32_t n);
  * negative counts (with byte size). */
 size_t codec_read_block(struct codec_reader *r, size_t min_item_bytes);
 
+/* The count of a list that is no Avro array, such as in a snapshot, each item of which takes at least min_item_bytes (>= 1). 0 after a fault. */
+size_t codec_read_count(struct codec_reader *r, size_t min_item_bytes);
+
 /* Room for n more items behind the len that *items holds, in the arena (the array may move). NULL after a fault. */
 void *codec_grow(struct codec_reader *r, void *items, size_t len, size_t *cap, size_t n, size_t item_bytes);
 

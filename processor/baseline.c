@@ -275,15 +275,13 @@ static int decode_one(struct baselines *b, struct codec_reader *r, int64_t water
 int baselines_decode(struct baselines *b, struct codec_reader *r, int64_t watermark_ms, struct series *const *series, size_t nr_series,
 		     struct err *err)
 {
-	int64_t nr = codec_read_long(r);
+	size_t nr = codec_read_count(r, BASELINE_BYTES_MIN);
 
-	if (nr < 0 || (uint64_t)nr > (size_t)(r->end - r->p) / BASELINE_BYTES_MIN)
-		codec_fault(r, "a count that the bytes cannot bear");
 	if (!codec_reader_ok(r))
 		return -1;
-	if (map_reserve(&b->by_series, (size_t)nr) < 0)
+	if (map_reserve(&b->by_series, nr) < 0)
 		return err_nomem(err, "the baselines of a snapshot");
-	for (int64_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < nr; i++)
 		if (decode_one(b, r, watermark_ms, series, nr_series, err) < 0)
 			return -1;
 	return 0;

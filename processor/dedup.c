@@ -287,16 +287,6 @@ void dedup_encode(const struct dedup *d, int64_t watermark_ms, struct buf *out)
 	}
 }
 
-/* A count of things that take at least min_bytes each. 0 after a fault. */
-static size_t decode_count(struct codec_reader *r, size_t min_bytes)
-{
-	int64_t n = codec_read_long(r);
-
-	if (n < 0 || (uint64_t)n > (size_t)(r->end - r->p) / min_bytes)
-		codec_fault(r, "a count that the bytes cannot bear");
-	return codec_reader_ok(r) ? (size_t)n : 0;
-}
-
 static int decode_site(struct dedup *d, struct codec_reader *r, struct dedup_site **site, struct err *err)
 {
 	struct str id = codec_read_string(r);
@@ -353,7 +343,7 @@ static int decode_all(struct dedup *d, struct codec_reader *r, struct dedup_site
 	for (size_t i = 0; i < nr_sites; i++)
 		if (decode_site(d, r, &sites[i], err) < 0)
 			return -1;
-	nr = decode_count(r, AGENT_BYTES_MIN);
+	nr = codec_read_count(r, AGENT_BYTES_MIN);
 	if (map_reserve(&d->agents, nr) < 0)
 		return err_nomem(err, "the agents of a snapshot");
 	for (size_t i = 0; i < nr; i++)
@@ -374,7 +364,7 @@ int dedup_decode(struct dedup *d, struct codec_reader *r, int64_t watermark_ms, 
 	d->agents_max = codec_read_long(r);
 	if (d->agents_max < 0 || d->agents_max > DEDUP_AGENTS_LIMIT)
 		codec_fault(r, "a cap out of range");
-	nr_sites = decode_count(r, SITE_BYTES_MIN);
+	nr_sites = codec_read_count(r, SITE_BYTES_MIN);
 	if (!codec_reader_ok(r))
 		return -1;
 	sites = calloc(nr_sites + 1, sizeof(struct dedup_site *));

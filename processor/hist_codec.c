@@ -24,10 +24,10 @@ void hist_codec_write(struct buf *out, const struct hist *h)
 /* How many buckets follow. 0 after a fault. */
 static uint32_t read_count(struct codec_reader *r)
 {
-	int64_t nr = codec_read_long(r);
+	size_t nr = codec_read_count(r, BUCKET_BYTES_MIN);
 
-	if (nr < 0 || (uint64_t)nr > (size_t)(r->end - r->p) / BUCKET_BYTES_MIN || nr > HIST_INDEX_MAX - HIST_INDEX_MIN + 1)
-		codec_fault(r, "a count that the bytes cannot bear");
+	if (nr > HIST_INDEX_MAX - HIST_INDEX_MIN + 1)
+		codec_fault(r, "more buckets than there are");
 	return codec_reader_ok(r) ? (uint32_t)nr : 0;
 }
 

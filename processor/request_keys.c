@@ -198,16 +198,6 @@ void request_keys_encode(const struct request_keys *k, int64_t watermark_ms, str
 	}
 }
 
-/* A count of things that take at least min_bytes each. 0 after a fault. */
-static size_t decode_count(struct codec_reader *r, size_t min_bytes)
-{
-	int64_t n = codec_read_long(r);
-
-	if (n < 0 || (uint64_t)n > (size_t)(r->end - r->p) / min_bytes)
-		codec_fault(r, "a count that the bytes cannot bear");
-	return codec_reader_ok(r) ? (size_t)n : 0;
-}
-
 static int decode_site(struct request_keys *k, struct codec_reader *r, struct request_site **site, struct err *err)
 {
 	struct str id = codec_read_string(r);
@@ -252,7 +242,7 @@ static int decode_all(struct request_keys *k, struct codec_reader *r, struct req
 	for (size_t i = 0; i < nr_sites; i++)
 		if (decode_site(k, r, &sites[i], err) < 0)
 			return -1;
-	nr = decode_count(r, KEY_BYTES_MIN);
+	nr = codec_read_count(r, KEY_BYTES_MIN);
 	if (map_reserve(&k->keys, nr) < 0)
 		return err_nomem(err, "the keys of a snapshot");
 	for (size_t i = 0; i < nr; i++)
@@ -273,7 +263,7 @@ int request_keys_decode(struct request_keys *k, struct codec_reader *r, int64_t 
 	k->keys_max = codec_read_long(r);
 	if (k->keys_max < 0 || k->keys_max > REQUEST_KEYS_LIMIT)
 		codec_fault(r, "a cap out of range");
-	nr_sites = decode_count(r, SITE_BYTES_MIN);
+	nr_sites = codec_read_count(r, SITE_BYTES_MIN);
 	if (!codec_reader_ok(r))
 		return -1;
 	sites = calloc(nr_sites + 1, sizeof(struct request_site *));

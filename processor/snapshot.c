@@ -134,17 +134,6 @@ struct restoring {
 	struct err *err; /* set for faults that are not the reader's */
 };
 
-/* A count of things that take at least min_bytes each. 0 after a fault. */
-static size_t read_count(struct codec_reader *r, size_t min_bytes)
-{
-	int64_t n = codec_read_long(r);
-
-	if (n >= 0 && (uint64_t)n <= (size_t)(r->end - r->p) / min_bytes)
-		return codec_reader_ok(r) ? (size_t)n : 0;
-	codec_fault(r, "a count that the bytes cannot bear");
-	return 0;
-}
-
 static int64_t read_time(struct codec_reader *r)
 {
 	int64_t t = codec_read_long(r);
@@ -165,7 +154,7 @@ static int read_series(struct restoring *in)
 	id.kind = (uint8_t)codec_read_index(&in->r, SERIES_KIND_DISTRIBUTION + 1);
 	id.site = codec_read_string(&in->r);
 	id.name = codec_read_string(&in->r);
-	id.tags_len = read_count(&in->r, 2);
+	id.tags_len = codec_read_count(&in->r, 2);
 	if (id.tags_len > SERIES_TAGS_MAX)
 		codec_fault(&in->r, "too many tags");
 	for (size_t i = 0; i < id.tags_len && codec_reader_ok(&in->r); i++) {
@@ -185,7 +174,7 @@ static int read_series(struct restoring *in)
 
 static int read_all_series(struct restoring *in)
 {
-	size_t nr = read_count(&in->r, SERIES_BYTES_MIN);
+	size_t nr = codec_read_count(&in->r, SERIES_BYTES_MIN);
 
 	in->series = calloc(nr + 1, sizeof(*in->series));
 	if (!in->series || map_reserve(&in->task->windows.series.by_fingerprint, nr) < 0)
@@ -250,7 +239,7 @@ static int read_pane(struct restoring *in, enum pane_class class)
 {
 	struct window_store *ws = &in->task->windows;
 	int64_t start_ms = read_time(&in->r), first_ms = read_time(&in->r), touched_ms = read_time(&in->r);
-	size_t nr = read_count(&in->r, WINDOW_BYTES_MIN);
+	size_t nr = codec_read_count(&in->r, WINDOW_BYTES_MIN);
 	struct pane *pane;
 
 	if (!start_fits(class, start_ms, ws->closed_ms) || pane_list_find(&ws->panes[class], start_ms))
@@ -272,7 +261,7 @@ static int read_pane(struct restoring *in, enum pane_class class)
 static int read_panes(struct restoring *in)
 {
 	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++) {
-		size_t nr = read_count(&in->r, 4);
+		size_t nr = codec_read_count(&in->r, 4);
 
 		for (size_t i = 0; i < nr; i++)
 			if (read_pane(in, class) < 0)

@@ -207,6 +207,22 @@ START_TEST(block_counts)
 }
 END_TEST
 
+static const struct { const char *bytes; size_t min_item_bytes, count; const char *fault; } counts[] = {
+	{"00", 1, 0, NULL}, {"04 aa aa", 1, 2, NULL}, {"04 aa aa aa", 2, 0, "a count that the bytes cannot bear"}, {"04 aa aa aa aa", 2, 2, NULL},
+	{"01 aa", 1, 0, "a count that the bytes cannot bear"}, {"fe ff ff ff ff ff ff ff ff 01 aa", 1, 0, "a count that the bytes cannot bear"},
+	{"", 1, 0, "cut off"},
+};
+
+START_TEST(list_counts)
+{
+	struct bytes b = hex(counts[_i].bytes);
+	struct codec_reader r = reader(&b, NULL);
+
+	ck_assert_uint_eq(codec_read_count(&r, counts[_i].min_item_bytes), counts[_i].count);
+	ck_assert_pstr_eq(r.fault, counts[_i].fault);
+}
+END_TEST
+
 START_TEST(faults_are_sticky)
 {
 	struct bytes b = hex("02 04 06 08 0a");
@@ -225,6 +241,7 @@ START_TEST(faults_are_sticky)
 	ck_assert_uint_eq(codec_read_string(&r).len, 0);
 	ck_assert_int_eq(codec_read_index(&r, 5), 0);
 	ck_assert_uint_eq(codec_read_block(&r, 1), 0);
+	ck_assert_uint_eq(codec_read_count(&r, 1), 0);
 	codec_read_fixed(&r, out, 1);
 	ck_assert_uint_eq(out[0], 0);
 	ck_assert_ptr_null(codec_grow(&r, NULL, 0, &cap, 1, 8));
@@ -466,6 +483,7 @@ int main(void)
 	tcase_add_test(tc, fixed);
 	tcase_add_loop_test(tc, index_in_range, 0, NR(indexes));
 	tcase_add_loop_test(tc, block_counts, 0, NR(blocks));
+	tcase_add_loop_test(tc, list_counts, 0, NR(counts));
 	tcase_add_test(tc, faults_are_sticky);
 	tcase_add_test(tc, header_is_checked);
 	tcase_add_test(tc, header_is_big_endian);
