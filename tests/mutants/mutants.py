@@ -275,6 +275,9 @@ MUTANTS = [
     sim("silence-is-none", "processor/restore.c", "		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;\n	r->committed", "		c.offset = -1;\n	r->committed"),
     sim("held-is-passed", "processor/feed.c", "	hold_task(f, t, f->with.conf->schema_retry_ms);", "	hold_task(f, t, f->with.conf->schema_retry_ms);\n	t->position++;"),
     sim("closed-after-the-snapshot", "processor/snapshot.c", "	codec_write_long(out, t->windows.closed_ms);", "	codec_write_long(out, 0);"),
+    unit("metadata-asked-when-committing", "processor/consumer.c", "	return c->group;\n", "	return rd_kafka_consumer_group_metadata(c->rk);\n",
+         "processor", "test_consumer"),
+    unit("metadata-of-the-first-assignment", "processor/consumer.c", "	hold_group(c);\n", "	if (!c->group)\n		hold_group(c);\n", "processor", "test_consumer"),
     # whole programs
     script("nothing-left-to-restore", "processor/marks.c", "mark->before = former->snapshot;", "mark->before = present->snapshot + 1;",
            "test_transactions"),
