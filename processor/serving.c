@@ -84,13 +84,14 @@ static int consumer_failed(struct serving *s, const struct err *why, struct err 
 	char text[640];
 
 	if (fenced)
-		snprintf(text, sizeof(text), "another process has joined the group with our instance.id, %s: one of the two must end or be named "
-			 "otherwise; this one tries again in %" PRId64 " s", id, pause_ms / 1000);
+		/* Seen without another process too: when the group's coordinator died, and the client's session was over before it found the next. */
+		snprintf(text, sizeof(text), "the group has given our place to another member with our instance.id, %s: if another process has it, one "
+			 "of the two must end or be named otherwise; this one tries again in %" PRId64 " s", id, pause_ms / 1000);
 	else
 		snprintf(text, sizeof(text), "%s: a new one is made in %" PRId64 " s", why->msg, pause_ms / 1000);
 	log_error(log_of(s), fenced ? "instance_fenced" : "consumer_failed", LOG_STR("error", text));
 	report_notice(s->parts.report, SEVERITY_ALARM, fenced ? "instance_fenced" : "consumer_failed", text, NULL, 0);
-	return shut(s, fenced ? "another process has our instance.id" : "the consumer has failed", err);
+	return shut(s, fenced ? "fenced: does another process have our instance.id?" : "the consumer has failed", err);
 }
 
 int serving_turn(struct serving *s, struct err *err)
