@@ -18,6 +18,7 @@ enum {
 	ASK_AGAIN_MS = 300,
 	CHUNKS_MS = 60000,   /* a committed snapshot must be readable within: markers reach the partitions of a transaction one after the other */
 	MESSAGES_A_TURN = 64,
+	PAUSE_MS = 5000,     /* longer than a turn of the loop takes, its checkpoint included */
 };
 
 enum stage {
@@ -38,6 +39,7 @@ struct restore {
 	int32_t partition;
 	int64_t again_mono_ms;    /* when to ask next */
 	int64_t deadline_mono_ms; /* for the chunks, or for an open transaction to end */
+	int64_t turned_mono_ms;   /* the last turn */
 	int64_t eof;              /* where what is read has been read to its end; -1: it has not */
 	struct consent allowed;   /* now */
 	struct consent consent;   /* as it was when this restore began */
@@ -472,10 +474,19 @@ static enum restore_step take(struct restore *r, struct task *t, const rd_kafka_
 	}
 }
 
+/* The deadline is for those whom we wait for: what passed while we were frozen is not their fault. */
+static void allow_for_pause(struct restore *r, int64_t mono_ms)
+{
+	if (mono_ms - r->turned_mono_ms > PAUSE_MS)
+		r->deadline_mono_ms += mono_ms - r->turned_mono_ms;
+	r->turned_mono_ms = mono_ms;
+}
+
 enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_ms, struct err *err)
 {
 	enum restore_step step = RESTORE_WAITING;
 
+	allow_for_pause(r, mono_ms);
 	if (r->stage == STAGE_NONE || r->partition != t->partition)
 		restore_begin(r, t->partition);
 	if (r->stage == STAGE_ASK || r->stage == STAGE_DOUBT)

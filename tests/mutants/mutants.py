@@ -272,6 +272,8 @@ MUTANTS = [
     sim("restored-at-the-committed-offset", "processor/restore.c", "	t->committed = r->committed;", "	t->committed = t->position = r->committed;"),
     sim("refused-by-an-outdated-answer", "processor/restore.c", "	if (c.offset != r->committed || !str_eq(c.metadata, buf_str(&r->metadata))) {",
         "	if (c.offset < -1) {"),
+    sim("refused-for-our-own-silence", "processor/restore.c", "		r->deadline_mono_ms += mono_ms - r->turned_mono_ms;\n",
+        "		r->deadline_mono_ms += 0;\n"),
     sim("silence-is-none", "processor/restore.c", "		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;\n	r->committed", "		c.offset = -1;\n	r->committed"),
     sim("held-is-passed", "processor/feed.c", "	hold_task(f, t, f->with.conf->schema_retry_ms);", "	hold_task(f, t, f->with.conf->schema_retry_ms);\n	t->position++;"),
     sim("closed-after-the-snapshot", "processor/snapshot.c", "	codec_write_long(out, t->windows.closed_ms);", "	codec_write_long(out, 0);"),

@@ -11,7 +11,7 @@
 #include "processor/scout.h"
 #include "tests/unit/processor/fake_kafka.h"
 
-enum { LEAKS = 2 };
+enum { LEAKS = 2, DISCONNECTED_MS = 30000 };
 
 /* How the client reads one partition. */
 struct fetch {
@@ -40,7 +40,7 @@ struct scout {
 	struct fake_host *host;
 	const char *topic; /* NULL: reads nothing */
 	int32_t partition;
-	int64_t at, sent_ms;
+	int64_t at, sent_ms, polled_ms;
 	int64_t end; /* of the log, at the last fetch; -1: none yet */
 	int64_t told_end; /* where it was told last; -1: not yet */
 };
@@ -470,6 +470,9 @@ rd_kafka_message_t *scout_poll(struct scout *s)
 {
 	struct fake_kafka *k = s->host->kafka;
 
+	if (k->now_ms - s->polled_ms > DISCONNECTED_MS) /* was frozen: its connections are gone */
+		s->sent_ms = k->now_ms;
+	s->polled_ms = k->now_ms;
 	if (!s->topic || s->host->dead || (k->vices && k->now_ms - s->sent_ms < 3000 && fake_once_in(k, 2)))
 		return NULL;
 	if (k->vices && fake_once_in(k, 50))

@@ -167,7 +167,7 @@ static void disturb(struct world *w, struct instance *in)
 		crash(w, in);
 	} else if (what < 50) {
 		in->host.frozen = true;
-		in->frozen_until_ms = k->now_ms + (int64_t)dice(w, 40000);
+		in->frozen_until_ms = k->now_ms + (int64_t)dice(w, dice(w, 4) ? 40000 : 120000);
 		fake_note(k, FAKE_FREEZE, &in->host, in->frozen_until_ms - k->now_ms);
 	} else if (what < 60) {
 		fake_note(k, FAKE_STOP, &in->host, 0);
