@@ -236,8 +236,8 @@ static void decode_point(struct baseline *base, struct codec_reader *r, int64_t 
 
 	base->sum = codec_read_double(r);
 	if (ago_ms < 0 || ago_ms > watermark_ms || (base->older && watermark_ms - ago_ms < base->older->changed_ms) || t_ms < 0 ||
-	    t_ms > INT64_MAX / 2 || length_ms < -1 || (length_ms >= t_ms && length_ms >= 0) || since_ms < 0 || count < -1 || count > (int64_t)HIST_TOTAL_MAX ||
-	    !isfinite(base->sum))
+	    t_ms > INT64_MAX / 2 || length_ms < -1 || (length_ms >= t_ms && length_ms >= 0) || since_ms < 0 || count < -1 ||
+	    count > (int64_t)HIST_TOTAL_MAX || !isfinite(base->sum))
 		codec_fault(r, "a baseline that cannot be there");
 	if (!codec_reader_ok(r))
 		return;

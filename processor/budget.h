@@ -4,8 +4,8 @@
  * left would be under a low mark: so it does not begin again with the next record. What they owe makes their checkpoint due; it closes what
  * is due anyway, and flushes windows only when that is not enough. Nobody is told twice before his flush is committed.
  *
- * What a flush cannot give (dedup, request keys, baselines and their series) counts as well: when it alone is over the limit, the rest still goes out, but never in parts so small that every
- * record would make a checkpoint. */
+ * What a flush cannot give (dedup, request keys, baselines and their series) counts as well: when it alone is over the limit, the rest still
+ * goes out, but never in parts so small that every record would make a checkpoint. */
 #ifndef MILLRACE_PROCESSOR_BUDGET_H
 #define MILLRACE_PROCESSOR_BUDGET_H
 

@@ -6,7 +6,8 @@
  *   ask committed() -> fits: read the chunks that its metadata names -> TASK_READY at P
  *                   -> no offset: read the state topic's partition; it is empty: find where the input begins -> TASK_NEW there
  *                   -> an error: ask again; it never means "none"
- *   whatever does not fit together: TASK_REFUSED, with the reason said once; looked at again later, as an operator may have put it right.
+ *   whatever does not fit together: TASK_REFUSED, with the reason said once, if committed() still says what it said; looked
+ *   at again later, as an operator may have put it right.
  *   where an operator's control allows it (verdict.h): find the newest snapshot in the state topic, then where the input begins and ends
  *   -> TASK_NEW, with that state or without: its first checkpoint, under the cell's epoch, comes before it reads. Until that is committed
  *   nothing has changed in Kafka: a next owner finds what we have found.

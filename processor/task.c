@@ -165,7 +165,8 @@ bool task_is_flushed(const struct task *t)
 size_t task_bytes(const struct task *t)
 {
 	return sizeof(*t) + window_store_bytes(&t->windows) + series_table_bytes(&t->windows.series) + dedup_bytes(&t->dedup) +
-	       request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + t->letters.bytes + t->letters.nr * sizeof(struct letter) + pane_list_bytes(&t->outbox);
+	       request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + t->letters.bytes +
+	       t->letters.nr * sizeof(struct letter) + pane_list_bytes(&t->outbox);
 }
 
 size_t task_windows(const struct task *t)
