@@ -64,7 +64,7 @@ int offset_meta_parse(struct str line, struct offset_meta *out, struct err *err)
 	    !take(&s, " snapshot=") || !take_number(&s, &m.snapshot) || !take(&s, " bytes=") || !take_number(&s, &m.bytes) ||
 	    !take(&s, " at=") || !take_number(&s, &m.at) || s.len)
 		return err_set(err, ERR_REJECT, "not the metadata of a checkpoint: \"%.*s\"", (int)(line.len > 64 ? 64 : line.len), line.p);
-	if (m.id < 1 || m.snapshot < 0 || m.bytes < 1 || m.at < 0)
+	if (m.id < 1 || m.id == INT64_MAX /* the next one could not be numbered */ || m.snapshot < 0 || m.bytes < 1 || m.at < 0)
 		return err_set(err, ERR_REJECT, "metadata with impossible numbers: \"%.*s\"", (int)(line.len > 64 ? 64 : line.len), line.p);
 	*out = m;
 	return 0;

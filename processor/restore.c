@@ -40,6 +40,7 @@ struct restore {
 	int64_t again_mono_ms;    /* when to ask next */
 	int64_t deadline_mono_ms; /* for the chunks, or for an open transaction to end */
 	int64_t turned_mono_ms;   /* the last turn */
+	int64_t heard_mono_ms;    /* the last answer about what is read, or when it was begun */
 	int64_t eof;              /* where what is read has been read to its end; -1: it has not */
 	struct consent allowed;   /* now */
 	struct consent consent;   /* as it was when this restore began */
@@ -169,6 +170,7 @@ static enum restore_step read_on(struct restore *r, struct task *t, enum stage s
 		return refuse(r, t, err);
 	r->stage = stage;
 	r->eof = -1;
+	r->heard_mono_ms = r->turned_mono_ms;
 	return RESTORE_WAITING;
 }
 
@@ -477,9 +479,29 @@ static enum restore_step take(struct restore *r, struct task *t, const rd_kafka_
 /* The deadline is for those whom we wait for: what passed while we were frozen is not their fault. */
 static void allow_for_pause(struct restore *r, int64_t mono_ms)
 {
-	if (mono_ms - r->turned_mono_ms > PAUSE_MS)
-		r->deadline_mono_ms += mono_ms - r->turned_mono_ms;
+	int64_t pause_ms = mono_ms - r->turned_mono_ms;
+
+	if (pause_ms > PAUSE_MS) {
+		r->deadline_mono_ms += pause_ms;
+		r->heard_mono_ms += pause_ms;
+	}
 	r->turned_mono_ms = mono_ms;
+}
+
+/* Does nobody answer for what is read, as when a partition has no leader? Others wait for their restores behind this one. The chunks have a deadline
+ * of their own, and so has an end that has been seen. */
+static bool is_silent(const struct restore *r, int64_t mono_ms)
+{
+	bool reads = (r->stage == STAGE_SCAN && r->eof < 0) || r->stage == STAGE_BEGIN || r->stage == STAGE_END;
+
+	return reads && mono_ms - r->heard_mono_ms > CHUNKS_MS;
+}
+
+static enum restore_step give_way(struct restore *r, struct task *t, struct err *err)
+{
+	err_set(err, ERR_REJECT, "%s does not answer for partition %" PRId32, r->stage == STAGE_SCAN ? r->topics->state : r->topics->samples,
+		t->partition);
+	return refuse(r, t, err);
 }
 
 enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_ms, struct err *err)
@@ -496,9 +518,13 @@ enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_m
 
 		if (!message)
 			break;
+		if (!message->err || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+			r->heard_mono_ms = mono_ms;
 		step = take(r, t, message, mono_ms, err);
 		rd_kafka_message_destroy(message);
 	}
+	if (step == RESTORE_WAITING && is_silent(r, mono_ms))
+		return give_way(r, t, err);
 	if (step == RESTORE_WAITING && r->stage == STAGE_SCAN)
 		return scan_turn(r, t, mono_ms, err);
 	if (step == RESTORE_WAITING && r->stage == STAGE_CHUNKS && mono_ms > r->deadline_mono_ms)

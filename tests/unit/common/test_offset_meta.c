@@ -9,7 +9,7 @@ START_TEST(writes_what_it_reads)
 		{0, 1, 0, 1, 0},
 		{1234567890123456789, 7, 42, 100000, 99},
 		{-1, 1, 0, 1, 0},
-		{INT64_MIN, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX},
+		{INT64_MIN, INT64_MAX - 1, INT64_MAX, INT64_MAX, INT64_MAX},
 		{INT64_MAX, 1, 1, 1, 1},
 	};
 
@@ -55,6 +55,7 @@ static const char *const hostile[] = {
 	"v1 epoch=- id=1 snapshot=0 bytes=1 at=0",
 	"v1 epoch=0x1 id=1 snapshot=0 bytes=1 at=0",
 	"v1 epoch=1 id=0 snapshot=0 bytes=1 at=0",
+	"v1 epoch=1 id=9223372036854775807 snapshot=0 bytes=1 at=0",
 	"v1 epoch=1 id=-1 snapshot=0 bytes=1 at=0",
 	"v1 epoch=1 id=1 snapshot=-1 bytes=1 at=0",
 	"v1 epoch=1 id=1 snapshot=0 bytes=0 at=0",
