@@ -77,7 +77,7 @@ test-long: deps
 # make chaos MINUTES=20 SEED=7
 chaos: deps
 	@$(MAKE) --no-print-directory programs
-	@$(VENV) tests/chaos/run --minutes $(or $(MINUTES),20) --series 50000 --samples $$(( $(or $(MINUTES),20) * 150000 )) \
+	@$(VENV) tests/chaos/run --minutes $(or $(MINUTES),20) --series 50000 --samples $$(( $(or $(MINUTES),20) * 100000 )) \
 		$(if $(SEED),--seed $(SEED))
 
 mutants: deps
