@@ -286,7 +286,7 @@ class World:
         if (victim.state, witness.state, third.state) != ("up", "up", "down") or not self.healthy() or not self.all_running():
             return False
         witness.processor.process.signal(signal.SIGSTOP)
-        witness.state, third.state = "frozen", "frozen"  # nothing else may happen to them
+        victim.state = witness.state = third.state = "frozen"  # nothing else may happen to them
         third.processor.start()
         self.say(f"SIGSTOP {witness.describe()} for {AMBUSH_S} s; {third.describe()} comes, and {victim.describe()} waits for them", "ambush")
         self.undisturbed = True
@@ -294,8 +294,8 @@ class World:
         return True
 
     def spring(self, victim, witness, third):
-        for member in (victim, witness):
-            member.scrape()
+        victim.state = "up"
+        victim.scrape()
         victim.processor.process.signal(signal.SIGSTOP)
         witness.processor.process.signal(signal.SIGCONT)
         victim.state, witness.state = "frozen", "up"
