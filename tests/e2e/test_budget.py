@@ -18,9 +18,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/loc
 import cases
 from millrace_local import Failure, Stack
 from millrace_local.process import free_base_port
+from oracle_windows import KINDS, Window, milliseconds
 from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, HOUR_MS, MINUTE_MS, Processor, fingerprint, topic
-from test_processor import BINARY, KINDS, SEED, Window, compare, milliseconds
+from test_processor import BINARY, SEED, compare
 
 PARTITIONS, SPEED, BEGIN_MINUTE, MINUTES = 2, 600, 25, 120
 NEW_A_MINUTE, STAYING, A_RECORD = 1000, 60, 100
@@ -47,7 +48,7 @@ class Writer:
     def value(self, number, index):
         t, k = self.clock.now_ms(), self.random.randrange(200000)
         for length in (MINUTE_MS, HOUR_MS):
-            self.windows[number, length, t - t % length].add([k], t)
+            self.windows[number, length, t - t % length].add(self.series[number]["kind"], [k], t)
         return {"series": index, "t": t, "start": 0, "v": k / 1024}
 
     def send(self, numbers, partition):
@@ -142,7 +143,6 @@ def test_every_window_is_whole(world):
     for name, length in (("minutely", MINUTE_MS), ("hourly", HOUR_MS)):
         for message in world.cell.records(topic(name)):
             fragment = codec.decode(message.value())
-            fragment["last_at"] = milliseconds(fragment["last_at"])
             window = world.writer.numbers[message.key()], length, milliseconds(fragment["window_start"])
             got[window].merge(fragment)
             fragments[window] += 1

@@ -16,7 +16,7 @@
 enum { ARENA_BYTES = 32 << 20, RECORD_MAX_BYTES = 1000000 };
 
 static const int32_t partitions[] = {0, 3, 11};
-static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", partitions, 3};
+static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", partitions, 3, 0};
 
 #define MUST(what) \
 	do {       \
