@@ -272,8 +272,7 @@ MUTANTS = [
     sim("restored-at-the-committed-offset", "processor/restore.c", "	t->committed = r->committed;", "	t->committed = t->position = r->committed;"),
     sim("refused-by-an-outdated-answer", "processor/restore.c", "	if (c.offset != r->committed || !str_eq(c.metadata, buf_str(&r->metadata))) {",
         "	if (c.offset < -1) {"),
-    sim("refused-for-our-own-silence", "processor/restore.c", "		r->deadline_mono_ms += mono_ms - r->turned_mono_ms;\n",
-        "		r->deadline_mono_ms += 0;\n"),
+    sim("refused-for-our-own-silence", "processor/restore.c", "		r->deadline_mono_ms += pause_ms;\n", ""),
     sim("silence-is-none", "processor/restore.c", "		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;\n	r->committed", "		c.offset = -1;\n	r->committed"),
     sim("held-is-passed", "processor/feed.c", "	hold_task(f, t, f->with.conf->schema_retry_ms);", "	hold_task(f, t, f->with.conf->schema_retry_ms);\n	t->position++;"),
     sim("closed-after-the-snapshot", "processor/snapshot.c", "	codec_write_long(out, t->windows.closed_ms);", "	codec_write_long(out, 0);"),
@@ -289,6 +288,6 @@ MUTANTS = [
     script("fenced-is-the-end", "processor/serving.c", "if (why.kind == ERR_RETRY)", "if (why.kind == ERR_RETRY && !service_is_fenced(s->service))", "test_offsets"),
     script("position-off-by-one", "processor/task.c", "t->position = record->offset + 1;", "t->position = record->offset + 2;", "test_processor"),
     chaos("dedup-bits-not-in-snapshot", "processor/seqs.c", "uint64_t bits = bits_from(q, q->floor + at) &", "uint64_t bits = bits_from(q, q->floor + at) & 0 &"),
-    chaos("transaction-split", "processor/emission.c", "return txn_send_offsets(e->txn, offsets, group, err);",
+    chaos("transaction-split-under-real-freezes", "processor/emission.c", "return txn_send_offsets(e->txn, offsets, group, err);",
           "return txn_commit(e->txn, err) == TXN_COMMITTED && txn_begin(e->txn, err) == 0 ? txn_send_offsets(e->txn, offsets, group, err) : -1;"),
 ]
