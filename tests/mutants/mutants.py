@@ -1,8 +1,8 @@
 """The mutants: which line, how it goes wrong, who must notice. The text to find stands exactly once in its file."""
-from dataclasses import dataclass
+import dataclasses
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Mutant:
     name: str
     path: str
@@ -18,9 +18,10 @@ def unit(name, path, find, replace, part, test):
     return Mutant(name, path, find, replace, binary, "./" + binary)
 
 
-def sim(name, path, find, replace):
-    """A mutant that the simulation of the whole processor must notice."""
-    return unit(name, path, find, replace, "processor", "test_simulation")
+def sim(name, path, find, replace, seconds=0):
+    """A mutant that the simulation of the whole processor must notice; seconds: what shows it is rare, so that it takes that long."""
+    mutant = unit(name, path, find, replace, "processor", "test_simulation")
+    return dataclasses.replace(mutant, test=f"SIM_SECONDS={seconds} {mutant.test}") if seconds else mutant
 
 
 def script(name, path, find, replace, test):
@@ -272,7 +273,7 @@ MUTANTS = [
     sim("restored-at-the-committed-offset", "processor/restore.c", "	t->committed = r->committed;", "	t->committed = t->position = r->committed;"),
     sim("refused-by-an-outdated-answer", "processor/restore.c", "	if (c.offset != r->committed || !str_eq(c.metadata, buf_str(&r->metadata))) {",
         "	if (c.offset < -1) {"),
-    sim("refused-for-our-own-silence", "processor/restore.c", "		r->deadline_mono_ms += pause_ms;\n", ""),
+    sim("refused-for-our-own-silence", "processor/restore.c", "		r->deadline_mono_ms += pause_ms;\n", "", seconds=60),
     sim("silence-is-none", "processor/restore.c", "		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;\n	r->committed", "		c.offset = -1;\n	r->committed"),
     sim("held-is-passed", "processor/feed.c", "	hold_task(f, t, f->with.conf->schema_retry_ms);", "	hold_task(f, t, f->with.conf->schema_retry_ms);\n	t->position++;"),
     sim("closed-after-the-snapshot", "processor/snapshot.c", "	codec_write_long(out, t->windows.closed_ms);", "	codec_write_long(out, 0);"),
