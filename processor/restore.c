@@ -308,7 +308,10 @@ static enum restore_step chunks_overdue(struct restore *r, struct task *t, struc
 
 	err_set(err, ERR_REJECT, "snapshot %" PRId64 " at offset %" PRId64 " of %s is incomplete: %" PRId32 " of %" PRId32 " chunks",
 		r->meta.id, r->meta.snapshot, r->topics->state, r->chunks.next, r->chunks.of);
-	return proven ? reject_snapshot(r, t, FOUND_DAMAGED, err) : refuse(r, t, err);
+	if (proven)
+		return reject_snapshot(r, t, FOUND_DAMAGED, err);
+	err_wrap(err, "brokers have not told all there is");
+	return refuse(r, t, err);
 }
 
 /* One message while the state topic's partition is read from its beginning. */

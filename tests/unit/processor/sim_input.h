@@ -47,8 +47,9 @@ struct sim_input {
 	struct buf bytes;
 };
 
+/* Nothing has been made yet, and the ledger is empty. Borrows k, whose dice are used. */
 void sim_input_init(struct sim_input *in, struct fake_kafka *k);
-void sim_input_fini(struct sim_input *in);
+void sim_input_fini(struct sim_input *in); /* frees what it holds */
 
 /* Something arrives: a new payload, with an agent's number, a request's key or neither; cumulative points; a copy; poison. */
 void sim_input_step(struct sim_input *in);
