@@ -169,9 +169,9 @@ unit-bins: $(UNIT)
 # What the benches measure with.
 BENCH_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 
-$(BENCH_BINS): $(B)/%: $(B)/%.o
+$(BENCH_BINS): $(B)/%: $(B)/%.o $(B)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(LINK) $^ -lmicrohttpd
+	$(Q)$(LINK) $^ $(LIBS_common)
 
 bench-bins: $(BENCH_BINS)
 .PHONY: bench-bins
