@@ -44,7 +44,7 @@ PROGRAMS := ingest processor sink ctl
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all help programs run test test-unit test-san test-fuzz test-long mutants chaos bench deps clean FORCE
+.PHONY: all help programs run test test-unit test-san test-fuzz test-long mutants chaos bench profile deps clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -57,6 +57,7 @@ help:
 	@echo 'make test-long  what takes longer, mutants among it'
 	@echo 'make chaos      kills, freezes and broken brokers against exact sums; MINUTES=20 SEED=7'
 	@echo 'make bench      figures into build/bench.json; BENCH=ingest: that one'
+	@echo 'make profile    where the CPU time of the processor goes; PROFILE=SERIES.RATE, 100000.20 by default'
 	@echo 'make SAN=address,undefined [target]   the same under sanitizers (also SAN=thread)'
 
 programs: $(BINS)
@@ -86,6 +87,11 @@ mutants: deps
 bench: deps
 	@$(MAKE) --no-print-directory programs bench-bins
 	@$(VENV) tests/bench/run $(BENCH)
+
+# make profile PROFILE=1000000.2 SAMPLES=10000000
+profile: deps
+	@$(MAKE) --no-print-directory programs bench-bins
+	@$(VENV) tests/bench/profile $(or $(PROFILE),100000.20) $(SAMPLES)
 
 # Generated sources
 $(GEN)/version.h: FORCE

@@ -5,7 +5,7 @@
     sys.exit(bench.end())     # merges into build/bench.json, prints the table; 1 when a required figure is missed or missing
 
 The environment shortens a trial run, and the table then says that its figures are no results: BENCH_SECONDS of one measurement,
-BENCH_RUNS of each, BENCH_FREEZE_SECONDS.
+BENCH_RUNS of each, BENCH_FREEZE_SECONDS, BENCH_SAMPLES_PERCENT of each backlog.
 """
 import contextlib
 import datetime
@@ -29,7 +29,7 @@ from millrace_local import Failure, Process  # noqa: E402
 BINARIES = ROOT / "build" / "plain" / "bin"
 TOOLS = ROOT / "build" / "plain" / "tests" / "bench"
 RESULTS = ROOT / "build" / "bench.json"
-DEFAULTS = {"BENCH_SECONDS": 8.0, "BENCH_RUNS": 3.0, "BENCH_FREEZE_SECONDS": 60.0}
+DEFAULTS = {"BENCH_SECONDS": 8.0, "BENCH_RUNS": 3.0, "BENCH_FREEZE_SECONDS": 60.0, "BENCH_SAMPLES_PERCENT": 100.0}
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 SAMPLE_SECONDS = 0.05
 WARM_UP_SECONDS = 1

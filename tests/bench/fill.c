@@ -351,10 +351,15 @@ static double cpu_seconds(void)
 static void print_result(const struct fill *f)
 {
 	double cpu_s = cpu_seconds();
+	uint64_t open = 0; /* windows of the last record's hour */
+
+	for (size_t i = 0; i < f->agents_len; i++)
+		open += f->agents[i].hour == f->last_ms / HOUR_MS ? BATCH : 0;
 
 	printf("{\"samples\": %" PRIu64 ", \"records\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"count\": %" PRIu64 ", \"minutely\": %" PRIu64
-	       ", \"hourly\": %" PRIu64 ", \"last_ms\": %" PRId64 ", \"cpu_s\": %.3f, \"samples_per_cpu_s\": %.0f}\n",
-	       f->records * BATCH, f->records, f->bytes, f->counted, f->minutely, f->hourly, f->last_ms, cpu_s,
+	       ", \"hourly\": %" PRIu64 ", \"hourly_of_last_hour\": %" PRIu64 ", \"last_ms\": %" PRId64
+	       ", \"cpu_s\": %.3f, \"samples_per_cpu_s\": %.0f}\n",
+	       f->records * BATCH, f->records, f->bytes, f->counted, f->minutely, f->hourly, open, f->last_ms, cpu_s,
 	       (double)(f->records * BATCH) / cpu_s);
 }
 
