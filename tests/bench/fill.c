@@ -3,7 +3,7 @@
  * Each record is what ingest makes of one payload: 100 samples of 100 series (40 counters, 40 gauges, 20 distributions of about 11
  * buckets that wander among 16 neighbours), three tags each, in the product's own encoding. An agent has 100 series of its own, always
  * the same list in the same order, an identity, and one partition (its number modulo their count). Agents take turns, so that event
- * time passes evenly in every partition: agent a of A sends its round r at start + (r + a / A) x interval, and stamps that time on the
+ * time passes evenly in every partition: agent a of A sends its round r at start + r x interval + a x interval / A, and stamps that time on the
  * record. The same arguments give the same bytes.
  *
  * The head of an agent's records (wire format, series list) never changes: it is encoded once and copied, which leaves lz4 as most of
@@ -266,7 +266,7 @@ static void run(struct fill *f)
 	for (uint64_t k = 0; k < records; k++) {
 		uint64_t round = k / f->agents_len;
 		size_t number = (size_t)(k % f->agents_len);
-		double at = ((double)round + (double)number / (double)f->agents_len) * interval_ms;
+		double at = (double)round * interval_ms + (double)number * interval_ms / (double)f->agents_len;
 
 		f->last_ms = f->plan.start_ms + (int64_t)at;
 		make_record(f, number, round, f->last_ms);
