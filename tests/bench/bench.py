@@ -96,6 +96,15 @@ class Bench:
             print("  ".join(cell.ljust(width) if i in (0, 4, 8) else cell.rjust(width)
                             for i, (cell, width) in enumerate(zip(row, widths))).rstrip(), flush=True)
 
+    def write_rows(self):
+        """build/bench_X.md: rows as tests/RESULTS.md has them, to be copied by hand."""
+        rows = ["| what | figure | target |", "|---|---|---|"]
+        for name, median, least, most, unit, limit, aim, share, missed in list(self.rows())[1:]:
+            target = ", ".join([*([f"required {limit}"] if limit else []), *([f"aim {aim}"] if aim else [])]) or "reported"
+            figure = f"{median} {unit} ({least} to {most})" if median else missed
+            rows.append(f"| {name} | {figure}{f', {share} of the floor' if share else ''} | {target} |")
+        (RESULTS.parent / f"{Path(sys.argv[0]).stem}.md").write_text("\n".join(rows) + "\n")
+
     def merge(self):
         """Into build/bench.json, whose other names stay; under a lock, renamed into place."""
         RESULTS.parent.mkdir(exist_ok=True)
@@ -112,6 +121,7 @@ class Bench:
     def end(self):
         """The exit code: 0 when all that is required was measured and kept."""
         self.merge()
+        self.write_rows()
         print(f"\n{datetime.date.today()}, {machine()}")
         self.print_table()
         if shortened():
