@@ -8,7 +8,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { SLOTS_MIN = 16 };
+enum { SLOTS_MIN = 16, TRIM_BELOW = 8 /* of the slots: an eighth full */ };
 
 static size_t home_of(const struct map *m, const uint8_t *key)
 {
@@ -62,6 +62,12 @@ int map_reserve(struct map *m, size_t n)
 	while (nr_slots / 4 * 3 < n)
 		nr_slots *= 2;
 	return nr_slots == m->nr_slots ? 0 : resize(m, nr_slots);
+}
+
+void map_trim(struct map *m)
+{
+	if (m->nr_slots > SLOTS_MIN && m->len < m->nr_slots / TRIM_BELOW)
+		resize(m, m->nr_slots / 4); /* it is only memory that is lost when this fails */
 }
 
 int map_put(struct map *m, const uint8_t key[MAP_KEY_BYTES], void *value)

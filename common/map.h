@@ -48,6 +48,9 @@ void *map_remove(struct map *m, const uint8_t key[MAP_KEY_BYTES]);
 /* Makes room for n entries in all, so that puts up to there cannot fail. 0, or -1 when memory is short. */
 int map_reserve(struct map *m, size_t n);
 
+/* Gives room back when less than an eighth of it is used. */
+void map_trim(struct map *m);
+
 /* Walks all entries in no order: *at starts at 0; NULL ends. The map must not change meanwhile. */
 const struct map_slot *map_next(const struct map *m, size_t *at);
 

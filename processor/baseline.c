@@ -25,7 +25,7 @@ const char *baseline_verdict_name(enum baseline_verdict verdict)
 
 static bool has_hist(const struct baseline *base)
 {
-	return base->series->id.kind == SERIES_KIND_DISTRIBUTION;
+	return base->series->kind == SERIES_KIND_DISTRIBUTION;
 }
 
 static size_t bytes_of(const struct baseline *base)
@@ -256,7 +256,7 @@ static int decode_one(struct baselines *b, struct codec_reader *r, int64_t water
 	struct baseline *base;
 	int rc = 0;
 
-	if (number < 0 || (uint64_t)number >= nr_series || series[number]->id.kind == SERIES_KIND_GAUGE ||
+	if (number < 0 || (uint64_t)number >= nr_series || series[number]->kind == SERIES_KIND_GAUGE ||
 	    map_get(&b->by_series, series[number]->fingerprint))
 		codec_fault(r, "a baseline of no series, of a gauge, or a second one");
 	if (!codec_reader_ok(r))

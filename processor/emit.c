@@ -25,14 +25,15 @@ static int fill_histogram(const struct hist *h, struct arena *scratch, struct hi
 
 int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct arena *scratch, struct buf *out, struct err *err)
 {
-	const struct series_id *id = &w->series->id;
+	struct tag tags[SERIES_TAGS_MAX];
+	const struct series_id id = series_id_of(w->series, tags);
 	struct aggregate a = {
 		.epoch = epoch,
-		.site = id->site,
-		.kind = (enum series_kind)id->kind,
-		.name = id->name,
-		.tags = (struct tag *)(uintptr_t)id->tags, /* only read by the encoder */
-		.tags_len = id->tags_len,
+		.site = id.site,
+		.kind = (enum series_kind)id.kind,
+		.name = id.name,
+		.tags = tags,
+		.tags_len = id.tags_len,
 		.window_start = pane->start_ms,
 		.window_ms = (int32_t)pane_length_ms(pane->class),
 		.count = w->count,

@@ -1,5 +1,9 @@
 /* pane.c - see pane.h.
  *
+ * A series' window is found through its recent pointer, which nearly always hits, else through the slots: open addressing, linear probing, no deletion.
+ * A slot is a number of 32 bits: the low ones, as many as there are slots, are the window's place + 1, the others are a piece of the fingerprint, so
+ * that a window that is another series' is hardly ever looked at. 0 is free. At most 3/4 are taken, so a place always fits.
+ *
  * Lists are short (two or three panes when all is well, 48 hours of minutes at worst) and in order, so they are arrays: finding is a look at the
  * end or a binary search, and taking the oldest out moves a few pointers. */
 #include "processor/pane.h"
@@ -7,6 +11,19 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+
+enum {
+	CHUNK_BYTES = 4096,  /* one page, and one of malloc's sizes */
+	CHUNK_WINDOWS = CHUNK_BYTES / sizeof(struct window),
+	SLOTS_MIN = 16,
+	EXPECT_FROM = 16,    /* of what is expected: when a sixteenth is there, the rest is believed */
+	AHEAD = 6,           /* windows between what is prefetched and what is looked at */
+	WINDOWS_MAX = 3 << 29, /* places that the slots can hold */
+};
+
+struct window_chunk {
+	struct window windows[CHUNK_WINDOWS];
+};
 
 int64_t pane_length_ms(enum pane_class class)
 {
@@ -18,13 +35,19 @@ bool pane_is_late(enum pane_class class)
 	return class == PANE_LATE_MINUTE || class == PANE_LATE_HOUR;
 }
 
-struct pane *pane_new(enum pane_class class, int64_t start_ms, int64_t watermark_ms)
+static enum series_recent recent_of(const struct pane *pane)
+{
+	return pane->class == PANE_HOUR || pane->class == PANE_LATE_HOUR ? RECENT_HOUR : RECENT_MINUTE;
+}
+
+struct pane *pane_new(enum pane_class class, uint32_t number, int64_t start_ms, int64_t watermark_ms)
 {
 	struct pane *pane = calloc(1, sizeof(*pane));
 
 	if (!pane)
 		return NULL;
 	pane->class = class;
+	pane->number = number;
 	pane->start_ms = start_ms;
 	pane->first_ms = pane->touched_ms = pane_is_late(class) ? watermark_ms : 0;
 	return pane;
@@ -38,25 +61,146 @@ void pane_free(struct pane *pane, struct series_table *series)
 	if (!pane)
 		return;
 	while ((w = pane_next(pane, &at)) != NULL) {
+		struct window **recent = &w->series->recent[recent_of(pane)];
+
+		pane_prefetch(pane, at);
+		if (*recent == w)
+			*recent = NULL;
 		hist_fini(&w->hist);
 		series_table_drop(series, w->series);
 	}
-	map_fini(&pane->by_fingerprint);
-	arena_fini(&pane->arena);
+	for (size_t i = 0; i < pane->nr_chunks; i++)
+		free(pane->chunks[i]);
+	free(pane->chunks);
+	free(pane->slots);
 	free(pane);
+}
+
+/* The window at a place. */
+static struct window *window_at(const struct pane *pane, size_t place)
+{
+	return &pane->chunks[place / CHUNK_WINDOWS]->windows[place % CHUNK_WINDOWS];
+}
+
+static uint64_t hash_of(const struct series *series)
+{
+	uint64_t hash;
+
+	memcpy(&hash, series->fingerprint + 8, sizeof(hash));
+	return hash;
+}
+
+/* The part of a slot that is the fingerprint's. */
+static uint32_t tag_of(const struct pane *pane, uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) & ~(uint32_t)(pane->nr_slots - 1);
+}
+
+/* The slot of a series, or the free one where it would go. There always is a free slot. */
+static uint32_t *slot_of(const struct pane *pane, const struct series *series)
+{
+	uint64_t hash = hash_of(series);
+	uint32_t tag = tag_of(pane, hash), mask = (uint32_t)(pane->nr_slots - 1);
+
+	for (size_t i = hash & mask;; i = (i + 1) & mask) {
+		uint32_t slot = pane->slots[i];
+
+		if (!slot || ((slot & ~mask) == tag && window_at(pane, (slot & mask) - 1)->series == series))
+			return &pane->slots[i];
+	}
+}
+
+static void put(struct pane *pane, uint32_t *slot, const struct series *series, size_t place)
+{
+	*slot = tag_of(pane, hash_of(series)) | (uint32_t)(place + 1);
+}
+
+static int resize(struct pane *pane, size_t nr_slots)
+{
+	uint32_t *slots = calloc(nr_slots, sizeof(*slots));
+	const struct window *w;
+	size_t at = 0;
+
+	if (!slots)
+		return -1;
+	free(pane->slots);
+	pane->slots = slots;
+	pane->nr_slots = nr_slots;
+	while ((w = pane_next(pane, &at)) != NULL) {
+		pane_prefetch(pane, at);
+		put(pane, slot_of(pane, w->series), w->series, at - 1);
+	}
+	return 0;
+}
+
+int pane_reserve(struct pane *pane, size_t n)
+{
+	size_t nr_slots = pane->nr_slots ? pane->nr_slots : SLOTS_MIN;
+
+	if (n > WINDOWS_MAX)
+		return -1;
+	while (nr_slots / 4 * 3 < n)
+		nr_slots *= 2;
+	return nr_slots == pane->nr_slots ? 0 : resize(pane, nr_slots);
+}
+
+/* Room for one more slot. To grow by doubling would look at every series again each time. */
+static int grow_slots(struct pane *pane)
+{
+	size_t n = pane->len + 1;
+
+	if (n <= pane->nr_slots / 4 * 3)
+		return 0;
+	return pane_reserve(pane, pane->expected > n && n > pane->expected / EXPECT_FROM ? pane->expected : n);
+}
+
+/* Room for one more window. */
+static int grow_chunks(struct pane *pane)
+{
+	if (pane->len < pane->nr_chunks * CHUNK_WINDOWS)
+		return 0;
+	if (pane->nr_chunks == pane->chunks_cap) {
+		size_t cap = pane->chunks_cap ? pane->chunks_cap * 2 : 2;
+		struct window_chunk **chunks = realloc(pane->chunks, cap * sizeof(struct window_chunk *));
+
+		if (!chunks)
+			return -1;
+		pane->chunks = chunks;
+		pane->chunks_cap = cap;
+	}
+	pane->chunks[pane->nr_chunks] = malloc(CHUNK_BYTES);
+	if (!pane->chunks[pane->nr_chunks])
+		return -1;
+	pane->nr_chunks++;
+	return 0;
+}
+
+/* The window of a series by way of the slots, made when it is new. */
+static struct window *look_up(struct pane *pane, struct series *series)
+{
+	uint32_t *slot = pane->nr_slots ? slot_of(pane, series) : NULL;
+	struct window *w;
+
+	if (slot && *slot)
+		return window_at(pane, (*slot & (pane->nr_slots - 1)) - 1);
+	if (grow_chunks(pane) < 0 || grow_slots(pane) < 0)
+		return NULL;
+	put(pane, slot_of(pane, series), series, pane->len);
+	w = window_at(pane, pane->len++);
+	*w = (struct window){.series = series, .pane = pane->number};
+	series->refs++;
+	return w;
 }
 
 struct window *pane_window(struct pane *pane, struct series *series)
 {
-	struct window *w = map_get(&pane->by_fingerprint, series->fingerprint);
+	struct window **recent = &series->recent[recent_of(pane)], *w = *recent;
 
-	if (w)
+	if (w && w->pane == pane->number)
 		return w;
-	w = arena_alloc(&pane->arena, sizeof(*w));
-	if (!w || map_put(&pane->by_fingerprint, series->fingerprint, w) < 0)
-		return NULL;
-	w->series = series;
-	series->refs++;
+	w = look_up(pane, series);
+	if (w)
+		*recent = w;
 	return w;
 }
 
@@ -89,7 +233,20 @@ static int pane_add_window(struct pane *pane, struct window *w, const struct win
 
 size_t pane_bytes(const struct pane *pane)
 {
-	return sizeof(*pane) + pane->arena.held_bytes + map_bytes(&pane->by_fingerprint) + pane->hist_bytes;
+	return sizeof(*pane) + pane->nr_chunks * CHUNK_BYTES + pane->chunks_cap * sizeof(struct window_chunk *) +
+	       pane->nr_slots * sizeof(*pane->slots) + pane->hist_bytes;
+}
+
+/* The same of the window that the series of one that comes soon has in a pane of another length. */
+static void prefetch_recent(const struct pane *pane, size_t at, enum series_recent recent)
+{
+	const struct window *w;
+
+	if (at + AHEAD / 2 >= pane->len)
+		return;
+	w = window_at(pane, at + AHEAD / 2)->series->recent[recent];
+	__builtin_prefetch(w);
+	__builtin_prefetch((const char *)w + 64);
 }
 
 int pane_merge(struct pane *dst, const struct pane *src)
@@ -97,10 +254,14 @@ int pane_merge(struct pane *dst, const struct pane *src)
 	const struct window *from;
 	size_t at = 0;
 
-	if (map_reserve(&dst->by_fingerprint, src->by_fingerprint.len) < 0)
+	if (pane_reserve(dst, src->len) < 0)
 		return -1;
 	while ((from = pane_next(src, &at)) != NULL) {
-		struct window *to = pane_window(dst, from->series);
+		struct window *to;
+
+		pane_prefetch(src, at);
+		prefetch_recent(src, at, recent_of(dst));
+		to = pane_window(dst, from->series);
 
 		if (!to || pane_add_window(dst, to, from) < 0)
 			return -1;
@@ -110,9 +271,19 @@ int pane_merge(struct pane *dst, const struct pane *src)
 
 struct window *pane_next(const struct pane *pane, size_t *at)
 {
-	const struct map_slot *slot = map_next(&pane->by_fingerprint, at);
+	return *at < pane->len ? window_at(pane, (*at)++) : NULL;
+}
 
-	return slot ? slot->value : NULL;
+void pane_prefetch(const struct pane *pane, size_t at)
+{
+	const struct window *w;
+
+	if (at + AHEAD >= pane->len)
+		return;
+	w = window_at(pane, at + AHEAD);
+	__builtin_prefetch(w->series);
+	__builtin_prefetch((const char *)w->series + 64);
+	__builtin_prefetch(w->hist.pos.buckets);
 }
 
 void pane_list_fini(struct pane_list *list, struct series_table *series)
@@ -197,7 +368,7 @@ size_t pane_list_windows(const struct pane_list *list, int64_t limit_ms)
 	size_t windows = 0;
 
 	for (size_t i = 0; i < list->len && list->panes[i]->start_ms < limit_ms; i++)
-		windows += list->panes[i]->by_fingerprint.len;
+		windows += list->panes[i]->len;
 	return windows;
 }
 

@@ -2,22 +2,30 @@
  *
  * Windows are closed by time, never one by one, so they are kept that way: a pane is closed, emitted and freed whole. On-time panes
  * hold a minute or hour that is open; late panes hold what came after their minute or hour had been closed, and become one more
- * fragment of it. A pane's windows live in its arena; each holds a reference to its series. Not thread-safe. */
+ * fragment of it. Each window holds a reference to its series.
+ *
+ * Windows lie in chunks of one size, in the order in which they were made: emission, which looks at all of them, reads memory from one end to the other,
+ * and a chunk that is freed fits the next pane. Not thread-safe. */
 #ifndef MILLRACE_PROCESSOR_PANE_H
 #define MILLRACE_PROCESSOR_PANE_H
 
-#include "common/arena.h"
-#include "common/map.h"
 #include "processor/window.h"
 
 enum pane_class { PANE_MINUTE, PANE_HOUR, PANE_LATE_MINUTE, PANE_LATE_HOUR, NR_PANE_CLASSES };
 
+struct window_chunk;
+
 struct pane {
 	enum pane_class class;
+	uint32_t number;              /* its own among the panes of a store */
 	int64_t start_ms;
 	int64_t first_ms, touched_ms; /* late panes: the partition's watermark at the first and the latest sample */
-	struct map by_fingerprint;    /* borrows the windows */
-	struct arena arena;           /* owns them */
+	struct window_chunk **chunks; /* owned */
+	size_t nr_chunks, chunks_cap;
+	size_t len;                   /* windows */
+	uint32_t *slots;              /* where the window of a series is; a power of two of them, or NULL */
+	size_t nr_slots;
+	size_t expected;              /* how many windows there will be, as far as one can tell: for slots, once there are some */
 	size_t hist_bytes;            /* of their histograms; whoever changes one keeps it true */
 	bool flushed;                 /* it left its list before its time, to make room */
 };
@@ -32,8 +40,9 @@ struct pane_list {
 int64_t pane_length_ms(enum pane_class class);
 bool pane_is_late(enum pane_class class); /* see above */
 
-/* An empty pane; NULL when memory is short. watermark_ms: the partition's now. */
-struct pane *pane_new(enum pane_class class, int64_t start_ms, int64_t watermark_ms);
+/* An empty pane; NULL when memory is short. watermark_ms: the partition's now. number: unlike that of any other pane whose windows' series are the
+ * same. */
+struct pane *pane_new(enum pane_class class, uint32_t number, int64_t start_ms, int64_t watermark_ms);
 
 /* Frees the pane and its windows and gives their series back to the table they came from; NULL is a no-op. */
 void pane_free(struct pane *pane, struct series_table *series);
@@ -51,8 +60,14 @@ size_t pane_bytes(const struct pane *pane);
 /* Adds all windows of src, which is unchanged, to dst. -1 when memory is short: dst may hold a part of them. */
 int pane_merge(struct pane *dst, const struct pane *src);
 
-/* The next window in no order: *at starts at 0; NULL ends. */
+/* Makes room for n windows in all. -1 when memory is short. */
+int pane_reserve(struct pane *pane, size_t n);
+
+/* The next window, in the order in which they were made: *at starts at 0; NULL ends. */
 struct window *pane_next(const struct pane *pane, size_t *at);
+
+/* Brings a window that pane_next() will come to soon, and its series, into the cache. at: as pane_next() left it. */
+void pane_prefetch(const struct pane *pane, size_t at);
 
 /* Frees the list and its panes. */
 void pane_list_fini(struct pane_list *list, struct series_table *series);

@@ -1,43 +1,67 @@
 /* series_table.h - the series that a partition's windows know, each stored once.
  *
- * A series' name and tags are long and its windows many, so windows point here. Every pointer that is kept counts as a
- * reference; a series leaves when the last one is given back. Not thread-safe: the task owns it. */
+ * A series' name and tags are long and its windows many, so windows point here, and the strings are shared (names.h). Every pointer that is kept
+ * counts as a reference; a series leaves when the last one is given back. Not thread-safe: the task owns it. */
 #ifndef MILLRACE_PROCESSOR_SERIES_TABLE_H
 #define MILLRACE_PROCESSOR_SERIES_TABLE_H
 
-#include "common/map.h"
 #include "common/series.h"
+#include "processor/names.h"
 
-/* One series with its strings, in one allocation. Constant but for refs and number. */
+enum series_recent { RECENT_MINUTE, RECENT_HOUR, NR_RECENT };
+
+/* One series, in one allocation. Constant but for recent, refs and number. */
 struct series {
 	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
-	struct series_id id; /* points behind this struct */
+	struct window *recent[NR_RECENT]; /* the one used last of each length, if it is still there: found without a look into its pane */
+	struct name *site, *name;
 	uint32_t refs;
 	uint32_t number; /* the snapshot's own, while it is being encoded */
+	uint8_t kind;    /* enum series_kind */
+	uint8_t tags_len;
+	struct name *tags[]; /* sorted bytewise by key, as they came */
 };
 
 struct series_table {
-	struct map by_fingerprint; /* owns the series */
-	size_t bytes;              /* of the series and their strings */
+	struct series **slots; /* by fingerprint, open addressing; a power of two of them, or NULL. Owns the series */
+	size_t nr_slots, len;
+	size_t bytes;          /* of the series, without their names */
+	uint64_t left;         /* how many have left so far: whoever remembers a series without a reference looks whether this has changed */
+	struct names names;
 };
 
-#define SERIES_TABLE_INIT {.by_fingerprint = MAP_INIT}
+#define SERIES_TABLE_INIT {.names = NAMES_INIT}
 
 /* Frees the table and whatever series are left, referenced or not. */
 void series_table_fini(struct series_table *t);
+
+/* The series of this fingerprint, or NULL. */
+struct series *series_table_get(const struct series_table *t, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES]);
 
 /* The series of this fingerprint, with one more reference; made from a copy of id when it is new. An id whose kind or site is not
  * that of the series known by this fingerprint is ERR_REJECT; ERR_FATAL when memory is short. NULL on failure. */
 struct series *series_table_take(struct series_table *t, const struct series_id *id,
 				 const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES], struct err *err);
 
-/* What a series takes: its part of bytes. */
-size_t series_bytes(const struct series *s);
+/* Makes room for n series in all. -1 when memory is short. */
+int series_table_reserve(struct series_table *t, size_t n);
 
-/* Bytes allocated. */
-size_t series_table_bytes(const struct series_table *t);
+/* Brings the place where a series of this fingerprint would be found into the cache. */
+void series_table_prefetch(const struct series_table *t, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES]);
 
 /* Gives one reference back; s may be gone afterwards. */
 void series_table_drop(struct series_table *t, struct series *s);
+
+/* Walks all series in no order: *at starts at 0; NULL ends. The table must not change meanwhile. */
+struct series *series_table_next(const struct series_table *t, size_t *at);
+
+/* What a series is called; its strings borrow the table's, its tags are written to tags. */
+struct series_id series_id_of(const struct series *s, struct tag tags[SERIES_TAGS_MAX]);
+
+/* What a series takes: its part of bytes. */
+size_t series_bytes(const struct series *s);
+
+/* Bytes allocated, names included. */
+size_t series_table_bytes(const struct series_table *t);
 
 #endif

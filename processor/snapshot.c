@@ -17,17 +17,20 @@ enum {
 	WINDOW_BYTES_MIN = 12,
 };
 
+static void write_name(struct buf *out, const struct name *name)
+{
+	codec_write_fixed(out, (const uint8_t *)name->bytes, name->len);
+}
+
 static void write_series(struct buf *out, const struct series *s)
 {
 	codec_write_fixed(out, s->fingerprint, sizeof(s->fingerprint));
-	codec_write_int(out, s->id.kind);
-	codec_write_bytes(out, s->id.site);
-	codec_write_bytes(out, s->id.name);
-	codec_write_long(out, (int64_t)s->id.tags_len);
-	for (size_t i = 0; i < s->id.tags_len; i++) {
-		codec_write_bytes(out, s->id.tags[i].key);
-		codec_write_bytes(out, s->id.tags[i].value);
-	}
+	codec_write_int(out, s->kind);
+	write_name(out, s->site);
+	write_name(out, s->name);
+	codec_write_long(out, s->tags_len);
+	for (size_t i = 0; i < s->tags_len; i++)
+		write_name(out, s->tags[i]);
 }
 
 static void write_window(struct buf *out, const struct window *w)
@@ -46,7 +49,7 @@ static void write_window(struct buf *out, const struct window *w)
 		codec_write_double(out, w->max);
 	if (w->has_last)
 		codec_write_double(out, w->last);
-	if (w->series->id.kind != SERIES_KIND_DISTRIBUTION)
+	if (w->series->kind != SERIES_KIND_DISTRIBUTION)
 		return;
 	hist_codec_write(out, &w->hist);
 }
@@ -59,7 +62,7 @@ static void write_pane(struct buf *out, const struct pane *pane)
 	codec_write_long(out, pane->start_ms);
 	codec_write_long(out, pane->first_ms);
 	codec_write_long(out, pane->touched_ms);
-	codec_write_long(out, (int64_t)pane->by_fingerprint.len);
+	codec_write_long(out, (int64_t)pane->len);
 	while ((w = pane_next(pane, &at)) != NULL)
 		write_window(out, w);
 }
@@ -81,23 +84,21 @@ static void mark_panes(const struct window_store *ws, uint32_t mark)
 static int write_all_series(const struct task *t, struct buf *out, struct err *err)
 {
 	const struct window_store *ws = &t->windows;
-	const struct map_slot *slot;
+	struct series *s;
 	uint32_t nr = 0;
 	size_t at = 0;
 
-	if (ws->series.by_fingerprint.len >= UINT32_MAX - 1)
+	if (ws->series.len >= UINT32_MAX - 1)
 		return err_set(err, ERR_FATAL, "more series than a snapshot can number");
-	while ((slot = map_next(&ws->series.by_fingerprint, &at)) != NULL)
-		((struct series *)slot->value)->number = 0;
+	while ((s = series_table_next(&ws->series, &at)) != NULL)
+		s->number = 0;
 	mark_panes(ws, 1);
 	baselines_mark(&t->baselines, 1);
-	for (at = 0; (slot = map_next(&ws->series.by_fingerprint, &at)) != NULL;)
-		nr += ((struct series *)slot->value)->number;
+	for (at = 0; (s = series_table_next(&ws->series, &at)) != NULL;)
+		nr += s->number;
 	codec_write_long(out, nr);
 	nr = 0;
-	for (at = 0; (slot = map_next(&ws->series.by_fingerprint, &at)) != NULL;) {
-		struct series *s = slot->value;
-
+	for (at = 0; (s = series_table_next(&ws->series, &at)) != NULL;) {
 		if (!s->number)
 			continue;
 		s->number = nr++;
@@ -177,7 +178,7 @@ static int read_all_series(struct restoring *in)
 	size_t nr = codec_read_count(&in->r, SERIES_BYTES_MIN);
 
 	in->series = calloc(nr + 1, sizeof(*in->series));
-	if (!in->series || map_reserve(&in->task->windows.series.by_fingerprint, nr) < 0)
+	if (!in->series || series_table_reserve(&in->task->windows.series, nr) < 0)
 		return err_nomem(in->err, "the series of a snapshot");
 	for (size_t i = 0; i < nr; i++)
 		if (read_series(in) < 0)
@@ -222,7 +223,7 @@ static int read_window(struct restoring *in, struct pane *pane)
 	w->min = w->has_min ? codec_read_double(&in->r) : 0;
 	w->max = w->has_max ? codec_read_double(&in->r) : 0;
 	w->last = w->has_last ? codec_read_double(&in->r) : 0;
-	if (codec_reader_ok(&in->r) && w->series->id.kind == SERIES_KIND_DISTRIBUTION)
+	if (codec_reader_ok(&in->r) && w->series->kind == SERIES_KIND_DISTRIBUTION)
 		return read_hist(in, pane, w);
 	return codec_reader_ok(&in->r) ? 0 : -1;
 }
@@ -246,11 +247,9 @@ static int read_pane(struct restoring *in, enum pane_class class)
 		codec_fault(&in->r, "a pane that cannot be there");
 	if (!codec_reader_ok(&in->r))
 		return -1;
-	pane = pane_new(class, start_ms, first_ms);
-	if (!pane || pane_list_insert(&ws->panes[class], pane) < 0) {
-		pane_free(pane, &ws->series);
+	pane = window_store_new_pane(ws, class, start_ms, first_ms);
+	if (!pane || pane_reserve(pane, nr) < 0)
 		return err_nomem(in->err, "a pane of a snapshot");
-	}
 	pane->touched_ms = touched_ms;
 	for (size_t i = 0; i < nr; i++)
 		if (read_window(in, pane) < 0)

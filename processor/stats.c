@@ -149,7 +149,7 @@ void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane
 		*slot = metrics_counter(s->metrics, "millrace_processor_fragments_total", "Fragments committed.", "partition", label,
 					"topic", pane_length_ms(pane->class) == pane_length_ms(PANE_MINUTE) ? "minutely" : "hourly",
 					"reason", pane->flushed ? "budget" : pane_is_late(pane->class) ? "late" : "due", NULL);
-	metric_add(*slot, pane->by_fingerprint.len);
+	metric_add(*slot, pane->len);
 }
 
 void stats_points(struct stats *s, int32_t partition, enum baseline_verdict verdict, uint64_t n)

@@ -39,7 +39,7 @@ static void take_last(struct window *w, bool has, int64_t at_ms, double value)
 
 int window_add_value(struct window *w, int64_t t_ms, double value)
 {
-	if (w->series->id.kind == SERIES_KIND_DISTRIBUTION && hist_add(&w->hist, value, 1) < 0)
+	if (w->series->kind == SERIES_KIND_DISTRIBUTION && hist_add(&w->hist, value, 1) < 0)
 		return -1;
 	add_count(w, 1);
 	w->sum += value;

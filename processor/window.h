@@ -2,7 +2,7 @@
  *
  * Windows merge exactly but for sum, which is a double: count and buckets add, min, max, last by (last_at, value) where known. A
  * window of a distribution has a histogram whose counts add up to count. Plain memory, zeroed is empty: it lives in
- * its pane's arena. Not thread-safe. */
+ * its pane. Not thread-safe. */
 #ifndef MILLRACE_PROCESSOR_WINDOW_H
 #define MILLRACE_PROCESSOR_WINDOW_H
 
@@ -15,11 +15,12 @@
 
 struct window {
 	struct series *series; /* holds a reference */
+	uint32_t pane;         /* its pane's number */
+	bool has_min, has_max, has_last;
+	bool approximate;      /* buckets are estimates, or some did not fit any more */
 	int64_t count;         /* stops at INT64_MAX */
 	double sum, min, max, last;
 	int64_t last_at_ms; /* of last; where last is unknown, of the latest sample */
-	bool has_min, has_max, has_last;
-	bool approximate; /* buckets are estimates, or some did not fit any more */
 	struct hist hist; /* distributions only */
 };
 

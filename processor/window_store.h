@@ -19,6 +19,7 @@
 struct window_store {
 	struct series_table series;
 	struct pane_list panes[NR_PANE_CLASSES];
+	uint32_t panes_made;
 	int64_t closed_ms; /* a full minute; minutes that start before it are closed (I2) */
 };
 
@@ -31,6 +32,9 @@ struct late_rules {
 
 /* Frees everything. Panes that were closed must have been freed before: their series live here. */
 void window_store_fini(struct window_store *ws);
+
+/* A new pane of a class, whose start no pane of that class has yet. NULL when memory is short. */
+struct pane *window_store_new_pane(struct window_store *ws, enum pane_class class, int64_t start_ms, int64_t watermark_ms);
 
 /* Adds one sample of a series that was taken from ws->series; t_ms >= 0. watermark_ms: the partition's now, which late panes remember.
  * 1 when it was late, 0 when not, -1 with ERR_FATAL when memory is short: the store is unusable then, the process must end. */

@@ -38,7 +38,7 @@ static inline void fixture_fini(struct fixture *f)
 		ck_assert_uint_eq(f->series[i]->refs, 1); /* (I3) */
 		series_table_drop(&f->table, f->series[i]);
 	}
-	ck_assert(f->b.bytes == 0 && !f->b.oldest && !f->b.newest && f->table.by_fingerprint.len == 0);
+	ck_assert(f->b.bytes == 0 && !f->b.oldest && !f->b.newest && f->table.len == 0);
 	series_table_fini(&f->table);
 	arena_fini(&f->scratch);
 }

@@ -299,15 +299,14 @@ static void add_baselines(struct task *t)
 {
 	struct arena scratch = ARENA_INIT;
 	struct err err = ERR_INIT;
-	const struct map_slot *slot;
+	struct series *s;
 	size_t at = 0;
 
-	while ((slot = map_next(&t->windows.series.by_fingerprint, &at)) != NULL) {
+	while ((s = series_table_next(&t->windows.series, &at)) != NULL) {
 		struct baseline_point point = {.t_ms = L_BEGIN_MS, .count = 1, .sum = 1, .single = true};
 		struct baseline_step step;
-		struct series *s = slot->value;
 
-		if (s->id.kind == SERIES_KIND_COUNTER)
+		if (s->kind == SERIES_KIND_COUNTER)
 			ck_assert_int_eq(baselines_take(&t->baselines, s, &point, t->watermark_ms, &scratch, &step, &err), 0);
 	}
 	arena_fini(&scratch);

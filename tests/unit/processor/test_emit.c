@@ -20,7 +20,7 @@ static void emitted_init(struct emitted *e, enum pane_class class, int series)
 	struct series *s;
 
 	memset(e, 0, sizeof(*e));
-	e->pane = pane_new(class, L_BEGIN_MS, L_BEGIN_MS);
+	e->pane = pane_new(class, 1, L_BEGIN_MS, L_BEGIN_MS);
 	s = series_table_take(&e->series, &id, fingerprint, NULL);
 	e->w = pane_window(e->pane, s);
 	series_table_drop(&e->series, s);

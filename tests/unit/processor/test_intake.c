@@ -189,7 +189,7 @@ START_TEST(a_bad_sample_spoils_the_whole_batch)
 	ck_assert_uint_eq(counts.samples, 77);
 	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
 		ck_assert_uint_eq(s.windows.panes[class].len, 0);
-	ck_assert_uint_eq(s.windows.series.by_fingerprint.len, 0);
+	ck_assert_uint_eq(s.windows.series.len, 0);
 	ck_assert(s.dedup.agents.len == 0 && s.keys.keys.len == 0 && s.baselines.by_series.len == 0);
 	/* Put right, it may come again: a refusal has marked nothing. */
 	make_good(&b);
@@ -414,7 +414,7 @@ START_TEST(a_good_batch_is_counted_whole)
 		ledger_add(want, 0, 3, NOW_MS - 3000);
 		ledger_add(want, 2, 3, NOW_MS - 3000);
 	}
-	ck_assert_uint_eq(ws.series.by_fingerprint.len, 3); /* the ones that have samples */
+	ck_assert_uint_eq(ws.series.len, 3); /* the ones that have samples */
 	ck_assert_int_eq(window_store_close(&ws, L_BEGIN_MS + L_HOUR_MS, NOW_MS, &late, &out, &err), 0);
 	for (size_t i = 0; i < out.len; i++)
 		ledger_merge(have, out.panes[i]);

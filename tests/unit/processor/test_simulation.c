@@ -311,16 +311,15 @@ static void receive_fragment(struct world *w, const struct fake_record *record, 
 {
 	struct aggregate a;
 	struct err err = ERR_INIT;
-	struct series s = {0};
+	struct series_id id;
 	struct ledger *l = &w->have[record->partition];
 	struct entry *e;
 	int64_t counted, number;
 	int series;
 
 	ck_assert_msg(aggregate_decode((struct str){(const char *)record->bytes, record->len}, scratch, &a, &err) == 0, "%s", err.msg);
-	memcpy(s.fingerprint, a.fingerprint, sizeof(s.fingerprint));
-	s.id = (struct series_id){.site = a.site, .kind = (uint8_t)a.kind, .name = a.name, .tags = a.tags, .tags_len = a.tags_len};
-	series = l_series_of(&s);
+	id = (struct series_id){.site = a.site, .kind = (uint8_t)a.kind, .name = a.name, .tags = a.tags, .tags_len = a.tags_len};
+	series = l_series_named(a.fingerprint, &id);
 	number = (a.window_start - L_BEGIN_MS) / a.window_ms;
 	ck_assert(a.epoch == FAKE_EPOCH && a.has_min && a.has_max && a.has_last && a.count > 0 && number >= 0);
 	ck_assert_int_lt(number, a.window_ms == L_MINUTE_MS ? L_MINUTES : L_HOURS);

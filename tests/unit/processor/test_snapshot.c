@@ -159,8 +159,8 @@ START_TEST(the_outbox_is_not_in_it)
 	ck_assert_uint_gt(f->task->outbox.len, 1);
 	encode(f->task, &bytes);
 	back = must_decode(&bytes);
-	ck_assert_uint_eq(back->windows.series.by_fingerprint.len, 0); /* 100 hours on, no baseline is left either */
-	ck_assert_uint_gt(f->task->windows.series.by_fingerprint.len, 0);
+	ck_assert_uint_eq(back->windows.series.len, 0); /* 100 hours on, no baseline is left either */
+	ck_assert_uint_gt(f->task->windows.series.len, 0);
 	must_equal(f->task, back);
 	task_free(back);
 	fed_free(f);
@@ -200,17 +200,17 @@ START_TEST(a_baseline_keeps_its_series)
 	batch_value(&b, 0, 1, L_BEGIN_MS);
 	batch_encode(&b, &bytes);
 	feed(t, &bytes, L_BEGIN_MS, &scratch);
-	ck_assert(t->baselines.by_series.len == 2 && t->windows.series.by_fingerprint.len == 2 && t->windows.panes[PANE_MINUTE].len == 0);
+	ck_assert(t->baselines.by_series.len == 2 && t->windows.series.len == 2 && t->windows.panes[PANE_MINUTE].len == 0);
 	encode(t, &bytes);
 	back = must_decode(&bytes);
 	must_equal(t, back);
-	ck_assert_uint_eq(back->windows.series.by_fingerprint.len, 2);
+	ck_assert_uint_eq(back->windows.series.len, 2);
 	back->watermark_ms += 25 * L_HOUR_MS - 1;
 	close_task(back);
 	ck_assert_uint_eq(back->baselines.by_series.len, 2);
 	back->watermark_ms++;
 	close_task(back);
-	ck_assert(back->baselines.by_series.len == 0 && back->baselines.bytes == 0 && back->windows.series.by_fingerprint.len == 0);
+	ck_assert(back->baselines.by_series.len == 0 && back->baselines.bytes == 0 && back->windows.series.len == 0);
 	task_free(t);
 	task_free(back);
 	arena_fini(&scratch);

@@ -466,7 +466,7 @@ START_TEST(every_sample_comes_out_once_whatever_happens)
 	world_finish(w);
 	ledger_equal(&w->in, &w->out);
 	ck_assert_uint_eq(w->task->outbox.len, 0);
-	ck_assert_uint_eq(w->task->windows.series.by_fingerprint.len, 0);
+	ck_assert_uint_eq(w->task->windows.series.len, 0);
 	ck_assert_msg(w->commits > 20 && w->aborts > 10 && w->crashes > 10 && w->doubts > 5 && w->retries > 50 && w->flushes > 5,
 		      "did not bite: %d commits, %d aborts, %d crashes, %d doubts, %d retries, %d flushes", w->commits, w->aborts, w->crashes, w->doubts,
 		      w->retries, w->flushes);

@@ -17,7 +17,7 @@ static struct series distribution(void)
 	struct series s;
 
 	memset(&s, 0, sizeof(s));
-	s.id.kind = SERIES_KIND_DISTRIBUTION;
+	s.kind = SERIES_KIND_DISTRIBUTION;
 	return s;
 }
 
@@ -89,7 +89,7 @@ END_TEST
 /* What an agent did not tell is not invented, and does not hide what another one told. */
 START_TEST(unknown_stays_unknown)
 {
-	struct series series = {.id.kind = SERIES_KIND_GAUGE};
+	struct series series = {.kind = SERIES_KIND_GAUGE};
 	struct window w = {.series = &series};
 	struct summary_sample bare = {.t = 50, .count = 3, .sum = 6, .last_at = 50};
 
@@ -110,7 +110,7 @@ END_TEST
 
 START_TEST(a_count_stops_at_its_end)
 {
-	struct series series = {.id.kind = SERIES_KIND_COUNTER};
+	struct series series = {.kind = SERIES_KIND_COUNTER};
 	struct window w = {.series = &series, .count = INT64_MAX - 1};
 
 	ck_assert_int_eq(window_add_value(&w, 1, 1), 0);

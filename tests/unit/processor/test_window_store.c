@@ -185,7 +185,7 @@ START_TEST(agrees_with_a_model_of_random_samples_closings_and_flushes)
 	close_and_check(&ws, m, L_BEGIN_MS + 1000 * L_HOUR_MS, watermark + 1000 * L_HOUR_MS);
 	ledger_equal(&m->in, &m->out);
 	/* Nobody knows the series any more, so they have left. */
-	ck_assert_uint_eq(ws.series.by_fingerprint.len, 0);
+	ck_assert_uint_eq(ws.series.len, 0);
 	window_store_fini(&ws);
 	free(m);
 }
