@@ -48,6 +48,12 @@ void hist_fini(struct hist *h);
 /* Bytes allocated for the buckets. */
 size_t hist_bytes(const struct hist *h);
 
+/* Brings the buckets into the cache: they will be added to soon. */
+static inline void hist_prefetch(const struct hist *h)
+{
+	__builtin_prefetch(h->pos.buckets, 1);
+}
+
 /* Bucket index of a finite value > 0 at scale 5, exact at the boundaries. */
 int32_t hist_index(double value);
 

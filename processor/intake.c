@@ -1,16 +1,24 @@
 /* intake.c - see intake.h. Nothing is refused after the first change, in any of the parts: what is counted in part would be counted again with
- * the record's next copy. */
+ * the record's next copy.
+ *
+ * Where there are many series, most of a sample's time goes into waiting for memory: its series, then its window, then that one's histogram. So each
+ * is asked for some samples ahead. */
 #include "processor/intake.h"
 
 #include <stdlib.h>
 
 #include "processor/intake_check.h"
 
+enum { AHEAD = 8 /* samples, or series */ };
+
 /* A batch on its way in. */
 struct intake {
 	const struct intake_state *to;
 	const struct sample_batch *batch;
-	struct series **series; /* one reference each, for the time of the call */
+	struct series *const *series;
+	const struct series_traits *traits; /* of each */
+	size_t nr;
+	struct series **taken; /* the same, where they were looked up: one reference each, for the time of the call */
 	size_t nr_taken;
 	size_t nr_cumulative; /* samples */
 	int64_t watermark_ms;
@@ -23,21 +31,30 @@ struct place {
 	size_t index; /* values first, then summaries */
 };
 
+static void prefetch_series(const struct intake *in, size_t i)
+{
+	if (i < in->batch->series_len)
+		series_table_prefetch(&in->to->windows->series, in->batch->series[i].fingerprint);
+}
+
 /* Takes every series of the batch; what was taken before a failure is counted in nr_taken. */
 static int take_series(struct intake *in, struct err *err)
 {
 	const struct sample_batch *batch = in->batch;
 
-	in->series = arena_calloc(in->scratch, batch->series_len, sizeof(*in->series));
-	if (!in->series)
+	in->series = in->taken = arena_calloc(in->scratch, batch->series_len, sizeof(*in->taken));
+	if (!in->taken)
 		return err_nomem(err, "a batch");
+	for (size_t i = 0; i < AHEAD; i++)
+		prefetch_series(in, i);
 	for (; in->nr_taken < batch->series_len; in->nr_taken++) {
 		const struct series_ref *ref = &batch->series[in->nr_taken];
 		struct series_id id = {.site = batch->site, .kind = (uint8_t)ref->kind, .name = ref->name, .tags = ref->tags,
 				       .tags_len = ref->tags_len};
 
-		in->series[in->nr_taken] = series_table_take(&in->to->windows->series, &id, ref->fingerprint, err);
-		if (!in->series[in->nr_taken])
+		prefetch_series(in, in->nr_taken + AHEAD);
+		in->taken[in->nr_taken] = series_table_take(&in->to->windows->series, &id, ref->fingerprint, err);
+		if (!in->taken[in->nr_taken])
 			return -1;
 	}
 	return 0;
@@ -50,7 +67,7 @@ static uint64_t nr_samples(const struct sample_batch *batch)
 
 static bool is_cumulative(const struct intake *in, int32_t series)
 {
-	return in->batch->series[series].temporality == TEMPORALITY_CUMULATIVE;
+	return in->traits[series].cumulative;
 }
 
 /* Adds one sample's outcome, as the window store has it. */
@@ -73,27 +90,69 @@ static int count_summary(const struct intake *in, const struct summary_sample *s
 	return note(window_store_add_summary(in->to->windows, in->series[s->series], s, in->watermark_ms, err), counts);
 }
 
-static int count_deltas(const struct intake *in, struct intake_counts *counts, struct err *err)
+/* The window that a series' next sample is likely to go into. */
+static const struct window *window_ahead(const struct intake *in, int32_t series)
+{
+	return in->series[series]->recent[RECENT_MINUTE];
+}
+
+static void prefetch_window(const struct window *w)
+{
+	__builtin_prefetch(w, 1);
+	__builtin_prefetch((const char *)w + 64, 1);
+}
+
+static int count_values(const struct intake *in, struct intake_counts *counts, struct err *err)
 {
 	const struct sample_batch *batch = in->batch;
 
 	for (size_t i = 0; i < batch->values_len; i++) {
 		const struct value_sample *v = &batch->values[i];
 
+		if (i + AHEAD < batch->values_len)
+			prefetch_window(window_ahead(in, batch->values[i + AHEAD].series));
 		if (in->nr_cumulative && is_cumulative(in, v->series))
 			continue;
 		if (count_value(in, v->series, v->t, v->v, counts, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* Windows two steps ahead, their histograms one. */
+static void prefetch_summaries(const struct intake *in, size_t i)
+{
+	const struct sample_batch *batch = in->batch;
+	const struct window *w;
+
+	if (i + AHEAD < batch->summaries_len)
+		prefetch_window(window_ahead(in, batch->summaries[i + AHEAD].series));
+	if (i + AHEAD / 2 >= batch->summaries_len)
+		return;
+	w = window_ahead(in, batch->summaries[i + AHEAD / 2].series);
+	if (w)
+		hist_prefetch(&w->hist);
+}
+
+static int count_summaries(const struct intake *in, struct intake_counts *counts, struct err *err)
+{
+	const struct sample_batch *batch = in->batch;
+
 	for (size_t i = 0; i < batch->summaries_len; i++) {
 		const struct summary_sample *s = &batch->summaries[i];
 
+		prefetch_summaries(in, i);
 		if (in->nr_cumulative && is_cumulative(in, s->series))
 			continue;
 		if (count_summary(in, s, counts, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int count_deltas(const struct intake *in, struct intake_counts *counts, struct err *err)
+{
+	return count_values(in, counts, err) < 0 || count_summaries(in, counts, err) < 0 ? -1 : 0;
 }
 
 static int take_step(const struct intake *in, int32_t series, const struct baseline_point *point, struct baseline_step *step,
@@ -197,15 +256,112 @@ static int count_once(const struct intake *in, struct intake_counts *counts, str
 	return 0;
 }
 
+/* Samples and identity, and then all of it into the state. */
+static int take_samples(struct intake *in, struct intake_counts *counts, struct err *err)
+{
+	if (intake_check(in->batch, in->traits, in->nr, in->watermark_ms + INTAKE_AHEAD_MS, &in->nr_cumulative, err) < 0)
+		return -1;
+	if (!in->series && take_series(in, err) < 0)
+		return -1;
+	return count_once(in, counts, err);
+}
+
+/* Can a list be known by its series alone? New ones may never come again, and cumulative ones need what the list says of them. */
+static bool is_plain(const struct intake *in, size_t nr_new)
+{
+	for (size_t i = 0; i < in->nr; i++)
+		if (in->traits[i].cumulative)
+			return false;
+	return nr_new == 0 && in->nr > 0;
+}
+
+/* A batch whose series are in it. list: their bytes, if they are to be known the next time. */
+static int take_batch(struct intake *in, struct str list, struct intake_counts *counts, struct err *err)
+{
+	struct series_table *table = &in->to->windows->series;
+	const struct sample_batch *batch = in->batch;
+	struct series_traits *traits = arena_calloc(in->scratch, batch->series_len, sizeof(*traits));
+	size_t before = table->len;
+	int rc = -1;
+
+	if (!traits)
+		return err_nomem(err, "a batch");
+	in->traits = traits;
+	in->nr = batch->series_len;
+	if (intake_check_series(batch, traits, err) == 0)
+		rc = take_samples(in, counts, err);
+	if (rc == 0 && list.len && is_plain(in, table->len - before))
+		series_lists_add(in->to->lists, table, list, in->taken, in->nr);
+	for (size_t i = 0; i < in->nr_taken; i++)
+		series_table_drop(table, in->taken[i]);
+	return rc;
+}
+
 int intake_batch(const struct intake_state *to, const struct sample_batch *batch, int64_t watermark_ms, struct arena *scratch,
 		 struct intake_counts *counts, struct err *err)
 {
 	struct intake in = {.to = to, .batch = batch, .watermark_ms = watermark_ms, .scratch = scratch};
-	int rc = -1;
 
-	if (intake_check(batch, watermark_ms + INTAKE_AHEAD_MS, &in.nr_cumulative, err) == 0 && take_series(&in, err) == 0)
-		rc = count_once(&in, counts, err);
-	for (size_t i = 0; i < in.nr_taken; i++)
-		series_table_drop(&to->windows->series, in.series[i]);
-	return rc;
+	return take_batch(&in, (struct str){0}, counts, err);
+}
+
+/* A batch behind a list that is known. */
+static int take_listed(struct intake *in, const struct series_list *list, struct intake_counts *counts, struct err *err)
+{
+	struct series_traits *traits = arena_alloc_raw(in->scratch, list->nr * sizeof(*traits));
+
+	if (!traits)
+		return err_nomem(err, "a batch");
+	for (uint32_t i = 0; i < list->nr; i++)
+		traits[i] = (struct series_traits){.kind = list->series[i]->kind};
+	in->series = list->series;
+	in->traits = traits;
+	in->nr = list->nr;
+	return take_samples(in, counts, err);
+}
+
+/* Decodes body behind its list of series, of which list_bytes are known. */
+static int decode_rest(struct str body, size_t list_bytes, struct arena *scratch, struct sample_batch *batch, struct err *err)
+{
+	struct codec_reader r;
+
+	*batch = (struct sample_batch){0};
+	codec_reader_init(&r, (struct str){body.p + list_bytes, body.len - list_bytes}, scratch);
+	sample_batch_read_rest(&r, batch);
+	return codec_close(&r, "SampleBatch", err);
+}
+
+/* All of body; *list: the bytes of its list. */
+static int decode_all(struct str body, struct arena *scratch, struct sample_batch *batch, struct str *list, struct err *err)
+{
+	struct codec_reader r;
+
+	*batch = (struct sample_batch){0};
+	codec_reader_init(&r, body, scratch);
+	sample_batch_read_first(&r, batch);
+	*list = (struct str){body.p, (size_t)((const char *)r.p - body.p)};
+	sample_batch_read_rest(&r, batch);
+	return codec_close(&r, "SampleBatch", err);
+}
+
+int intake_record(const struct intake_state *to, struct str record, int64_t watermark_ms, struct arena *scratch, struct intake_counts *counts,
+		  struct err *err)
+{
+	struct sample_batch batch;
+	struct intake in = {.to = to, .batch = &batch, .watermark_ms = watermark_ms, .scratch = scratch};
+	const struct series_list *list;
+	struct str body, bytes;
+
+	if (codec_open(record, SAMPLE_BATCH_SCHEMA_ID, &body, err) < 0)
+		return -1;
+	list = series_lists_find(to->lists, &to->windows->series, body);
+	if (list) {
+		if (decode_rest(body, list->nr_bytes, scratch, &batch, err) < 0)
+			return -1;
+		if (str_eq(batch.site, name_str(list->series[0]->site)))
+			return take_listed(&in, list, counts, err);
+	}
+	if (decode_all(body, scratch, &batch, &bytes, err) < 0)
+		return -1;
+	return take_batch(&in, bytes, counts, err);
 }

@@ -12,6 +12,7 @@
 #include "processor/baseline.h"
 #include "processor/dedup.h"
 #include "processor/request_keys.h"
+#include "processor/series_lists.h"
 #include "processor/window_store.h"
 #include "schemas/schemas.h"
 
@@ -25,6 +26,7 @@ struct intake_state {
 	struct dedup *dedup;
 	struct request_keys *request_keys;
 	struct baselines *baselines;
+	struct series_lists *lists; /* NULL: every list is looked up */
 };
 
 /* What a batch came to. */
@@ -42,5 +44,10 @@ struct intake_counts {
  * ERR_FATAL, memory is short and the state is unusable. counts is written on success. */
 int intake_batch(const struct intake_state *to, const struct sample_batch *batch, int64_t watermark_ms, struct arena *scratch,
 		 struct intake_counts *counts, struct err *err);
+
+/* The same of a record as it stands in Kafka: decodes it, but for a list of series that is known. Then also -1 with ERR_RETRY: its schema is not
+ * known, nothing has changed. counts borrows the record. */
+int intake_record(const struct intake_state *to, struct str record, int64_t watermark_ms, struct arena *scratch, struct intake_counts *counts,
+		  struct err *err);
 
 #endif

@@ -10,7 +10,8 @@
 #include "processor/window.h"
 
 struct check {
-	const struct sample_batch *batch;
+	const struct series_traits *traits;
+	size_t nr;
 	int64_t latest_ms;
 	size_t nr_cumulative;
 };
@@ -30,15 +31,13 @@ static int check_ref(const struct series_ref *ref, struct err *err)
 	return 0;
 }
 
-/* *ref: the sample's series. */
-static int check_common(struct check *c, int32_t series, int64_t t_ms, int64_t start_ms, const struct series_ref **ref, struct err *err)
+static int check_common(struct check *c, int32_t series, int64_t t_ms, int64_t start_ms, struct err *err)
 {
-	if (series < 0 || (size_t)series >= c->batch->series_len)
-		return err_set(err, ERR_REJECT, "series %" PRId32 " of %zu", series, c->batch->series_len);
+	if (series < 0 || (size_t)series >= c->nr)
+		return err_set(err, ERR_REJECT, "series %" PRId32 " of %zu", series, c->nr);
 	if (t_ms < 0 || t_ms > c->latest_ms)
 		return err_set(err, ERR_REJECT, "time %" PRId64 " is not in [0, %" PRId64 "]", t_ms, c->latest_ms);
-	*ref = &c->batch->series[series];
-	if ((*ref)->temporality != TEMPORALITY_CUMULATIVE)
+	if (!c->traits[series].cumulative)
 		return 0;
 	if (start_ms < 0)
 		return err_set(err, ERR_REJECT, "start %" PRId64 " is negative", start_ms);
@@ -48,16 +47,17 @@ static int check_common(struct check *c, int32_t series, int64_t t_ms, int64_t s
 
 static int check_value(struct check *c, const struct value_sample *v, struct err *err)
 {
-	const struct series_ref *ref;
+	const struct series_traits *traits;
 
-	if (check_common(c, v->series, v->t, v->start, &ref, err) < 0)
+	if (check_common(c, v->series, v->t, v->start, err) < 0)
 		return -1;
 	if (!isfinite(v->v))
 		return err_set(err, ERR_REJECT, "a value that is not finite");
-	if (ref->temporality != TEMPORALITY_CUMULATIVE)
+	traits = &c->traits[v->series];
+	if (!traits->cumulative)
 		return 0;
-	if (ref->kind != SERIES_KIND_COUNTER)
-		return err_set(err, ERR_REJECT, "a single value of a cumulative %s", series_kind_name(ref->kind));
+	if (traits->kind != SERIES_KIND_COUNTER)
+		return err_set(err, ERR_REJECT, "a single value of a cumulative %s", series_kind_name((enum series_kind)traits->kind));
 	if (v->v < 0)
 		return err_set(err, ERR_REJECT, "a cumulative counter below 0");
 	return 0;
@@ -80,42 +80,55 @@ static int check_histogram(const struct summary_sample *s, enum series_kind kind
 }
 
 /* Cumulative ones start at 0, and have no other end than what a histogram can bear. */
-static int check_count(const struct summary_sample *s, const struct series_ref *ref, struct err *err)
+static int check_count(const struct summary_sample *s, const struct series_traits *traits, struct err *err)
 {
-	bool cumulative = ref->temporality == TEMPORALITY_CUMULATIVE;
+	bool cumulative = traits->cumulative;
 
 	if (s->count < (cumulative ? 0 : 1) || s->count > (cumulative ? (int64_t)HIST_TOTAL_MAX : SERIES_SAMPLE_COUNT_MAX))
 		return err_set(err, ERR_REJECT, "a summary of %" PRId64 " values", s->count);
-	if (cumulative && ref->kind == SERIES_KIND_COUNTER && s->sum < 0)
+	if (cumulative && traits->kind == SERIES_KIND_COUNTER && s->sum < 0)
 		return err_set(err, ERR_REJECT, "a cumulative counter below 0");
 	return 0;
 }
 
 static int check_summary(struct check *c, const struct summary_sample *s, struct err *err)
 {
-	const struct series_ref *ref;
+	const struct series_traits *traits;
 
-	if (check_common(c, s->series, s->t, s->start, &ref, err) < 0 || check_count(s, ref, err) < 0)
+	if (check_common(c, s->series, s->t, s->start, err) < 0)
+		return -1;
+	traits = &c->traits[s->series];
+	if (check_count(s, traits, err) < 0)
 		return -1;
 	if (s->last_at < 0 || s->last_at > c->latest_ms)
 		return err_set(err, ERR_REJECT, "last_at %" PRId64 " is not in [0, %" PRId64 "]", s->last_at, c->latest_ms);
 	if (!isfinite(s->sum) || (s->has_min && !isfinite(s->min)) || (s->has_max && !isfinite(s->max)) ||
 	    (s->has_last && !isfinite(s->last)))
 		return err_set(err, ERR_REJECT, "a summary that is not finite");
-	return check_histogram(s, ref->kind, err);
+	return check_histogram(s, (enum series_kind)traits->kind, err);
 }
 
-int intake_check(const struct sample_batch *batch, int64_t latest_ms, size_t *nr_cumulative, struct err *err)
+int intake_check_series(const struct sample_batch *batch, struct series_traits *traits, struct err *err)
 {
-	struct check c = {.batch = batch, .latest_ms = latest_ms};
-
 	if (batch->site.len > UINT16_MAX)
 		return err_set(err, ERR_REJECT, "a site's id of %zu bytes", batch->site.len);
+	for (size_t i = 0; i < batch->series_len; i++) {
+		const struct series_ref *ref = &batch->series[i];
+
+		if (check_ref(ref, err) < 0)
+			return err_wrap(err, "series %zu", i);
+		traits[i] = (struct series_traits){(uint8_t)ref->kind, ref->temporality == TEMPORALITY_CUMULATIVE};
+	}
+	return 0;
+}
+
+int intake_check(const struct sample_batch *batch, const struct series_traits *traits, size_t nr, int64_t latest_ms, size_t *nr_cumulative,
+		 struct err *err)
+{
+	struct check c = {.traits = traits, .nr = nr, .latest_ms = latest_ms};
+
 	if (batch->routed_since < 0) /* a baseline would keep it, and no snapshot with that is read again */
 		return err_set(err, ERR_REJECT, "routed_since %" PRId64 " is negative", batch->routed_since);
-	for (size_t i = 0; i < batch->series_len; i++)
-		if (check_ref(&batch->series[i], err) < 0)
-			return err_wrap(err, "series %zu", i);
 	for (size_t i = 0; i < batch->values_len; i++)
 		if (check_value(&c, &batch->values[i], err) < 0)
 			return err_wrap(err, "value %zu", i);

@@ -283,7 +283,7 @@ void pane_prefetch(const struct pane *pane, size_t at)
 	w = window_at(pane, at + AHEAD);
 	__builtin_prefetch(w->series);
 	__builtin_prefetch((const char *)w->series + 64);
-	__builtin_prefetch(w->hist.pos.buckets);
+	hist_prefetch(&w->hist);
 }
 
 void pane_list_fini(struct pane_list *list, struct series_table *series)

@@ -41,6 +41,7 @@ static void task_fini(struct task *t)
 	letters_drop(&t->letters, t->letters.nr);
 	pane_list_fini(&t->outbox, &t->windows.series);
 	baselines_fini(&t->baselines, &t->windows.series);
+	series_lists_fini(&t->lists);
 	window_store_fini(&t->windows);
 	dedup_fini(&t->dedup);
 	request_keys_fini(&t->request_keys);
@@ -85,17 +86,14 @@ enum task_guard task_guard(struct task *t, int64_t offset)
 
 int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err)
 {
-	const struct intake_state to = {&t->windows, &t->dedup, &t->request_keys, &t->baselines};
+	const struct intake_state to = {&t->windows, &t->dedup, &t->request_keys, &t->baselines, &t->lists};
 	struct err why = ERR_INIT;
-	struct sample_batch batch;
 	int64_t watermark = record->timestamp_ms > t->watermark_ms ? record->timestamp_ms : t->watermark_ms;
 	int rc;
 
 	*counts = (struct intake_counts){0};
 	arena_clear(scratch);
-	rc = sample_batch_decode(record->value, scratch, &batch, &why);
-	if (rc == 0)
-		rc = intake_batch(&to, &batch, watermark, scratch, counts, &why);
+	rc = intake_record(&to, record->value, watermark, scratch, counts, &why);
 	arena_clear(scratch);
 	if (rc < 0) {
 		if (err)
@@ -165,7 +163,7 @@ bool task_is_flushed(const struct task *t)
 size_t task_bytes(const struct task *t)
 {
 	return sizeof(*t) + window_store_bytes(&t->windows) + series_table_bytes(&t->windows.series) + dedup_bytes(&t->dedup) +
-	       request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + t->letters.bytes +
+	       request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + series_lists_bytes(&t->lists) + t->letters.bytes +
 	       t->letters.nr * sizeof(struct letter) + pane_list_bytes(&t->outbox);
 }
 

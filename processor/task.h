@@ -21,6 +21,7 @@
 #include "processor/dedup.h"
 #include "processor/intake.h"
 #include "processor/request_keys.h"
+#include "processor/series_lists.h"
 #include "processor/window_store.h"
 
 enum task_phase {
@@ -66,6 +67,7 @@ struct task {
 	struct dedup dedup;
 	struct request_keys request_keys;
 	struct baselines baselines;
+	struct series_lists lists; /* no state: a cache */
 
 	bool at_end;             /* the partition has been read to its end ... */
 	int64_t end_mono_ms;     /* ... and its leader said so then (real) */
@@ -140,7 +142,7 @@ int task_flush(struct task *t, struct err *err);
 /* Does the outbox hold windows of a flush? A second one would find little before they are gone. */
 bool task_is_flushed(const struct task *t);
 
-/* Bytes of memory: windows, series, dedup, request keys, baselines, letters, outbox. Allocated bytes as they were asked for: what
+/* Bytes of memory: windows, series and lists of them, dedup, request keys, baselines, letters, outbox. Allocated bytes as they were asked for: what
  * malloc takes for them is up to 1.3 times as much. Looks at panes, not at windows. */
 size_t task_bytes(const struct task *t);
 

@@ -47,7 +47,10 @@ def declare_type(t):
     return lines + ["};", "",
                     "/* The body alone, for nesting. write checks no enums; read wants *v zeroed and leaves faults in r. */",
                     f"void {name}_write(struct buf *b, const {t.c} *v);",
-                    f"void {name}_read(struct codec_reader *r, {t.c} *v); /* see above */", ""]
+                    f"void {name}_read(struct codec_reader *r, {t.c} *v); /* see above */", ""] + (
+        ["/* The same in two steps, for a reader that knows the first field, a list, by its bytes. */",
+         f"void {name}_read_first(struct codec_reader *r, {t.c} *v);",
+         f"void {name}_read_rest(struct codec_reader *r, {t.c} *v); /* see above */", ""] if begins_with_list(t) else [])
 
 
 def declare_message(number, root):
@@ -82,14 +85,27 @@ def define_enum(t):
             f"\treturn (unsigned)v < {len(t.symbols)} ? names[(unsigned)v] : NULL;", "}", ""]
 
 
+def begins_with_list(t):
+    return isinstance(t, Record) and holds_items(t.fields[0].type) and len(t.fields) > 1
+
+
+def define_read(name, t, fields):
+    lines = [f"void {name}(struct codec_reader *r, {t.c} *v)", "{"]
+    lines += ["\tsize_t n, cap;", ""] if any(holds_items(f.type) for f in fields) else []
+    return lines + indented([line for f in fields for line in f.type.read(f.name)]) + ["}", ""]
+
+
 def define_record(t):
     name = snake(t.name)
     lines = [f"void {name}_write(struct buf *b, const {t.c} *v)", "{"]
     lines += indented([line for f in t.fields for line in f.type.write(f.name)])
-    lines += ["}", "", f"void {name}_read(struct codec_reader *r, {t.c} *v)", "{"]
-    lines += ["\tsize_t n, cap;", ""] if any(holds_items(f.type) for f in t.fields) else []
-    lines += indented([line for f in t.fields for line in f.type.read(f.name)])
     lines += ["}", ""]
+    if begins_with_list(t):
+        lines += define_read(f"{name}_read_first", t, t.fields[:1]) + define_read(f"{name}_read_rest", t, t.fields[1:])
+        lines += [f"void {name}_read(struct codec_reader *r, {t.c} *v)", "{", f"\t{name}_read_first(r, v);", f"\t{name}_read_rest(r, v);",
+                  "}", ""]
+    else:
+        lines += define_read(f"{name}_read", t, t.fields)
     if t.checks:
         lines += ["/* The field whose enum is out of range, or NULL. */", f"static const char *{name}_fault(const {t.c} *v)", "{",
                   "\tconst char *fault = NULL;", ""]
