@@ -22,7 +22,12 @@
  *      came meanwhile), 2.0.2 asks again half a second later, and then jumps to the answer, whatever was sought in between. Where the
  *      number lies does not matter: what is fetched from there before the pause takes hold is of an older version and dropped.
  *  G9  seek_partitions()' time-out is 1000 times too short: rd_kafka_seek() is used.
- *  G10 A topic that is not there is not subscribed to: that can crash. */
+ *  G10 A topic that is not there is not subscribed to: that can crash.
+ *  G11 An assignment is not marked as lost when the session ends while a rebalance callback is already waiting: the client skips what would mark it. The
+ *      callback then revokes its partitions as if they were still ours, the others are kept, and when the client has joined again the broker
+ *      lets through what is committed for them, though another owner may have come and gone: counted twice. But it joins under another member id. So
+ *      what was owned when that changed is lost; and if not all of it is being revoked, the consumer is broken: nothing is committed with it any
+ *      more, and its owner throws it away. */
 #include "processor/consumer.h"
 
 #include <stdio.h>
@@ -41,44 +46,70 @@ struct consumer {
 	rd_kafka_topic_t *rkt;
 	rd_kafka_queue_t *queue; /* the consumer's, for its wake-up */
 	rd_kafka_consumer_group_metadata_t *group; /* (G2) */
+	struct buf member; /* our id in the group, as of the last callback */
+	int owned;         /* partitions */
+	bool broken;       /* (G11) */
 	bool joined;
 	bool closing; /* hooks are not called any more */
 };
 
-/* The serialised form, which 2.x reads back too: "CGMDv2:", generation as a native int32, then group and member id, each ended by NUL. There is no
- * accessor for either. */
-bool consumer_group_is_valid(const rd_kafka_consumer_group_metadata_t *group)
+/* Appends the member id of a copy to member; the generation, or -1 when the copy is none. The serialised form, which 2.x reads back too: "CGMDv2:",
+ * generation as a native int32, then group and member id, each ended by NUL. There is no accessor for either. */
+static int32_t read_group(const rd_kafka_consumer_group_metadata_t *group, struct buf *member)
 {
 	static const char magic[7] = "CGMDv2:";
 	void *bytes = NULL;
 	size_t size = 0, at = sizeof(magic) + sizeof(int32_t);
 	rd_kafka_error_t *error = rd_kafka_consumer_group_metadata_write(group, &bytes, &size);
 	int32_t generation = -1;
-	bool valid = false;
 
 	if (error) {
 		rd_kafka_error_destroy(error);
-		return false;
+		return -1;
 	}
 	if (size > at && memcmp(bytes, magic, sizeof(magic)) == 0) {
 		memcpy(&generation, (char *)bytes + sizeof(magic), sizeof(generation));
 		at += strnlen((char *)bytes + at, size - at) + 1;
-		valid = generation >= 0 && at < size && ((char *)bytes)[at] != '\0';
+		if (at < size)
+			buf_add(member, (char *)bytes + at, strnlen((char *)bytes + at, size - at));
 	}
 	rd_kafka_mem_free(NULL, bytes);
+	return generation;
+}
+
+bool consumer_group_is_valid(const rd_kafka_consumer_group_metadata_t *group)
+{
+	struct buf member = BUF_INIT;
+	bool valid = read_group(group, &member) >= 0 && member.len > 0;
+
+	buf_fini(&member);
 	return valid;
 }
 
-/* Rule D. */
-static void hold_group(struct consumer *c)
+static void drop_group(struct consumer *c)
 {
 	if (c->group)
 		rd_kafka_consumer_group_metadata_destroy(c->group);
+	c->group = NULL;
+}
+
+/* Rule D. Tells whether we are another member of the group than in the callback before, or none. */
+static bool hold_group(struct consumer *c)
+{
+	struct buf member = BUF_INIT;
+	int32_t generation = -1;
+	bool other;
+
+	drop_group(c);
 	c->group = rd_kafka_consumer_group_metadata(c->rk);
-	if (c->group && !consumer_group_is_valid(c->group)) { /* (G3) */
-		rd_kafka_consumer_group_metadata_destroy(c->group);
-		c->group = NULL;
-	}
+	if (c->group)
+		generation = read_group(c->group, &member);
+	if (c->group && (generation < 0 || !member.len)) /* (G3) */
+		drop_group(c);
+	other = buf_failed(&member) || !str_eq(buf_str(&member), buf_str(&c->member));
+	buf_fini(&c->member);
+	c->member = member;
+	return other;
 }
 
 /* The client's warning comes from rd_kafka_assign()'s own log line; what is left to do is to go on. */
@@ -100,24 +131,38 @@ static void take_partitions(struct consumer *c, rd_kafka_topic_partition_list_t 
 		rd_kafka_pause_partitions(c->rk, list);
 }
 
+/* (G11) Has what we owned when the callback came been another's meanwhile? What of it is left behind the callback breaks the consumer. */
+static bool check_membership(struct consumer *c, int nr_revoked)
+{
+	bool stale = hold_group(c) && c->owned;
+
+	if (stale && nr_revoked < c->owned)
+		c->broken = true;
+	if (c->broken)
+		drop_group(c);
+	return stale;
+}
+
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
 	struct consumer *c = opaque;
 	int32_t *partitions = calloc((size_t)list->cnt + 1, sizeof(*partitions));
-	bool lost = rd_kafka_assignment_lost(rk) != 0;
+	bool lost = rd_kafka_assignment_lost(rk) != 0, revoke = code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+	bool stale = check_membership(c, revoke ? list->cnt : 0);
 
-	hold_group(c);
 	for (int i = 0; partitions && i < list->cnt; i++)
 		partitions[i] = list->elems[i].partition;
-	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+	if (revoke) {
+		if (partitions && !c->closing)
+			c->hooks.revoked(c->hooks.ctx, partitions, (size_t)list->cnt, lost || stale || c->broken);
+		ignore_error(c, rd_kafka_incremental_unassign(rk, list), "incremental_unassign");
+		c->owned -= list->cnt;
+	} else {
 		take_partitions(c, list);
+		c->owned += list->cnt;
 		c->joined = true;
 		if (partitions && !c->closing)
 			c->hooks.assigned(c->hooks.ctx, partitions, (size_t)list->cnt);
-	} else {
-		if (partitions && !c->closing)
-			c->hooks.revoked(c->hooks.ctx, partitions, (size_t)list->cnt, lost);
-		ignore_error(c, rd_kafka_incremental_unassign(rk, list), "incremental_unassign");
 	}
 	free(partitions);
 }
@@ -242,8 +287,8 @@ bool consumer_close(struct consumer *c, int timeout_ms)
 	closed = kafka_close(c->rk, timeout_ms);
 	if (!closed) /* the client may still call back */
 		return false;
-	if (c->group)
-		rd_kafka_consumer_group_metadata_destroy(c->group);
+	drop_group(c);
+	buf_fini(&c->member);
 	free(c);
 	return true;
 }
@@ -326,6 +371,11 @@ bool consumer_is_fenced(const struct consumer *c)
 	char text[128];
 
 	return rd_kafka_fatal_error(c->rk, text, sizeof(text)) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+}
+
+bool consumer_is_broken(const struct consumer *c)
+{
+	return c->broken;
 }
 
 bool consumer_joined(const struct consumer *c)

@@ -66,6 +66,10 @@ int consumer_committed(struct consumer *c, int32_t partition, int timeout_ms, st
 /* Has another process joined with our instance.id? Then this consumer has failed for good. */
 bool consumer_is_fenced(const struct consumer *c);
 
+/* Has the group taken us for gone meanwhile, in a way that leaves partitions with us that were another's? Nothing can be committed then, whatever
+ * the client says: the consumer is to be closed. */
+bool consumer_is_broken(const struct consumer *c);
+
 /* Has the group given us an assignment yet, be it an empty one? */
 bool consumer_joined(const struct consumer *c);
 

@@ -178,6 +178,11 @@ int partitions_drain(struct partitions *ps, int max, struct err *err)
 			*err = ps->fatal;
 			return -1;
 		}
+		if (consumer_is_broken(ps->consumer)) {
+			if (message)
+				rd_kafka_message_destroy(message);
+			return err_set(err, ERR_RETRY, "the group has taken us for gone in the middle of a rebalance");
+		}
 		if (!message)
 			return 0;
 		bytes += message->len;

@@ -244,6 +244,11 @@ MUTANTS = [
     unit("trimmed-for-a-former-owner", "processor/marks.c", "		*mark = (struct mark){0};", "		mark->low = 0;", "processor", "test_trim"),
     unit("trims-across-epochs", "processor/marks.c", "former->id && former->epoch == present->epoch &&", "former->id &&", "processor", "test_trim"),
     unit("refused-trim-not-repeated", "processor/trim.c", "		tr->waiting = false;\n", "", "processor", "test_trim"),
+    # exactly once: the consumer and its fake
+    unit("member-who-has-changed", "processor/consumer.c", "	if (stale && nr_revoked < c->owned)\n		c->broken = true;\n", "", "processor", "test_consumer"),
+    unit("metadata-of-a-broken-consumer", "processor/consumer.c", "	if (c->broken)\n		drop_group(c);\n", "", "processor", "test_consumer"),
+    sim("broken-consumer-goes-on", "tests/unit/processor/fake_consumer.c",
+        "	c->broken |= stale && !c->lost && (call == CALL_ASSIGN || c->mine & ~mask);\n", "	stale = false;\n", seconds=60),
     # exactly once: the simulation
     sim("aborted-and-freed", "processor/checkpoint.c", "		else if (outcome == TXN_ABORTED)\n			task_aborted(t);",
         "		else if (outcome == TXN_ABORTED) {\n			struct offset_meta saved = t->saved;\n			settle_committed(cp, t);\n"

@@ -14,7 +14,7 @@
 #include "tests/unit/unit.h"
 
 /* Request numbers of the protocol, for injected errors. */
-enum { API_PRODUCE = 0, API_FETCH = 1, API_LIST_OFFSETS = 2, API_METADATA = 3, API_SYNC_GROUP = 14, API_INIT_PRODUCER_ID = 22 };
+enum { API_PRODUCE = 0, API_FETCH = 1, API_LIST_OFFSETS = 2, API_METADATA = 3, API_HEARTBEAT = 12, API_SYNC_GROUP = 14, API_INIT_PRODUCER_ID = 22 };
 
 /* Of every record that mock_queue() makes. */
 #define MOCK_TIMESTAMP_MS INT64_C(1795371600000)

@@ -1,9 +1,9 @@
 /* fake_consumer.c - stands in for consumer.c and scout.c at link time: the same headers, above fake_kafka.h.
  *
  * An archive's member is linked for what is not defined yet, so that defining everything that the product calls of these keeps them, and librdkafka
- * behind them, out. What is lost with them is what they guard against in the client (G1 to G10); rule D is kept here as consumer.c keeps
+ * behind them, out. What is lost with them is what they guard against in the client (G1 to G11); rule D is kept here as consumer.c keeps
  * it: the metadata is taken at the top of each callback and held until the next. A host that has died goes on through whatever C code it is in, and
- * nothing it does reaches a broker: to the others it is the same as a process that is gone. */
+ * nothing it does reaches a broker: to the others it is the same as a process that is gone. G11 is kept here as well. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +30,10 @@ struct consumer {
 	uint32_t mine;              /* partitions that the callback has given and not taken */
 	enum fake_call call;
 	uint32_t called_with;
+	int64_t told_member;        /* as of the last callback */
 	bool lost;                  /* thrown out, and not yet told */
+	bool untold;                /* thrown out while a callback was waiting: will never be told */
+	bool broken;
 	bool joined;
 	bool failed;                /* for good */
 	struct fetch fetch[FAKE_PARTITIONS];
@@ -158,12 +161,16 @@ void fake_client_heartbeat(struct consumer *c)
 	struct fake_kafka *k = c->host->kafka;
 	uint32_t owned;
 
-	if (c->host->frozen || c->host->dead || c->lost || fake_member_of(k, c->member) || !fake_once_in(k, 4))
+	if (c->host->frozen || c->host->dead || c->lost || c->untold || fake_member_of(k, c->member) || !fake_once_in(k, 4))
 		return;
 	/* Thrown out: nothing is owned any more, which whoever owned something is told. Before that or after it the client joins again: the
 	 * metadata may be of the new generation when the callback comes (FIELD-NOTES: a zombie can commit). */
 	c->member = c->generation = 0;
-	c->call = CALL_NONE;
+	if (c->call != CALL_NONE) {
+		fake_note(k, FAKE_LOST_UNTOLD, c->host, c->mine);
+		c->untold = true;
+		return;
+	}
 	c->lost = c->mine != 0;
 	if (!c->lost || fake_once_in(k, 2))
 		c->member = fake_join(k, c, c->host, &owned);
@@ -215,14 +222,38 @@ static void answer(struct consumer *c, int64_t member, uint32_t given_back)
 	k->rebalance_due |= given_back != 0;
 }
 
+/* The callback that was waiting when the client was thrown out. Then it joins again, with what else it has. */
+static void serve_untold(struct consumer *c, enum fake_call call, uint32_t mask, bool stale)
+{
+	struct fake_kafka *k = c->host->kafka;
+	struct fake_member *m;
+	uint32_t owned;
+
+	c->untold = false;
+	if (call == CALL_ASSIGN)
+		call_assigned(c, mask);
+	else
+		call_revoked(c, mask & c->mine, stale);
+	if (c->host->dead)
+		return;
+	c->member = fake_join(k, c, c->host, &owned);
+	m = fake_member_of(k, c->member);
+	if (m)
+		m->claimed = c->mine & ~owned;
+}
+
 /* The client's queue has come to the rebalance callback. */
 static void serve_call(struct consumer *c)
 {
 	enum fake_call call = c->call;
 	uint32_t mask = c->called_with, owned;
 	int64_t member = c->member;
+	bool stale;
 
 	c->held = (struct fake_metadata){c->member, c->generation}; /* rule D */
+	stale = c->told_member != c->member && c->mine;
+	c->broken |= stale && !c->lost && (call == CALL_ASSIGN || c->mine & ~mask);
+	c->told_member = c->member;
 	if (c->lost) {
 		call_revoked(c, c->mine, true);
 		c->lost = false;
@@ -231,11 +262,15 @@ static void serve_call(struct consumer *c)
 		return;
 	}
 	c->call = CALL_NONE;
+	if (c->untold) {
+		serve_untold(c, call, mask, stale);
+		return;
+	}
 	if (call == CALL_ASSIGN) {
 		call_assigned(c, mask);
 		answer(c, member, 0);
 	} else {
-		call_revoked(c, mask, false);
+		call_revoked(c, mask, stale);
 		answer(c, member, mask);
 	}
 }
@@ -370,6 +405,11 @@ bool consumer_is_fenced(const struct consumer *c)
 	return false;
 }
 
+bool consumer_is_broken(const struct consumer *c)
+{
+	return c->broken;
+}
+
 bool consumer_joined(const struct consumer *c)
 {
 	return c->joined;
@@ -377,7 +417,7 @@ bool consumer_joined(const struct consumer *c)
 
 const rd_kafka_consumer_group_metadata_t *consumer_group(const struct consumer *c)
 {
-	return c->held.member && c->held.generation ? (const rd_kafka_consumer_group_metadata_t *)&c->held : NULL;
+	return c->held.member && c->held.generation && !c->broken ? (const rd_kafka_consumer_group_metadata_t *)&c->held : NULL;
 }
 
 int64_t consumer_end_offset(struct consumer *c, int32_t partition)

@@ -288,6 +288,13 @@ static void rebalance(struct fake_kafka *k)
 			}
 		}
 	k->moves_due = false;
+	for (int i = 0; i < FAKE_MEMBERS; i++)
+		if (k->members[i].id && k->members[i].claimed) {
+			losses[i] |= k->members[i].claimed;
+			losers |= 1u << i;
+			k->members[i].claimed = 0;
+			k->rebalance_due = true;
+		}
 	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
 		struct fake_member *m = owned & 1u << p ? NULL : any_member(k, losers);
 

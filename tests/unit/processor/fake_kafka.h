@@ -9,7 +9,8 @@
  *  - A commit whose answer is lost: it was committed, or comes to pass up to some seconds later, or never.
  *  - Cooperative rebalances (KIP-429): the generation rises first, then those who lose a partition get a revoke callback at one of their next
  *    polls, and only when all have answered does the next generation give it to others. Who has not been heard for session.timeout.ms is
- *    thrown out, notices so at some time after it has woken, and gets a callback with "lost" then. Static members (KIP-345) take their former place.
+ *    thrown out, notices so at some time after it has woken, and gets a callback with "lost" then; but when one was waiting already, only that one,
+ *    and what else it owned it keeps, joins again and is asked for it later as if nothing had been (consumer.c, G11). Static members (KIP-345) take their former place.
  *  - The consumer's vices (FIELD-NOTES, consumer.c): records of a partition that was paused a moment ago, positions set back, a jump ahead; records
  *    that were fetched come before the callback that takes their partition away.
  * Not modelled: several brokers, retention, compaction, the wire. All dice come from one generator: a seed is a whole history. */
@@ -38,7 +39,7 @@ struct fake_metadata {
 	X(COMMITTED) X(BEGIN_FAILED) X(PRODUCE_FAILED) X(FLUSH_FAILED) X(OFFSETS_FAILED) X(COMMIT_ABORTED) X(ABORT_FAILED) X(OPEN_FAILED) \
 	X(UNKNOWN_COMMITTED) X(UNKNOWN_ON_ITS_WAY) X(UNKNOWN_NEVER) X(CAME_TO_PASS) X(TIMED_OUT) X(FENCED) X(STALE_REFUSED) \
 	X(PENDING) X(ASK_FAILED) X(SEEK_FAILED) X(SNAPSHOT_READ) X(BEGINNING_READ) X(MARKER_AWAITED) X(TRIMMED) \
-	X(ASSIGN) X(REVOKE) X(LOST) X(KICKED) X(STATIC_REJOIN) X(OLD_OFFSET) X(JUMP) X(LEAK) X(END) X(CLIENT_ERROR) X(CLIENT_FAILED) \
+	X(ASSIGN) X(REVOKE) X(LOST) X(LOST_UNTOLD) X(KICKED) X(STATIC_REJOIN) X(OLD_OFFSET) X(JUMP) X(LEAK) X(END) X(CLIENT_ERROR) X(CLIENT_FAILED) \
 	X(CRASH) X(CRASH_INSIDE) X(CRASH_COMMITTING) X(FREEZE) X(STALL_INSIDE) X(STOP) X(START) X(CONFIGURATION) X(FLUSH) X(TWIN) X(TWIN_COMPARED)
 
 #define FAKE_NAME(name) FAKE_##name,
@@ -114,6 +115,7 @@ struct fake_member {
 	int64_t incarnation;
 	int64_t heard_ms;
 	uint32_t owned;  /* partitions, as the coordinator sees it */
+	uint32_t claimed; /* what its client has kept from before it was thrown out */
 	bool answering;  /* has a callback to run before the group can go on */
 	struct consumer *client; /* NULL: its process is dead */
 };

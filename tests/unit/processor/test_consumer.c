@@ -1,4 +1,5 @@
-/* test_consumer.c - the metadata that is committed with is that of the last rebalance callback, whatever the client knows by now (G2, G3).
+/* test_consumer.c - the metadata that is committed with is that of the last rebalance callback, whatever the client knows by now (G2, G3), and
+ * only while the group has taken us for a member all the time (G11).
  *
  * Two members of a group on the mock cluster. When the second one comes, the first one's client joins again in its own thread and has the new
  * generation before its owner has polled: that window is what is looked into. */
@@ -11,7 +12,7 @@
 #include "common/events.h"
 #include "tests/unit/common/kafka_mock.h"
 
-enum { WAIT_MS = 90000, TURN_MS = 20, PARTITIONS = 4 };
+enum { WAIT_MS = 90000, TURN_MS = 20, PARTITIONS = 4, HEARTBEAT_MS = 3000, HEARTBEATS = 2 };
 
 /* Serialised group metadata: for comparing; NULL bytes: there is none. */
 struct written {
@@ -37,7 +38,7 @@ struct member {
 	struct program program;
 	struct consumer *consumer;
 	int wake_fd;
-	int owned, callbacks;
+	int owned, callbacks, lost;
 	struct written in_callback; /* what consumer_group() was within the last one */
 };
 
@@ -62,7 +63,7 @@ static void on_revoked(void *ctx, const int32_t *partitions, size_t nr, bool los
 	struct member *m = ctx;
 
 	(void)partitions;
-	ck_assert(!lost);
+	m->lost += lost;
 	m->owned -= (int)nr;
 	note(m);
 }
@@ -104,53 +105,106 @@ static bool is_awake(const struct member *m)
 	return poll(&fd, 1, TURN_MS) > 0;
 }
 
+/* Two members; the first has everything, the second has joined just now, and the first's client has a callback waiting for it. */
+struct pair {
+	struct mock mock;
+	struct cell_topics topics;
+	struct member first, second;
+	char cell[8], dynamic[1];
+	int64_t until;
+};
+
+static void pair_init(struct pair *p)
+{
+	*p = (struct pair){.topics.partitions = PARTITIONS, .cell = "main", .until = clock_mono_ms() + WAIT_MS};
+	mock_init(&p->mock);
+	p->mock.program.common.cell = p->cell;
+	p->mock.program.common.instance_id = p->dynamic;
+	topics_name(&p->topics, p->cell);
+	mock_topic(&p->mock, p->topics.samples, PARTITIONS);
+	member_join(&p->first, &p->mock, &p->topics);
+	while (p->first.owned < PARTITIONS && clock_mono_ms() < p->until)
+		if (is_awake(&p->first))
+			member_poll(&p->first);
+	ck_assert_int_eq(p->first.owned, PARTITIONS);
+	member_poll(&p->first); /* what is still queued of the beginning */
+	p->first.callbacks = 0;
+}
+
+/* Brings the second one, until it has got an assignment, an empty one: then the first one's client has been told what to give away, and
+ * waits to be asked. */
+static void pair_join(struct pair *p)
+{
+	member_join(&p->second, &p->mock, &p->topics);
+	while (!p->second.callbacks && clock_mono_ms() < p->until)
+		if (is_awake(&p->second))
+			member_poll(&p->second);
+	ck_assert_int_eq(p->second.callbacks, 1);
+	while (!is_awake(&p->first))
+		ck_assert_int_lt(clock_mono_ms(), p->until);
+}
+
+/* Polls both until each has its half. */
+static void pair_settle(struct pair *p)
+{
+	while (p->first.owned != PARTITIONS / 2 || p->second.owned != PARTITIONS / 2) {
+		ck_assert_int_lt(clock_mono_ms(), p->until);
+		is_awake(&p->first);
+		member_poll(&p->first);
+		member_poll(&p->second);
+	}
+}
+
 START_TEST(metadata_is_held_from_callback_to_callback)
 {
-	char cell[] = "main", dynamic[] = "";
-	struct cell_topics topics = {.partitions = PARTITIONS};
-	struct member first = {0}, second = {0};
 	struct written held, now;
-	struct mock mock;
-	int64_t until = clock_mono_ms() + WAIT_MS;
+	struct pair p;
 
-	mock_init(&mock);
-	mock.program.common.cell = cell;
-	mock.program.common.instance_id = dynamic;
-	topics_name(&topics, cell);
-	mock_topic(&mock, topics.samples, PARTITIONS);
-	member_join(&first, &mock, &topics);
-	while (first.owned < PARTITIONS && clock_mono_ms() < until)
-		if (is_awake(&first))
-			member_poll(&first);
-	ck_assert_int_eq(first.owned, PARTITIONS);
-	ck_assert(consumer_group_is_valid(consumer_group(first.consumer)));
-	held = written_of(consumer_group(first.consumer));
-	ck_assert(same(&held, &first.in_callback));
-
-	member_poll(&first); /* what is still queued of the beginning */
-	first.callbacks = 0;
-	member_join(&second, &mock, &topics);
-	while (!is_awake(&first) && clock_mono_ms() < until) /* until its client has something to say, which it is not asked for */
-		member_poll(&second);
-	now = written_of(consumer_group(first.consumer));
+	pair_init(&p);
+	ck_assert(consumer_group_is_valid(consumer_group(p.first.consumer)));
+	held = written_of(consumer_group(p.first.consumer));
+	ck_assert(same(&held, &p.first.in_callback));
+	pair_join(&p);
+	now = written_of(consumer_group(p.first.consumer));
 	ck_assert_msg(same(&held, &now), "the client's new generation is committed with before its callback");
 	free(now.bytes);
 
-	while (first.owned + second.owned != PARTITIONS || second.owned != PARTITIONS / 2) {
-		ck_assert_int_lt(clock_mono_ms(), until);
-		is_awake(&first);
-		member_poll(&first);
-		member_poll(&second);
-	}
-	ck_assert_int_ge(first.callbacks, 1);
-	now = written_of(consumer_group(first.consumer));
+	pair_settle(&p);
+	ck_assert_int_ge(p.first.callbacks, 1);
+	now = written_of(consumer_group(p.first.consumer));
 	ck_assert_msg(!same(&held, &now), "the callback has brought no new generation: what came before has shown nothing");
-	ck_assert(same(&first.in_callback, &now));
+	ck_assert(same(&p.first.in_callback, &now) && p.first.lost == 0 && !consumer_is_broken(p.first.consumer));
 	free(now.bytes);
 	free(held.bytes);
-	member_leave(&second);
-	member_leave(&first);
-	mock_fini(&mock);
+	member_leave(&p.second);
+	member_leave(&p.first);
+	mock_fini(&p.mock);
+}
+END_TEST
+
+/* (G11) The session ends while the callback waits: the client does not say that anything was lost. */
+START_TEST(a_session_that_ends_behind_a_waiting_callback_breaks_the_consumer)
+{
+	struct pair p;
+
+	pair_init(&p);
+	pair_join(&p);
+	/* One for each of them: whose heartbeat comes first is not known. */
+	rd_kafka_mock_push_request_errors(p.mock.cluster, API_HEARTBEAT, 2, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+	/* The client gets it with its next heartbeat, and tells nobody: two of them, in real time. */
+	poll(NULL, 0, HEARTBEATS * HEARTBEAT_MS);
+	ck_assert(!consumer_is_broken(p.first.consumer));
+	while (!p.first.callbacks && clock_mono_ms() < p.until)
+		if (is_awake(&p.first))
+			member_poll(&p.first);
+	ck_assert_msg(p.first.callbacks && p.first.owned, "the client has told by itself that all is lost: the guard is not needed any more");
+	ck_assert(consumer_is_broken(p.first.consumer) && !consumer_group(p.first.consumer));
+	ck_assert(p.first.lost || p.first.owned == PARTITIONS); /* what is revoked must not be saved */
+	pair_settle(&p); /* a member that owns nothing may not be closed */
+	ck_assert(consumer_is_broken(p.first.consumer) && !consumer_group(p.first.consumer));
+	member_leave(&p.second);
+	member_leave(&p.first);
+	mock_fini(&p.mock);
 }
 END_TEST
 
@@ -160,6 +214,7 @@ int main(void)
 	TCase *tc = tcase_create("group");
 
 	tcase_add_test(tc, metadata_is_held_from_callback_to_callback);
+	tcase_add_test(tc, a_session_that_ends_behind_a_waiting_callback_breaks_the_consumer);
 	tcase_set_timeout(tc, 2 * WAIT_MS / 1000);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
