@@ -94,7 +94,7 @@ def restore_seconds(bed, cell, budget):
             if total(text, "millrace_processor_partitions_running") == cell.backlog.partitions:
                 return now - (assigned or now)
             if now > deadline or run.instances[0].process.wait_end(0.02):
-                raise Failure(f"{cell.name}: not restored: see {run.instances[0].process.log_file}")
+                raise run.instances[0].failure("not restored")
 
 
 def throughput(bench, bed, series, rate):
@@ -205,6 +205,8 @@ def main():
             attempt(bench, ["processor.catchup_rss_mib"], catchup, bed)
         if not only or "pause" in only:
             attempt(bench, [f"processor.checkpoint_pause_s.{PAUSE_SERIES}"], pause, bed)
+    if only:
+        print(f"only {' '.join(only)}, by BENCH_CELLS: what is not in the table was not asked for")
     return bench.end()
 
 

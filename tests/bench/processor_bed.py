@@ -20,7 +20,7 @@ import time
 import confluent_kafka
 from bench import BINARIES, TOOLS, Failure, Process, Tool, cpu_seconds, get, setting, status_kib
 from confluent_kafka.admin import AdminClient, NewTopic
-from millrace_local import Stack, free_base_port, kafka
+from millrace_local import Stack, free_base_port, kafka, tail
 from processor_cell import Codec
 
 MINUTE_MS, HOUR_MS = 60000, 3600000
@@ -106,6 +106,10 @@ class Instance:
             return get(self.port, "/metrics")
         return ""
 
+    def failure(self, what):
+        """With the end of its log, as the directory goes away."""
+        return Failure(f"{self.process.name}: {what}\n{tail(self.process.log_file)}")
+
     def cpu(self):
         return cpu_seconds(self.process.pid)
 
@@ -131,10 +135,9 @@ class Run:
         while not done(self.text()):
             for instance in self.instances:
                 if instance.process.wait_end(pause / len(self.instances)):
-                    raise Failure(f"{instance.process.name} ended with {instance.process.exit_code} before {what}: "
-                                  f"see {instance.process.log_file}")
+                    raise instance.failure(f"ended with {instance.process.exit_code} before {what}")
             if time.monotonic() > deadline:
-                raise Failure(f"not within {seconds} s: {what}; {self.told(self.text())}")
+                raise self.instances[0].failure(f"not within {seconds} s: {what}; {self.told(self.text())}")
 
     def told(self, text):
         names = ("samples_total", "late_samples_total", "duplicates_total", "dead_letters_total", "aborts_total", "partitions_running",
@@ -281,7 +284,7 @@ class Bed:
                 instance.process.terminate()
             for instance in started:
                 if instance.process.stop(READY_SECONDS) == "killed" or instance.process.exit_code:
-                    raise Failure(f"{instance.process.name} ended with {instance.process.exit_code}: see {instance.process.log_file}")
+                    raise instance.failure(f"ended with {instance.process.exit_code}")
         finally:
             for instance in started:
                 instance.process.stop(0)
