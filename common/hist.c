@@ -1,18 +1,31 @@
 /* hist.c - see hist.h.
  *
- * Invariants: the buckets of a side are sorted by index, no index twice, no count 0. A change that needs memory reserves it
- * first and then cannot fail, so that a histogram is never half merged.
+ * Invariants: keys ascend, none stands twice, no count is 0, total is their sum and within HIST_TOTAL_MAX, so that no sum of counts reaches
+ * into a key. As keys are the upper bits, buckets are sorted as plain numbers, and adding a count to its bucket is one addition. A change
+ * that fails leaves everything as it was: a histogram is never half merged.
+ *
+ * A merge first takes it that all keys are there already, as they are once a window has seen a few summaries, and adds in place; from the
+ * first key that is missing on it counts what is missing, makes room, and merges the rest from the top down. Block sizes are jemalloc's
+ * classes (16 apart to 128 bytes, then four a doubling), so that no byte is paid for and not used.
  *
  * A value's bucket must be exact, or two programs that see the same value would disagree: the boundaries inside an octave are
  * compared as 52-bit mantissas, rounded down, and no real boundary but 1 is itself a double, so "above the boundary" and
  * "mantissa greater than the rounded one" are the same. */
 #include "common/hist.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OCTAVE = 1 << HIST_SCALE, SCALE_LOWEST = -10, SCALE_HIGHEST = 20, STACK_BUCKETS = 256 };
+enum {
+	OCTAVE = 1 << HIST_SCALE, SCALE_LOWEST = -10, SCALE_HIGHEST = 20,
+	NR_INDEXES = HIST_INDEX_MAX - HIST_INDEX_MIN + 1,
+	BLOCK_BYTES_MIN = 48,
+	STACK_BUCKETS = 256, /* what an agent sends fits here: no allocation a sample */
+};
+
+static_assert((int)NR_INDEXES <= (int)HIST_KEY_ZERO && HIST_COUNT_BITS + 18 == 64, "a key has 18 bits, and either side half of the keys");
 
 /* floor(2^(j/32) * 2^52) - 2^52 for j = 1 .. 31, by integer roots. */
 static const uint64_t boundaries[OCTAVE - 1] = {
@@ -27,14 +40,25 @@ static const uint64_t boundaries[OCTAVE - 1] = {
 
 void hist_fini(struct hist *h)
 {
-	free(h->pos.buckets);
-	free(h->neg.buckets);
-	*h = (struct hist)HIST_INIT;
+	free(h->block);
+	h->block = NULL;
+}
+
+void hist_clear(struct hist *h)
+{
+	if (h->block)
+		h->block->total = h->block->len = 0;
 }
 
 size_t hist_bytes(const struct hist *h)
 {
-	return ((size_t)h->pos.cap + h->neg.cap) * sizeof(struct hist_bucket);
+	return h->block ? sizeof(*h->block) + h->block->cap * sizeof(h->block->buckets[0]) : 0;
+}
+
+bool hist_key_valid(int64_t key)
+{
+	return (key >= HIST_KEY_NEGATIVE && key < HIST_KEY_NEGATIVE + NR_INDEXES) || key == HIST_KEY_ZERO ||
+	       (key >= HIST_KEY_POSITIVE && key < HIST_KEY_POSITIVE + NR_INDEXES);
 }
 
 /* How many boundaries lie below mantissa: binary search over 31 of them. */
@@ -75,34 +99,68 @@ double hist_lower_bound(int32_t index)
 	return ldexp(exp2((double)(index - octave * OCTAVE) / OCTAVE), octave);
 }
 
-static int side_reserve(struct hist_side *side, size_t n)
+/* The smallest of jemalloc's classes that holds n buckets. */
+static size_t block_bytes(size_t n)
 {
-	size_t cap = side->cap ? side->cap : 4;
-	struct hist_bucket *buckets;
+	size_t bytes = sizeof(struct hist_block) + n * sizeof(uint64_t), apart = 16;
 
-	if (n <= side->cap)
+	if (bytes <= BLOCK_BYTES_MIN)
+		return BLOCK_BYTES_MIN;
+	if (bytes > 128)
+		apart = (size_t)1 << (61 - __builtin_clzl(bytes - 1));
+	return (bytes + apart - 1) & ~(apart - 1);
+}
+
+int hist_reserve(struct hist *h, size_t n)
+{
+	size_t bytes = block_bytes(n);
+	struct hist_block *block;
+
+	if (h->block && n <= h->block->cap)
 		return 0;
-	while (cap < n)
-		cap += cap / 2 + 1;
-	if (cap > UINT32_MAX)
+	if (h->block && n < h->block->cap + h->block->cap / 2)
+		bytes = block_bytes(h->block->cap + h->block->cap / 2);
+	block = realloc(h->block, bytes);
+	if (!block)
 		return -1;
-	buckets = realloc(side->buckets, cap * sizeof(*buckets));
-	if (!buckets)
-		return -1;
-	side->buckets = buckets;
-	side->cap = (uint32_t)cap;
+	if (!h->block)
+		block->total = block->len = 0;
+	block->cap = (uint32_t)((bytes - sizeof(*block)) / sizeof(block->buckets[0]));
+	h->block = block;
 	return 0;
 }
 
-/* Position of the first bucket whose index is not below index. */
-static uint32_t side_find(const struct hist_side *side, int32_t index)
+static uint64_t bucket_of(uint64_t key, uint64_t count)
 {
-	uint32_t lo = 0, hi = side->len;
+	return key << HIST_COUNT_BITS | count;
+}
+
+static uint64_t count_of(uint64_t bucket)
+{
+	return bucket & HIST_TOTAL_MAX;
+}
+
+/* What all buckets with a lower key are below, and no other. */
+static uint64_t floor_of(uint64_t bucket)
+{
+	return bucket & ~HIST_TOTAL_MAX;
+}
+
+static bool same_key(uint64_t a, uint64_t b)
+{
+	return (a ^ b) <= HIST_TOTAL_MAX;
+}
+
+/* Position of the first bucket whose key is not below key. */
+static uint32_t find(const struct hist *h, uint32_t key)
+{
+	uint64_t least = bucket_of(key, 0);
+	uint32_t lo = 0, hi = hist_len(h);
 
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (side->buckets[mid].index < index)
+		if (h->block->buckets[mid] < least)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -110,89 +168,125 @@ static uint32_t side_find(const struct hist_side *side, int32_t index)
 	return lo;
 }
 
-static int side_add(struct hist_side *side, int32_t index, uint64_t n)
+static uint32_t key_of_value(double value)
 {
-	uint32_t at = side_find(side, index);
-
-	if (at < side->len && side->buckets[at].index == index) {
-		side->buckets[at].count += n;
-		return 0;
-	}
-	if (side_reserve(side, (size_t)side->len + 1) < 0)
-		return -1;
-	memmove(&side->buckets[at + 1], &side->buckets[at], (side->len - at) * sizeof(*side->buckets));
-	side->buckets[at] = (struct hist_bucket){index, n};
-	side->len++;
-	return 0;
+	if (value == 0)
+		return HIST_KEY_ZERO;
+	return value > 0 ? (uint32_t)(HIST_KEY_POSITIVE + hist_index(value) - HIST_INDEX_MIN) :
+			   (uint32_t)(HIST_KEY_NEGATIVE + hist_index(-value) - HIST_INDEX_MIN);
 }
 
 int hist_add(struct hist *h, double value, uint64_t n)
 {
+	uint64_t bucket = bucket_of(key_of_value(value), n);
+	uint32_t at = find(h, (uint32_t)(bucket >> HIST_COUNT_BITS));
+
+	if (n > HIST_TOTAL_MAX - hist_count(h))
+		return 1;
 	if (n == 0)
 		return 0;
-	if (value == 0) {
-		h->zero += n;
-		return 0;
+	if (at < hist_len(h) && same_key(h->block->buckets[at], bucket)) {
+		h->block->buckets[at] += n;
+	} else {
+		if (hist_reserve(h, (size_t)hist_len(h) + 1) < 0)
+			return -1;
+		memmove(&h->block->buckets[at + 1], &h->block->buckets[at], (h->block->len - at) * sizeof(bucket));
+		h->block->buckets[at] = bucket;
+		h->block->len++;
 	}
-	return value > 0 ? side_add(&h->pos, hist_index(value), n) : side_add(&h->neg, hist_index(-value), n);
+	h->block->total += n;
+	return 0;
 }
 
-/* How many buckets dst has after src was merged into it. */
-static size_t merged_len(const struct hist_side *dst, const struct hist_side *src)
+int hist_append(struct hist *h, int64_t key, uint64_t count)
 {
-	size_t len = (size_t)dst->len + src->len;
-	uint32_t i = 0;
+	uint32_t len = hist_len(h);
 
-	for (uint32_t j = 0; j < src->len; j++) {
-		while (i < dst->len && dst->buckets[i].index < src->buckets[j].index)
+	if (!hist_key_valid(key) || (len && key <= (int64_t)hist_key(h, len - 1)) || count == 0 || count > HIST_TOTAL_MAX - hist_count(h))
+		return 1;
+	if (hist_reserve(h, (size_t)len + 1) < 0)
+		return -1;
+	h->block->buckets[h->block->len++] = bucket_of((uint64_t)key, count);
+	h->block->total += count;
+	return 0;
+}
+
+/* Adds buckets to those with their keys, each count times factor (1, or -1 to take back), as far as the keys are there. How many were, and
+ * *at, where dst was left. */
+static uint32_t add_present(struct hist_block *dst, const uint64_t *src, uint32_t n, uint64_t factor, uint32_t *at)
+{
+	uint64_t *buckets = dst->buckets;
+	uint32_t len = dst->len, i = 0, j = 0;
+
+	for (; j < n; j++) {
+		while (i < len && buckets[i] < floor_of(src[j]))
 			i++;
-		len -= i < dst->len && dst->buckets[i].index == src->buckets[j].index;
+		if (i == len || !same_key(buckets[i], src[j]))
+			break;
+		buckets[i++] += factor * count_of(src[j]);
 	}
-	return len;
+	*at = i;
+	return j;
 }
 
-/* Merges from the top down, in place; dst has room for len. */
-static void side_merge(struct hist_side *dst, const struct hist_side *src, size_t len)
+/* How many keys of src are not among dst's, which start at i. */
+static uint32_t nr_missing(const struct hist_block *dst, uint32_t i, const uint64_t *src, uint32_t n)
 {
-	uint32_t i = dst->len, j = src->len;
+	uint32_t missing = n;
 
-	for (size_t k = len; j > 0; k--) {
-		if (i > 0 && dst->buckets[i - 1].index == src->buckets[j - 1].index) {
-			dst->buckets[k - 1] = dst->buckets[--i];
-			dst->buckets[k - 1].count += src->buckets[--j].count;
-		} else if (i > 0 && dst->buckets[i - 1].index > src->buckets[j - 1].index) {
-			dst->buckets[k - 1] = dst->buckets[--i];
+	for (uint32_t j = 0; j < n; j++) {
+		while (i < dst->len && dst->buckets[i] < floor_of(src[j]))
+			i++;
+		missing -= i < dst->len && same_key(dst->buckets[i], src[j]);
+	}
+	return missing;
+}
+
+/* Merges from the top down, in place; dst has room for the missing ones. */
+static void merge_down(struct hist_block *dst, const uint64_t *src, uint32_t n, uint32_t missing)
+{
+	uint64_t *buckets = dst->buckets;
+	uint32_t i = dst->len, j = n;
+
+	dst->len += missing;
+	for (uint32_t k = dst->len; j > 0; k--) {
+		if (i > 0 && same_key(buckets[i - 1], src[j - 1])) {
+			buckets[k - 1] = buckets[--i];
+			buckets[k - 1] += count_of(src[--j]);
+		} else if (i > 0 && buckets[i - 1] > src[j - 1]) {
+			buckets[k - 1] = buckets[--i];
 		} else {
-			dst->buckets[k - 1] = src->buckets[--j];
+			buckets[k - 1] = src[--j];
 		}
 	}
-	dst->len = (uint32_t)len;
+}
+
+/* Adds n buckets, which add up to total. As hist_merge(). */
+static int add_buckets(struct hist *dst, const uint64_t *src, uint32_t n, uint64_t total)
+{
+	uint32_t done = 0, at = 0, missing;
+
+	if (total > HIST_TOTAL_MAX - hist_count(dst))
+		return 1;
+	if (dst->block)
+		done = add_present(dst->block, src, n, 1, &at);
+	if (done < n) {
+		missing = dst->block ? nr_missing(dst->block, at, src + done, n - done) : n;
+		if (hist_reserve(dst, hist_len(dst) + missing) < 0) {
+			if (done)
+				add_present(dst->block, src, done, UINT64_MAX, &at);
+			return -1;
+		}
+		merge_down(dst->block, src + done, n - done, missing);
+	}
+	if (n)
+		dst->block->total += total;
+	return 0;
 }
 
 int hist_merge(struct hist *dst, const struct hist *src)
 {
-	size_t pos_len = merged_len(&dst->pos, &src->pos), neg_len = merged_len(&dst->neg, &src->neg);
-
-	if (side_reserve(&dst->pos, pos_len) < 0 || side_reserve(&dst->neg, neg_len) < 0)
-		return -1;
-	side_merge(&dst->pos, &src->pos, pos_len);
-	side_merge(&dst->neg, &src->neg, neg_len);
-	dst->zero += src->zero;
-	return 0;
-}
-
-static uint64_t side_count(const struct hist_side *side)
-{
-	uint64_t count = 0;
-
-	for (uint32_t i = 0; i < side->len; i++)
-		count += side->buckets[i].count;
-	return count;
-}
-
-uint64_t hist_count(const struct hist *h)
-{
-	return h->zero + side_count(&h->pos) + side_count(&h->neg);
+	return src->block ? add_buckets(dst, src->block->buckets, src->block->len, src->block->total) : 0;
 }
 
 static double bucket_value(int32_t index)
@@ -202,25 +296,29 @@ static double bucket_value(int32_t index)
 	return hist_lower_bound(index) * (2 * b / (b + 1));
 }
 
-/* The value that stands for the rank-th smallest; the histogram is not empty and rank within its count. */
-static double ranked_value(const struct hist *h, double rank)
+/* Of what is counted under the key. */
+static double key_value(uint32_t key)
 {
+	if (key == HIST_KEY_ZERO)
+		return 0;
+	return key < HIST_KEY_ZERO ? -bucket_value((int32_t)(key - HIST_KEY_NEGATIVE) + HIST_INDEX_MIN) :
+				     bucket_value((int32_t)(key - HIST_KEY_POSITIVE) + HIST_INDEX_MIN);
+}
+
+/* The key that holds the rank-th smallest value; the histogram is not empty. */
+static uint32_t ranked_key(const struct hist *h, double rank)
+{
+	uint32_t nr_negative = find(h, HIST_KEY_ZERO), len = hist_len(h);
 	uint64_t seen = 0;
 
-	for (uint32_t i = h->neg.len; i > 0; i--) {
-		seen += h->neg.buckets[i - 1].count;
+	for (uint32_t i = 0; i < len; i++) {
+		uint32_t at = i < nr_negative ? nr_negative - 1 - i : i; /* the largest magnitude is the smallest value */
+
+		seen += hist_bucket_count(h, at);
 		if ((double)seen >= rank)
-			return -bucket_value(h->neg.buckets[i - 1].index);
+			return hist_key(h, at);
 	}
-	seen += h->zero;
-	if ((double)seen >= rank)
-		return 0;
-	for (uint32_t i = 0; i < h->pos.len; i++) {
-		seen += h->pos.buckets[i].count;
-		if ((double)seen >= rank)
-			return bucket_value(h->pos.buckets[i].index);
-	}
-	return h->pos.len ? bucket_value(h->pos.buckets[h->pos.len - 1].index) : 0;
+	return hist_key(h, len == nr_negative ? 0 : len - 1);
 }
 
 double hist_quantile(const struct hist *h, double q, double min, double max)
@@ -230,7 +328,7 @@ double hist_quantile(const struct hist *h, double q, double min, double max)
 
 	if (!count)
 		return 0;
-	value = ranked_value(h, rank < 1 ? 1 : rank);
+	value = key_value(ranked_key(h, rank < 1 ? 1 : rank));
 	return value < min ? min : value > max ? max : value;
 }
 
@@ -243,22 +341,39 @@ static int64_t rescale(int64_t i, int32_t scale)
 	return (2 * i + 1) * (INT64_C(1) << (HIST_SCALE - 1 - scale)) - 1;
 }
 
+/* Adds counts up; false when one is negative or *total would pass what may travel. */
+static bool add_up(const int64_t *counts, size_t len, uint64_t *total)
+{
+	uint64_t sum = *total;
+
+	for (size_t i = 0; i < len; i++) {
+		if ((uint64_t)counts[i] > HIST_TRAVEL_TOTAL_MAX - sum)
+			return false;
+		sum += (uint64_t)counts[i];
+	}
+	*total = sum;
+	return true;
+}
+
 static int check_side(const int64_t *counts, size_t len, int32_t offset, int32_t scale, uint64_t *total, struct err *err)
 {
+	size_t first = 0, last = len;
+
 	if (len > HIST_COUNTS_MAX)
 		return err_set(err, ERR_REJECT, "histogram of %zu buckets, at most %d are taken", len, HIST_COUNTS_MAX);
-	for (size_t i = 0; i < len; i++) {
-		int64_t index = rescale((int64_t)offset + (int64_t)i, scale);
-
-		if (counts[i] == 0)
-			continue;
-		if (counts[i] < 0 || (uint64_t)counts[i] > HIST_TOTAL_MAX - *total)
-			return err_set(err, ERR_REJECT, "histogram count %lld is out of range", (long long)counts[i]);
-		if (index < HIST_INDEX_MIN || index > HIST_INDEX_MAX)
-			return err_set(err, ERR_REJECT, "histogram bucket %lld at scale %d is beyond any number",
-				       (long long)offset + (long long)i, scale);
-		*total += (uint64_t)counts[i];
-	}
+	if (!add_up(counts, len, total))
+		return err_set(err, ERR_REJECT, "histogram counts are out of range");
+	while (last > 0 && counts[last - 1] == 0)
+		last--;
+	if (last == 0)
+		return 0;
+	while (counts[first] == 0)
+		first++;
+	/* rescale() never falls: what lies between is within as well. */
+	if (rescale((int64_t)offset + (int64_t)first, scale) < HIST_INDEX_MIN ||
+	    rescale((int64_t)offset + (int64_t)last - 1, scale) > HIST_INDEX_MAX)
+		return err_set(err, ERR_REJECT, "histogram buckets %lld to %lld at scale %d are beyond any number",
+			       (long long)offset + (long long)first, (long long)offset + (long long)last - 1, scale);
 	return 0;
 }
 
@@ -268,7 +383,7 @@ int hist_check_dense(const struct hist_dense *src, uint64_t *total, struct err *
 
 	if (src->scale < SCALE_LOWEST || src->scale > SCALE_HIGHEST)
 		return err_set(err, ERR_REJECT, "histogram scale %d is not in [%d, %d]", src->scale, SCALE_LOWEST, SCALE_HIGHEST);
-	if (src->zero > HIST_TOTAL_MAX)
+	if (src->zero > HIST_TRAVEL_TOTAL_MAX)
 		return err_set(err, ERR_REJECT, "histogram count %llu is out of range", (unsigned long long)src->zero);
 	if (check_side(src->counts, src->counts_len, src->offset, src->scale, &sum, err) < 0 ||
 	    check_side(src->neg_counts, src->neg_counts_len, src->neg_offset, src->scale, &sum, err) < 0)
@@ -277,81 +392,129 @@ int hist_check_dense(const struct hist_dense *src, uint64_t *total, struct err *
 	return 0;
 }
 
-/* Fills buckets (room for len) from dense counts at any scale: rescale() never falls, so equal indexes are neighbours. */
-static void sparse_from(struct hist_side *side, const int64_t *counts, size_t len, int32_t offset, int32_t scale)
+/* Buckets being made from dense counts, in a room for all of them. */
+struct packing {
+	uint64_t *buckets;
+	uint32_t len;
+	uint64_t total;
+};
+
+/* Counts at scale 5 whose first has this key; the key of a count of 0 may be any, as it is not kept. */
+static void pack_same_scale(struct packing *p, int64_t key, const int64_t *counts, size_t len)
+{
+	uint64_t bucket = (uint64_t)key << HIST_COUNT_BITS, total = 0;
+	uint64_t *to = p->buckets + p->len;
+
+	for (size_t i = 0; i < len; i++) {
+		*to = bucket | (uint64_t)counts[i];
+		to += counts[i] != 0;
+		total += (uint64_t)counts[i];
+		bucket += UINT64_C(1) << HIST_COUNT_BITS;
+	}
+	p->len = (uint32_t)(to - p->buckets);
+	p->total += total;
+}
+
+/* Counts at any scale, keys from base on: rescale() never falls, so equal keys are neighbours. */
+static void pack_rescaled(struct packing *p, int64_t base, const int64_t *counts, size_t len, int32_t offset, int32_t scale)
 {
 	for (size_t i = 0; i < len; i++) {
-		int32_t index = (int32_t)rescale((int64_t)offset + (int64_t)i, scale);
+		uint64_t bucket = (uint64_t)(base + rescale((int64_t)offset + (int64_t)i, scale)) << HIST_COUNT_BITS;
 
 		if (counts[i] == 0)
 			continue;
-		if (side->len && side->buckets[side->len - 1].index == index)
-			side->buckets[side->len - 1].count += (uint64_t)counts[i];
+		p->total += (uint64_t)counts[i];
+		if (p->len && same_key(p->buckets[p->len - 1], bucket))
+			p->buckets[p->len - 1] += (uint64_t)counts[i];
 		else
-			side->buckets[side->len++] = (struct hist_bucket){index, (uint64_t)counts[i]};
+			p->buckets[p->len++] = bucket | (uint64_t)counts[i];
 	}
+}
+
+static void pack_side(struct packing *p, int64_t base, const int64_t *counts, size_t len, int32_t offset, int32_t scale)
+{
+	if (scale == HIST_SCALE)
+		pack_same_scale(p, base + offset, counts, len);
+	else
+		pack_rescaled(p, base, counts, len, offset, scale);
+}
+
+/* Where the total is more than buckets can hold they are useless, and the total says so. */
+static void pack(struct packing *p, const struct hist_dense *src)
+{
+	pack_side(p, HIST_KEY_NEGATIVE - HIST_INDEX_MIN, src->neg_counts, src->neg_counts_len, src->neg_offset, src->scale);
+	if (src->zero) {
+		p->buckets[p->len++] = bucket_of(HIST_KEY_ZERO, src->zero);
+		p->total += src->zero;
+	}
+	pack_side(p, HIST_KEY_POSITIVE - HIST_INDEX_MIN, src->counts, src->counts_len, src->offset, src->scale);
+}
+
+int hist_add_checked(struct hist *dst, const struct hist_dense *src, bool *approximate)
+{
+	uint64_t on_stack[STACK_BUCKETS];
+	size_t len = src->counts_len + src->neg_counts_len + 1;
+	struct packing p = {.buckets = on_stack};
+	int rc;
+
+	if (len > STACK_BUCKETS)
+		p.buckets = malloc(len * sizeof(*p.buckets));
+	if (!p.buckets)
+		return -1;
+	pack(&p, src);
+	rc = add_buckets(dst, p.buckets, p.len, p.total);
+	if (rc == 0 && src->scale < HIST_SCALE && p.total > src->zero)
+		*approximate = true;
+	if (p.buckets != on_stack)
+		free(p.buckets);
+	return rc;
 }
 
 int hist_add_dense(struct hist *dst, const struct hist_dense *src, bool *approximate, struct err *err)
 {
-	struct hist_bucket on_stack[STACK_BUCKETS]; /* what an agent sends fits here: no allocation a sample */
-	struct hist_bucket *buckets = on_stack;
-	size_t len = src->counts_len + src->neg_counts_len;
-	struct hist add = {.zero = src->zero};
 	uint64_t total;
-	int rc = -1;
+	int rc;
 
 	if (hist_check_dense(src, &total, err) < 0)
 		return -1;
-	if (total + hist_count(dst) > HIST_TOTAL_MAX)
-		return err_set(err, ERR_REJECT, "histogram counts pass 2^62");
-	if (len > STACK_BUCKETS) {
-		buckets = malloc(len * sizeof(*buckets));
-		if (!buckets)
-			return err_nomem(err, "a histogram");
-	}
-	add.pos.buckets = buckets;
-	add.neg.buckets = buckets + src->counts_len;
-	sparse_from(&add.pos, src->counts, src->counts_len, src->offset, src->scale);
-	sparse_from(&add.neg, src->neg_counts, src->neg_counts_len, src->neg_offset, src->scale);
-	if (hist_merge(dst, &add) < 0) {
-		err_nomem(err, "a histogram");
-	} else {
-		if (src->scale < HIST_SCALE && total > src->zero)
-			*approximate = true;
-		rc = 0;
-	}
-	if (buckets != on_stack)
-		free(buckets);
-	return rc;
+	rc = hist_add_checked(dst, src, approximate);
+	if (rc < 0)
+		return err_nomem(err, "a histogram");
+	if (rc > 0)
+		return err_set(err, ERR_REJECT, "histogram counts pass 2^%d", HIST_COUNT_BITS);
+	return 0;
 }
 
-static int dense_from(const struct hist_side *side, struct arena *arena, int32_t *offset, const int64_t **counts, size_t *len)
+/* Buckets [first, end), all of one side, whose keys start at base. */
+static int dense_from(const struct hist *h, uint32_t first, uint32_t end, uint32_t base, struct arena *arena, int32_t *offset,
+		      const int64_t **counts, size_t *len)
 {
+	uint32_t lowest;
 	int64_t *dense;
 
-	*offset = 0;
-	*counts = NULL;
-	*len = 0;
-	if (!side->len)
+	if (first == end)
 		return 0;
-	*offset = side->buckets[0].index;
-	*len = (size_t)(side->buckets[side->len - 1].index - *offset) + 1;
+	lowest = hist_key(h, first);
+	*len = (size_t)hist_key(h, end - 1) - lowest + 1;
 	dense = arena_calloc(arena, *len, sizeof(*dense));
 	if (!dense)
 		return -1;
-	for (uint32_t i = 0; i < side->len; i++)
-		dense[side->buckets[i].index - *offset] = (int64_t)side->buckets[i].count;
+	for (uint32_t i = first; i < end; i++)
+		dense[hist_key(h, i) - lowest] = (int64_t)hist_bucket_count(h, i);
+	*offset = (int32_t)(lowest - base) + HIST_INDEX_MIN;
 	*counts = dense;
 	return 0;
 }
 
 int hist_to_dense(const struct hist *h, struct arena *arena, struct hist_dense *out)
 {
-	struct hist_dense dense = {.scale = HIST_SCALE, .zero = h->zero};
+	struct hist_dense dense = {.scale = HIST_SCALE};
+	uint32_t zero = find(h, HIST_KEY_ZERO), positive = zero;
 
-	if (dense_from(&h->pos, arena, &dense.offset, &dense.counts, &dense.counts_len) < 0 ||
-	    dense_from(&h->neg, arena, &dense.neg_offset, &dense.neg_counts, &dense.neg_counts_len) < 0)
+	if (zero < hist_len(h) && hist_key(h, zero) == HIST_KEY_ZERO)
+		dense.zero = hist_bucket_count(h, positive++);
+	if (dense_from(h, positive, hist_len(h), HIST_KEY_POSITIVE, arena, &dense.offset, &dense.counts, &dense.counts_len) < 0 ||
+	    dense_from(h, 0, zero, HIST_KEY_NEGATIVE, arena, &dense.neg_offset, &dense.neg_counts, &dense.neg_counts_len) < 0)
 		return -1;
 	*out = dense;
 	return 0;

@@ -110,41 +110,26 @@ static enum baseline_verdict judge_times(const struct baseline *base, const stru
 	return p->t_ms - base->t_ms <= BASELINE_TAKEOVER_MS ? BASELINE_FOREIGN : BASELINE_BREAK;
 }
 
-/* The difference to the baseline, whose histogram may be coarsened for it: it is on its way out. 0 when something has fallen, 1 when not,
- * -1 when memory is short. */
-static int subtract(struct baseline *base, const struct baseline_point *p, struct arena *scratch, struct baseline_step *step)
+/* The difference of a point, whose histogram is hist, to the baseline. 0 when something has fallen, 1 when not, -1 when memory is short. */
+static int subtract(const struct baseline *base, const struct baseline_point *p, const struct scaled_hist *hist, struct arena *scratch,
+		    struct baseline_step *step)
 {
-	struct scaled_hist diff = SCALED_HIST_INIT;
-	int rc = 1;
-
 	step->count = p->single ? 1 : p->count - base->count;
 	step->sum = p->sum - base->sum;
 	if (step->count < 0 || !isfinite(step->sum))
 		return 0;
 	if (!p->histogram)
 		return step->sum >= 0;
-	if (scaled_hist_from(&diff, p->histogram) < 0)
-		return -1;
-	scaled_hist_coarsen(&diff, base->hist.scale);
-	scaled_hist_coarsen(&base->hist, diff.scale);
-	if (!scaled_hist_subtract(&diff, &base->hist))
-		rc = 0;
-	else if (scaled_hist_to_dense(&diff, scratch, &step->histogram) < 0)
-		rc = -1;
-	scaled_hist_fini(&diff);
-	return rc;
+	return scaled_hist_subtract(hist, &base->hist, scratch, &step->histogram);
 }
 
-/* The point is the baseline from here on. -1 when memory is short. */
-static int replace(struct baselines *b, struct baseline *base, const struct baseline_point *p, int64_t watermark_ms)
+/* The point is the baseline from here on; takes hist. */
+static void replace(struct baselines *b, struct baseline *base, const struct baseline_point *p, const struct scaled_hist *hist,
+		    int64_t watermark_ms)
 {
-	struct scaled_hist hist = SCALED_HIST_INIT;
-
-	if (p->histogram && scaled_hist_from(&hist, p->histogram) < 0)
-		return -1;
 	b->bytes -= bytes_of(base);
 	scaled_hist_fini(&base->hist);
-	base->hist = hist;
+	base->hist = *hist;
 	b->bytes += bytes_of(base);
 	base->t_ms = p->t_ms;
 	base->start_ms = p->start_ms < p->t_ms ? p->start_ms : p->t_ms;
@@ -155,24 +140,29 @@ static int replace(struct baselines *b, struct baseline *base, const struct base
 	base->changed_ms = watermark_ms;
 	list_remove(b, base);
 	list_append(b, base);
-	return 0;
 }
 
 int baselines_take(struct baselines *b, struct series *series, const struct baseline_point *point, int64_t watermark_ms,
 		   struct arena *scratch, struct baseline_step *step, struct err *err)
 {
 	struct baseline *base = map_get(&b->by_series, series->fingerprint);
+	struct scaled_hist hist = SCALED_HIST_INIT;
 	int rc = 1;
 
 	*step = (struct baseline_step){.verdict = judge_times(base, point)};
 	if (step->verdict == BASELINE_STALE || step->verdict == BASELINE_FOREIGN)
 		return 0;
+	if (point->histogram && scaled_hist_from(&hist, point->histogram) < 0)
+		return err_nomem(err, "a baseline");
 	if (step->verdict == BASELINE_DELTA || step->verdict == BASELINE_OVERLAP)
-		rc = subtract(base, point, scratch, step);
+		rc = subtract(base, point, &hist, scratch, step);
 	if (rc == 0)
 		step->verdict = BASELINE_RESET;
-	if ((!base && !(base = baseline_new(b, series))) || rc < 0 || replace(b, base, point, watermark_ms) < 0)
+	if (rc < 0 || (!base && !(base = baseline_new(b, series)))) {
+		scaled_hist_fini(&hist);
 		return err_nomem(err, "a baseline");
+	}
+	replace(b, base, point, &hist, watermark_ms);
 	step->whole = step->verdict == BASELINE_FRESH || step->verdict == BASELINE_RESET;
 	if (step->whole) {
 		step->count = point->count;
@@ -224,7 +214,7 @@ static int decode_hist(struct baseline *base, struct codec_reader *r, struct err
 	}
 	if (scaled_hist_decode(&base->hist, r, err) < 0)
 		return -1;
-	if (hist_count(&base->hist.hist) != (uint64_t)base->count)
+	if (scaled_hist_count(&base->hist) != (uint64_t)base->count)
 		codec_fault(r, "a histogram that does not add up");
 	return codec_reader_ok(r) ? 0 : -1;
 }
@@ -237,7 +227,7 @@ static void decode_point(struct baseline *base, struct codec_reader *r, int64_t 
 	base->sum = codec_read_double(r);
 	if (ago_ms < 0 || ago_ms > watermark_ms || (base->older && watermark_ms - ago_ms < base->older->changed_ms) || t_ms < 0 ||
 	    t_ms > INT64_MAX / 2 || length_ms < -1 || (length_ms >= t_ms && length_ms >= 0) || since_ms < 0 || count < -1 ||
-	    count > (int64_t)HIST_TOTAL_MAX || !isfinite(base->sum))
+	    count > (int64_t)HIST_TRAVEL_TOTAL_MAX || !isfinite(base->sum))
 		codec_fault(r, "a baseline that cannot be there");
 	if (!codec_reader_ok(r))
 		return;

@@ -79,12 +79,12 @@ static int check_histogram(const struct summary_sample *s, enum series_kind kind
 	return 0;
 }
 
-/* Cumulative ones start at 0, and have no other end than what a histogram can bear. */
+/* Cumulative ones start at 0, and have no other end than what a travelling histogram can bear. */
 static int check_count(const struct summary_sample *s, const struct series_traits *traits, struct err *err)
 {
 	bool cumulative = traits->cumulative;
 
-	if (s->count < (cumulative ? 0 : 1) || s->count > (cumulative ? (int64_t)HIST_TOTAL_MAX : SERIES_SAMPLE_COUNT_MAX))
+	if (s->count < (cumulative ? 0 : 1) || s->count > (cumulative ? (int64_t)HIST_TRAVEL_TOTAL_MAX : SERIES_SAMPLE_COUNT_MAX))
 		return err_set(err, ERR_REJECT, "a summary of %" PRId64 " values", s->count);
 	if (cumulative && traits->kind == SERIES_KIND_COUNTER && s->sum < 0)
 		return err_set(err, ERR_REJECT, "a cumulative counter below 0");

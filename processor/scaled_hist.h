@@ -3,37 +3,39 @@
  * A window's histogram is of scale 5, whatever came in (common/hist.h): finer ones lose nothing that matters, coarser ones go to the midpoints of
  * their buckets. Cumulative points cannot be subtracted in that form: a sender whose values spread lowers its scale from one point to the
  * next, the midpoints move, and buckets seem to shrink. So here a histogram keeps its own scale where that is below 5, and two are brought
- * to the lower one of theirs, which is exact, before one is taken from the other. Not thread-safe. */
+ * to the lower one of theirs, which is exact, when one is taken from the other. It is kept as it stands in a snapshot, a few bytes a bucket:
+ * it is looked at only when the series' next point comes. Its counts are those of a sender's whole life, more than what a window takes.
+ * Not thread-safe. */
 #ifndef MILLRACE_PROCESSOR_SCALED_HIST_H
 #define MILLRACE_PROCESSOR_SCALED_HIST_H
 
+#include "common/codec.h"
 #include "common/hist.h"
 #include "schemas/schemas.h"
 
 struct scaled_hist {
 	int32_t scale; /* HIST_SCALE at most */
-	struct hist hist; /* its indexes are of scale; its lists have no room to spare, so that its size depends on its content alone */
+	uint32_t len_bytes;
+	uint8_t *bytes; /* each bucket as hist_codec.h writes it, its index of scale; NULL: none */
 };
 
 #define SCALED_HIST_INIT {.scale = HIST_SCALE}
 
-/* Frees the buckets. */
+/* Frees the buckets; h is as after SCALED_HIST_INIT. */
 void scaled_hist_fini(struct scaled_hist *h);
 
 /* Fills h, fresh from SCALED_HIST_INIT, from a travelling histogram that hist_check_dense() has accepted. -1 when memory is short: h is
  * unchanged. */
 int scaled_hist_from(struct scaled_hist *h, const struct histogram *from);
 
-/* Lowers h to a scale, joining buckets; one that is not lower changes nothing. */
-void scaled_hist_coarsen(struct scaled_hist *h, int32_t scale);
+/* All counts, added up. */
+uint64_t scaled_hist_count(const struct scaled_hist *h);
 
-/* Takes sub from h, bucket by bucket; both of one scale. False when any of h's would fall below 0: h is unchanged then. */
-bool scaled_hist_subtract(struct scaled_hist *h, const struct scaled_hist *sub);
+/* What is left of h when sub is taken from it, bucket by bucket, at the lower scale of theirs: the travelling form, its arrays in the arena,
+ * no wider than what h was made from. 0 when a bucket would fall below 0, else 1; -1 when memory is short. */
+int scaled_hist_subtract(const struct scaled_hist *h, const struct scaled_hist *sub, struct arena *arena, struct histogram *out);
 
-/* The travelling form, its arrays in the arena; no wider than what h was made from. -1 when memory is short. */
-int scaled_hist_to_dense(const struct scaled_hist *h, struct arena *arena, struct histogram *out);
-
-/* Bytes allocated. */
+/* Bytes allocated, which depend on its content alone. */
 size_t scaled_hist_bytes(const struct scaled_hist *h);
 
 /* Appends h. Failure is sticky in out. */

@@ -11,7 +11,7 @@
 #include "processor/hist_codec.h"
 
 enum {
-	SNAPSHOT_VERSION = 3,
+	SNAPSHOT_VERSION = 4,
 	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, ALL_FLAGS = 15,
 	SERIES_BYTES_MIN = SERIES_FINGERPRINT_BYTES + 4, /* the least that one takes, so that a count is believed no further than that */
 	WINDOW_BYTES_MIN = 12,

@@ -1,4 +1,5 @@
-/* window.c - see window.h. In every function the histogram comes first: it is the only step that can fail. */
+/* window.c - see window.h. In every function the histogram comes first: it is the only step that can fail. Buckets
+ * that would pass HIST_TOTAL_MAX, as only a liar's do, are left out, and the window is marked. */
 #include "processor/window.h"
 
 static void add_count(struct window *w, int64_t n)
@@ -39,8 +40,11 @@ static void take_last(struct window *w, bool has, int64_t at_ms, double value)
 
 int window_add_value(struct window *w, int64_t t_ms, double value)
 {
-	if (w->series->kind == SERIES_KIND_DISTRIBUTION && hist_add(&w->hist, value, 1) < 0)
+	int rc = w->series->kind == SERIES_KIND_DISTRIBUTION ? hist_add(&w->hist, value, 1) : 0;
+
+	if (rc < 0)
 		return -1;
+	w->approximate |= rc > 0;
 	add_count(w, 1);
 	w->sum += value;
 	take_min(w, true, value);
@@ -65,17 +69,13 @@ struct hist_dense window_dense(const struct histogram *h)
 
 int window_add_summary(struct window *w, const struct summary_sample *s)
 {
-	struct err err = ERR_INIT;
-
 	if (s->has_histogram) {
 		struct hist_dense dense = window_dense(&s->histogram);
+		int rc = hist_add_checked(&w->hist, &dense, &w->approximate);
 
-		if (hist_add_dense(&w->hist, &dense, &w->approximate, &err) < 0) {
-			if (err.kind == ERR_FATAL)
-				return -1;
-			/* Each summary was checked; only their total can pass 2^62, which no honest site does in an hour. */
-			w->approximate = true;
-		}
+		if (rc < 0)
+			return -1;
+		w->approximate |= rc > 0;
 	}
 	add_count(w, s->count);
 	w->sum += s->sum;
@@ -88,11 +88,11 @@ int window_add_summary(struct window *w, const struct summary_sample *s)
 
 int window_merge(struct window *dst, const struct window *src)
 {
-	/* Only a liar's counts add up to so much: its buckets are left out and marked, or no snapshot of this could be restored. */
-	if (hist_count(&dst->hist) + hist_count(&src->hist) > HIST_TOTAL_MAX)
-		dst->approximate = true;
-	else if (hist_merge(&dst->hist, &src->hist) < 0)
+	int rc = hist_merge(&dst->hist, &src->hist);
+
+	if (rc < 0)
 		return -1;
+	dst->approximate |= rc > 0;
 	add_count(dst, src->count);
 	dst->sum += src->sum;
 	take_min(dst, src->has_min, src->min);

@@ -137,8 +137,7 @@ static int merge_histogram(struct hist *h, const struct histogram *from, struct 
 	struct hist_dense zero = {.scale = from->scale, .zero = (uint64_t)from->zero};
 	bool approximate = false;
 
-	h->zero = 0;
-	h->pos.len = h->neg.len = 0; /* keeps the memory */
+	hist_clear(h);
 	if (from->zero < 0)
 		return err_set(err, ERR_REJECT, "histogram: zero is %" PRId64, from->zero);
 	if (hist_add_dense(h, &zero, &approximate, err) < 0)

@@ -37,7 +37,12 @@ def chaos(name, path, find, replace):
 
 MUTANTS = [
     # merge
-    unit("merge-forgets-a-bucket", "common/hist.c", "dst->buckets[k - 1].count += src->buckets[--j].count;", "j--;", "common", "test_hist"),
+    unit("merge-forgets-a-bucket", "common/hist.c", "buckets[k - 1] += count_of(src[--j]);", "j--;", "common", "test_hist"),
+    unit("half-merged", "common/hist.c", "				add_present(dst->block, src, done, UINT64_MAX, &at);\n", "				at = 0;\n", "common", "test_hist"),
+    unit("summary-spoils-a-key", "common/hist.c", "	if (total > HIST_TOTAL_MAX - hist_count(dst))", "	if (total > HIST_TOTAL_MAX)", "common", "test_hist"),
+    unit("value-spoils-a-key", "common/hist.c", "	if (n > HIST_TOTAL_MAX - hist_count(h))", "	if (n > HIST_TOTAL_MAX)", "common", "test_hist"),
+    unit("bucket-of-nothing", "common/hist.c", "to += counts[i] != 0;", "to++;", "common", "test_hist"),
+    unit("one-bucket-twice", "common/hist.c", "key <= (int64_t)hist_key(h, len - 1)", "key < (int64_t)hist_key(h, len - 1)", "processor", "test_hist_codec"),
     unit("bucket-boundary", "common/hist.c", "if (mantissa > boundaries[below + step - 1])",
          "if (mantissa >= boundaries[below + step - 1])", "common", "test_hist"),
     unit("merge-last", "processor/window.c", "(!has || value <= w->last)", "(!has || value >= w->last)", "processor", "test_window"),
@@ -167,7 +172,13 @@ MUTANTS = [
     unit("route-not-told", "ingest/split.c", "	b->routed_since = sp->route->since_ms;\n", "", "ingest", "test_split"),
     unit("foreign-writer-counted", "processor/baseline.c", "return p->t_ms - base->t_ms <= BASELINE_TAKEOVER_MS ? BASELINE_FOREIGN : BASELINE_BREAK;",
          "return BASELINE_DELTA;", "processor", "test_baseline_model"),
-    unit("scales-mixed", "processor/baseline.c", "	scaled_hist_coarsen(&base->hist, diff.scale);\n", "", "processor", "test_baseline_model"),
+    unit("scales-mixed", "processor/scaled_hist.c", "{.by = h->scale - scale,", "{.by = scale - scale,", "processor", "test_baseline_model"),
+    unit("bucket-gone-not-seen", "processor/scaled_hist.c", "if (take.key < next.key || take.count > next.count)", "if (take.count > next.count)",
+         "processor", "test_scaled_hist"),
+    unit("long-life-refused", "processor/intake_check.c", "(cumulative ? (int64_t)HIST_TRAVEL_TOTAL_MAX :", "(cumulative ? (int64_t)HIST_TOTAL_MAX :",
+         "processor", "test_intake"),
+    unit("full-window-unmarked", "processor/window.c", "		if (rc < 0)\n			return -1;\n		w->approximate |= rc > 0;\n",
+         "		if (rc < 0)\n			return -1;\n", "processor", "test_window"),
     unit("points-in-their-records-order", "processor/intake.c", "	qsort(places, nr, sizeof(*places), compare_places);\n", "	(void)compare_places;\n",
          "processor", "test_intake"),
     unit("baseline-forgotten-too-early", "processor/baseline.c", "watermark_ms - b->oldest->changed_ms >= BASELINE_KEEP_MS",

@@ -3,9 +3,12 @@
 #include "common/hist.h"
 
 #include <float.h>
+#include <malloc.h>
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "tests/unit/buckets.h"
 #include "tests/unit/unit.h"
 
 /* Is value in (2^(i/32), 2^((i+1)/32)]? A long double holds such a boundary 2^11 times finer than a double. */
@@ -88,26 +91,24 @@ static void fill_random(struct unit_random *r, struct hist *h, struct model *m)
 	}
 }
 
-static void assert_side(const struct hist_side *side, const uint64_t *counts)
-{
-	uint32_t at = 0;
-
-	for (int32_t i = 0; i < MODEL_LEN; i++) {
-		if (!counts[i])
-			continue;
-		ck_assert_uint_lt(at, side->len);
-		ck_assert_int_eq(side->buckets[at].index, i + MODEL_MIN);
-		ck_assert_uint_eq(side->buckets[at].count, counts[i]);
-		at++;
-	}
-	ck_assert_uint_eq(at, side->len);
-}
-
+/* The same buckets and no others, each once and in order, and a total that is their sum. */
 static void assert_model(const struct hist *h, const struct model *m)
 {
-	ck_assert_uint_eq(h->zero, m->zero);
-	assert_side(&h->pos, m->pos);
-	assert_side(&h->neg, m->neg);
+	struct model have;
+	uint64_t total = 0;
+
+	memset(&have, 0, sizeof(have));
+	for (uint32_t i = 0; i < hist_len(h); i++) {
+		struct bucket_at b = bucket_at(h, i);
+
+		ck_assert_uint_gt(b.count, 0);
+		ck_assert(i == 0 || hist_key(h, i) > hist_key(h, i - 1));
+		ck_assert(b.index >= MODEL_MIN && b.index < MODEL_MAX);
+		*(b.sign == 0 ? &have.zero : &(b.sign > 0 ? have.pos : have.neg)[b.index - MODEL_MIN]) = b.count;
+		total += b.count;
+	}
+	ck_assert_mem_eq(&have, m, sizeof(have));
+	ck_assert_uint_eq(hist_count(h), total);
 }
 
 static void add_model(struct model *to, const struct model *from)
@@ -159,8 +160,10 @@ START_TEST(merge_with_itself_doubles)
 		ck_assert_int_eq(hist_add(&h, v, 3), 0);
 	ck_assert_int_eq(hist_merge(&copy, &h), 0);
 	ck_assert_int_eq(hist_merge(&copy, &h), 0);
-	ck_assert_uint_eq(copy.pos.len, h.pos.len);
+	ck_assert_uint_eq(hist_len(&copy), hist_len(&h));
 	ck_assert_uint_eq(hist_count(&copy), 2 * hist_count(&h));
+	ck_assert_int_eq(hist_merge(&copy, &copy), 0);
+	ck_assert_uint_eq(hist_count(&copy), 4 * hist_count(&h));
 	hist_fini(&h);
 	hist_fini(&copy);
 }
@@ -207,21 +210,139 @@ START_TEST(quantile_error)
 }
 END_TEST
 
-/* A side may come from elsewhere with any capacity, as a restored snapshot's do. */
-START_TEST(grows_from_a_single_bucket)
+/* A block is as large as what the allocator gives for it, and no larger than its buckets need. */
+START_TEST(blocks_waste_nothing)
 {
+	static const size_t classes[] = {48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280};
 	struct hist h = HIST_INIT;
 
-	h.pos.buckets = malloc(sizeof(*h.pos.buckets));
-	h.pos.buckets[0] = (struct hist_bucket){hist_index(3), 1};
-	h.pos.len = h.pos.cap = 1;
-	for (double v = 1; v < 1e6; v *= 2)
+	ck_assert_uint_eq(hist_bytes(&h), 0);
+	for (size_t n = 1, at = 0; n <= (1280 - 16) / 8; n++) {
+		while (classes[at] < 16 + 8 * n)
+			at++;
+		ck_assert_int_eq(hist_reserve(&h, n), 0);
+		ck_assert_uint_eq(hist_bytes(&h), classes[at]);
+		hist_fini(&h);
+	}
+	for (double v = 0x1p-1000; v < 0x1p1000; v *= 1.3) {
+		size_t before = hist_bytes(&h), need = 16 + 8 * ((size_t)hist_len(&h) + 1);
+
 		ck_assert_int_eq(hist_add(&h, v, 1), 0);
-	ck_assert_uint_eq(h.pos.len, 21);
-	ck_assert_uint_eq(hist_count(&h), 21);
+		ck_assert_uint_eq(hist_bytes(&h), malloc_usable_size(h.block));
+		ck_assert(need <= before ? hist_bytes(&h) == before : hist_bytes(&h) < 2 * need + 48);
+	}
 	hist_fini(&h);
 }
 END_TEST
+
+/* As much as a histogram can hold, in one bucket between two others, and not one more by any way. */
+START_TEST(a_total_stops_before_it_spoils_a_key)
+{
+	const uint64_t most = (UINT64_C(1) << 46) - 1;
+	const int64_t one = 1, huge[] = {INT64_C(1) << 62}, wraps[] = {INT64_C(1) << 46};
+	const struct hist_dense more[] = {{.scale = 5, .counts = &one, .counts_len = 1}, {.scale = 4, .counts = &one, .counts_len = 1},
+					  {.scale = 5, .counts = huge, .counts_len = 1}, {.scale = 5, .neg_counts = wraps, .neg_counts_len = 1},
+					  {.scale = 5, .zero = 1}, {.scale = 5, .zero = UINT64_C(1) << 62}};
+	struct hist h = HIST_INIT, single = HIST_INIT, none = HIST_INIT;
+	struct err err = ERR_INIT;
+	bool approximate = false;
+
+	ck_assert_int_eq(hist_add(&single, 1.01, 1), 0);
+	ck_assert_int_eq(hist_add(&h, 1, 1) | hist_add(&h, 1.03, 1) | hist_add(&h, 1.01, most - 3), 0);
+	ck_assert_int_eq(hist_add(&h, 1.01, 2), 1);
+	ck_assert_int_eq(hist_merge(&h, &single), 0);
+	for (size_t i = 0; i < NR(more); i++) {
+		ck_assert_int_eq(hist_add_checked(&h, &more[i], &approximate), 1);
+		ck_assert_int_eq(hist_add_dense(&h, &more[i], &approximate, &err), -1);
+		ck_assert_int_eq(err.kind, ERR_REJECT);
+	}
+	ck_assert(hist_add(&h, 1.01, 1) == 1 && hist_add(&h, 5, 1) == 1 && hist_add(&h, 1, UINT64_MAX) == 1 && hist_add(&h, 1, 0) == 0);
+	ck_assert(hist_merge(&h, &single) == 1 && hist_merge(&h, &h) == 1 && hist_merge(&h, &none) == 0);
+	ck_assert_int_eq(hist_append(&h, HIST_KEY_POSITIVE + 60000, 1), 1);
+	ck_assert(!approximate && hist_len(&h) == 3 && hist_count(&h) == most);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct bucket_at b = bucket_at(&h, i);
+
+		ck_assert(b.sign == 1 && b.index == (int32_t)i - 1 && b.count == (i == 1 ? most - 2 : 1));
+	}
+	hist_fini(&h);
+	hist_fini(&single);
+}
+END_TEST
+
+START_TEST(append_takes_only_what_can_follow)
+{
+	const int64_t last_negative = 67167, last_positive = 131072 + 67167;
+	struct hist h = HIST_INIT;
+
+	ck_assert(hist_append(&h, -1, 1) == 1 && hist_append(&h, 0, 0) == 1 && hist_append(&h, INT64_MAX, 1) == 1 && !h.block);
+	ck_assert(hist_append(&h, 0, 5) == 0 && hist_append(&h, 0, 5) == 1);
+	ck_assert(hist_append(&h, last_negative, 6) == 0 && hist_append(&h, last_negative + 1, 1) == 1 && hist_append(&h, 131070, 1) == 1);
+	ck_assert(hist_append(&h, 131071, 7) == 0 && hist_append(&h, 131072, 8) == 0 && hist_append(&h, last_positive + 1, 1) == 1);
+	ck_assert(hist_append(&h, last_positive, 9) == 0 && hist_append(&h, last_positive - 1, 9) == 1);
+	ck_assert(hist_len(&h) == 5 && hist_count(&h) == 35);
+	ck_assert(bucket_at(&h, 0).index == HIST_INDEX_MIN && bucket_at(&h, 1).index == HIST_INDEX_MAX && bucket_at(&h, 2).sign == 0);
+	ck_assert(bucket_at(&h, 3).index == HIST_INDEX_MIN && bucket_at(&h, 4).index == HIST_INDEX_MAX && bucket_at(&h, 4).count == 9);
+	hist_clear(&h);
+	ck_assert(hist_len(&h) == 0 && hist_count(&h) == 0 && hist_bytes(&h) > 0 && hist_append(&h, 3, 1) == 0);
+	hist_fini(&h);
+}
+END_TEST
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* whose allocators end the process instead */
+/* Takes all memory there is; what is in here later frees it. */
+static void *exhaust(struct rlimit *before)
+{
+	struct rlimit none;
+	void *taken = NULL, **more;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, before), 0);
+	none = (struct rlimit){1, before->rlim_max};
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+	for (size_t bytes = 1 << 18; bytes >= 4096; bytes /= 2)
+		while ((more = malloc(bytes)) != NULL) {
+			*more = taken;
+			taken = more;
+		}
+	return taken;
+}
+
+static void give_back(void *taken, const struct rlimit *before)
+{
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, before), 0);
+	for (void *next; taken; taken = next) {
+		next = *(void **)taken;
+		free(taken);
+	}
+}
+
+/* Where what is there already was added, it is taken back. */
+START_TEST(a_merge_without_memory_changes_nothing)
+{
+	enum { OWN = 20000, ALL = 60000 };
+	struct hist h = HIST_INIT, more = HIST_INIT;
+	struct rlimit before;
+	void *taken;
+	int rc;
+
+	for (int i = 0; i < ALL; i++) {
+		ck_assert_int_eq(hist_append(&more, i, 7), 0);
+		if (i < OWN)
+			ck_assert_int_eq(hist_append(&h, i, 1 + (uint64_t)i), 0);
+	}
+	taken = exhaust(&before);
+	rc = hist_merge(&h, &more);
+	give_back(taken, &before);
+	ck_assert_int_eq(rc, -1);
+	ck_assert(hist_len(&h) == OWN && hist_count(&h) == (uint64_t)OWN * (OWN + 1) / 2);
+	for (uint32_t i = 0; i < OWN; i++)
+		ck_assert(hist_key(&h, i) == i && hist_bucket_count(&h, i) == 1 + i);
+	ck_assert(hist_merge(&h, &more) == 0 && hist_len(&h) == ALL && hist_bucket_count(&h, 5) == 13);
+	hist_fini(&h);
+	hist_fini(&more);
+}
+END_TEST
+#endif
 
 START_TEST(quantile_is_clamped)
 {
@@ -260,6 +381,52 @@ START_TEST(dense_round_trip)
 }
 END_TEST
 
+/* Counts at random places of a list, into the model as well; scales of 5 and above, down by their floors. */
+static void random_side(struct unit_random *r, int32_t scale, int32_t *offset, int64_t *counts, size_t len, uint64_t *model)
+{
+	int32_t finer = 1 << (scale - 5);
+
+	*offset = ((int32_t)unit_random_below(r, 300) - 150) * finer + (int32_t)unit_random_below(r, 3);
+	for (size_t i = 0; i < len; i++) {
+		counts[i] = unit_random_below(r, 3) ? (int64_t)unit_random_below(r, 9) : 0;
+		model[(int32_t)floor((double)(*offset + (int32_t)i) / finer) - MODEL_MIN] += (uint64_t)counts[i];
+	}
+}
+
+/* Short lists and long ones, one after the other into the same histogram: all present, some missing, none there. */
+START_TEST(dense_adds_up)
+{
+	enum { MOST = 220 };
+	struct unit_random r = unit_random_new("dense_adds_up");
+
+	for (int round = 0; round < 300; round++) {
+		struct hist h = HIST_INIT;
+		struct model m;
+		bool approximate = false;
+
+		memset(&m, 0, sizeof(m));
+		for (int i = 0; i < 12; i++) {
+			int64_t counts[MOST], neg_counts[MOST];
+			struct hist_dense d = {.scale = 5 + (int32_t)(unit_random_below(&r, 8) / 6), .zero = unit_random_below(&r, 3),
+					       .counts = counts, .counts_len = unit_random_below(&r, i % 4 ? 20 : MOST), .neg_counts = neg_counts,
+					       .neg_counts_len = unit_random_below(&r, 3) ? 0 : unit_random_below(&r, i % 4 ? 20 : MOST)};
+			struct err err = ERR_INIT;
+			uint64_t total, before = hist_count(&h);
+
+			random_side(&r, d.scale, &d.offset, counts, d.counts_len, m.pos);
+			random_side(&r, d.scale, &d.neg_offset, neg_counts, d.neg_counts_len, m.neg);
+			m.zero += d.zero;
+			ck_assert_int_eq(hist_check_dense(&d, &total, &err), 0);
+			ck_assert_int_eq(hist_add_checked(&h, &d, &approximate), 0);
+			ck_assert_uint_eq(hist_count(&h), before + total);
+			assert_model(&h, &m);
+		}
+		ck_assert(!approximate);
+		hist_fini(&h);
+	}
+}
+END_TEST
+
 /* Values counted at a finer scale by their own formula, then downscaled, must land where hist_add() puts them. */
 START_TEST(finer_scales_downscale_exactly)
 {
@@ -275,7 +442,7 @@ START_TEST(finer_scales_downscale_exactly)
 			dense.offset = (int32_t)ceill(log2l((long double)value) * ldexpl(1, scale)) - 1;
 			ck_assert_int_eq(hist_add_dense(&scaled, &dense, &approximate, &err), 0);
 			ck_assert_int_eq(hist_add(&direct, value, 1), 0);
-			ck_assert_int_eq(scaled.pos.buckets[0].index, direct.pos.buckets[0].index);
+			ck_assert_int_eq(bucket_at(&scaled, 0).index, bucket_at(&direct, 0).index);
 			ck_assert(!approximate);
 			hist_fini(&direct);
 			hist_fini(&scaled);
@@ -296,9 +463,9 @@ START_TEST(coarser_scales_go_to_the_midpoint)
 
 			ck_assert_int_eq(hist_add_dense(&h, &dense, &approximate, &err), 0);
 			ck_assert(approximate);
-			ck_assert_uint_eq(h.pos.len, 1);
-			ck_assert_int_eq(h.pos.buckets[0].index, (int32_t)(log2_middle * 32) - 1);
-			ck_assert_uint_eq(h.pos.buckets[0].count, 7);
+			ck_assert_uint_eq(hist_len(&h), 1);
+			ck_assert_int_eq(bucket_at(&h, 0).index, (int32_t)(log2_middle * 32) - 1);
+			ck_assert_uint_eq(bucket_at(&h, 0).count, 7);
 			hist_fini(&h);
 		}
 }
@@ -319,6 +486,32 @@ static const struct hist_dense refused[] = {
 	{.scale = -10, .offset = INT32_MIN, .counts = one_count, .counts_len = 1},
 	{.scale = 5, .zero = (UINT64_C(1) << 62) + 1},
 };
+
+/* Both bounds are met: what may travel, and buckets that count nothing, wherever they lie. */
+START_TEST(dense_checked)
+{
+	static const int64_t most[] = {(INT64_C(1) << 62) - 3, 1}, none[5];
+	const struct hist_dense travels = {.scale = 5, .zero = 1, .counts = most, .counts_len = 2, .neg_counts = most + 1, .neg_counts_len = 1};
+	const struct hist_dense nowhere = {.scale = 5, .offset = HIST_INDEX_MAX - 1, .counts = none, .counts_len = 5, .neg_offset = INT32_MIN,
+					   .neg_counts = none, .neg_counts_len = 5};
+	const int64_t inside[] = {0, 0, 2, 3, 0, 0};
+	const struct hist_dense ends = {.scale = 5, .offset = HIST_INDEX_MAX - 3, .counts = inside, .counts_len = 6,
+					.neg_offset = HIST_INDEX_MIN - 2, .neg_counts = inside, .neg_counts_len = 6};
+	struct hist h = HIST_INIT;
+	struct err err = ERR_INIT;
+	bool approximate = false;
+	uint64_t total;
+
+	ck_assert_int_eq(hist_check_dense(&travels, &total, &err), 0);
+	ck_assert_uint_eq(total, UINT64_C(1) << 62);
+	ck_assert_int_eq(hist_check_dense(&nowhere, &total, &err), 0);
+	ck_assert_uint_eq(total, 0);
+	ck_assert(hist_add_checked(&h, &nowhere, &approximate) == 0 && hist_count(&h) == 0 && !h.block);
+	ck_assert(hist_add_dense(&h, &ends, &approximate, &err) == 0 && hist_count(&h) == 10 && hist_len(&h) == 4);
+	ck_assert(bucket_at(&h, 0).sign == -1 && bucket_at(&h, 0).index == HIST_INDEX_MIN && bucket_at(&h, 3).index == HIST_INDEX_MAX);
+	hist_fini(&h);
+}
+END_TEST
 
 START_TEST(dense_refused)
 {
@@ -346,11 +539,18 @@ int main(void)
 	tcase_add_test(tc, merge_algebra);
 	tcase_add_test(tc, merge_with_itself_doubles);
 	tcase_add_test(tc, quantile_error);
-	tcase_add_test(tc, grows_from_a_single_bucket);
+	tcase_add_test(tc, blocks_waste_nothing);
+	tcase_add_test(tc, a_total_stops_before_it_spoils_a_key);
+	tcase_add_test(tc, append_takes_only_what_can_follow);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	tcase_add_test(tc, a_merge_without_memory_changes_nothing);
+#endif
 	tcase_add_test(tc, quantile_is_clamped);
 	tcase_add_test(tc, dense_round_trip);
+	tcase_add_test(tc, dense_adds_up);
 	tcase_add_test(tc, finer_scales_downscale_exactly);
 	tcase_add_test(tc, coarser_scales_go_to_the_midpoint);
+	tcase_add_test(tc, dense_checked);
 	tcase_add_loop_test(tc, dense_refused, 0, NR(refused));
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);

@@ -5,17 +5,19 @@
 #include <inttypes.h>
 
 #include "processor/task.h"
+#include "tests/unit/buckets.h"
 #include "tests/unit/processor/ledger.h"
 
 static inline void dump_window(struct buf *out, const struct pane *pane, const struct window *w)
 {
 	buf_printf(out, "pane %d %" PRId64 " %" PRId64 " %" PRId64 " series %d: %" PRId64 " %a %d %a %d %a %d %a %" PRId64 " %d %" PRIu64,
 		   (int)pane->class, pane->start_ms, pane->first_ms, pane->touched_ms, l_series_of(w->series), w->count, w->sum, w->has_min, w->min,
-		   w->has_max, w->max, w->has_last, w->last, w->last_at_ms, w->approximate, w->hist.zero);
-	for (uint32_t i = 0; i < w->hist.pos.len; i++)
-		buf_printf(out, " %d:%" PRIu64, w->hist.pos.buckets[i].index, w->hist.pos.buckets[i].count);
-	for (uint32_t i = 0; i < w->hist.neg.len; i++)
-		buf_printf(out, " -%d:%" PRIu64, w->hist.neg.buckets[i].index, w->hist.neg.buckets[i].count);
+		   w->has_max, w->max, w->has_last, w->last, w->last_at_ms, w->approximate, hist_count(&w->hist));
+	for (uint32_t i = 0; i < hist_len(&w->hist); i++) {
+		struct bucket_at b = bucket_at(&w->hist, i);
+
+		buf_printf(out, " %d*%d:%" PRIu64, b.sign, b.index, b.count);
+	}
 	buf_add(out, "\n", 1);
 }
 
@@ -43,11 +45,11 @@ static inline void dump_baselines(struct buf *out, const struct baselines *b)
 {
 	buf_printf(out, "baselines %zu, %zu bytes\n", b->by_series.len, b->bytes);
 	for (const struct baseline *base = b->oldest; base; base = base->newer) {
-		buf_printf(out, "baseline %d changed %" PRId64 " t %" PRId64 " start %" PRId64 " count %" PRId64 " sum %a single %d scale %d zero %" PRIu64,
+		buf_printf(out, "baseline %d changed %" PRId64 " t %" PRId64 " start %" PRId64 " count %" PRId64 " sum %a single %d scale %d hist",
 			   l_series_of(base->series), base->changed_ms, base->t_ms, base->start_ms, base->count, base->sum, base->single,
-			   base->hist.scale, base->hist.hist.zero);
-		for (uint32_t i = 0; i < base->hist.hist.pos.len; i++)
-			buf_printf(out, " %d:%" PRIu64, base->hist.hist.pos.buckets[i].index, base->hist.hist.pos.buckets[i].count);
+			   base->hist.scale);
+		for (uint32_t i = 0; i < base->hist.len_bytes; i++)
+			buf_printf(out, " %02x", base->hist.bytes[i]);
 		buf_add(out, "\n", 1);
 	}
 }

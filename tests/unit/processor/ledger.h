@@ -9,6 +9,7 @@
 
 #include "processor/pane.h"
 #include "processor/series_table.h"
+#include "tests/unit/buckets.h"
 #include "tests/unit/unit.h"
 
 enum { L_SERIES = 6, L_MINUTES = 240, L_HOURS = L_MINUTES / 60, L_VALUES = 8 };
@@ -107,18 +108,18 @@ static inline void ledger_add(struct ledger *l, int series, int j, int64_t t_ms)
 /* A window as the product has it, as one more fragment. Distributions bring their buckets, the others' values are not known. */
 static inline void entry_merge(struct entry *e, const struct window *w)
 {
-	uint64_t counted = w->hist.zero;
+	uint64_t counted = 0;
 
 	ck_assert(w->has_min && w->has_max && w->has_last && w->count > 0);
 	entry_extremes(e, e->count == 0, w->min, w->max, w->last_at_ms, w->last);
 	e->count += w->count;
 	e->sum += w->sum;
-	for (uint32_t i = 0; i < w->hist.pos.len; i++) {
-		const struct hist_bucket *b = &w->hist.pos.buckets[i];
+	for (uint32_t i = 0; i < hist_len(&w->hist); i++) {
+		struct bucket_at b = bucket_at(&w->hist, i);
 
-		ck_assert_int_eq(b->index % 32, 18);
-		e->values[b->index / 32] += (int64_t)b->count;
-		counted += b->count;
+		ck_assert(b.sign == 1 && b.index % 32 == 18);
+		e->values[b.index / 32] += (int64_t)b.count;
+		counted += b.count;
 	}
 	ck_assert_uint_eq(counted, w->series->kind == SERIES_KIND_DISTRIBUTION ? (uint64_t)w->count : 0);
 }

@@ -299,8 +299,9 @@ START_TEST(damaged_bytes_are_refused_or_good)
 }
 END_TEST
 
-/* nr; each: series, ago, t, t - start, routed since, count, sum; a distribution's: scale, zero, positive and negative buckets */
+/* nr; each: series, ago, t, t - start, routed since, count, sum; a distribution's: scale, bytes of its buckets, each: key less the one before, count */
 #define ZERO "\0\0\0\0\0\0\0\0"
+#define LARGEST "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01" /* 2^62 */
 static const struct {
 	const char *bytes;
 	size_t len;
@@ -309,7 +310,10 @@ static const struct {
 #define ROW(text, fault) {text, sizeof(text) - 1, fault}
 	ROW("\x00", NULL),
 	ROW("\x02\x00\x00\x0a\x02\x00\x01" ZERO, NULL),
-	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x00\x02\x06\x04\x00", NULL), /* 2 in bucket 3 */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x04\x06\x04", NULL), /* 2 in bucket 3 */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x08\xc1\x99\x04\x04", NULL), /* 2 zeros */
+	ROW("\x02\x04\x00\x0a\x01\x00" LARGEST ZERO "\x0a\x16\x06" LARGEST, NULL),
+	ROW("\x02\x04\x00\x0a\x01\x00\x00" ZERO "\x0a\x00", NULL),
 	ROW("\x01", "a count that the bytes cannot bear"),
 	ROW("\x04\x00\x00\x0a\x02\x00\x01" ZERO, "a count that the bytes cannot bear"),
 	ROW("\x02\x01\x00\x0a\x02\x00\x01" ZERO, "a baseline of no series, of a gauge, or a second one"),
@@ -326,13 +330,16 @@ static const struct {
 	ROW("\x02\x00\x00\x0a\x02\x00\x01\0\0\0\0\0\0\xf0\x7f", "a baseline that cannot be there"), /* infinite */
 	ROW("\x04\x00\x00\x0a\x02\x00\x01" ZERO "\x06\x02\x0a\x02\x00\x01" ZERO, "a baseline that cannot be there"), /* not in order */
 	ROW("\x02\x04\x00\x0a\x02\x00\x01" ZERO, "a distribution without a histogram"),
-	ROW("\x02\x04\x00\x0a\x01\x00\x06" ZERO "\x0a\x00\x02\x06\x04\x00", "a histogram that does not add up"),
-	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0c\x00\x02\x06\x04\x00", "a scale out of range"), /* 6 */
-	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x15\x00\x02\x06\x04\x00", "a scale out of range"), /* -11 */
-	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x00\x00\x02\x80\x10\x04\x00", "a bucket beyond any number"), /* 1024 at scale 0 */
-	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x03\x02\x06\x04\x00", "a malformed histogram"), /* -2 zeros */
-	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x00\x04\x06\x02\x06\x02\x00", "a malformed histogram"), /* one bucket twice */
-	ROW("\x02\x04\x00\x0a\x01\x00\x00" ZERO "\x0a\x00\x02\x06\x00\x00", "a malformed histogram"), /* an empty one */
+	ROW("\x02\x04\x00\x0a\x01\x00\x06" ZERO "\x0a\x04\x06\x04", "a histogram that does not add up"),
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0c\x04\x06\x04", "a scale out of range"), /* 6 */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x15\x04\x06\x04", "a scale out of range"), /* -11 */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x00\x06\x80\x10\x04", "a bucket beyond any number"), /* 1024 at scale 0 */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x08\xff\xff\x0b\x04", "a bucket beyond any number"), /* a key that there is not */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x08\xc1\x99\x04\x03", "a malformed histogram"), /* -2 zeros */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x02\x06", "a malformed histogram"), /* cut off */
+	ROW("\x02\x04\x00\x0a\x01\x00" LARGEST ZERO "\x0a\x2c\x06" LARGEST "\x02" LARGEST, "a malformed histogram"), /* 2^63 in all */
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x08\x06\x02\x00\x02", "a malformed histogram"), /* one bucket twice */
+	ROW("\x02\x04\x00\x0a\x01\x00\x00" ZERO "\x0a\x04\x06\x00", "a malformed histogram"), /* an empty one */
 #undef ROW
 };
 

@@ -79,7 +79,7 @@ static void hists_must_add_up(const struct task *t)
 			size_t bytes = 0, at = 0;
 
 			while ((w = pane_next(pane, &at)) != NULL)
-				bytes += ((size_t)w->hist.pos.cap + w->hist.neg.cap) * sizeof(struct hist_bucket);
+				bytes += w->hist.block ? 16 + 8 * (size_t)w->hist.block->cap : 0;
 			ck_assert_uint_eq(pane->hist_bytes, bytes);
 		}
 }

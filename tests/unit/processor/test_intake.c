@@ -348,6 +348,7 @@ START_TEST(cumulative_summaries_count_their_difference)
 	struct batch b;
 	struct err err = ERR_INIT;
 	const struct window *w;
+	struct bucket_at top;
 
 	state_init(&s);
 	for (int i = 1; i <= 3; i++) {
@@ -365,10 +366,50 @@ START_TEST(cumulative_summaries_count_their_difference)
 	w = window_of(&s.windows, 2);
 	ck_assert(w->count == 6 && w->sum == l_value(1) + 2 * l_value(2) + 3 * l_value(3) && !w->approximate);
 	ck_assert(w->has_min && w->min == l_value(1) && w->has_max && w->max == l_value(1) && !w->has_last);
-	ck_assert(w->hist.pos.len == 3 && w->hist.pos.buckets[2].index == 32 * 3 + 18 && w->hist.pos.buckets[2].count == 3);
+	ck_assert_uint_eq(hist_len(&w->hist), 3);
+	top = bucket_at(&w->hist, 2);
+	ck_assert(top.sign == 1 && top.index == 32 * 3 + 18 && top.count == 3);
 	b.summaries[0].t++; /* nothing new: no sample */
 	ck_assert_int_eq(take_into(&s.to, &b, &counts, &err), 0);
 	ck_assert(counts.samples == 0 && counts.points[BASELINE_DELTA] == 1 && w->count == 6);
+	state_fini(&s);
+}
+END_TEST
+
+/* A baseline may be of more than a window can hold: its differences are exact all the same. Only a whole one is more than fits. */
+START_TEST(a_long_life_is_no_matter)
+{
+	struct totals totals = {{0}, {{0}}};
+	struct state s;
+	struct intake_counts counts;
+	struct batch b;
+	struct err err = ERR_INIT;
+	const struct window *w;
+
+	state_init(&s);
+	for (int i = 0; i < 4; i++) {
+		batch_init(&b);
+		batch_accumulate(&b);
+		totals.values[2][1] = i < 3 ? (INT64_C(1) << 62) - 10 + 2 * i : INT64_C(1) << 50;
+		totals.values[2][3] = i;
+		batch_total(&b, &totals, 2, 5, NOW_MS - 10000 + i);
+		ck_assert_msg(take_into(&s.to, &b, &counts, &err) == 0, "%s", err.msg);
+		ck_assert_uint_eq(counts.points[i == 0 ? BASELINE_FIRST : i < 3 ? BASELINE_DELTA : BASELINE_RESET], 1);
+		w = window_of(&s.windows, 2);
+		ck_assert(i ? w->approximate == (i == 3) : !w);
+		if (i == 2) {
+			ck_assert(w->count == 6 && hist_len(&w->hist) == 2);
+			ck_assert(bucket_at(&w->hist, 0).index == 32 * 1 + 18 && bucket_at(&w->hist, 0).count == 4);
+			ck_assert(bucket_at(&w->hist, 1).index == 32 * 3 + 18 && bucket_at(&w->hist, 1).count == 2);
+		}
+	}
+	ck_assert(w->count == 6 + (INT64_C(1) << 50) + 3 && hist_count(&w->hist) == 6);
+	totals.values[2][1] = INT64_C(1) << 62;
+	batch_init(&b);
+	batch_accumulate(&b);
+	batch_total(&b, &totals, 2, 5, NOW_MS);
+	ck_assert_int_eq(take_into(&s.to, &b, &counts, &err), -1);
+	ck_assert_int_eq(err.kind, ERR_REJECT);
 	state_fini(&s);
 }
 END_TEST
@@ -481,6 +522,7 @@ int main(void)
 	tcase_add_test(tc, a_retry_of_a_request_counts_nothing);
 	tcase_add_test(tc, cumulative_points_count_by_their_times);
 	tcase_add_test(tc, cumulative_summaries_count_their_difference);
+	tcase_add_test(tc, a_long_life_is_no_matter);
 	tcase_add_test(tc, an_empty_batch_says_only_that_its_payload_came);
 	tcase_add_test(tc, a_good_batch_is_counted_whole);
 	tcase_add_test(tc, a_known_series_keeps_its_kind_and_site);

@@ -158,6 +158,34 @@ START_TEST(claims_beyond_all_bounds_are_marked)
 }
 END_TEST
 
+/* By any of the ways in: counted and marked, the buckets as they were. */
+START_TEST(a_full_window_still_counts)
+{
+	struct series series = distribution();
+	int64_t counts[] = {INT64_C(1) << 40}, life[] = {INT64_C(1) << 62};
+	const struct summary_sample rows[] = {
+		{.t = 2, .count = INT64_C(1) << 40, .sum = 6, .last_at = 2, .has_histogram = true,
+		 .histogram = {.scale = 5, .counts = counts, .counts_len = 1}},
+		{.t = 2, .count = INT64_C(1) << 62, .sum = 6, .last_at = 2, .has_histogram = true,
+		 .histogram = {.scale = 5, .counts = life, .counts_len = 1}}, /* a cumulative one after a reset */
+		{.t = 2, .count = INT64_C(1) << 62, .sum = 6, .last_at = 2, .has_histogram = true,
+		 .histogram = {.scale = 5, .zero = INT64_C(1) << 62}},
+	};
+
+	for (size_t i = 0; i <= NR(rows); i++) {
+		struct window w = {.series = &series};
+
+		ck_assert_int_eq(hist_add(&w.hist, 1.01, HIST_TOTAL_MAX), 0);
+		w.count = (int64_t)HIST_TOTAL_MAX;
+		ck_assert_int_eq(i < NR(rows) ? window_add_summary(&w, &rows[i]) : window_add_value(&w, 2, 6), 0);
+		ck_assert(w.approximate && w.sum == 6 && w.last_at_ms == 2);
+		ck_assert_int_eq(w.count, (int64_t)HIST_TOTAL_MAX + (i < NR(rows) ? rows[i].count : 1));
+		ck_assert(hist_len(&w.hist) == 1 && hist_count(&w.hist) == HIST_TOTAL_MAX);
+		hist_fini(&w.hist);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("window");
@@ -169,6 +197,7 @@ int main(void)
 	tcase_add_test(tc, a_count_stops_at_its_end);
 	tcase_add_test(tc, estimates_are_marked);
 	tcase_add_test(tc, claims_beyond_all_bounds_are_marked);
+	tcase_add_test(tc, a_full_window_still_counts);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
