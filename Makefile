@@ -17,7 +17,7 @@ GEN     := build/gen
 PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl
 CPPFLAGS += -I. -I$(GEN) $(shell pkg-config --cflags $(PKGS))
 FLAGS   := $(WARN) -O2 -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-ALLOC   := $(if $(SAN),,-ljemalloc)
+ALLOC   := $(if $(SAN),,-Wl$(comma)-u$(comma)malloc_conf -ljemalloc)# with the settings of common/memory.c
 LINK     = $(CC) $(FLAGS) $(CFLAGS) $(LDFLAGS) -o $@
 
 # make V=1 shows whole commands.
