@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20 };
+#include "common/memory.h"
+
+enum { BLOCK_MIN = 4096, BLOCK_MAX = 1 << 20 }; /* with their heads: a size class is not missed by a head's length */
 
 struct arena_block {
 	struct arena_block *older;
@@ -20,14 +22,15 @@ struct arena_block {
 
 static struct arena_block *block_new(struct arena *a, size_t want_bytes)
 {
-	size_t size = a->head ? a->head->size_bytes * 2 : BLOCK_MIN;
+	size_t size = a->head ? (a->head->size_bytes + sizeof(*a->head)) * 2 : BLOCK_MIN;
 	struct arena_block *b;
 
 	if (size > BLOCK_MAX)
 		size = BLOCK_MAX;
+	size -= sizeof(*b);
 	if (size < want_bytes)
 		size = want_bytes;
-	if (size > SIZE_MAX - sizeof(*b))
+	if (size > SIZE_MAX / 2)
 		return NULL;
 	b = malloc(sizeof(*b) + size);
 	if (!b)
@@ -36,7 +39,7 @@ static struct arena_block *block_new(struct arena *a, size_t want_bytes)
 	b->size_bytes = size;
 	b->used_bytes = 0;
 	a->head = b;
-	a->held_bytes += sizeof(*b) + size;
+	a->held_bytes += memory_rounded(sizeof(*b) + size);
 	return b;
 }
 
@@ -107,7 +110,7 @@ void arena_clear(struct arena *a)
 	free_from(a->head->older);
 	a->head->older = NULL;
 	a->head->used_bytes = 0;
-	a->held_bytes = sizeof(*a->head) + a->head->size_bytes;
+	a->held_bytes = memory_rounded(sizeof(*a->head) + a->head->size_bytes);
 }
 
 void arena_fini(struct arena *a)

@@ -10,6 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "common/memory.h"
+
 enum { BASELINE_BYTES_MIN = 14 /* the least that one takes in a snapshot, so that a count is believed no further than that */ };
 
 const char *baseline_verdict_name(enum baseline_verdict verdict)
@@ -30,7 +32,7 @@ static bool has_hist(const struct baseline *base)
 
 static size_t bytes_of(const struct baseline *base)
 {
-	return sizeof(*base) + scaled_hist_bytes(&base->hist);
+	return memory_rounded(sizeof(*base)) + scaled_hist_bytes(&base->hist);
 }
 
 static void list_append(struct baselines *b, struct baseline *base)

@@ -15,6 +15,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/memory.h"
+
 enum {
 	AGENT_BYTES_MIN = 21, /* the least that one takes in a snapshot, so that a count is believed no further than that */
 	SITE_BYTES_MIN = 1,
@@ -43,12 +45,12 @@ static int64_t weight_of(int64_t span)
 
 static size_t site_bytes(const struct dedup_site *site)
 {
-	return sizeof(*site) + site->id.len;
+	return memory_rounded(sizeof(*site) + site->id.len);
 }
 
 static size_t agent_bytes(const struct dedup_agent *a)
 {
-	return sizeof(*a) + seqs_bytes(&a->seqs);
+	return memory_rounded(sizeof(*a)) + seqs_bytes(&a->seqs);
 }
 
 /* Counts an agent's size in, or with sign -1 out, before and after it changes. */

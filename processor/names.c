@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "common/memory.h"
+
 void names_fini(struct names *n)
 {
 	map_fini(&n->by_hash);
@@ -26,13 +28,13 @@ static struct name *name_new(struct names *n, struct str bytes)
 		return NULL;
 	*name = (struct name){.refs = 1, .len = (uint32_t)bytes.len};
 	memcpy(name->bytes, bytes.p, bytes.len);
-	n->bytes += name_bytes(bytes.len);
+	n->bytes += memory_rounded(name_bytes(bytes.len));
 	return name;
 }
 
 static void name_free(struct names *n, struct name *name)
 {
-	n->bytes -= name_bytes(name->len);
+	n->bytes -= memory_rounded(name_bytes(name->len));
 	free(name);
 }
 
@@ -111,5 +113,5 @@ struct str name_str(const struct name *name)
 
 size_t names_bytes(const struct names *n)
 {
-	return n->bytes + map_bytes(&n->by_hash) + n->scratch.cap;
+	return n->bytes + map_bytes(&n->by_hash) + (n->scratch.cap ? memory_rounded(n->scratch.cap) : 0);
 }

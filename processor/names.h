@@ -20,7 +20,7 @@ struct name {
 
 struct names {
 	struct map by_hash; /* owns those that are listed */
-	size_t bytes;       /* of all names, as they were asked for */
+	size_t bytes;       /* of all names, allocated */
 	struct buf scratch;
 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/memory.h"
 
 enum {
 	CHUNK_BYTES = 4096,  /* one page, and one of malloc's sizes */
@@ -233,7 +234,7 @@ static int pane_add_window(struct pane *pane, struct window *w, const struct win
 
 size_t pane_bytes(const struct pane *pane)
 {
-	return sizeof(*pane) + pane->nr_chunks * CHUNK_BYTES + pane->chunks_cap * sizeof(struct window_chunk *) +
+	return memory_rounded(sizeof(*pane)) + pane->nr_chunks * CHUNK_BYTES + pane->chunks_cap * sizeof(struct window_chunk *) +
 	       pane->nr_slots * sizeof(*pane->slots) + pane->hist_bytes;
 }
 
@@ -374,7 +375,7 @@ size_t pane_list_windows(const struct pane_list *list, int64_t limit_ms)
 
 size_t pane_list_bytes(const struct pane_list *list)
 {
-	size_t bytes = list->cap * sizeof(struct pane *);
+	size_t bytes = list->cap ? memory_rounded(list->cap * sizeof(struct pane *)) : 0;
 
 	for (size_t i = 0; i < list->len; i++)
 		bytes += pane_bytes(list->panes[i]);

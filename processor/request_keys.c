@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "common/memory.h"
+
 enum {
 	KEY_BYTES_MIN = 4, /* the least that one takes in a snapshot, so that a count is believed no further than that */
 	SITE_BYTES_MIN = 1,
@@ -28,6 +30,16 @@ static void hashes_of(struct str site, struct str key, struct hashes *hashes)
 	map_key_of((struct str){(const char *)both, MAP_KEY_BYTES + key.len}, hashes->key);
 }
 
+static size_t site_bytes(const struct request_site *site)
+{
+	return memory_rounded(sizeof(*site) + site->id.len);
+}
+
+static size_t key_bytes(const struct request_key *key)
+{
+	return memory_rounded(sizeof(*key) + key->bytes.len);
+}
+
 static struct request_site *site_new(struct request_keys *k, const uint8_t *hash, struct str id)
 {
 	struct request_site *site = malloc(sizeof(*site) + id.len);
@@ -41,7 +53,7 @@ static struct request_site *site_new(struct request_keys *k, const uint8_t *hash
 		free(site);
 		return NULL;
 	}
-	k->bytes += sizeof(*site) + id.len;
+	k->bytes += site_bytes(site);
 	return site;
 }
 
@@ -61,7 +73,7 @@ static struct request_key *key_new(struct request_keys *k, const uint8_t *hash, 
 	*(k->newest ? &k->newest->newer : &k->oldest) = key;
 	k->newest = key;
 	site->nr_keys++;
-	k->bytes += sizeof(*key) + bytes.len;
+	k->bytes += key_bytes(key);
 	return key;
 }
 
@@ -76,12 +88,12 @@ static void drop_oldest(struct request_keys *k)
 	k->oldest = key->newer;
 	if (!k->oldest)
 		k->newest = NULL;
-	k->bytes -= sizeof(*key) + key->bytes.len;
+	k->bytes -= key_bytes(key);
 	map_remove(&k->keys, hashes.key);
 	free(key);
 	if (--site->nr_keys)
 		return;
-	k->bytes -= sizeof(*site) + site->id.len;
+	k->bytes -= site_bytes(site);
 	map_remove(&k->sites, hashes.site);
 	free(site);
 }

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "common/memory.h"
+
 enum { WORD_BITS = 64 };
 
 static int64_t word_of(int64_t seq)
@@ -138,7 +140,7 @@ int64_t seqs_take(struct seqs *q, int64_t seq, int64_t floor)
 
 size_t seqs_bytes(const struct seqs *q)
 {
-	return nr_words(q) > SEQS_NEAR ? nr_words(q) * sizeof(uint64_t) : 0;
+	return nr_words(q) > SEQS_NEAR ? memory_rounded(nr_words(q) * sizeof(uint64_t)) : 0;
 }
 
 /* The 64 bits from seq on, which is in [floor, max]. */

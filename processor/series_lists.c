@@ -8,6 +8,8 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+#include "common/memory.h"
+
 /* Beyond so many series in the lists for each in the table, they are mostly of agents that are gone, or never send the same twice. */
 enum { SERIES_MAX_TIMES = 4, SERIES_MAX_PLUS = 1024, NR_MAX = 65536 };
 
@@ -92,11 +94,11 @@ static void replace(struct series_lists *l, const uint8_t *first, struct series_
 		free(list);
 		return;
 	}
-	l->bytes += list_bytes(list->nr);
+	l->bytes += memory_rounded(list_bytes(list->nr));
 	l->nr_series += list->nr;
 	if (!old)
 		return;
-	l->bytes -= list_bytes(old->nr);
+	l->bytes -= memory_rounded(list_bytes(old->nr));
 	l->nr_series -= old->nr;
 	free(old);
 }

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "common/memory.h"
+
 enum { SLOTS_MIN = 16, SHRINK_BELOW = 8 /* of the slots: an eighth full */ };
 
 static size_t home_of(const struct series_table *t, const uint8_t *fingerprint)
@@ -63,7 +65,7 @@ static size_t size_of(size_t tags_len)
 
 size_t series_bytes(const struct series *s)
 {
-	return size_of(s->tags_len);
+	return memory_rounded(size_of(s->tags_len));
 }
 
 /* Gives back what a series, whole or half made, holds, and frees it. */

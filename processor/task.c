@@ -4,6 +4,12 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/memory.h"
+
+static size_t letter_bytes(const struct letter *letter)
+{
+	return memory_rounded(sizeof(*letter) + letter->len);
+}
 
 static void task_init(struct task *t, int32_t partition)
 {
@@ -29,7 +35,7 @@ static void letters_drop(struct letters *letters, size_t nr)
 
 		letters->first = letter->next;
 		letters->nr--;
-		letters->bytes -= letter->len;
+		letters->bytes -= letter_bytes(letter);
 		free(letter);
 	}
 	if (!letters->first)
@@ -120,7 +126,7 @@ int task_add_letter(struct task *t, struct str bytes)
 	*(t->letters.end ? t->letters.end : &t->letters.first) = letter;
 	t->letters.end = &letter->next;
 	t->letters.nr++;
-	t->letters.bytes += letter->len;
+	t->letters.bytes += letter_bytes(letter);
 	t->dead_letters++;
 	return 0;
 }
@@ -162,9 +168,9 @@ bool task_is_flushed(const struct task *t)
 
 size_t task_bytes(const struct task *t)
 {
-	return sizeof(*t) + window_store_bytes(&t->windows) + series_table_bytes(&t->windows.series) + dedup_bytes(&t->dedup) +
+	return memory_rounded(sizeof(*t)) + window_store_bytes(&t->windows) + series_table_bytes(&t->windows.series) + dedup_bytes(&t->dedup) +
 	       request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + series_lists_bytes(&t->lists) + t->letters.bytes +
-	       t->letters.nr * sizeof(struct letter) + pane_list_bytes(&t->outbox);
+	       pane_list_bytes(&t->outbox);
 }
 
 size_t task_windows(const struct task *t)

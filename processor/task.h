@@ -42,7 +42,7 @@ struct letter {
 
 struct letters {
 	struct letter *first, **end; /* end: where the next one is hung; NULL means &first */
-	size_t nr, bytes;
+	size_t nr, bytes; /* bytes: allocated */
 };
 
 /* A checkpoint that was begun and is not known to be committed. */
@@ -142,8 +142,8 @@ int task_flush(struct task *t, struct err *err);
 /* Does the outbox hold windows of a flush? A second one would find little before they are gone. */
 bool task_is_flushed(const struct task *t);
 
-/* Bytes of memory: windows, series and lists of them, dedup, request keys, baselines, letters, outbox. Allocated bytes as they were asked for: what
- * malloc takes for them is up to 1.3 times as much. Looks at panes, not at windows. */
+/* Bytes of memory: windows, series and lists of them, dedup, request keys, baselines, letters, outbox. Allocated bytes, in the allocator's size
+ * classes (common/memory.h); tests/unit/processor/test_accounting.c holds it against the allocator's own count. Looks at panes, not at windows. */
 size_t task_bytes(const struct task *t);
 
 /* Windows in the state and the outbox: a measure of what a checkpoint writes. */

@@ -141,7 +141,7 @@ MUTANTS = [
     unit("largest-is-last", "processor/budget.c", "min_bytes = bytes + 1;", "min_bytes = 0;", "processor", "test_budget"),
     unit("flushed-again-and-again", "processor/budget.c", "return task_is_flushed(t) ? 0 : windows_bytes(t);", "return windows_bytes(t);",
          "processor", "test_budget"),
-    unit("histograms-not-counted", "processor/snapshot.c", "	pane->hist_bytes += hist_bytes(&w->hist);\n", "	(void)pane;\n", "processor", "test_budget"),
+    unit("histograms-not-counted", "processor/snapshot.c", "	pane->hist_bytes += hist_bytes(&w->hist);\n", "	(void)pane;\n", "processor", "test_accounting"),
     unit("debt-is-not-due", "processor/due.c", "if (t->owed_bytes || t->outbox.len", "if (t->outbox.len", "processor", "test_due"),
     unit("freed-before-commit", "processor/task.c", "void task_aborted(struct task *t)\n{\n",
          "void task_aborted(struct task *t)\n{\n	pane_list_fini(&t->outbox, &t->windows.series);\n", "processor", "test_task"),

@@ -1,0 +1,139 @@
+/* test_accounting.c - is the memory counted that the allocator really gave?
+ *
+ * Tasks of several shapes go through a life: filled, closed, flushed, committed, saved and restored; at each step task_bytes() must be what jemalloc says
+ * has been allocated since, within TOLERANCE. Nothing here knows how a task keeps its things: records in, bytes compared. Under a
+ * sanitizer the allocator counts what was asked for, which is less than what is counted, and not by much. */
+#include "processor/budget.h"
+
+#include "common/memory.h"
+#include "processor/snapshot.h"
+#include "tests/unit/processor/fill.h"
+
+#define TOLERANCE 0.05 /* of what is counted */
+enum { SLACK = 16 << 10 /* bytes: lists and tables that are there before anything is in them */ };
+
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000};
+
+int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+/* What this thread keeps at hand counts as allocated until it is given back. */
+static size_t allocated_bytes(void)
+{
+	struct memory_figures figures;
+
+	if (__sanitizer_get_current_allocated_bytes)
+		return __sanitizer_get_current_allocated_bytes();
+	ck_assert_msg(mallctl != NULL, "an allocator that cannot be asked");
+	ck_assert_int_eq(mallctl("thread.tcache.flush", NULL, NULL, NULL, 0), 0);
+	ck_assert(memory_look(&figures));
+	return figures.allocated_bytes;
+}
+
+static const struct { const char *name; struct fill_shape shape; int nr_records; int64_t event_ms; } shapes[] = {
+	{"gauges", {.nr_series = 20000, .kind = SERIES_KIND_GAUGE, .back_ms = 60000}, 500, 120000},
+	{"a few gauges", {.nr_series = 50, .kind = SERIES_KIND_GAUGE, .back_ms = 60000}, 2000, 7200000},
+	{"distributions", {.nr_series = 10000, .kind = SERIES_KIND_DISTRIBUTION, .back_ms = 60000}, 500, 120000},
+	{"all kinds, many minutes", {.nr_series = 5000, .kind = FILL_ALL_KINDS, .back_ms = 60000}, 2000, 3600000},
+	{"late", {.nr_series = 3000, .kind = FILL_ALL_KINDS, .back_ms = 5 * L_HOUR_MS}, 500, 600000},
+	{"cumulative", {.nr_series = 20000, .kind = FILL_ALL_KINDS, .back_ms = 1000, .cumulative = true}, 800, 600000},
+	{"agents", {.nr_series = 10, .kind = SERIES_KIND_GAUGE, .back_ms = 1000, .nr_agents = 20000, .span = 50}, 30000, 60000},
+	{"agents that leave much open", {.nr_series = 10, .kind = SERIES_KIND_GAUGE, .back_ms = 1000, .nr_agents = 500, .span = 20000}, 3000, 60000},
+	{"requests", {.nr_series = 10, .kind = SERIES_KIND_GAUGE, .back_ms = 1000, .keys = true}, 20000, 60000},
+	{"all of it", {.nr_series = 10000, .kind = FILL_ALL_KINDS, .back_ms = 1800000, .cumulative = true, .nr_agents = 5000, .span = 300}, 2000, 1800000},
+};
+
+/* What is counted must be what there is more than before. scratch: memory of the filling itself. */
+static void must_be_true(const struct fill *f, const struct task *t, size_t before, const char *shape, const char *when)
+{
+	size_t counted = task_bytes(t), truth = allocated_bytes() - before - f->scratch.held_bytes - memory_rounded(f->bytes.cap);
+	double off = (double)counted * TOLERANCE + SLACK, least = __sanitizer_get_current_allocated_bytes ? 0.7 * (double)counted : (double)counted;
+
+	printf("  %s, %s: %zu bytes counted, %zu allocated (%+.1f %%)\n", shape, when, counted, truth,
+	       100 * ((double)truth / (double)counted - 1));
+	fflush(stdout);
+	ck_assert_msg((double)truth <= (double)counted + off && (double)truth >= least - off, "%s, %s: %zu bytes counted, %zu allocated", shape,
+		      when, counted, truth);
+}
+
+/* A checkpoint's closing, with a letter, and with a flush of what is left. */
+static void checkpoint(struct fill *f, bool flush)
+{
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(task_add_letter(f->task, (struct str){"0123456789", 10}), 0);
+	ck_assert_int_eq(task_close(f->task, f->task->watermark_ms, &close_rules, &err), 0);
+	if (flush)
+		ck_assert_int_eq(task_flush(f->task, &err), 0);
+}
+
+START_TEST(what_is_counted_is_what_is_allocated)
+{
+	const char *name = shapes[_i].name;
+	const struct fill_shape *shape = &shapes[_i].shape;
+	struct unit_random r = unit_random_new("accounting");
+	struct fill f = {.random = &r};
+	size_t before = allocated_bytes();
+
+	f.task = task_new(0);
+	f.task->watermark_ms = L_BEGIN_MS + 30000;
+	fill_records(&f, shape, shapes[_i].nr_records, shapes[_i].event_ms);
+	must_be_true(&f, f.task, before, name, "filled");
+	checkpoint(&f, false);
+	must_be_true(&f, f.task, before, name, "closed");
+	fill_records(&f, shape, shapes[_i].nr_records / 4, L_MINUTE_MS);
+	fill_commit(f.task);
+	must_be_true(&f, f.task, before, name, "committed");
+	checkpoint(&f, true);
+	must_be_true(&f, f.task, before, name, "flushed");
+	fill_commit(f.task);
+	must_be_true(&f, f.task, before, name, "empty");
+	fill_records(&f, shape, shapes[_i].nr_records, shapes[_i].event_ms);
+	must_be_true(&f, f.task, before, name, "filled again");
+	task_free(f.task);
+	fill_fini(&f);
+}
+END_TEST
+
+START_TEST(a_restored_task_is_counted_too)
+{
+	const char *name = shapes[_i].name;
+	struct unit_random r = unit_random_new("accounting_restored");
+	struct task *first = task_new(0);
+	struct fill f = {.task = first, .random = &r};
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+	size_t before, held;
+
+	first->watermark_ms = L_BEGIN_MS + 30000;
+	fill_records(&f, &shapes[_i].shape, shapes[_i].nr_records, shapes[_i].event_ms);
+	checkpoint(&f, false);
+	fill_commit(first);
+	fill_records(&f, &shapes[_i].shape, shapes[_i].nr_records / 4, L_MINUTE_MS);
+	ck_assert_int_eq(snapshot_encode(first, &bytes, &err), 0);
+	held = f.scratch.held_bytes + memory_rounded(f.bytes.cap);
+	before = allocated_bytes() - held;
+	f.task = task_new(0);
+	ck_assert_msg(snapshot_decode(buf_str(&bytes), f.task, &err) == 0, "%s", err.msg);
+	must_be_true(&f, f.task, before, name, "restored");
+	printf("  %s: %zu bytes of snapshot, %.2f of state for each\n", name, bytes.len, (double)task_bytes(f.task) / (double)bytes.len);
+	fill_records(&f, &shapes[_i].shape, shapes[_i].nr_records / 4, L_MINUTE_MS);
+	must_be_true(&f, f.task, before, name, "gone on");
+	task_free(f.task);
+	task_free(first);
+	fill_fini(&f);
+	buf_fini(&bytes);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("accounting");
+	TCase *tc = tcase_create("accounting");
+
+	tcase_add_loop_test(tc, what_is_counted_is_what_is_allocated, 0, NR(shapes));
+	tcase_add_loop_test(tc, a_restored_task_is_counted_too, 0, NR(shapes));
+	tcase_set_timeout(tc, 60);
+	suite_add_tcase(suite, tc);
+	return unit_main(suite);
+}
