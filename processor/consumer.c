@@ -35,8 +35,9 @@
 
 #include "common/events.h"
 #include "common/kafka.h"
+#include "processor/shares.h"
 
-enum { OPEN_CLOSE_MS = 1000, CHECK_MS = 3000, SEEK_MS = 1000, FETCH_MAX_BYTES = 2 << 20 };
+enum { OPEN_CLOSE_MS = 1000, CHECK_MS = 3000, SEEK_MS = 1000 };
 
 struct consumer {
 	const struct program *program;
@@ -167,17 +168,10 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 	free(partitions);
 }
 
-/* What the client may hold of fetched records: an eighth of the budget, in KiB. Far below 16 MiB it stalls for a second at a time. */
-static int64_t queue_kbytes(int64_t budget_bytes)
-{
-	int64_t kbytes = budget_bytes / 8 / 1024;
-
-	return kbytes < 4096 ? 4096 : kbytes > 262144 ? 262144 : kbytes;
-}
-
 static rd_kafka_conf_t *consumer_conf(const struct program *p, struct err *err)
 {
-	char group[KAFKA_TOPIC_SIZE], kbytes[24], fetch_max[24];
+	const struct shares shares = shares_of(p->common.memory_budget_bytes);
+	char group[KAFKA_TOPIC_SIZE], kbytes[24], fetch_max[24], partition_max[24];
 	const struct kafka_prop fixed[] = {
 		{"group.id", group},
 		{"partition.assignment.strategy", "cooperative-sticky"},
@@ -190,15 +184,16 @@ static rd_kafka_conf_t *consumer_conf(const struct program *p, struct err *err)
 		{"queued.min.messages", "1000000"}, /* low values throttle; the bytes are the bound */
 		{"queued.max.messages.kbytes", kbytes},
 		{"fetch.max.bytes", fetch_max}, /* must not be below message.max.bytes, 1 MB */
-		{"max.partition.fetch.bytes", "131072"},
+		{"max.partition.fetch.bytes", partition_max},
 		{"fetch.wait.max.ms", "100"}, /* also how long a partition's end takes to be seen */
 		{*p->common.instance_id ? "group.instance.id" : NULL, p->common.instance_id}, /* empty: dynamic membership */
 		{0},
 	};
 
 	snprintf(group, sizeof(group), "millrace-processor-%s", p->common.cell);
-	snprintf(kbytes, sizeof(kbytes), "%lld", (long long)queue_kbytes(p->common.memory_budget_bytes));
-	snprintf(fetch_max, sizeof(fetch_max), "%d", FETCH_MAX_BYTES);
+	snprintf(kbytes, sizeof(kbytes), "%lld", (long long)shares.fetch_queue_kbytes);
+	snprintf(fetch_max, sizeof(fetch_max), "%lld", (long long)shares.fetch_bytes);
+	snprintf(partition_max, sizeof(partition_max), "%lld", (long long)shares.partition_fetch_bytes);
 	return kafka_conf(p, "in", fixed, err);
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/events.h"
 #include "common/kafka.h"
+#include "processor/shares.h"
 
 struct scout {
 	rd_kafka_t *rk;
@@ -18,23 +19,32 @@ struct scout {
 	int32_t partition;
 };
 
-static const struct kafka_prop fixed_props[] = {
-	{"group.id", "millrace-processor-scout"}, /* without one a consumer may not poll; never joined */
-	{"isolation.level", "read_committed"},    /* chunks of aborted checkpoints were never written */
-	{"enable.auto.commit", "false"},
-	{"enable.auto.offset.store", "false"},
-	{"auto.offset.reset", "error"},           /* a snapshot that is gone must not be replaced by another */
-	{"enable.partition.eof", "true"},
-	{"queued.min.messages", "1000000"},
-	{"queued.max.messages.kbytes", "8192"},
-	{"fetch.max.bytes", "2097152"},
-	{"fetch.wait.max.ms", "50"},              /* an empty partition says so at once */
-	{0},
-};
+static rd_kafka_conf_t *scout_conf(const struct program *p, struct err *err)
+{
+	const struct shares shares = shares_of(p->common.memory_budget_bytes);
+	char kbytes[24], fetch_max[24];
+	const struct kafka_prop fixed[] = {
+		{"group.id", "millrace-processor-scout"}, /* without one a consumer may not poll; never joined */
+		{"isolation.level", "read_committed"},    /* chunks of aborted checkpoints were never written */
+		{"enable.auto.commit", "false"},
+		{"enable.auto.offset.store", "false"},
+		{"auto.offset.reset", "error"},           /* a snapshot that is gone must not be replaced by another */
+		{"enable.partition.eof", "true"},
+		{"queued.min.messages", "1000000"},
+		{"queued.max.messages.kbytes", kbytes},
+		{"fetch.max.bytes", fetch_max},
+		{"fetch.wait.max.ms", "50"},              /* an empty partition says so at once */
+		{0},
+	};
+
+	snprintf(kbytes, sizeof(kbytes), "%lld", (long long)shares.scout_queue_kbytes);
+	snprintf(fetch_max, sizeof(fetch_max), "%lld", (long long)shares.fetch_bytes);
+	return kafka_conf(p, "scout", fixed, err);
+}
 
 int scout_check(const struct program *p, struct err *err)
 {
-	return kafka_conf_check(kafka_conf(p, "scout", fixed_props, err));
+	return kafka_conf_check(scout_conf(p, err));
 }
 
 struct scout *scout_new(const struct program *p, struct err *err)
@@ -46,7 +56,7 @@ struct scout *scout_new(const struct program *p, struct err *err)
 		err_nomem(err, "the reader of snapshots");
 		return NULL;
 	}
-	conf = kafka_conf(p, "scout", fixed_props, err);
+	conf = scout_conf(p, err);
 	s->rk = conf ? kafka_open(RD_KAFKA_CONSUMER, conf, err) : NULL;
 	if (!s->rk) {
 		free(s);

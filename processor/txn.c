@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "processor/shares.h"
 
 enum {
 	DEADLINE_MS = 8000,   /* of all steps of a transaction; transaction.timeout.ms is 10 s */
@@ -156,24 +157,9 @@ static void stall_for_test(struct txn *t)
 	poll(NULL, 0, STALL_MS);
 }
 
-/* What the client may hold of produced records: an eighth of the budget, in KiB. */
-static int64_t queue_kbytes(int64_t budget_bytes)
-{
-	int64_t kbytes = budget_bytes / 8 / 1024;
-
-	return kbytes < 8192 ? 8192 : kbytes > 262144 ? 262144 : kbytes;
-}
-
-/* How many: fragments are small, and the client takes more for each than they do. Half a KiB is what both come to. */
-static int64_t queue_messages(int64_t budget_bytes)
-{
-	int64_t messages = budget_bytes / 8 / 512;
-
-	return messages > 100000 ? 100000 : messages;
-}
-
 static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
 {
+	const struct shares shares = shares_of(p->common.memory_budget_bytes);
 	char id[192], kbytes[24], messages[24];
 	const struct kafka_prop fixed[] = {
 		{"transactional.id", id},
@@ -188,8 +174,8 @@ static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
 		{0},
 	};
 
-	snprintf(messages, sizeof(messages), "%lld", (long long)queue_messages(p->common.memory_budget_bytes));
-	snprintf(kbytes, sizeof(kbytes), "%lld", (long long)queue_kbytes(p->common.memory_budget_bytes));
+	snprintf(messages, sizeof(messages), "%lld", (long long)shares.produce_messages);
+	snprintf(kbytes, sizeof(kbytes), "%lld", (long long)shares.produce_kbytes);
 	snprintf(id, sizeof(id), "millrace-processor-%s-%s", p->common.cell, p->instance);
 	return kafka_conf(p, "txn", fixed, err);
 }
