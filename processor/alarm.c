@@ -29,6 +29,14 @@ void alarm_warn_site(const struct alarm *a, const char *event, int32_t partition
 	tell(a, SEVERITY_WARNING, event, partition, site, text);
 }
 
+void alarm_warn(const struct alarm *a, const char *event, const char *text)
+{
+	const struct tag fields[] = {{STR("topic"), str_from(a->topic)}};
+
+	log_warn(a->log, event, LOG_STR("topic", a->topic), LOG_STR("text", text));
+	report_notice(a->report, SEVERITY_WARNING, event, text, fields, 1);
+}
+
 void alarm_confirm(const struct alarm *a, int32_t partition, const char *text, const char *reason)
 {
 	char number[16];

@@ -20,6 +20,9 @@ void alarm_raise(const struct alarm *a, const char *event, int32_t partition, co
 /* Warns of something that concerns one site in a partition, likewise. */
 void alarm_warn_site(const struct alarm *a, const char *event, int32_t partition, struct str site, const char *text);
 
+/* Warns of something that concerns this instance as a whole, likewise. */
+void alarm_warn(const struct alarm *a, const char *event, const char *text);
+
 /* Tells that an operator's control has let a partition go on that would have been refused: a warning, as data may be lost or doubled by
  * it. reason: the control's. */
 void alarm_confirm(const struct alarm *a, int32_t partition, const char *text, const char *reason);

@@ -1,28 +1,33 @@
 /* budget.c - see budget.h.
  *
- * Of memory.budget the program takes some 20 MiB as it is, with its clients idle. Of the rest the state may be a quarter: while it is emptied it grows by
- * half, as open minutes are folded into their hours first; malloc takes more than it is asked for, and keeps what is freed for a while; both clients' queues
- * are sized from the budget too, an eighth each, which their own bookkeeping doubles. (Measured on a catch-up: tests/e2e/test_budget.py.) */
+ * The high mark lies so far below the hard one that what is taken in one turn, new series all of it, does not pass it: reading is then held up only
+ * when what was asked for cannot be given. */
 #include "processor/budget.h"
 
 enum {
-	PROGRAM_BYTES = 20 << 20,
-	STATE_SHARE = 4,     /* of what is left of memory.budget */
-	LOW_PERCENT = 80,
-	USELESS_SHARE = 8,   /* of the high mark: what all tasks together may keep because no part of it is worth a flush */
-	TURN_SHARE = 32,     /* of the high mark: a record's samples may take 15 times its bytes when all of them are new series */
+	TURN_SHARE = 128,      /* of the state: what records may be taken between two looks ... */
+	TURN_LEAST = 16 << 10,
+	RECORD_GROWTH = 15,    /* ... and how many times its bytes a record's samples may take, when all of them are new series */
+	LOW_PERCENT = 80,      /* of the high mark */
+	USELESS_SHARE = 8,     /* of the high mark: what all tasks together may keep because no part of it is worth a flush */
+	SNAPSHOT_SHARE = 3,    /* of the state that it is of; test_accounting.c looks after both */
+	RESTORED_GROWTH = 6,   /* bytes of state for a byte of a snapshot, at most */
 };
 
-struct budget budget_of(int64_t memory_budget_bytes)
+struct budget budget_of(const struct shares *shares)
 {
-	size_t high = (size_t)(memory_budget_bytes - PROGRAM_BYTES) / STATE_SHARE; /* the setting's least is 32 MiB */
+	size_t state = shares->bytes[SHARE_STATE], turn = state / TURN_SHARE;
 
-	return (struct budget){.high_bytes = high, .low_bytes = high / 100 * LOW_PERCENT};
-}
-
-size_t budget_turn_bytes(int64_t memory_budget_bytes)
-{
-	return budget_of(memory_budget_bytes).high_bytes / TURN_SHARE;
+	if (turn < TURN_LEAST)
+		turn = TURN_LEAST;
+	return (struct budget){
+		.hard_bytes = state,
+		.high_bytes = state - state / TURN_SHARE * RECORD_GROWTH,
+		.low_bytes = (state - state / TURN_SHARE * RECORD_GROWTH) / 100 * LOW_PERCENT,
+		.unflushable_bytes = state / 2,
+		.snapshot_bytes = shares->bytes[SHARE_SNAPSHOT],
+		.turn_bytes = turn,
+	};
 }
 
 /* Series leave with their last window, unless a baseline holds them: were those asked for, each checkpoint would be followed by the next. */
@@ -41,16 +46,45 @@ size_t budget_flushable(const struct task *t)
 	return task_is_flushed(t) ? 0 : windows_bytes(t);
 }
 
-/* What stays when everything that is on its way out has left. */
+/* What of its state only time, or the task's end, frees. */
+static size_t unflushable(const struct task *t)
+{
+	return dedup_bytes(&t->dedup) + request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + t->baselines.series_bytes;
+}
+
+/* What its next snapshot takes, about: what waits in the outbox is not in it. */
+static size_t snapshot_bytes(const struct task *t)
+{
+	return (task_bytes(t) - pane_list_bytes(&t->outbox)) / SNAPSHOT_SHARE;
+}
+
+struct budget_use budget_look(struct task *const *tasks, size_t nr)
+{
+	struct budget_use use = {0};
+
+	for (size_t i = 0; i < nr; i++) {
+		size_t snapshot = tasks[i] ? snapshot_bytes(tasks[i]) : 0;
+
+		if (snapshot > use.snapshot_bytes)
+			use.snapshot_bytes = snapshot;
+		use.state_bytes += tasks[i] ? task_bytes(tasks[i]) : 0;
+		use.unflushable_bytes += tasks[i] ? unflushable(tasks[i]) : 0;
+	}
+	return use;
+}
+
+/* What is left when everything that is on its way out has left; and what comes first, in the closing of what stays. */
 static size_t staying_bytes(const struct task *t)
 {
-	size_t leaving = pane_list_bytes(&t->outbox);
+	size_t leaving = pane_list_bytes(&t->outbox), bytes = task_bytes(t);
 
 	if (task_is_flushed(t))
 		leaving += leaving_series_bytes(t);
 	else if (t->owed_bytes)
 		leaving += t->owed_bytes < windows_bytes(t) ? t->owed_bytes : windows_bytes(t);
-	return task_bytes(t) - leaving;
+	else
+		bytes += window_store_growth(&t->windows);
+	return bytes - leaving;
 }
 
 /* Can its checkpoint be made? */
@@ -75,21 +109,57 @@ static struct task *largest(struct task *const *tasks, size_t nr, size_t min_byt
 	return found;
 }
 
-void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr)
+/* Less than this of one task is not worth a flush. */
+static size_t useless_bytes(const struct budget *b, struct task *const *tasks, size_t nr)
 {
-	size_t total = 0, nr_ours = 0;
+	size_t nr_ours = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		nr_ours += tasks[i] != NULL;
+	return nr_ours ? b->high_bytes / USELESS_SHARE / nr_ours : 0;
+}
+
+/* What is going to be taken beyond what there is: a restore, and the largest snapshot as far as its share is too small for it. */
+static size_t coming_bytes(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes)
+{
+	size_t snapshot = budget_look(tasks, nr).snapshot_bytes;
+
+	return reserved_bytes + (snapshot > b->snapshot_bytes ? snapshot - b->snapshot_bytes : 0);
+}
+
+void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes)
+{
+	size_t total = coming_bytes(b, tasks, nr, reserved_bytes), useless = useless_bytes(b, tasks, nr);
 	struct task *t;
 
-	for (size_t i = 0; i < nr; i++) {
-		nr_ours += tasks[i] != NULL;
+	for (size_t i = 0; i < nr; i++)
 		total += tasks[i] ? staying_bytes(tasks[i]) : 0;
-	}
 	if (total <= b->high_bytes)
 		return;
-	while (total > b->low_bytes && (t = largest(tasks, nr, b->high_bytes / USELESS_SHARE / nr_ours)) != NULL) {
+	while (total > b->low_bytes && (t = largest(tasks, nr, useless)) != NULL) {
 		size_t bytes = budget_flushable(t), over = total - b->low_bytes;
 
 		t->owed_bytes = bytes < over ? bytes : over;
 		total -= t->owed_bytes;
 	}
+}
+
+bool budget_owes(struct task *const *tasks, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (is_able(tasks[i]) && (tasks[i]->owed_bytes || tasks[i]->outbox.len || tasks[i]->letters.nr))
+			return true;
+	return false;
+}
+
+bool budget_can_give(const struct budget *b, struct task *const *tasks, size_t nr)
+{
+	return budget_owes(tasks, nr) || largest(tasks, nr, useless_bytes(b, tasks, nr)) != NULL;
+}
+
+size_t budget_restored(int64_t snapshot_bytes)
+{
+	if (snapshot_bytes > INT64_MAX / 16) /* whoever sets offsets can say anything */
+		snapshot_bytes = INT64_MAX / 16;
+	return (size_t)snapshot_bytes * (1 + RESTORED_GROWTH);
 }

@@ -5,26 +5,52 @@
  * is due anyway, and flushes windows only when that is not enough. Nobody is told twice before his flush is committed.
  *
  * What a flush cannot give (dedup, request keys, baselines and their series) counts as well: when it alone is over the limit, the rest still
- * goes out, but never in parts so small that every record would make a checkpoint. */
+ * goes out, but never in parts so small that every record would make a checkpoint. It is to stay under half: what is to be done about it is
+ * not decided here (room.h).
+ *
+ * Counted on top of what is there, as it is needed before anything is freed: what hours grow by when minutes are closed into them; what the
+ * largest snapshot takes beyond its own share; and what a restore that has been announced is going to take. */
 #ifndef MILLRACE_PROCESSOR_BUDGET_H
 #define MILLRACE_PROCESSOR_BUDGET_H
 
+#include "processor/shares.h"
 #include "processor/task.h"
 
 struct budget {
-	size_t high_bytes, low_bytes;
+	size_t hard_bytes;        /* the share of the state: nothing is read when it is passed */
+	size_t high_bytes;        /* some must give when it is passed ... */
+	size_t low_bytes;         /* ... until this is left */
+	size_t unflushable_bytes; /* what cannot be flushed is to stay under this */
+	size_t snapshot_bytes;    /* the share of a snapshot */
+	size_t turn_bytes;        /* records of so many bytes may be taken between two looks */
 };
 
-/* The marks that follow from the setting memory.budget. */
-struct budget budget_of(int64_t memory_budget_bytes);
+/* What all tasks have now. */
+struct budget_use {
+	size_t state_bytes;       /* all of it ... */
+	size_t unflushable_bytes; /* ... of which no flush frees this */
+	size_t snapshot_bytes;    /* of the largest snapshot that one of them would make, about */
+};
 
-/* Record bytes that may be taken between two looks: few enough that the state they make does not run far over the high mark. */
-size_t budget_turn_bytes(int64_t memory_budget_bytes);
+/* The marks that follow from the shares. */
+struct budget budget_of(const struct shares *shares);
 
 /* Bytes of a task that its flush would free, with the commit. 0 when one is under way. */
 size_t budget_flushable(const struct task *t);
 
-/* Sets owed_bytes of the tasks that must give, among nr slots of which any may be NULL. */
-void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr);
+/* What all of them have, among nr slots of which any may be NULL. */
+struct budget_use budget_look(struct task *const *tasks, size_t nr);
+
+/* Sets owed_bytes of the tasks that must give, among nr slots of which any may be NULL. reserved_bytes: what is going to be taken. */
+void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes);
+
+/* Does anybody owe something, or hold what waits for a transaction? */
+bool budget_owes(struct task *const *tasks, size_t nr);
+
+/* Does anybody owe something, or would anybody give? */
+bool budget_can_give(const struct budget *b, struct task *const *tasks, size_t nr);
+
+/* Of a snapshot: what the task that it is read into takes, at most, and the snapshot itself meanwhile. */
+size_t budget_restored(int64_t snapshot_bytes);
 
 #endif

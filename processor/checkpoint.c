@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "processor/budget.h"
 #include "processor/emission.h"
 
 enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50 };
@@ -16,7 +15,6 @@ enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50 };
 struct checkpoint {
 	struct checkpoint_parts with;
 	struct due_rules rules;
-	struct budget budget;
 	struct emission_part *parts; /* room for every partition */
 	size_t nr_parts;
 	size_t first; /* which task is looked at first */
@@ -42,7 +40,6 @@ struct checkpoint *checkpoint_new(const struct checkpoint_parts *parts, struct e
 	}
 	cp->with = *parts;
 	cp->rules = (struct due_rules){parts->conf, &parts->program->clock, parts->topics->partitions};
-	cp->budget = budget_of(parts->program->common.memory_budget_bytes);
 	cp->emission = (struct emission){.txn = parts->txn, .topics = parts->topics, .chunk_bytes = (size_t)parts->conf->chunk_bytes};
 	return cp;
 }
@@ -287,7 +284,6 @@ int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struc
 	struct err why = ERR_INIT;
 	int rc = 0;
 
-	budget_charge(&cp->budget, tasks, nr);
 	collect_due(cp, tasks, nr, now_ms, mono_ms);
 	if (!cp->nr_parts && !cp->in_doubt && txn_is_idle(cp->with.txn) &&
 	    mono_ms - cp->positions_mono_ms < cp->with.conf->position_interval_ms)

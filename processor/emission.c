@@ -9,6 +9,8 @@
 #include "processor/emit.h"
 #include "processor/snapshot.h"
 
+enum { RESERVE_MAX = 1 << 30 };
+
 void emission_fini(struct emission *e)
 {
 	buf_fini(&e->snapshot);
@@ -51,6 +53,8 @@ static int emit_snapshot(struct emission *e, struct emission_part *part, struct 
 	int32_t chunks;
 
 	buf_clear(&e->snapshot);
+	if (t->saved.bytes > 0 && t->saved.bytes < RESERVE_MAX) /* mostly it is about as large as the last one: growing would copy it */
+		buf_reserve(&e->snapshot, (size_t)t->saved.bytes + (size_t)t->saved.bytes / 8);
 	if (snapshot_encode(t, &e->snapshot, err) < 0)
 		return -1;
 	chunks = chunks_count(e->snapshot.len, e->chunk_bytes);

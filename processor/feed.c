@@ -18,8 +18,7 @@ void feed_fini(struct feed *f)
 	buf_fini(&f->letter);
 }
 
-/* The task reads nothing until retry_mono_ms. */
-static void hold_task(struct feed *f, struct task *t, int64_t retry_ms)
+void feed_hold(struct feed *f, struct task *t, int64_t retry_ms)
 {
 	struct err err = ERR_INIT;
 
@@ -177,7 +176,7 @@ static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t 
 	if (!t->complained)
 		alarm_raise(&f->alarm, "schema_unknown", t->partition, why.msg);
 	t->complained = true;
-	hold_task(f, t, f->with.conf->schema_retry_ms);
+	feed_hold(f, t, f->with.conf->schema_retry_ms);
 	return 0;
 }
 

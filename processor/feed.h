@@ -36,6 +36,9 @@ void feed_fini(struct feed *f);
  * good and another one must be made. */
 int feed_take(struct feed *f, struct task *t, const rd_kafka_message_t *message, struct err *err);
 
+/* The task reads nothing for retry_ms (real), or until it is started anew. */
+void feed_hold(struct feed *f, struct task *t, int64_t retry_ms);
+
 /* Fetches again from the task's position; when that fails, the task is TASK_READY, to be started anew a little later. */
 void feed_refetch(struct feed *f, struct task *t);
 

@@ -5,13 +5,16 @@
  *      returns, so that nobody else can own p while we still could commit for it.
  *  I2  Only a task that is TASK_RUNNING is fed, and it becomes so only by consumer_start() at its own position.
  *  I3  At most one task is being restored (ps->restoring), the lowest partition that waits: a snapshot may be large, and two would need twice
- *      the room. */
+ *      the room.
+ *  I4  While reading is held up for want of memory, no task runs: those that did are TASK_HELD, and none is started. */
 #include "processor/partitions.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "processor/budget.h"
+#include "common/memory.h"
+#include "processor/room.h"
 
 enum {
 	REVOKE_MS = 5000,          /* how long a revoke may try to save; the group waits meanwhile */
@@ -28,7 +31,8 @@ struct partitions {
 	int64_t restoring_mono_ms;    /* since when */
 	struct consent consent;       /* what operators allow */
 	struct feed feed;
-	size_t turn_bytes;            /* records of so many bytes are taken before the budget is looked at again */
+	struct shares shares;
+	struct room room;             /* in memory; while it holds reading up, no task runs (I4) */
 	struct err fatal;             /* set where a hook could only return */
 	int32_t nr;
 	struct task *tasks[];         /* by partition; NULL: not ours */
@@ -45,7 +49,8 @@ struct partitions *partitions_new(const struct partitions_parts *parts, struct e
 	}
 	ps->with = *parts;
 	ps->nr = parts->topics->partitions;
-	ps->turn_bytes = budget_turn_bytes(parts->program->common.memory_budget_bytes);
+	ps->shares = shares_of(parts->program->common.memory_budget_bytes);
+	room_init(&ps->room, &ps->shares);
 	ps->feed.with = (struct feed_parts){parts->program, parts->conf, parts->topics, parts->stats};
 	ps->feed.alarm = (struct alarm){&parts->program->log, parts->report, parts->topics->samples};
 	return ps;
@@ -168,7 +173,7 @@ int partitions_drain(struct partitions *ps, int max, struct err *err)
 {
 	size_t bytes = 0;
 
-	for (int i = 0; i < max && bytes < ps->turn_bytes; i++) {
+	for (int i = 0; i < max && bytes < ps->room.budget.turn_bytes; i++) {
 		rd_kafka_message_t *message = consumer_poll(ps->consumer);
 		int rc;
 
@@ -228,6 +233,18 @@ static void tell_accepted(struct partitions *ps, const struct task *t, const str
 		stats_add(ps->with.stats, STATS_GAP_RECORDS, t->partition, acceptance_skipped(a));
 }
 
+/* Lets the restore read when there is room for what it takes. */
+static void admit_restore(struct partitions *ps, int64_t mono_ms)
+{
+	bool waits;
+	size_t bytes = restore_needs(ps->restore, &waits);
+
+	if (!waits)
+		ps->room.wanted_mono_ms = 0; /* the one that did has moved away */
+	else if (room_admits(&ps->room, ps->tasks, (size_t)ps->nr, bytes, mono_ms))
+		restore_admit(ps->restore);
+}
+
 /* One partition at a time, one step a turn. */
 static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 {
@@ -240,6 +257,7 @@ static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 	}
 	if (!t)
 		return 0;
+	admit_restore(ps, mono_ms);
 	switch (restore_turn(ps->restore, t, mono_ms, &why)) {
 	case RESTORE_WAITING:
 		return 0;
@@ -270,7 +288,7 @@ static void start_task(struct partitions *ps, struct task *t, int64_t mono_ms)
 {
 	struct err err = ERR_INIT;
 
-	if (mono_ms < t->retry_mono_ms)
+	if (mono_ms < t->retry_mono_ms || ps->room.holding)
 		return;
 	if (consumer_start(ps->consumer, t->partition, t->position, &err) == 0) {
 		t->phase = TASK_RUNNING;
@@ -310,6 +328,53 @@ static int turn_task(struct partitions *ps, struct task *t, int64_t now_ms, int6
 	}
 }
 
+/* Reading is held up from now on (I4), or goes on: then turn_task() starts again what was held. */
+static void turn_holding(struct partitions *ps)
+{
+	const struct budget_use *use = &ps->room.use;
+
+	stats_gauge(ps->with.stats, STATS_READING_HELD, ps->room.holding);
+	if (!ps->room.holding) {
+		log_info(log_of(ps), "reading_goes_on", LOG_UINT("state_bytes", use->state_bytes));
+		return;
+	}
+	log_warn(log_of(ps), "reading_held", LOG_UINT("state_bytes", use->state_bytes), LOG_UINT("share_bytes", ps->room.budget.hard_bytes),
+		 LOG_STR("until", "a transaction makes room"));
+	for (int32_t i = 0; i < ps->nr; i++)
+		if (ps->tasks[i] && ps->tasks[i]->phase == TASK_RUNNING)
+			feed_hold(&ps->feed, ps->tasks[i], 0);
+}
+
+/* What cannot be flushed has come to be too much, or has fallen again. */
+static void turn_crowded(struct partitions *ps)
+{
+	char text[200];
+
+	stats_gauge(ps->with.stats, STATS_CROWDED, ps->room.crowded);
+	if (!ps->room.crowded)
+		return;
+	snprintf(text, sizeof(text), "agents, Idempotency-Keys, cumulative points and their series take %zu MiB of memory, more than half of the %zu MiB "
+		 "for the state", ps->room.use.unflushable_bytes >> 20, ps->room.budget.hard_bytes >> 20);
+	alarm_warn(&ps->feed.alarm, "state_crowded", text);
+}
+
+/* Room is made before checkpoints, and judged after them, as what they can give is not there any more. */
+static int turn_checkpoints(struct partitions *ps, struct err *err)
+{
+	size_t nr = (size_t)ps->nr;
+	bool holding = ps->room.holding, crowded = ps->room.crowded, waits;
+
+	room_charge(&ps->room, ps->tasks, nr, ps->restoring ? restore_needs(ps->restore, &waits) : 0);
+	if (checkpoint_turn(ps->checkpoint, ps->tasks, nr, err) < 0)
+		return -1;
+	room_look(&ps->room, ps->tasks, nr);
+	if (ps->room.holding != holding)
+		turn_holding(ps);
+	if (ps->room.crowded != crowded)
+		turn_crowded(ps);
+	return 0;
+}
+
 int partitions_turn(struct partitions *ps, struct err *err)
 {
 	int64_t now_ms = clock_now_ms(&ps->with.program->clock), mono_ms = clock_mono_ms();
@@ -322,7 +387,7 @@ int partitions_turn(struct partitions *ps, struct err *err)
 			*err = ps->fatal;
 			return -1;
 		}
-	return checkpoint_turn(ps->checkpoint, ps->tasks, (size_t)ps->nr, err);
+	return turn_checkpoints(ps, err);
 }
 
 /* Lets rebalance callbacks run; records are thrown away, as their positions are not moved. */
@@ -390,9 +455,28 @@ const char *partitions_why_not_ready(const struct partitions *ps)
 		return "the group has not been joined";
 	if (count_phase(ps, TASK_REFUSED))
 		return "a partition is refused";
+	if (ps->room.holding)
+		return "reading is held up until a transaction makes room in memory";
 	if (count_phase(ps, TASK_HELD))
 		return "a partition waits for a newer build";
 	return "partitions are being restored";
+}
+
+/* What takes how much of memory.budget. */
+static void gauge_memory(struct partitions *ps)
+{
+	const struct budget_use *use = &ps->room.use;
+	struct memory_figures memory;
+	bool waits;
+
+	for (enum share i = 0; i < NR_SHARES; i++)
+		stats_memory(ps->with.stats, share_name(i), (double)ps->shares.bytes[i],
+			     i == SHARE_STATE ? (double)use->state_bytes : i == SHARE_SNAPSHOT ? (double)restore_needs(ps->restore, &waits) : -1);
+	stats_memory(ps->with.stats, "unflushable", (double)ps->room.budget.unflushable_bytes, (double)use->unflushable_bytes);
+	if (!memory_look(&memory))
+		return;
+	stats_memory(ps->with.stats, "allocated", -1, (double)memory.allocated_bytes);
+	stats_memory(ps->with.stats, "resident", -1, (double)memory.resident_bytes);
 }
 
 void partitions_figures(struct partitions *ps, double *nr_running, double *lag_records)
@@ -423,5 +507,6 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 			  t->at_end || now_ms < t->watermark_ms ? 0 : (double)(now_ms - t->watermark_ms) / 1000);
 	}
 	*nr_running = (double)count_phase(ps, TASK_RUNNING);
+	gauge_memory(ps);
 	gauge_phases(ps);
 }

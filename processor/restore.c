@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "processor/budget.h"
 #include "processor/snapshot.h"
 #include "processor/snapshot_scan.h"
 
@@ -18,12 +19,14 @@ enum {
 	ASK_AGAIN_MS = 300,
 	CHUNKS_MS = 60000,   /* a committed snapshot must be readable within: markers reach the partitions of a transaction one after the other */
 	MESSAGES_A_TURN = 64,
+	RESERVE_MAX = 64 << 20, /* of what somebody says that a snapshot takes */
 	PAUSE_MS = 5000,     /* longer than a turn of the loop takes, its checkpoint included */
 };
 
 enum stage {
 	STAGE_NONE,
 	STAGE_ASK,
+	STAGE_ROOM,   /* waits for room for the snapshot that the metadata names */
 	STAGE_CHUNKS, /* reads the snapshot that the metadata names */
 	STAGE_SCAN,   /* reads the state topic's partition from its beginning */
 	STAGE_BEGIN,  /* looks where the input begins ... */
@@ -54,6 +57,7 @@ struct restore {
 	int64_t begin; /* of the input */
 	struct acceptance acceptance;
 	bool accepted; /* acceptance says something */
+	bool admitted; /* there is room */
 
 	struct chunk_set chunks;
 	struct snapshot_scan scan;
@@ -114,6 +118,17 @@ void restore_allow(struct restore *r, const struct consent *consent)
 	r->allowed = *consent;
 }
 
+size_t restore_needs(const struct restore *r, bool *waits)
+{
+	*waits = r->stage == STAGE_ROOM && !r->admitted;
+	return r->stage == STAGE_ROOM || r->stage == STAGE_CHUNKS ? budget_restored(r->meta.bytes) : 0;
+}
+
+void restore_admit(struct restore *r)
+{
+	r->admitted = true;
+}
+
 const struct acceptance *restore_acceptance(const struct restore *r)
 {
 	return r->accepted ? &r->acceptance : NULL;
@@ -125,7 +140,7 @@ static void restore_begin(struct restore *r, int32_t partition)
 	r->stage = STAGE_ASK;
 	r->partition = partition;
 	r->again_mono_ms = 0;
-	r->accepted = false;
+	r->accepted = r->admitted = false;
 	r->consent = r->allowed;
 	r->why = (struct err)ERR_INIT;
 	r->scan = (struct snapshot_scan){.topic = r->topics->samples, .epoch = r->topics->epoch, .partition = partition};
@@ -174,7 +189,7 @@ static enum restore_step read_on(struct restore *r, struct task *t, enum stage s
 	return RESTORE_WAITING;
 }
 
-static enum restore_step ask(struct restore *r, struct task *t, int64_t mono_ms, struct err *err)
+static enum restore_step ask(struct restore *r, struct task *t, struct err *err)
 {
 	struct committed c;
 
@@ -184,8 +199,8 @@ static enum restore_step ask(struct restore *r, struct task *t, int64_t mono_ms,
 	r->meta = (struct offset_meta){0};
 	r->trouble = verdict_offset(c.offset, c.metadata, r->topics->epoch, &r->meta, &r->why);
 	if (r->trouble == TROUBLE_NONE) {
-		r->deadline_mono_ms = mono_ms + CHUNKS_MS;
-		return read_on(r, t, STAGE_CHUNKS, r->topics->state, r->meta.snapshot, err);
+		r->stage = STAGE_ROOM;
+		return RESTORE_WAITING;
 	}
 	if (r->trouble == TROUBLE_NEWER || (r->trouble != TROUBLE_NO_OFFSET && allows_nothing(r))) {
 		*err = r->why;
@@ -216,7 +231,17 @@ static enum restore_step turn_asking(struct restore *r, struct task *t, int64_t 
 	if (mono_ms < r->again_mono_ms)
 		return RESTORE_WAITING;
 	r->again_mono_ms = mono_ms + ASK_AGAIN_MS;
-	return r->stage == STAGE_ASK ? ask(r, t, mono_ms, err) : ask_again(r, t, err);
+	return r->stage == STAGE_ASK ? ask(r, t, err) : ask_again(r, t, err);
+}
+
+/* Begins to read the snapshot once there is room. Its buffer is as large as it will be at once: one that grows is copied, and twice there meanwhile. */
+static enum restore_step turn_room(struct restore *r, struct task *t, int64_t mono_ms, struct err *err)
+{
+	if (!r->admitted)
+		return RESTORE_WAITING;
+	buf_reserve(&r->chunks.body, r->meta.bytes < RESERVE_MAX ? (size_t)r->meta.bytes : RESERVE_MAX);
+	r->deadline_mono_ms = mono_ms + CHUNKS_MS;
+	return read_on(r, t, STAGE_CHUNKS, r->topics->state, r->meta.snapshot, err);
 }
 
 static struct str payload_of(const rd_kafka_message_t *message)
@@ -516,6 +541,8 @@ enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_m
 		restore_begin(r, t->partition);
 	if (r->stage == STAGE_ASK || r->stage == STAGE_DOUBT)
 		return turn_asking(r, t, mono_ms, err);
+	if (r->stage == STAGE_ROOM)
+		return turn_room(r, t, mono_ms, err);
 	for (int i = 0; i < MESSAGES_A_TURN && step == RESTORE_WAITING && r->stage != STAGE_NONE; i++) {
 		rd_kafka_message_t *message = scout_poll(r->scout);
 

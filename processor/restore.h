@@ -3,7 +3,7 @@
  * One partition at a time, in short steps between polls, so that the partitions that already run are not held up: after a kill the question for the
  * committed offset has no answer for as long as the dead owner's transaction lives.
  *
- *   ask committed() -> fits: read the chunks that its metadata names -> TASK_READY at P
+ *   ask committed() -> fits: wait for room (room.h), read the chunks that its metadata names -> TASK_READY at P
  *                   -> no offset: read the state topic's partition; it is empty: find where the input begins -> TASK_NEW there
  *                   -> an error: ask again; it never means "none"
  *   whatever does not fit together: TASK_REFUSED, with the reason said once, if committed() still says what it said; looked
@@ -43,6 +43,13 @@ enum restore_step {
 /* Takes t, TASK_PENDING, a step further; begins with it when another one was restored before. Always call it for the same task until it is done, refused or
  * revoked. mono_ms: real time now. */
 enum restore_step restore_turn(struct restore *r, struct task *t, int64_t mono_ms, struct err *err);
+
+/* What the restore that goes on takes at most, its snapshot's own bytes included, known before any of it is taken; 0: none goes on, or its snapshot's size
+ * is not known. *waits: it does not read before restore_admit(). */
+size_t restore_needs(const struct restore *r, bool *waits);
+
+/* There is room for that (room.h). */
+void restore_admit(struct restore *r);
 
 /* What an operator's control has made of the partition that was done last; NULL when it needed none. Borrowed until the next restore_turn(). */
 const struct acceptance *restore_acceptance(const struct restore *r);

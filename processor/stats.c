@@ -47,6 +47,8 @@ static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
 	[STATS_PARTITIONS_REFUSED] = {"millrace_processor_partitions_refused", "Of these, the ones whose state must not be used.", true},
 	[STATS_CHECKPOINT_SECONDS] = {"millrace_processor_checkpoint_seconds", "Duration of the last transaction.", true},
 	[STATS_RESTORE_SECONDS] = {"millrace_processor_restore_seconds", "From assignment to the first record, of the last partition restored.", true},
+	[STATS_READING_HELD] = {"millrace_processor_reading_held", "1 while nothing is read, as what would make room in memory cannot be committed.", true},
+	[STATS_CROWDED] = {"millrace_processor_state_crowded", "1 while what no flush frees is more than half of the state's share.", true},
 	[STATS_RECORDS] = {"millrace_processor_records_total", "Records taken.", false},
 	[STATS_REBALANCES] = {"millrace_processor_rebalances_total", "Rebalance callbacks.", false},
 	[STATS_REFETCHES] = {"millrace_processor_refetches_total", "Records that were fetched again because one was missing.", false},
@@ -179,6 +181,16 @@ void stats_abort(struct stats *s, const char *reason)
 	if (s)
 		metric_add(metrics_counter(s->metrics, "millrace_processor_aborts_total", "Transactions that came to nothing.", "reason", reason,
 					   NULL), 1);
+}
+
+void stats_memory(struct stats *s, const char *kind, double budget_bytes, double used_bytes)
+{
+	if (s && budget_bytes >= 0)
+		metric_set(metrics_gauge(s->metrics, "millrace_processor_memory_budget_bytes", "What of memory.budget a kind of memory may take.", "kind",
+					 kind, NULL), budget_bytes);
+	if (s && used_bytes >= 0)
+		metric_set(metrics_gauge(s->metrics, "millrace_processor_memory_bytes", "What a kind of memory takes now.", "kind", kind, NULL),
+			   used_bytes);
 }
 
 void stats_forget(struct stats *s, int32_t partition)

@@ -43,7 +43,9 @@ enum stats_instance {
 	STATS_PARTITIONS_RUNNING,
 	STATS_PARTITIONS_REFUSED,
 	STATS_CHECKPOINT_SECONDS,
-	STATS_RESTORE_SECONDS, /* ... to here */
+	STATS_RESTORE_SECONDS,
+	STATS_READING_HELD,
+	STATS_CROWDED, /* ... to here */
 	STATS_RECORDS,
 	STATS_REBALANCES,
 	STATS_REFETCHES,
@@ -79,6 +81,9 @@ void stats_gaps(struct stats *s, struct str site, uint64_t n);
 
 /* A transaction came to nothing; reason: the client's name of the error. */
 void stats_abort(struct stats *s, const char *reason);
+
+/* Memory of a kind: what it may take and what it takes, each negative when it is not known. */
+void stats_memory(struct stats *s, const char *kind, double budget_bytes, double used_bytes);
 
 /* The partition has moved away: its gauges go. */
 void stats_forget(struct stats *s, int32_t partition);

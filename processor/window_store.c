@@ -199,6 +199,25 @@ int window_store_flush(struct window_store *ws, struct pane_list *out, struct er
 	return 0;
 }
 
+size_t window_store_growth(const struct window_store *ws)
+{
+	const struct pane_list *minutes = &ws->panes[PANE_MINUTE];
+	size_t growth = 0;
+
+	for (size_t i = 0, next; i < minutes->len; i = next) {
+		int64_t hour_ms = closed_hour_ms(minutes->panes[i]->start_ms);
+		const struct pane *hour = pane_list_find(&ws->panes[PANE_HOUR], hour_ms);
+		size_t windows = 0, bytes = 0, missing = ws->series.by_fingerprint.len - (hour ? hour->by_fingerprint.len : 0);
+
+		for (next = i; next < minutes->len && closed_hour_ms(minutes->panes[next]->start_ms) == hour_ms; next++) {
+			windows += minutes->panes[next]->by_fingerprint.len;
+			bytes += pane_bytes(minutes->panes[next]);
+		}
+		growth += windows <= missing ? bytes : bytes / windows * missing; /* no hour has more windows than there are series */
+	}
+	return growth;
+}
+
 size_t window_store_bytes(const struct window_store *ws)
 {
 	size_t bytes = 0;

@@ -60,6 +60,10 @@ int window_store_close(struct window_store *ws, int64_t closed_ms, int64_t water
  * Their panes are out's then. -1 with ERR_FATAL as above. */
 int window_store_flush(struct window_store *ws, struct pane_list *out, struct err *err);
 
+/* By how many bytes the hours may grow when all minutes are closed into them, which comes before anything of it is freed: each by a window of what
+ * a minute's takes for every series of its minutes that it may not have yet. About, and rather too much. Looks at no window. */
+size_t window_store_growth(const struct window_store *ws);
+
 /* Bytes of all panes; the series come on top. */
 size_t window_store_bytes(const struct window_store *ws);
 

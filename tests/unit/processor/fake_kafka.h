@@ -40,7 +40,8 @@ struct fake_metadata {
 	X(UNKNOWN_COMMITTED) X(UNKNOWN_ON_ITS_WAY) X(UNKNOWN_NEVER) X(CAME_TO_PASS) X(TIMED_OUT) X(FENCED) X(STALE_REFUSED) \
 	X(PENDING) X(ASK_FAILED) X(SEEK_FAILED) X(SNAPSHOT_READ) X(BEGINNING_READ) X(MARKER_AWAITED) X(TRIMMED) \
 	X(ASSIGN) X(REVOKE) X(LOST) X(LOST_UNTOLD) X(KICKED) X(STATIC_REJOIN) X(OLD_OFFSET) X(JUMP) X(LEAK) X(END) X(CLIENT_ERROR) X(CLIENT_FAILED) \
-	X(CRASH) X(CRASH_INSIDE) X(CRASH_COMMITTING) X(FREEZE) X(STALL_INSIDE) X(STOP) X(START) X(CONFIGURATION) X(FLUSH) X(TWIN) X(TWIN_COMPARED)
+	X(CRASH) X(CRASH_INSIDE) X(CRASH_COMMITTING) X(FREEZE) X(STALL_INSIDE) X(STOP) X(START) X(CONFIGURATION) X(FLUSH) \
+	X(HELD) X(STILL_HELD) X(ADMITTED) X(WAITS_FOR_ROOM) X(TWIN) X(TWIN_COMPARED)
 
 #define FAKE_NAME(name) FAKE_##name,
 enum fake_event { FAKE_EVENTS(FAKE_NAME) NR_FAKE_EVENTS };
@@ -134,6 +135,7 @@ struct fake_kafka {
 	bool rebalance_due, moves_due;
 	int trouble;    /* of a thousand calls, how many fail */
 	bool vices;     /* clients misbehave */
+	bool outage;    /* no transaction can be made */
 	uint64_t seen[NR_FAKE_EVENTS];
 	/* Some time passes for everybody but host. */
 	void (*elsewhere)(void *ctx, struct fake_host *host, int64_t ms);

@@ -59,7 +59,7 @@ int txn_open(struct txn *t, struct err *err)
 	if (t->state != TXN_CLOSED)
 		return 0;
 	fake_spend(t->host, 5 + (int64_t)fake_dice(t->host->kafka, 20));
-	if (fake_fails(t->host, FAKE_OPEN_FAILED, 0))
+	if (t->host->kafka->outage || fake_fails(t->host, FAKE_OPEN_FAILED, 0))
 		return broken(t, "_TIMED_OUT", err);
 	fake_txn_finish(t->host->kafka, t->producer);
 	t->state = TXN_IDLE;
@@ -75,7 +75,7 @@ int txn_begin(struct txn *t, struct err *err)
 {
 	if (t->state != TXN_IDLE)
 		return refused(t, "_STATE", err);
-	if (fake_fails(t->host, FAKE_BEGIN_FAILED, 0))
+	if (t->host->kafka->outage || fake_fails(t->host, FAKE_BEGIN_FAILED, 0))
 		return broken(t, "_FATAL", err);
 	t->deadline_ms = t->host->kafka->now_ms + DEADLINE_MS;
 	t->open = fake_txn_begin(t->host->kafka, t->producer);

@@ -1,12 +1,13 @@
 /* sim_twin.c - see sim_twin.h. */
 #include "tests/unit/processor/sim_twin.h"
 
-#include "processor/budget.h"
+#include "processor/room.h"
 #include "processor/snapshot.h"
 #include "processor/task.h"
 #include "tests/unit/processor/dump.h"
 
 enum { TWINS = FAKE_HOSTS * FAKE_PARTITIONS, BORN_ONCE_IN = 40, COMPARED_ONCE_IN = 16, CHARGED_ONCE_IN = 100 };
+enum { OVER = 4 /* what one turn may add to a share as small as here, where each pane begins with a block */ };
 
 struct twins {
 	struct fake_kafka *kafka;
@@ -19,13 +20,17 @@ static struct twins twins;
 int __real_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
 int __real_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
 int __real_task_flush(struct task *t, struct err *err);
-void __real_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr);
+void __real_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes);
+void __real_room_look(struct room *r, struct task *const *tasks, size_t nr);
 void __real_task_committed(struct task *t, int64_t mono_ms);
 void __real_task_free(struct task *t);
 int __wrap_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
 int __wrap_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
 int __wrap_task_flush(struct task *t, struct err *err);
-void __wrap_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr);
+void __wrap_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes);
+void __wrap_room_look(struct room *r, struct task *const *tasks, size_t nr);
+bool __real_room_admits(struct room *r, struct task *const *tasks, size_t nr, size_t bytes, int64_t mono_ms);
+bool __wrap_room_admits(struct room *r, struct task *const *tasks, size_t nr, size_t bytes, int64_t mono_ms);
 void __wrap_task_committed(struct task *t, int64_t mono_ms);
 void __wrap_task_free(struct task *t);
 
@@ -131,12 +136,36 @@ int __wrap_task_flush(struct task *t, struct err *err)
 }
 
 /* The budget's word, at any time and for any amount, and not only when it is small: flushing must change nothing but memory. */
-void __wrap_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr)
+void __wrap_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes)
 {
-	__real_budget_charge(b, tasks, nr);
+	__real_budget_charge(b, tasks, nr, reserved_bytes);
 	for (size_t i = 0; i < nr; i++)
 		if (tasks[i] && fake_once_in(twins.kafka, CHARGED_ONCE_IN))
 			tasks[i]->owed_bytes = (size_t)1 << fake_dice(twins.kafka, 24);
+}
+
+/* However long no transaction can be made, memory is bounded: no task runs while reading is held up, and it is before what is read makes the state
+ * much larger than its share. */
+void __wrap_room_look(struct room *r, struct task *const *tasks, size_t nr)
+{
+	bool held = r->holding;
+
+	for (size_t i = 0; i < nr; i++)
+		if (held && tasks[i] && tasks[i]->phase == TASK_RUNNING)
+			sim_fail(twins.kafka, "a partition is read though reading is held up");
+	__real_room_look(r, tasks, nr);
+	if (r->holding)
+		fake_note(twins.kafka, held ? FAKE_STILL_HELD : FAKE_HELD, NULL, (int64_t)r->use.state_bytes);
+	if (r->use.state_bytes > OVER * r->budget.hard_bytes)
+		sim_fail(twins.kafka, "memory is not bounded");
+}
+
+bool __wrap_room_admits(struct room *r, struct task *const *tasks, size_t nr, size_t bytes, int64_t mono_ms)
+{
+	bool admitted = __real_room_admits(r, tasks, nr, bytes, mono_ms);
+
+	fake_note(twins.kafka, admitted ? FAKE_ADMITTED : FAKE_WAITS_FOR_ROOM, NULL, (int64_t)bytes);
+	return admitted;
 }
 
 void __wrap_task_committed(struct task *t, int64_t mono_ms)

@@ -2,7 +2,8 @@
  * of things, and is given the same records and closings from then on. Both must stay equal to the last bit.
  *
  * --wrap (Makefile) puts sim_twin.c between the product and task_take(), task_close(), task_flush(), task_committed() and
- * task_free(); and budget_charge(), as what is flushed and when must not matter either. */
+ * task_free(); and budget_charge(), as what is flushed and when must not matter either; and room_look() and room_admits(),
+ * for what must hold when memory is short. */
 #ifndef MILLRACE_TESTS_PROCESSOR_SIM_TWIN_H
 #define MILLRACE_TESTS_PROCESSOR_SIM_TWIN_H
 

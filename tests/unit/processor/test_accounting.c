@@ -9,7 +9,8 @@
 #include "processor/snapshot.h"
 #include "tests/unit/processor/fill.h"
 
-#define TOLERANCE 0.05 /* of what is counted */
+#define TOLERANCE 0.05        /* of what is counted */
+#define GROWTH_TOLERANCE 0.10 /* of the state that grows: a table may just have to double */
 enum { SLACK = 16 << 10 /* bytes: lists and tables that are there before anything is in them */ };
 
 static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000};
@@ -56,15 +57,23 @@ static void must_be_true(const struct fill *f, const struct task *t, size_t befo
 		      when, counted, truth);
 }
 
-/* A checkpoint's closing, with a letter, and with a flush of what is left. */
-static void checkpoint(struct fill *f, bool flush)
+/* A checkpoint's closing, with a letter, and with a flush of what is left. What it grows by was foreseen. */
+static void checkpoint(struct fill *f, const char *shape, bool flush)
 {
+	size_t before, foreseen, grown;
 	struct err err = ERR_INIT;
 
 	ck_assert_int_eq(task_add_letter(f->task, (struct str){"0123456789", 10}), 0);
+	before = task_bytes(f->task);
+	foreseen = window_store_growth(&f->task->windows);
 	ck_assert_int_eq(task_close(f->task, f->task->watermark_ms, &close_rules, &err), 0);
 	if (flush)
 		ck_assert_int_eq(task_flush(f->task, &err), 0);
+	grown = task_bytes(f->task) > before ? task_bytes(f->task) - before : 0;
+	printf("  %s: %zu bytes, grows by %zu, %zu were foreseen\n", shape, before, grown, foreseen);
+	fflush(stdout);
+	ck_assert_msg((double)grown <= (double)foreseen + (double)before * GROWTH_TOLERANCE + SLACK, "%s: %zu bytes grow by %zu, %zu were foreseen",
+		      shape, before, grown, foreseen);
 }
 
 START_TEST(what_is_counted_is_what_is_allocated)
@@ -79,12 +88,12 @@ START_TEST(what_is_counted_is_what_is_allocated)
 	f.task->watermark_ms = L_BEGIN_MS + 30000;
 	fill_records(&f, shape, shapes[_i].nr_records, shapes[_i].event_ms);
 	must_be_true(&f, f.task, before, name, "filled");
-	checkpoint(&f, false);
+	checkpoint(&f, name, false);
 	must_be_true(&f, f.task, before, name, "closed");
 	fill_records(&f, shape, shapes[_i].nr_records / 4, L_MINUTE_MS);
 	fill_commit(f.task);
 	must_be_true(&f, f.task, before, name, "committed");
-	checkpoint(&f, true);
+	checkpoint(&f, name, true);
 	must_be_true(&f, f.task, before, name, "flushed");
 	fill_commit(f.task);
 	must_be_true(&f, f.task, before, name, "empty");
@@ -94,6 +103,20 @@ START_TEST(what_is_counted_is_what_is_allocated)
 	fill_fini(&f);
 }
 END_TEST
+
+/* What a restore is given room for beforehand, and a snapshot: not less than it takes, and not many times as much. Small ones do not matter. */
+static void must_be_foreseen(struct task *t, size_t snapshot_bytes, const char *shape)
+{
+	size_t state = task_bytes(t), foreseen = budget_restored((int64_t)snapshot_bytes) - snapshot_bytes;
+
+	printf("  %s: %zu bytes of snapshot, %.2f of state for each\n", shape, snapshot_bytes, (double)state / (double)snapshot_bytes);
+	fflush(stdout);
+	if (state < 1 << 20)
+		return;
+	ck_assert_msg(foreseen >= state, "%s: %zu bytes foreseen, %zu taken", shape, foreseen, state);
+	ck_assert_msg(foreseen < 2 * state, "%s: %zu bytes foreseen, %zu taken", shape, foreseen, state);
+	ck_assert_uint_ge(budget_look(&t, 1).snapshot_bytes, snapshot_bytes);
+}
 
 START_TEST(a_restored_task_is_counted_too)
 {
@@ -107,7 +130,7 @@ START_TEST(a_restored_task_is_counted_too)
 
 	first->watermark_ms = L_BEGIN_MS + 30000;
 	fill_records(&f, &shapes[_i].shape, shapes[_i].nr_records, shapes[_i].event_ms);
-	checkpoint(&f, false);
+	checkpoint(&f, name, false);
 	fill_commit(first);
 	fill_records(&f, &shapes[_i].shape, shapes[_i].nr_records / 4, L_MINUTE_MS);
 	ck_assert_int_eq(snapshot_encode(first, &bytes, &err), 0);
@@ -116,7 +139,7 @@ START_TEST(a_restored_task_is_counted_too)
 	f.task = task_new(0);
 	ck_assert_msg(snapshot_decode(buf_str(&bytes), f.task, &err) == 0, "%s", err.msg);
 	must_be_true(&f, f.task, before, name, "restored");
-	printf("  %s: %zu bytes of snapshot, %.2f of state for each\n", name, bytes.len, (double)task_bytes(f.task) / (double)bytes.len);
+	must_be_foreseen(f.task, bytes.len, name);
 	fill_records(&f, &shapes[_i].shape, shapes[_i].nr_records / 4, L_MINUTE_MS);
 	must_be_true(&f, f.task, before, name, "gone on");
 	task_free(f.task);

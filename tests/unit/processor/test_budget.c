@@ -26,12 +26,15 @@ static void commit(struct task *t)
 	task_committed(t, 0);
 }
 
+/* Two marks, and a share that every snapshot fits into. */
+#define MARKS(high, low) ((struct budget){.high_bytes = (high), .low_bytes = (low), .snapshot_bytes = SIZE_MAX})
+
 /* Tasks of which each holds so many series, or is not there. */
 enum { TASKS = 6 };
 
 struct house {
 	struct task *tasks[TASKS];
-	size_t bytes;
+	size_t bytes; /* what they take, and what their hours will grow by */
 };
 
 static void house_init(struct house *h, const int nr_series[TASKS])
@@ -45,7 +48,7 @@ static void house_init(struct house *h, const int nr_series[TASKS])
 		h->tasks[i]->watermark_ms = L_BEGIN_MS;
 		for (int k = 0; k < nr_series[i]; k++)
 			add_value(h->tasks[i], k, L_BEGIN_MS, 1);
-		h->bytes += task_bytes(h->tasks[i]);
+		h->bytes += task_bytes(h->tasks[i]) + window_store_growth(&h->tasks[i]->windows);
 	}
 }
 
@@ -69,14 +72,17 @@ static const char *debtors(const struct house *h, char out[TASKS + 1])
 
 static const int mixed[TASKS] = {100, 5000, -1, 20000, 0, 9000};
 
-START_TEST(the_marks_follow_from_the_setting)
+START_TEST(the_marks_follow_from_the_shares)
 {
-	struct budget b = budget_of(INT64_C(260) << 20);
+	struct budget b = budget_of(&(struct shares){.bytes = {[SHARE_STATE] = 128 << 20, [SHARE_SNAPSHOT] = 7 << 20}});
 
-	ck_assert_uint_eq(b.high_bytes, 60 << 20);
-	ck_assert(b.low_bytes > (47 << 20) && b.low_bytes <= (48 << 20));
-	ck_assert_uint_eq(budget_turn_bytes(INT64_C(260) << 20), (60 << 20) / 32);
-	ck_assert_uint_eq(budget_of(INT64_C(32) << 20).high_bytes, 3 << 20); /* the least that can be set */
+	ck_assert_uint_eq(b.hard_bytes, 128 << 20);
+	ck_assert_uint_eq(b.high_bytes, 113 << 20); /* 1 MiB of records a turn, which may grow to fifteen times as much */
+	ck_assert_uint_eq(b.turn_bytes, 1 << 20);
+	ck_assert(b.low_bytes > (90 << 20) && b.low_bytes <= 90.5 * (1 << 20));
+	ck_assert_uint_eq(b.unflushable_bytes, 64 << 20);
+	ck_assert_uint_eq(b.snapshot_bytes, 7 << 20);
+	ck_assert_uint_ge(budget_of(&(struct shares){0}).turn_bytes, 1); /* something can be read, however little there is */
 }
 END_TEST
 
@@ -88,13 +94,13 @@ START_TEST(the_largest_gives_first_and_no_more_than_is_needed)
 
 	house_init(&h, mixed);
 	largest = budget_flushable(h.tasks[3]);
-	budget_charge(&(struct budget){h.bytes, 0}, h.tasks, TASKS);
+	budget_charge(&MARKS(h.bytes, 0), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), ""); /* at the mark is not over it */
-	budget_charge(&(struct budget){h.bytes - 1, h.bytes - 1000}, h.tasks, TASKS);
+	budget_charge(&MARKS(h.bytes - 1, h.bytes - 1000), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "3");
 	ck_assert_uint_eq(h.tasks[3]->owed_bytes, 1000);
 	h.tasks[3]->owed_bytes = 0;
-	budget_charge(&(struct budget){h.bytes - 1, h.bytes - largest - 5}, h.tasks, TASKS);
+	budget_charge(&MARKS(h.bytes - 1, h.bytes - largest - 5), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "35");
 	ck_assert_uint_eq(h.tasks[3]->owed_bytes, largest);
 	ck_assert_uint_eq(h.tasks[5]->owed_bytes, 5);
@@ -110,26 +116,26 @@ START_TEST(between_the_marks_nobody_is_asked_and_nobody_twice)
 	char who[TASKS + 1];
 
 	house_init(&h, mixed);
-	b = (struct budget){h.bytes - 1, h.bytes - 1 - budget_flushable(h.tasks[3])};
-	budget_charge(&b, h.tasks, TASKS);
+	b = MARKS(h.bytes - 1, h.bytes - 1 - budget_flushable(h.tasks[3]));
+	budget_charge(&b, h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "35"); /* 5 for the one byte that is missing */
 	h.tasks[5]->owed_bytes = 0;
 	add_value(h.tasks[1], 1, L_BEGIN_MS, 2);
-	budget_charge(&b, h.tasks, TASKS);
+	budget_charge(&b, h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "3"); /* what is owed counts as gone */
 	/* Flushed, but the transaction was aborted: it is on its way, however much comes meanwhile. */
 	ck_assert_int_eq(task_flush(h.tasks[3], &err), 0);
 	h.tasks[3]->owed_bytes = 0;
 	task_aborted(h.tasks[3]);
-	budget_charge(&b, h.tasks, TASKS);
+	budget_charge(&b, h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "");
 	ck_assert_uint_eq(budget_flushable(h.tasks[3]), 0);
 	for (int k = 0; k < 20000; k++)
 		add_value(h.tasks[3], k, L_BEGIN_MS, 1);
-	budget_charge(&(struct budget){3000000, 0}, h.tasks, TASKS);
+	budget_charge(&MARKS(3000000, 0), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "15");
 	commit(h.tasks[3]);
-	budget_charge(&(struct budget){3000000, 0}, h.tasks, TASKS);
+	budget_charge(&MARKS(3000000, 0), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "135");
 	house_fini(&h);
 }
@@ -144,14 +150,14 @@ START_TEST(small_parts_and_those_that_cannot_are_left_alone)
 	h.tasks[3]->phase = TASK_READY;
 	h.tasks[1]->phase = TASK_HELD;
 	/* An eighth of the mark, shared by five. */
-	budget_charge(&(struct budget){8 * 5 * budget_flushable(h.tasks[1]), 0}, h.tasks, TASKS);
+	budget_charge(&MARKS(8 * 5 * budget_flushable(h.tasks[1]), 0), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), ""); /* far below the mark */
-	budget_charge(&(struct budget){h.bytes - 1, 0}, h.tasks, TASKS);
+	budget_charge(&MARKS(h.bytes - 1, 0), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "15");
 	h.tasks[1]->owed_bytes = h.tasks[5]->owed_bytes = 0;
 	/* Whatever cannot be flushed, nothing small is: it would be flushed again with the next record. */
 	h.tasks[0]->dedup.bytes += 8 * 5 * budget_flushable(h.tasks[1]) + 8 * 5 + 1000000;
-	budget_charge(&(struct budget){8 * 5 * (budget_flushable(h.tasks[1]) + 1), 0}, h.tasks, TASKS);
+	budget_charge(&MARKS(8 * 5 * (budget_flushable(h.tasks[1]) + 1), 0), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "5");
 	h.tasks[0]->dedup.bytes -= 8 * 5 * budget_flushable(h.tasks[1]) + 8 * 5 + 1000000;
 	house_fini(&h);
@@ -200,11 +206,100 @@ START_TEST(series_with_a_baseline_are_not_asked_for)
 		kept += task_bytes(h.tasks[i]);
 	}
 	ck_assert_uint_eq(h.tasks[3]->windows.series.bytes, held); /* all that is left */
-	budget_charge(&(struct budget){kept / 2, kept / 4}, h.tasks, TASKS);
+	budget_charge(&MARKS(kept / 2, kept / 4), h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "");
 	baselines_close(&h.tasks[3]->baselines, L_BEGIN_MS + BASELINE_KEEP_MS, &h.tasks[3]->windows.series);
 	ck_assert_uint_eq(h.tasks[3]->baselines.series_bytes, 0);
 	house_fini(&h);
+}
+END_TEST
+
+START_TEST(what_comes_is_counted_before_it_is_there)
+{
+	struct house h;
+	struct budget b;
+	struct err err = ERR_INIT;
+	char who[TASKS + 1];
+	size_t growth;
+
+	house_init(&h, mixed);
+	growth = window_store_growth(&h.tasks[3]->windows);
+	ck_assert_uint_gt(growth, window_store_bytes(&h.tasks[3]->windows) / 2); /* its hour has nothing yet */
+	b = MARKS(h.bytes, 0);
+	budget_charge(&b, h.tasks, TASKS, 1); /* of a restore */
+	ck_assert_str_eq(debtors(&h, who), "135");
+	for (int i = 0; i < TASKS; i++)
+		if (h.tasks[i])
+			h.tasks[i]->owed_bytes = 0;
+	b.snapshot_bytes = budget_look(h.tasks, TASKS).snapshot_bytes;
+	budget_charge(&b, h.tasks, TASKS, 0);
+	ck_assert_str_eq(debtors(&h, who), "");
+	b.snapshot_bytes--;
+	budget_charge(&b, h.tasks, TASKS, 0);
+	ck_assert_str_eq(debtors(&h, who), "135");
+	ck_assert_int_eq(task_flush(h.tasks[3], &err), 0); /* it has grown, and is in the outbox */
+	ck_assert_uint_eq(window_store_growth(&h.tasks[3]->windows), 0);
+	house_fini(&h);
+}
+END_TEST
+
+START_TEST(what_all_have_is_seen)
+{
+	struct house h;
+	struct budget_use use;
+	size_t bytes = 0, largest = 0;
+
+	house_init(&h, mixed);
+	h.tasks[1]->dedup.bytes += 1000;
+	h.tasks[3]->request_keys.bytes += 500;
+	add_baselines(h.tasks[5]);
+	for (int i = 0; i < TASKS; i++)
+		bytes += h.tasks[i] ? task_bytes(h.tasks[i]) : 0;
+	largest = task_bytes(h.tasks[3]);
+	use = budget_look(h.tasks, TASKS);
+	ck_assert_uint_eq(use.state_bytes, bytes);
+	ck_assert_uint_eq(use.unflushable_bytes, 1500 + baselines_bytes(&h.tasks[5]->baselines) + h.tasks[5]->baselines.series_bytes);
+	ck_assert(use.snapshot_bytes > largest / 4 && use.snapshot_bytes < largest / 2);
+	ck_assert_int_eq(task_flush(h.tasks[3], NULL), 0);
+	ck_assert_uint_lt(budget_look(h.tasks, TASKS).snapshot_bytes, largest / 4); /* what goes out is in no snapshot */
+	h.tasks[1]->dedup.bytes -= 1000;
+	h.tasks[3]->request_keys.bytes -= 500;
+	house_fini(&h);
+}
+END_TEST
+
+START_TEST(who_owes_and_who_can_give)
+{
+	static const int small[TASKS] = {10, 10, 10, 10, 10, 10};
+	struct house h;
+	struct budget b;
+
+	house_init(&h, small);
+	b = MARKS(6 * 8 * budget_flushable(h.tasks[0]), 0);
+	ck_assert(!budget_owes(h.tasks, TASKS) && budget_can_give(&b, h.tasks, TASKS));
+	b.high_bytes *= 4;
+	ck_assert(!budget_can_give(&b, h.tasks, TASKS)); /* none is worth a flush */
+	h.tasks[2]->owed_bytes = 1;
+	ck_assert(budget_owes(h.tasks, TASKS) && budget_can_give(&b, h.tasks, TASKS));
+	h.tasks[2]->phase = TASK_READY;
+	ck_assert(!budget_owes(h.tasks, TASKS) && !budget_can_give(&b, h.tasks, TASKS));
+	h.tasks[2]->phase = TASK_HELD;
+	h.tasks[2]->owed_bytes = 0;
+	ck_assert_int_eq(task_flush(h.tasks[2], NULL), 0);
+	ck_assert(budget_owes(h.tasks, TASKS));
+	commit(h.tasks[2]);
+	ck_assert(!budget_owes(h.tasks, TASKS));
+	ck_assert_int_eq(task_add_letter(h.tasks[2], STR("letter")), 0);
+	ck_assert(budget_owes(h.tasks, TASKS));
+	house_fini(&h);
+}
+END_TEST
+
+START_TEST(what_a_snapshot_comes_to_is_bounded)
+{
+	ck_assert_uint_eq(budget_restored(0), 0);
+	ck_assert_uint_ge(budget_restored(1000), 3000);
+	ck_assert_uint_gt(budget_restored(INT64_MAX), budget_restored(INT64_C(1) << 40)); /* does not wrap */
 }
 END_TEST
 
@@ -214,8 +309,8 @@ START_TEST(no_task_no_debt)
 	static const int none[TASKS] = {-1, -1, -1, -1, -1, -1};
 
 	house_init(&h, none);
-	budget_charge(&(struct budget){0, 0}, h.tasks, TASKS);
-	budget_charge(&(struct budget){0, 0}, h.tasks, 0);
+	budget_charge(&MARKS(0, 0), h.tasks, TASKS, 0);
+	budget_charge(&MARKS(0, 0), h.tasks, 0, 0);
 	house_fini(&h);
 }
 END_TEST
@@ -225,11 +320,15 @@ int main(void)
 	Suite *suite = suite_create("budget");
 	TCase *tc = tcase_create("budget");
 
-	tcase_add_test(tc, the_marks_follow_from_the_setting);
+	tcase_add_test(tc, the_marks_follow_from_the_shares);
 	tcase_add_test(tc, the_largest_gives_first_and_no_more_than_is_needed);
 	tcase_add_test(tc, between_the_marks_nobody_is_asked_and_nobody_twice);
 	tcase_add_test(tc, small_parts_and_those_that_cannot_are_left_alone);
 	tcase_add_test(tc, series_with_a_baseline_are_not_asked_for);
+	tcase_add_test(tc, what_comes_is_counted_before_it_is_there);
+	tcase_add_test(tc, what_all_have_is_seen);
+	tcase_add_test(tc, who_owes_and_who_can_give);
+	tcase_add_test(tc, what_a_snapshot_comes_to_is_bounded);
 	tcase_add_test(tc, no_task_no_debt);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);

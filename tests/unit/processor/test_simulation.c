@@ -107,13 +107,14 @@ static void draw_conf(struct world *w, struct processor_conf *conf)
 
 static void start(struct world *w, struct instance *in)
 {
+	static const int64_t budgets[] = {1 << 20, 1 << 22, INT64_C(1) << 30}; /* below the setting's least: a state of this size must meet its marks */
 	struct service_parts parts = {.program = &in->host.program, .conf = &in->conf, .report = (struct report *)&in->host, .wake_fd = -1};
 	struct err err = ERR_INIT;
 
 	in->host.incarnation = ++w->incarnations;
 	in->host.dead = false;
 	draw_conf(w, &in->conf);
-	in->host.program.common.memory_budget_bytes = INT64_C(1) << (dice(w, 2) ? 20 : 30);
+	in->host.program.common.memory_budget_bytes = budgets[dice(w, NR(budgets))];
 	parts.metrics = in->metrics = metrics_new("sim");
 	in->service = service_new(&parts, FAKE_EPOCH, FAKE_PARTITIONS, &err);
 	if (in->service) {
@@ -236,6 +237,8 @@ static void step(struct world *w, const struct instance *not)
 	}
 	if (dice(w, 300) == 0)
 		k->trouble = dice(w, 2) ? 0 : dice(w, 4) ? 20 : 200;
+	if (dice(w, k->outage ? 300 : 3000) == 0)
+		k->outage = !k->outage;
 }
 
 /* An instance hangs inside a call, and the world goes on without it. */
@@ -287,7 +290,7 @@ static void drain(struct world *w)
 	int64_t until_ms;
 
 	k->trouble = 0;
-	k->vices = false;
+	k->vices = k->outage = false;
 	sim_input_finish(&w->input);
 	until_ms = k->now_ms + DRAIN_MINUTES * L_MINUTE_MS;
 	while (k->now_ms < until_ms) {
