@@ -4,6 +4,7 @@ One thread does everything by an agenda: a fault that strikes puts on it what mu
 been told to is an error at once.
 """
 import collections
+import contextlib
 import functools
 import heapq
 import itertools
@@ -47,6 +48,7 @@ class Member:
         self.processor, self.static, self.name = processor, static, processor.process.name
         self.state = "down"  # up, frozen, waking, ending
         self.kept, self.last = collections.Counter(), collections.Counter()
+        self.peak_mib = 0
 
     def describe(self):
         return f"{self.name} ({'static' if self.static else 'dynamic'})"
@@ -64,6 +66,14 @@ class Member:
     def scrape(self):
         if self.state in ("up", "waking"):
             self.last = figures(self.processor.get("/metrics")[1]) or self.last
+            self.peak_mib = max(self.peak_mib, peak_mib(self.processor.process.pid))
+
+
+def peak_mib(pid):
+    """The most memory that a process has had resident; 0 when it is gone."""
+    with contextlib.suppress(OSError, IndexError):
+        return int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+    return 0
 
 
 def figures(text):

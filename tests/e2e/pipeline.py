@@ -34,10 +34,11 @@ def free_ports(n):
 class Pipeline:
     """As a context: everything up and ready on entering, everything stopped on leaving."""
 
-    def __init__(self, directory, base_port, speed, start_minute_of_hour, sites, binaries=BIN):
+    def __init__(self, directory, base_port, speed, start_minute_of_hour, sites, binaries=BIN, processor_settings=()):
         self.directory = pathlib.Path(directory)
         self.binaries = pathlib.Path(binaries)
         self.sites = sites
+        self.processor_settings = list(processor_settings)
         start = int(time.time() * 1000) // HOUR_MS * HOUR_MS + start_minute_of_hour * MINUTE_MS
         self.stack = Stack(self.directory / "stack", base_port=base_port, clock_speed=speed, clock_start_ms=start)
         self.processes = {}
@@ -80,7 +81,7 @@ class Pipeline:
         ports = free_ports(4)
         self.push_port = ports[3]
         self.admin_ports = dict(zip(("ingest", "processor", "sink"), ports))
-        own = {"ingest": ["push.listen=127.0.0.1:%d" % self.push_port], "processor": [],
+        own = {"ingest": ["push.listen=127.0.0.1:%d" % self.push_port], "processor": self.processor_settings,
                "sink": ["mongo.uri=" + self.env["MONGO_1"], "mongo.database=millrace"]}
         for program, settings in own.items():
             self.start(program, settings)

@@ -4,7 +4,9 @@ A generator pushes random samples of all kinds through ingest over 130 virtual m
 multiple of 1/1024, so sums are exact whatever their order. Expected windows are kept as integers (1024ths) and dicts; a
 value's bucket comes from integer powers (2^i < v^32 <= 2^(i+1)), where Millrace compares mantissas. Fragments are then read
 from MongoDB, merged here, and compared: count, sum, min, max, last and buckets of every (series, minute) and (series, hour).
+`--budget 64Mi`: with that memory.budget for the processor, in `make test-long`.
 """
+import argparse
 import collections
 import datetime
 import http.client
@@ -304,6 +306,10 @@ def test_graceful_stop(pipeline):
 
 
 if __name__ == "__main__":
+    PARSER = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    PARSER.add_argument("--budget", help="memory.budget of the processor")
+    ARGUMENTS = PARSER.parse_args()
     with tempfile.TemporaryDirectory(prefix="millrace-oracle-") as folder:
-        with Pipeline(folder, base_port=free_base_port(), speed=SPEED, start_minute_of_hour=50, sites=SITES) as pipeline_under_test:
+        with Pipeline(folder, base_port=free_base_port(), speed=SPEED, start_minute_of_hour=50, sites=SITES,
+                      processor_settings=[f"memory.budget={ARGUMENTS.budget}"] if ARGUMENTS.budget else []) as pipeline_under_test:
             cases.run(globals(), pipeline_under_test)

@@ -74,6 +74,8 @@ static void checkpoint(struct fill *f, const char *shape, bool flush)
 	fflush(stdout);
 	ck_assert_msg((double)grown <= (double)foreseen + (double)before * GROWTH_TOLERANCE + SLACK, "%s: %zu bytes grow by %zu, %zu were foreseen",
 		      shape, before, grown, foreseen);
+	ck_assert_msg((double)foreseen <= 1.5 * (double)grown + (double)before * GROWTH_TOLERANCE + SLACK, "%s: %zu bytes grow by %zu, %zu were foreseen",
+		      shape, before, grown, foreseen);
 }
 
 START_TEST(what_is_counted_is_what_is_allocated)
