@@ -25,7 +25,8 @@ struct budget budget_of(const struct shares *shares)
 		.high_bytes = state - state / TURN_SHARE * RECORD_GROWTH,
 		.low_bytes = (state - state / TURN_SHARE * RECORD_GROWTH) / 100 * LOW_PERCENT,
 		.unflushable_bytes = state / 2,
-		.snapshot_bytes = shares->bytes[SHARE_SNAPSHOT],
+		.growth_bytes = shares->bytes[SHARE_CHECKPOINT] / 2,
+		.snapshot_bytes = shares->bytes[SHARE_CHECKPOINT] / 2,
 		.turn_bytes = turn,
 	};
 }
@@ -58,33 +59,36 @@ static size_t snapshot_bytes(const struct task *t)
 	return (task_bytes(t) - pane_list_bytes(&t->outbox)) / SNAPSHOT_SHARE;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
 struct budget_use budget_look(struct task *const *tasks, size_t nr)
 {
 	struct budget_use use = {0};
 
 	for (size_t i = 0; i < nr; i++) {
-		size_t snapshot = tasks[i] ? snapshot_bytes(tasks[i]) : 0;
-
-		if (snapshot > use.snapshot_bytes)
-			use.snapshot_bytes = snapshot;
-		use.state_bytes += tasks[i] ? task_bytes(tasks[i]) : 0;
-		use.unflushable_bytes += tasks[i] ? unflushable(tasks[i]) : 0;
+		if (!tasks[i])
+			continue;
+		use.state_bytes += task_bytes(tasks[i]);
+		use.unflushable_bytes += unflushable(tasks[i]);
+		use.growth_bytes = larger(use.growth_bytes, window_store_growth(&tasks[i]->windows));
+		use.snapshot_bytes = larger(use.snapshot_bytes, snapshot_bytes(tasks[i]));
 	}
 	return use;
 }
 
-/* What is left when everything that is on its way out has left; and what comes first, in the closing of what stays. */
+/* What is left when everything that is on its way out has left. */
 static size_t staying_bytes(const struct task *t)
 {
-	size_t leaving = pane_list_bytes(&t->outbox), bytes = task_bytes(t);
+	size_t leaving = pane_list_bytes(&t->outbox);
 
 	if (task_is_flushed(t))
 		leaving += leaving_series_bytes(t);
 	else if (t->owed_bytes)
 		leaving += t->owed_bytes < windows_bytes(t) ? t->owed_bytes : windows_bytes(t);
-	else
-		bytes += window_store_growth(&t->windows);
-	return bytes - leaving;
+	return task_bytes(t) - leaving;
 }
 
 /* Can its checkpoint be made? */
@@ -119,12 +123,13 @@ static size_t useless_bytes(const struct budget *b, struct task *const *tasks, s
 	return nr_ours ? b->high_bytes / USELESS_SHARE / nr_ours : 0;
 }
 
-/* What is going to be taken beyond what there is: a restore, and the largest snapshot as far as its share is too small for it. */
+/* What is going to be taken beyond what there is: by a restore, and by the largest checkpoint as far as its share is too small for it. */
 static size_t coming_bytes(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes)
 {
-	size_t snapshot = budget_look(tasks, nr).snapshot_bytes;
+	struct budget_use use = budget_look(tasks, nr);
 
-	return reserved_bytes + (snapshot > b->snapshot_bytes ? snapshot - b->snapshot_bytes : 0);
+	return reserved_bytes + larger(use.growth_bytes, b->growth_bytes) - b->growth_bytes + larger(use.snapshot_bytes, b->snapshot_bytes) -
+	       b->snapshot_bytes;
 }
 
 void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes)

@@ -8,8 +8,8 @@
  * goes out, but never in parts so small that every record would make a checkpoint. It is to stay under half: what is to be done about it is
  * not decided here (room.h).
  *
- * Counted on top of what is there, as it is needed before anything is freed: what hours grow by when minutes are closed into them; what the
- * largest snapshot takes beyond its own share; and what a restore that has been announced is going to take. */
+ * Counted on top of what is there, as it is needed before anything is freed: what a restore that has been announced is going to take; and what
+ * the checkpoint of a partition that is large takes beyond the share of checkpoints, for the hours that grow and for the snapshot. */
 #ifndef MILLRACE_PROCESSOR_BUDGET_H
 #define MILLRACE_PROCESSOR_BUDGET_H
 
@@ -21,7 +21,8 @@ struct budget {
 	size_t high_bytes;        /* some must give when it is passed ... */
 	size_t low_bytes;         /* ... until this is left */
 	size_t unflushable_bytes; /* what cannot be flushed is to stay under this */
-	size_t snapshot_bytes;    /* the share of a snapshot */
+	size_t growth_bytes;      /* what the hours of all partitions in one transaction may grow by, or one partition's alone, */
+	size_t snapshot_bytes;    /* and what its snapshot takes: half of the share of checkpoints each */
 	size_t turn_bytes;        /* records of so many bytes may be taken between two looks */
 };
 
@@ -29,6 +30,7 @@ struct budget {
 struct budget_use {
 	size_t state_bytes;       /* all of it ... */
 	size_t unflushable_bytes; /* ... of which no flush frees this */
+	size_t growth_bytes;      /* the most by which one's hours would grow (window_store_growth()) */
 	size_t snapshot_bytes;    /* of the largest snapshot that one of them would make, about */
 };
 

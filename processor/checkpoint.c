@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "processor/budget.h"
 #include "processor/emission.h"
 
 enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50 };
@@ -15,6 +16,7 @@ enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50 };
 struct checkpoint {
 	struct checkpoint_parts with;
 	struct due_rules rules;
+	size_t growth_bytes; /* what the closings of one transaction may make the state grow by, unless it is of one partition */
 	struct emission_part *parts; /* room for every partition */
 	size_t nr_parts;
 	size_t first; /* which task is looked at first */
@@ -30,6 +32,7 @@ struct checkpoint {
 struct checkpoint *checkpoint_new(const struct checkpoint_parts *parts, struct err *err)
 {
 	struct checkpoint *cp = calloc(1, sizeof(*cp));
+	struct shares shares;
 
 	if (cp)
 		cp->parts = calloc((size_t)parts->topics->partitions, sizeof(*cp->parts));
@@ -40,6 +43,8 @@ struct checkpoint *checkpoint_new(const struct checkpoint_parts *parts, struct e
 	}
 	cp->with = *parts;
 	cp->rules = (struct due_rules){parts->conf, &parts->program->clock, parts->topics->partitions};
+	shares = shares_of(parts->program->common.memory_budget_bytes);
+	cp->growth_bytes = budget_of(&shares).growth_bytes;
 	cp->emission = (struct emission){.txn = parts->txn, .topics = parts->topics, .chunk_bytes = (size_t)parts->conf->chunk_bytes};
 	return cp;
 }
@@ -246,15 +251,20 @@ static bool prepared(struct checkpoint *cp, struct task **tasks, size_t nr)
 	return consumer_group(cp->with.consumer) != NULL && clock_mono_ms() >= cp->retry_mono_ms && able(cp) && settled(cp, tasks, nr);
 }
 
-/* Takes a task into the checkpoint unless the others already make it as large as one transaction should be: it must be through before its
- * deadline, and one that is too large fails the same way every time. The first always fits. True when it was taken. */
-static bool take_part(struct checkpoint *cp, struct task *t, size_t *windows)
-{
-	size_t own = task_windows(t);
+/* What a transaction has to do. */
+struct load {
+	size_t windows, growth_bytes;
+};
 
-	if (cp->nr_parts && *windows + own > (size_t)cp->with.conf->transaction_windows)
+/* Takes a task into the checkpoint unless the others already make it as large as one transaction should be: it must be through before its
+ * deadline, and one that is too large fails the same way every time; and there must be room for what all of them close, until they are committed. The first always fits. True when it was taken. */
+static bool take_part(struct checkpoint *cp, struct task *t, struct load *load)
+{
+	struct load all = {load->windows + task_windows(t), load->growth_bytes + window_store_growth(&t->windows)};
+
+	if (cp->nr_parts && (all.windows > (size_t)cp->with.conf->transaction_windows || all.growth_bytes > cp->growth_bytes))
 		return false;
-	*windows += own;
+	*load = all;
 	cp->parts[cp->nr_parts++] = (struct emission_part){.task = t};
 	return true;
 }
@@ -262,7 +272,7 @@ static bool take_part(struct checkpoint *cp, struct task *t, size_t *windows)
 /* The tasks that are due, those first that owe memory. */
 static void collect_due(struct checkpoint *cp, struct task **tasks, size_t nr, int64_t now_ms, int64_t mono_ms)
 {
-	size_t windows = 0;
+	struct load load = {0};
 
 	cp->nr_parts = 0;
 	for (int owing = 1; owing >= 0; owing--)
@@ -271,7 +281,7 @@ static void collect_due(struct checkpoint *cp, struct task **tasks, size_t nr, i
 
 			if (!t || (t->owed_bytes > 0) != owing || !due_checkpoint(&cp->rules, t, now_ms, mono_ms))
 				continue;
-			if (!take_part(cp, t, &windows)) {
+			if (!take_part(cp, t, &load)) {
 				cp->first = (cp->first + i) % nr; /* begins the next transaction, so that nobody waits for ever */
 				return;
 			}
@@ -306,7 +316,7 @@ int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struc
  * None of them owes any memory: it will be free without a flush. */
 static void collect_dirty(struct checkpoint *cp, struct task **all, size_t nr_all, const int32_t *partitions, size_t nr)
 {
-	size_t windows = 0;
+	struct load load = {0};
 
 	cp->nr_parts = 0;
 	for (size_t i = 0; i < nr; i++) {
@@ -315,7 +325,7 @@ static void collect_dirty(struct checkpoint *cp, struct task **all, size_t nr_al
 		if (!t || (t->phase != TASK_RUNNING && t->phase != TASK_HELD) || !task_dirty(t))
 			continue;
 		t->owed_bytes = 0;
-		if (!take_part(cp, t, &windows))
+		if (!take_part(cp, t, &load))
 			break;
 	}
 }

@@ -267,7 +267,7 @@ static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 			tell_accepted(ps, t, restore_acceptance(ps->restore));
 		stats_gauge(ps->with.stats, STATS_RESTORE_SECONDS, (double)(mono_ms - ps->restoring_mono_ms) / 1000);
 		log_info(log_of(ps), "restored", LOG_INT("partition", t->partition), LOG_INT("position", t->position),
-			 LOG_INT("snapshot", t->saved.id), LOG_INT("bytes", t->saved.bytes));
+			 LOG_INT("checkpoint", t->saved.id), LOG_INT("bytes", t->saved.bytes));
 		break;
 	case RESTORE_REFUSED:
 		if (!t->complained)
@@ -470,8 +470,8 @@ static void gauge_memory(struct partitions *ps)
 	bool waits;
 
 	for (enum share i = 0; i < NR_SHARES; i++)
-		stats_memory(ps->with.stats, share_name(i), (double)ps->shares.bytes[i],
-			     i == SHARE_STATE ? (double)use->state_bytes : i == SHARE_SNAPSHOT ? (double)restore_needs(ps->restore, &waits) : -1);
+		stats_memory(ps->with.stats, share_name(i), (double)ps->shares.bytes[i], i == SHARE_STATE ? (double)use->state_bytes : -1);
+	stats_memory(ps->with.stats, "restore", -1, (double)restore_needs(ps->restore, &waits));
 	stats_memory(ps->with.stats, "unflushable", (double)ps->room.budget.unflushable_bytes, (double)use->unflushable_bytes);
 	if (!memory_look(&memory))
 		return;

@@ -5,8 +5,8 @@
  *    and unpacked. Far below 16 MiB the client stalls for up to a second each time the queue is full (FIELD-NOTES.md): so it gets an eighth.
  *  - The producer counts keys and values, and takes as much again for each small record; requests under way hold a copy. A record that
  *    is larger than its queue would never go out: LEAST_PRODUCE_KBYTES is more than the largest, a dead letter (feed.c).
- *  - A snapshot is a third of the state that it is of. What a large partition's takes beyond this share is charged to the state
- *    (budget.c).
+ *  - A checkpoint's share is for one partition that has a sixth of the state. What a larger one's takes beyond it is charged to the state
+ *    (budget.c); several share a transaction only if it is enough for all of them.
  *  - The state gets what is left, half of it and more in all but the smallest budgets. */
 #include "processor/shares.h"
 
@@ -46,7 +46,7 @@ struct shares shares_of(int64_t memory_budget_bytes)
 	size_clients(&s, rest);
 	s.bytes[SHARE_FETCHED] = (size_t)(s.fetch_queue_kbytes * 1024 * (FETCHED_MESSAGE_PART + 1) / FETCHED_MESSAGE_PART + s.fetch_bytes * FETCHES);
 	s.bytes[SHARE_PRODUCED] = (size_t)(s.produce_kbytes * 1024 * 2);
-	s.bytes[SHARE_SNAPSHOT] = (size_t)(rest / 12);
+	s.bytes[SHARE_CHECKPOINT] = (size_t)(rest / 10);
 	state = memory_budget_bytes;
 	for (enum share i = 0; i < SHARE_STATE; i++)
 		state -= (int64_t)s.bytes[i];
@@ -57,7 +57,7 @@ struct shares shares_of(int64_t memory_budget_bytes)
 const char *share_name(enum share share)
 {
 	static const char *const names[NR_SHARES] = {
-		[SHARE_PROGRAM] = "program", [SHARE_FETCHED] = "fetched", [SHARE_PRODUCED] = "produced", [SHARE_SNAPSHOT] = "snapshot",
+		[SHARE_PROGRAM] = "program", [SHARE_FETCHED] = "fetched", [SHARE_PRODUCED] = "produced", [SHARE_CHECKPOINT] = "checkpoint",
 		[SHARE_STATE] = "state",
 	};
 

@@ -12,7 +12,7 @@ enum share {
 	SHARE_PROGRAM,  /* the program with its clients idle, and what the allocator has and cannot use */
 	SHARE_FETCHED,  /* records that the consumer has fetched, and fetches under way */
 	SHARE_PRODUCED, /* records that the producer has not yet been answered for */
-	SHARE_SNAPSHOT, /* a snapshot while it is written, or read and being taken over */
+	SHARE_CHECKPOINT, /* what one takes for a while: its snapshot, and hours that grow before the minutes in them are freed; half of it each */
 	SHARE_STATE,    /* all that the partitions hold: windows, series, dedup, baselines, and what waits for its transaction */
 	NR_SHARES
 };

@@ -26,15 +26,15 @@ static void commit(struct task *t)
 	task_committed(t, 0);
 }
 
-/* Two marks, and a share that every snapshot fits into. */
-#define MARKS(high, low) ((struct budget){.high_bytes = (high), .low_bytes = (low), .snapshot_bytes = SIZE_MAX})
+/* Two marks, and a share that every checkpoint fits into. */
+#define MARKS(high, low) ((struct budget){.high_bytes = (high), .low_bytes = (low), .growth_bytes = SIZE_MAX, .snapshot_bytes = SIZE_MAX})
 
 /* Tasks of which each holds so many series, or is not there. */
 enum { TASKS = 6 };
 
 struct house {
 	struct task *tasks[TASKS];
-	size_t bytes; /* what they take, and what their hours will grow by */
+	size_t bytes;
 };
 
 static void house_init(struct house *h, const int nr_series[TASKS])
@@ -48,7 +48,7 @@ static void house_init(struct house *h, const int nr_series[TASKS])
 		h->tasks[i]->watermark_ms = L_BEGIN_MS;
 		for (int k = 0; k < nr_series[i]; k++)
 			add_value(h->tasks[i], k, L_BEGIN_MS, 1);
-		h->bytes += task_bytes(h->tasks[i]) + window_store_growth(&h->tasks[i]->windows);
+		h->bytes += task_bytes(h->tasks[i]);
 	}
 }
 
@@ -74,14 +74,14 @@ static const int mixed[TASKS] = {100, 5000, -1, 20000, 0, 9000};
 
 START_TEST(the_marks_follow_from_the_shares)
 {
-	struct budget b = budget_of(&(struct shares){.bytes = {[SHARE_STATE] = 128 << 20, [SHARE_SNAPSHOT] = 7 << 20}});
+	struct budget b = budget_of(&(struct shares){.bytes = {[SHARE_STATE] = 128 << 20, [SHARE_CHECKPOINT] = 7 << 20}});
 
 	ck_assert_uint_eq(b.hard_bytes, 128 << 20);
 	ck_assert_uint_eq(b.high_bytes, 113 << 20); /* 1 MiB of records a turn, which may grow to fifteen times as much */
 	ck_assert_uint_eq(b.turn_bytes, 1 << 20);
 	ck_assert(b.low_bytes > (90 << 20) && b.low_bytes <= 90.5 * (1 << 20));
 	ck_assert_uint_eq(b.unflushable_bytes, 64 << 20);
-	ck_assert_uint_eq(b.snapshot_bytes, 7 << 20);
+	ck_assert(b.snapshot_bytes == (7 << 19) && b.growth_bytes == (7 << 19));
 	ck_assert_uint_ge(budget_of(&(struct shares){0}).turn_bytes, 1); /* something can be read, however little there is */
 }
 END_TEST
@@ -232,9 +232,17 @@ START_TEST(what_comes_is_counted_before_it_is_there)
 		if (h.tasks[i])
 			h.tasks[i]->owed_bytes = 0;
 	b.snapshot_bytes = budget_look(h.tasks, TASKS).snapshot_bytes;
+	b.growth_bytes = growth;
 	budget_charge(&b, h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "");
 	b.snapshot_bytes--;
+	budget_charge(&b, h.tasks, TASKS, 0);
+	ck_assert_str_eq(debtors(&h, who), "135");
+	for (int i = 0; i < TASKS; i++)
+		if (h.tasks[i])
+			h.tasks[i]->owed_bytes = 0;
+	b.snapshot_bytes++;
+	b.growth_bytes--;
 	budget_charge(&b, h.tasks, TASKS, 0);
 	ck_assert_str_eq(debtors(&h, who), "135");
 	ck_assert_int_eq(task_flush(h.tasks[3], &err), 0); /* it has grown, and is in the outbox */
@@ -260,6 +268,7 @@ START_TEST(what_all_have_is_seen)
 	ck_assert_uint_eq(use.state_bytes, bytes);
 	ck_assert_uint_eq(use.unflushable_bytes, 1500 + baselines_bytes(&h.tasks[5]->baselines) + h.tasks[5]->baselines.series_bytes);
 	ck_assert(use.snapshot_bytes > largest / 4 && use.snapshot_bytes < largest / 2);
+	ck_assert_uint_eq(use.growth_bytes, window_store_growth(&h.tasks[3]->windows));
 	ck_assert_int_eq(task_flush(h.tasks[3], NULL), 0);
 	ck_assert_uint_lt(budget_look(h.tasks, TASKS).snapshot_bytes, largest / 4); /* what goes out is in no snapshot */
 	h.tasks[1]->dedup.bytes -= 1000;

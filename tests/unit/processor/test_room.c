@@ -30,7 +30,7 @@ static void house_init(struct house *h, double hard, double high)
 	fill_records(&h->fill, &gauges, 100, 0);
 	h->bytes = task_bytes(h->tasks[0]) + task_bytes(h->tasks[1]);
 	h->room.budget = (struct budget){.hard_bytes = (size_t)((double)h->bytes * hard), .high_bytes = (size_t)((double)h->bytes * high),
-					 .low_bytes = (size_t)((double)h->bytes * high / 2), .unflushable_bytes = h->bytes, .snapshot_bytes = h->bytes};
+					 .low_bytes = (size_t)((double)h->bytes * high / 2), .unflushable_bytes = h->bytes, .growth_bytes = h->bytes, .snapshot_bytes = h->bytes};
 }
 
 static void house_fini(struct house *h)
