@@ -10,8 +10,8 @@ enum {
 	RECORD_GROWTH = 15,    /* ... and how many times its bytes a record's samples may take, when all of them are new series */
 	LOW_PERCENT = 80,      /* of the high mark */
 	USELESS_SHARE = 8,     /* of the high mark: what all tasks together may keep because no part of it is worth a flush */
-	SNAPSHOT_SHARE = 3,    /* of the state that it is of; test_accounting.c looks after both */
-	RESTORED_GROWTH = 6,   /* bytes of state for a byte of a snapshot, at most */
+	SNAPSHOT_SHARE = 2,    /* of the state that it is of, at most; test_accounting.c looks after both */
+	RESTORED_GROWTH = 5,   /* bytes of state for a byte of a snapshot: two to five, by what it is of */
 };
 
 struct budget budget_of(const struct shares *shares)
@@ -31,32 +31,50 @@ struct budget budget_of(const struct shares *shares)
 	};
 }
 
-/* Series leave with their last window, unless a baseline holds them: were those asked for, each checkpoint would be followed by the next. */
-static size_t leaving_series_bytes(const struct task *t)
+/* Series leave with their last window, unless a baseline holds them: were those asked for, each checkpoint would be followed by the next. Letters
+ * leave with every checkpoint. */
+static size_t leaving_bytes(const struct task *t)
 {
-	return t->windows.series.bytes - t->baselines.series_bytes;
+	return t->windows.series.bytes - t->baselines.series_bytes + t->letters.bytes;
 }
 
-static size_t windows_bytes(const struct task *t)
+static size_t all_leaving_bytes(const struct task *t)
 {
-	return window_store_bytes(&t->windows) + leaving_series_bytes(t);
+	return window_store_bytes(&t->windows) + series_lists_bytes(&t->lists) + leaving_bytes(t);
 }
 
 size_t budget_flushable(const struct task *t)
 {
-	return task_is_flushed(t) ? 0 : windows_bytes(t);
+	return task_is_flushed(t) ? 0 : all_leaving_bytes(t);
 }
 
-/* What of its state only time, or the task's end, frees. */
+/* What is left when everything that is on its way out has left. */
+static size_t staying_bytes(const struct task *t)
+{
+	size_t leaving = pane_list_bytes(&t->outbox);
+
+	if (task_is_flushed(t))
+		leaving += leaving_bytes(t);
+	else if (t->owed_bytes)
+		leaving += t->owed_bytes < all_leaving_bytes(t) ? t->owed_bytes : all_leaving_bytes(t);
+	return task_bytes(t) - leaving;
+}
+
+/* What of its state only time, or the task's end, frees. Of the names, which series share, those that baselines hold have as large a part as of
+ * the series. */
 static size_t unflushable(const struct task *t)
 {
-	return dedup_bytes(&t->dedup) + request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + t->baselines.series_bytes;
+	const struct series_table *series = &t->windows.series;
+	double held = series->bytes ? (double)t->baselines.series_bytes / (double)series->bytes : 0;
+
+	return dedup_bytes(&t->dedup) + request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + t->baselines.series_bytes +
+	       (size_t)(held * (double)names_bytes(&series->names));
 }
 
-/* What its next snapshot takes, about: what waits in the outbox is not in it. */
+/* What its next snapshot takes, about: what goes out is not in it. */
 static size_t snapshot_bytes(const struct task *t)
 {
-	return (task_bytes(t) - pane_list_bytes(&t->outbox)) / SNAPSHOT_SHARE;
+	return staying_bytes(t) / SNAPSHOT_SHARE;
 }
 
 static size_t larger(size_t a, size_t b)
@@ -77,18 +95,6 @@ struct budget_use budget_look(struct task *const *tasks, size_t nr)
 		use.snapshot_bytes = larger(use.snapshot_bytes, snapshot_bytes(tasks[i]));
 	}
 	return use;
-}
-
-/* What is left when everything that is on its way out has left. */
-static size_t staying_bytes(const struct task *t)
-{
-	size_t leaving = pane_list_bytes(&t->outbox);
-
-	if (task_is_flushed(t))
-		leaving += leaving_series_bytes(t);
-	else if (t->owed_bytes)
-		leaving += t->owed_bytes < windows_bytes(t) ? t->owed_bytes : windows_bytes(t);
-	return task_bytes(t) - leaving;
 }
 
 /* Can its checkpoint be made? */

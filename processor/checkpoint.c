@@ -112,7 +112,7 @@ static void settle(struct checkpoint *cp, enum txn_outcome outcome)
 /* Closes what is due, and flushes the rest when that frees less than the task owes: closed minutes may only have moved into their hours. */
 static int close_task(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err)
 {
-	size_t before = window_store_bytes(&t->windows), owed = t->owed_bytes;
+	size_t before = window_store_bytes(&t->windows), owed = t->owed_bytes > t->letters.bytes ? t->owed_bytes - t->letters.bytes : 0;
 
 	if (task_close(t, watermark_ms, rules, err) < 0)
 		return -1;

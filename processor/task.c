@@ -155,6 +155,7 @@ int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *r
 
 int task_flush(struct task *t, struct err *err)
 {
+	series_lists_fini(&t->lists); /* a cache, of series that are about to leave */
 	return window_store_flush(&t->windows, &t->outbox, err);
 }
 

@@ -207,10 +207,10 @@ size_t window_store_growth(const struct window_store *ws)
 	for (size_t i = 0, next; i < minutes->len; i = next) {
 		int64_t hour_ms = closed_hour_ms(minutes->panes[i]->start_ms);
 		const struct pane *hour = pane_list_find(&ws->panes[PANE_HOUR], hour_ms);
-		size_t windows = 0, bytes = 0, missing = ws->series.by_fingerprint.len - (hour ? hour->by_fingerprint.len : 0);
+		size_t windows = 0, bytes = 0, missing = ws->series.len - (hour ? hour->len : 0);
 
 		for (next = i; next < minutes->len && closed_hour_ms(minutes->panes[next]->start_ms) == hour_ms; next++) {
-			windows += minutes->panes[next]->by_fingerprint.len;
+			windows += minutes->panes[next]->len;
 			bytes += pane_bytes(minutes->panes[next]);
 		}
 		growth += windows <= missing ? bytes : bytes / windows * missing; /* no hour has more windows than there are series */
