@@ -5,9 +5,10 @@
 #include "processor/budget.h"
 
 enum {
-	TURN_SHARE = 128,      /* of the state: what records may be taken between two looks ... */
+	TURN_SHARE = 200,      /* of the state: what records may be taken between two looks ... */
 	TURN_LEAST = 16 << 10,
-	RECORD_GROWTH = 15,    /* ... and how many times its bytes a record's samples may take, when all of them are new series */
+	RECORD_GROWTH = 12,    /* ... and how many times its weight a record may make the state grow by: measured, four to ten */
+	PANE_BYTES = 4500,     /* one with a window in it */
 	LOW_PERCENT = 80,      /* of the high mark */
 	USELESS_SHARE = 8,     /* of the high mark: what all tasks together may keep because no part of it is worth a flush */
 	SNAPSHOT_SHARE = 2,    /* of the state that it is of, at most; test_accounting.c looks after both */
@@ -29,6 +30,16 @@ struct budget budget_of(const struct shares *shares)
 		.snapshot_bytes = shares->bytes[SHARE_CHECKPOINT] / 2,
 		.turn_bytes = turn,
 	};
+}
+
+size_t budget_weight(size_t record_bytes, size_t new_panes)
+{
+	return record_bytes + new_panes * PANE_BYTES / RECORD_GROWTH;
+}
+
+size_t budget_grown(size_t weight)
+{
+	return weight * RECORD_GROWTH;
 }
 
 /* Series leave with their last window, unless a baseline holds them: were those asked for, each checkpoint would be followed by the next. Letters
@@ -140,13 +151,14 @@ static size_t coming_bytes(const struct budget *b, struct task *const *tasks, si
 
 void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes)
 {
-	size_t total = coming_bytes(b, tasks, nr, reserved_bytes), useless = useless_bytes(b, tasks, nr);
+	size_t total = coming_bytes(b, tasks, nr, reserved_bytes), useless;
 	struct task *t;
 
 	for (size_t i = 0; i < nr; i++)
 		total += tasks[i] ? staying_bytes(tasks[i]) : 0;
 	if (total <= b->high_bytes)
 		return;
+	useless = useless_bytes(b, tasks, nr);
 	while (total > b->low_bytes && (t = largest(tasks, nr, useless)) != NULL) {
 		size_t bytes = budget_flushable(t), over = total - b->low_bytes;
 

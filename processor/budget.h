@@ -23,7 +23,7 @@ struct budget {
 	size_t unflushable_bytes; /* what cannot be flushed is to stay under this */
 	size_t growth_bytes;      /* what the hours of all partitions in one transaction may grow by, or one partition's alone, */
 	size_t snapshot_bytes;    /* and what its snapshot takes: half of the share of checkpoints each */
-	size_t turn_bytes;        /* records of so many bytes may be taken between two looks */
+	size_t turn_bytes;        /* records that weigh so much (budget_weight()) may be taken between two looks */
 };
 
 /* What all tasks have now. */
@@ -36,6 +36,12 @@ struct budget_use {
 
 /* The marks that follow from the shares. */
 struct budget budget_of(const struct shares *shares);
+
+/* What a record weighs: its bytes, and for every pane that it has begun as many as would grow to one. */
+size_t budget_weight(size_t record_bytes, size_t new_panes);
+
+/* By how much records of a weight may have made the state grow, at most. */
+size_t budget_grown(size_t weight);
 
 /* Bytes of a task that its flush would free, with the commit. 0 when one is under way. */
 size_t budget_flushable(const struct task *t);

@@ -171,10 +171,12 @@ struct consumer_hooks partitions_hooks(struct partitions *ps)
 
 int partitions_drain(struct partitions *ps, int max, struct err *err)
 {
-	size_t bytes = 0;
+	size_t weight = 0;
 
-	for (int i = 0; i < max && bytes < ps->room.budget.turn_bytes; i++) {
+	for (int i = 0; i < max && weight < ps->room.budget.turn_bytes; i++) {
 		rd_kafka_message_t *message = consumer_poll(ps->consumer);
+		struct task *t;
+		size_t panes;
 		int rc;
 
 		if (ps->fatal.kind) {
@@ -190,8 +192,12 @@ int partitions_drain(struct partitions *ps, int max, struct err *err)
 		}
 		if (!message)
 			return 0;
-		bytes += message->len;
-		rc = feed_take(&ps->feed, task_of(ps, message->partition), message, err);
+		t = task_of(ps, message->partition);
+		panes = t ? window_store_panes(&t->windows) : 0;
+		rc = feed_take(&ps->feed, t, message, err);
+		panes = t ? window_store_panes(&t->windows) - panes : 0;
+		weight += budget_weight(message->len, panes);
+		ps->room.weight += budget_weight(message->len, panes);
 		rd_kafka_message_destroy(message);
 		if (rc < 0)
 			return -1;
@@ -359,15 +365,19 @@ static void turn_crowded(struct partitions *ps)
 }
 
 /* Room is made before checkpoints, and judged after them, as what they can give is not there any more. */
-static int turn_checkpoints(struct partitions *ps, struct err *err)
+static int turn_checkpoints(struct partitions *ps, int64_t mono_ms, struct err *err)
 {
 	size_t nr = (size_t)ps->nr;
 	bool holding = ps->room.holding, crowded = ps->room.crowded, waits;
+	bool due = room_due(&ps->room, ps->restoring ? restore_needs(ps->restore, &waits) : 0, mono_ms);
 
-	room_charge(&ps->room, ps->tasks, nr, ps->restoring ? restore_needs(ps->restore, &waits) : 0);
+	if (due)
+		room_charge(&ps->room, ps->tasks, nr);
 	if (checkpoint_turn(ps->checkpoint, ps->tasks, nr, err) < 0)
 		return -1;
-	room_look(&ps->room, ps->tasks, nr);
+	if (!due)
+		return 0;
+	room_look(&ps->room, ps->tasks, nr, mono_ms);
 	if (ps->room.holding != holding)
 		turn_holding(ps);
 	if (ps->room.crowded != crowded)
@@ -387,7 +397,7 @@ int partitions_turn(struct partitions *ps, struct err *err)
 			*err = ps->fatal;
 			return -1;
 		}
-	return turn_checkpoints(ps, err);
+	return turn_checkpoints(ps, mono_ms, err);
 }
 
 /* Lets rebalance callbacks run; records are thrown away, as their positions are not moved. */

@@ -5,6 +5,7 @@
 #include "processor/room.h"
 
 enum {
+	LOOK_MS = 1000,
 	ADMIT_MS = 20000,      /* how long a restore waits: some checkpoints of all that is there, with their retries */
 	CROWDED_LOW_PART = 10, /* of its mark: how far what cannot be flushed must fall below it */
 };
@@ -14,16 +15,28 @@ void room_init(struct room *r, const struct shares *shares)
 	*r = (struct room){.budget = budget_of(shares)};
 }
 
-void room_charge(const struct room *r, struct task *const *tasks, size_t nr, size_t reserved_bytes)
+bool room_due(struct room *r, size_t reserved_bytes, int64_t mono_ms)
 {
-	budget_charge(&r->budget, tasks, nr, reserved_bytes);
+	const struct budget *b = &r->budget;
+	size_t coming = r->use.growth_bytes + r->use.snapshot_bytes + budget_grown(r->weight);
+	bool changed = reserved_bytes != r->reserved_bytes;
+
+	r->reserved_bytes = reserved_bytes;
+	return changed || r->holding || mono_ms - r->looked_mono_ms >= LOOK_MS || r->use.state_bytes + reserved_bytes + coming > b->high_bytes;
 }
 
-void room_look(struct room *r, struct task *const *tasks, size_t nr)
+void room_charge(const struct room *r, struct task *const *tasks, size_t nr)
+{
+	budget_charge(&r->budget, tasks, nr, r->reserved_bytes);
+}
+
+void room_look(struct room *r, struct task *const *tasks, size_t nr, int64_t mono_ms)
 {
 	size_t crowd = r->budget.unflushable_bytes;
 
 	r->use = budget_look(tasks, nr);
+	r->looked_mono_ms = mono_ms;
+	r->weight = 0;
 	r->holding = r->use.state_bytes > (r->holding ? r->budget.high_bytes : r->budget.hard_bytes) && budget_owes(tasks, nr);
 	r->crowded = r->use.unflushable_bytes > (r->crowded ? crowd - crowd / CROWDED_LOW_PART : crowd);
 }

@@ -60,6 +60,12 @@ int window_store_close(struct window_store *ws, int64_t closed_ms, int64_t water
  * Their panes are out's then. -1 with ERR_FATAL as above. */
 int window_store_flush(struct window_store *ws, struct pane_list *out, struct err *err);
 
+/* How many panes there are; each takes a few KiB, however little is in it. */
+static inline size_t window_store_panes(const struct window_store *ws)
+{
+	return ws->panes[PANE_MINUTE].len + ws->panes[PANE_HOUR].len + ws->panes[PANE_LATE_MINUTE].len + ws->panes[PANE_LATE_HOUR].len;
+}
+
 /* By how many bytes the hours may grow when all minutes are closed into them, which comes before anything of it is freed: each by a window of what
  * a minute's takes for every series of its minutes that it may not have yet. About, and rather too much. Looks at no window. */
 size_t window_store_growth(const struct window_store *ws);

@@ -21,14 +21,14 @@ int __real_task_take(struct task *t, const struct record *record, struct arena *
 int __real_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
 int __real_task_flush(struct task *t, struct err *err);
 void __real_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes);
-void __real_room_look(struct room *r, struct task *const *tasks, size_t nr);
+void __real_room_look(struct room *r, struct task *const *tasks, size_t nr, int64_t mono_ms);
 void __real_task_committed(struct task *t, int64_t mono_ms);
 void __real_task_free(struct task *t);
 int __wrap_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
 int __wrap_task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
 int __wrap_task_flush(struct task *t, struct err *err);
 void __wrap_budget_charge(const struct budget *b, struct task *const *tasks, size_t nr, size_t reserved_bytes);
-void __wrap_room_look(struct room *r, struct task *const *tasks, size_t nr);
+void __wrap_room_look(struct room *r, struct task *const *tasks, size_t nr, int64_t mono_ms);
 bool __real_room_admits(struct room *r, struct task *const *tasks, size_t nr, size_t bytes, int64_t mono_ms);
 bool __wrap_room_admits(struct room *r, struct task *const *tasks, size_t nr, size_t bytes, int64_t mono_ms);
 void __wrap_task_committed(struct task *t, int64_t mono_ms);
@@ -146,14 +146,14 @@ void __wrap_budget_charge(const struct budget *b, struct task *const *tasks, siz
 
 /* However long no transaction can be made, memory is bounded: no task runs while reading is held up, and it is before what is read makes the state
  * much larger than its share. */
-void __wrap_room_look(struct room *r, struct task *const *tasks, size_t nr)
+void __wrap_room_look(struct room *r, struct task *const *tasks, size_t nr, int64_t mono_ms)
 {
 	bool held = r->holding;
 
 	for (size_t i = 0; i < nr; i++)
 		if (held && tasks[i] && tasks[i]->phase == TASK_RUNNING)
 			sim_fail(twins.kafka, "a partition is read though reading is held up");
-	__real_room_look(r, tasks, nr);
+	__real_room_look(r, tasks, nr, mono_ms);
 	if (r->holding)
 		fake_note(twins.kafka, held ? FAKE_STILL_HELD : FAKE_HELD, NULL, (int64_t)r->use.state_bytes);
 	if (r->use.state_bytes > OVER * r->budget.hard_bytes)

@@ -106,6 +106,29 @@ START_TEST(what_is_counted_is_what_is_allocated)
 }
 END_TEST
 
+/* What is taken between two looks at the budget is bounded by what is known of records before they are taken. */
+START_TEST(a_record_makes_the_state_grow_by_no_more_than_it_weighs)
+{
+	struct unit_random r = unit_random_new("accounting_weight");
+	struct fill f = {.task = task_new(0), .random = &r};
+	size_t weight = 0, empty = task_bytes(f.task), most = 0;
+
+	f.task->watermark_ms = L_BEGIN_MS + 30000;
+	for (int i = 0; i < 200; i++) {
+		size_t panes = window_store_panes(&f.task->windows);
+
+		fill_records(&f, &shapes[_i].shape, 1, 0);
+		weight += budget_weight(f.bytes.len, window_store_panes(&f.task->windows) - panes);
+		ck_assert_msg(task_bytes(f.task) - empty <= budget_grown(weight) + SLACK, "%s: %zu bytes after records that weigh %zu", shapes[_i].name,
+			      task_bytes(f.task) - empty, weight);
+		most = 100 * (task_bytes(f.task) - empty) / weight > most ? 100 * (task_bytes(f.task) - empty) / weight : most;
+	}
+	printf("  %s: up to %zu %% of a record's weight\n", shapes[_i].name, most);
+	task_free(f.task);
+	fill_fini(&f);
+}
+END_TEST
+
 /* What a restore is given room for beforehand, and a snapshot: hardly less than it takes, and not many times as much. Small ones do not matter. */
 static void must_be_foreseen(struct task *t, size_t snapshot_bytes, const char *shape)
 {
@@ -157,6 +180,7 @@ int main(void)
 	TCase *tc = tcase_create("accounting");
 
 	tcase_add_loop_test(tc, what_is_counted_is_what_is_allocated, 0, NR(shapes));
+	tcase_add_loop_test(tc, a_record_makes_the_state_grow_by_no_more_than_it_weighs, 0, NR(shapes));
 	tcase_add_loop_test(tc, a_restored_task_is_counted_too, 0, NR(shapes));
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);

@@ -77,9 +77,10 @@ START_TEST(the_marks_follow_from_the_shares)
 	struct budget b = budget_of(&(struct shares){.bytes = {[SHARE_STATE] = 128 << 20, [SHARE_CHECKPOINT] = 7 << 20}});
 
 	ck_assert_uint_eq(b.hard_bytes, 128 << 20);
-	ck_assert_uint_eq(b.high_bytes, 113 << 20); /* 1 MiB of records a turn, which may grow to fifteen times as much */
-	ck_assert_uint_eq(b.turn_bytes, 1 << 20);
-	ck_assert(b.low_bytes > (90 << 20) && b.low_bytes <= 90.5 * (1 << 20));
+	ck_assert_uint_eq(b.turn_bytes, (128 << 20) / 200);
+	ck_assert_uint_eq(b.high_bytes, (128 << 20) - 12 * b.turn_bytes); /* what a turn may come to fits in between */
+	ck_assert_uint_eq(budget_grown(b.turn_bytes), b.hard_bytes - b.high_bytes);
+	ck_assert(b.low_bytes > b.high_bytes / 100 * 79 && b.low_bytes <= b.high_bytes / 100 * 80);
 	ck_assert_uint_eq(b.unflushable_bytes, 64 << 20);
 	ck_assert(b.snapshot_bytes == (7 << 19) && b.growth_bytes == (7 << 19));
 	ck_assert_uint_ge(budget_of(&(struct shares){0}).turn_bytes, 1); /* something can be read, however little there is */
@@ -306,6 +307,24 @@ START_TEST(who_owes_and_who_can_give)
 }
 END_TEST
 
+START_TEST(a_record_weighs_what_it_may_come_to)
+{
+	struct task *t = task_new(0);
+	size_t before, panes;
+
+	t->watermark_ms = L_BEGIN_MS;
+	before = task_bytes(t);
+	for (int i = 0; i < 50; i++) /* each in a minute of its own */
+		add_value(t, 1, L_BEGIN_MS + i * L_MINUTE_MS, 1);
+	panes = window_store_panes(&t->windows);
+	ck_assert_uint_eq(panes, 50);
+	ck_assert_uint_eq(budget_weight(1000, 0), 1000);
+	ck_assert_uint_ge(budget_grown(budget_weight(1000, panes)), task_bytes(t) - before);
+	ck_assert_uint_le(budget_grown(budget_weight(0, panes)), 2 * (task_bytes(t) - before));
+	task_free(t);
+}
+END_TEST
+
 START_TEST(what_a_snapshot_comes_to_is_bounded)
 {
 	ck_assert_uint_eq(budget_restored(0), 0);
@@ -356,6 +375,7 @@ int main(void)
 	tcase_add_test(tc, what_comes_is_counted_before_it_is_there);
 	tcase_add_test(tc, what_all_have_is_seen);
 	tcase_add_test(tc, who_owes_and_who_can_give);
+	tcase_add_test(tc, a_record_weighs_what_it_may_come_to);
 	tcase_add_test(tc, what_a_snapshot_comes_to_is_bounded);
 	tcase_add_test(tc, letters_are_asked_for_too);
 	tcase_add_test(tc, no_task_no_debt);

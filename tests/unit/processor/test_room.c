@@ -42,7 +42,7 @@ static void house_fini(struct house *h)
 
 static void look(struct house *h, bool holding, const char *when)
 {
-	room_look(&h->room, h->tasks, TASKS);
+	room_look(&h->room, h->tasks, TASKS, 1000);
 	ck_assert_msg(h->room.holding == holding, "%s", when);
 }
 
@@ -53,7 +53,7 @@ START_TEST(reading_is_held_up_until_a_transaction_makes_room)
 
 	house_init(&h, 0.9, 0.5);
 	look(&h, false, "nobody owes anything yet");
-	room_charge(&h.room, h.tasks, TASKS, 0);
+	room_charge(&h.room, h.tasks, TASKS);
 	ck_assert_uint_gt(h.tasks[0]->owed_bytes, 0);
 	look(&h, true, "it is owed");
 	h.tasks[0]->owed_bytes = 0;
@@ -174,6 +174,35 @@ START_TEST(a_restore_does_not_wait_for_what_nobody_can_give)
 }
 END_TEST
 
+START_TEST(it_is_looked_only_when_a_mark_may_have_been_passed)
+{
+	struct house h;
+	size_t coming;
+
+	house_init(&h, 9, 2);
+	ck_assert(room_due(&h.room, 0, 1000)); /* never looked */
+	look(&h, false, "");
+	coming = h.room.use.state_bytes + h.room.use.growth_bytes + h.room.use.snapshot_bytes;
+	h.room.budget.high_bytes = coming + 12 * 1000;
+	ck_assert(!room_due(&h.room, 0, 1000 + 999));
+	ck_assert(room_due(&h.room, 0, 1000 + 1000));
+	h.room.weight = 1000;
+	ck_assert(!room_due(&h.room, 0, 1000));
+	h.room.weight = 1001;
+	ck_assert(room_due(&h.room, 0, 1000));
+	look(&h, false, "");
+	ck_assert(!room_due(&h.room, 0, 1000)); /* what was taken has been seen */
+	ck_assert(room_due(&h.room, 1, 1000));  /* a restore wants room */
+	ck_assert(!room_due(&h.room, 1, 1000));
+	ck_assert(room_due(&h.room, 12001, 1000) && room_due(&h.room, 12001, 1000));
+	h.room.budget.high_bytes *= 9;
+	ck_assert(!room_due(&h.room, 12001, 1000));
+	h.room.holding = true;
+	ck_assert(room_due(&h.room, 12001, 1000));
+	house_fini(&h);
+}
+END_TEST
+
 START_TEST(the_marks_come_from_the_shares)
 {
 	const struct shares shares = shares_of(INT64_C(256) << 20);
@@ -197,6 +226,7 @@ int main(void)
 	tcase_add_test(tc, a_restore_waits_for_room_but_not_for_ever);
 	tcase_add_test(tc, while_reading_is_held_up_it_waits_as_long);
 	tcase_add_test(tc, a_restore_does_not_wait_for_what_nobody_can_give);
+	tcase_add_test(tc, it_is_looked_only_when_a_mark_may_have_been_passed);
 	tcase_add_test(tc, the_marks_come_from_the_shares);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
