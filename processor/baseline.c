@@ -20,6 +20,7 @@ const char *baseline_verdict_name(enum baseline_verdict verdict)
 		[BASELINE_DELTA] = "delta", [BASELINE_FRESH] = "fresh", [BASELINE_RESET] = "reset",
 		[BASELINE_OVERLAP] = "overlap", [BASELINE_FIRST] = "first", [BASELINE_BREAK] = "break",
 		[BASELINE_STALE] = "stale", [BASELINE_FOREIGN] = "foreign",
+		[BASELINE_OVERFLOW] = "overflow",
 	};
 
 	return names[verdict];

@@ -16,6 +16,8 @@
  *   start newer than the
  *   baseline's, value not lower OVERLAP the start was put right, or there are two writers: the difference, which both readings bear
  *   else                       DELTA    the difference
+ * A series that is over a cap (series_caps.h) has no baseline, and what is counted in its place is not its own: OVERFLOW, a point counts nothing,
+ * and when the series is admitted later its points begin as those of any new one.
  * A distribution's value is its count and each of its buckets, and not its sum, which falls when something negative is measured. A counter's
  * is its sum and, where it is a summary, its count. When a series changes from single values to summaries or back, that is a BREAK.
  *
@@ -50,6 +52,7 @@ enum baseline_verdict {
 	BASELINE_BREAK,
 	BASELINE_STALE,
 	BASELINE_FOREIGN,
+	BASELINE_OVERFLOW, /* never of baselines_take() */
 	NR_BASELINE_VERDICTS
 };
 

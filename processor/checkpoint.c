@@ -5,9 +5,12 @@
  * its acknowledgement only; offsets; commit. */
 #include "processor/checkpoint.h"
 
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "processor/alarm.h"
 #include "processor/budget.h"
 #include "processor/emission.h"
 
@@ -120,12 +123,34 @@ static int close_task(struct task *t, int64_t watermark_ms, const struct close_r
 	return owed && before < window_store_bytes(&t->windows) + owed ? task_flush(t, err) : 0;
 }
 
+/* Sites whose samples went to their overflow series: once an hour each. Not at the first record, which would have nothing to tell but itself, and
+ * at checkpoints that follow it, so that what came behind the last notice is told too. */
+static void tell_overflow(const struct checkpoint *cp, const struct task *t)
+{
+	const struct alarm alarm = {&cp->with.program->log, cp->with.report, cp->with.topics->samples};
+	const struct series_caps *caps = &t->windows.series.caps;
+	struct series_caps_refused refused;
+	char text[400];
+
+	for (struct series_caps_site *site = caps->sites; site; site = site->next) {
+		if (!series_caps_tell(site, t->watermark_ms, &refused))
+			continue;
+		snprintf(text, sizeof(text),
+			 "%" PRIu64 " samples since the last notice were counted in %s, for new series that were refused: %" PRIu64
+			 " times by series.site_max (%" PRId64 "; %zu series are known), %" PRIu64 " by series.record_max (%" PRId64
+			 "), %" PRIu64 " for want of memory",
+			 refused.samples, SERIES_CAPS_OVERFLOW_NAME, refused.series[SERIES_OVER_SITE], caps->site_max, site->nr_series,
+			 refused.series[SERIES_OVER_RECORD], caps->record_max, refused.series[SERIES_OVER_MEMORY]);
+		alarm_warn_site(&alarm, "series_overflowed", t->partition, site->id, text);
+	}
+}
+
 /* One checkpoint of cp->parts: closing, transaction, and what follows from its outcome. 0: committed. */
 static int run(struct checkpoint *cp, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)cp->nr_parts);
 	struct close_rules rules = {cp->with.conf->grace_ms, due_late_rules(&cp->rules), cp->with.conf->agents_max,
-				    cp->with.conf->request_keys_max};
+				    cp->with.conf->request_keys_max, cp->with.conf->series_site_max, cp->with.conf->series_record_max};
 	int64_t now_ms = clock_now_ms(&cp->with.program->clock), begun_ms = clock_mono_ms();
 	enum txn_outcome outcome = TXN_ABORTED;
 	int rc = 0;
@@ -134,6 +159,8 @@ static int run(struct checkpoint *cp, struct err *err)
 		struct task *t = cp->parts[i].task;
 
 		rc = close_task(t, task_effective_watermark(t, now_ms, begun_ms, DUE_TRUST_MS), &rules, err);
+		if (rc == 0)
+			tell_overflow(cp, t);
 	}
 	if (rc == 0 && (rc = txn_begin(cp->with.txn, err)) == 0) {
 		if (emission_fill(&cp->emission, cp->parts, cp->nr_parts, offsets, consumer_group(cp->with.consumer), err) == 0)

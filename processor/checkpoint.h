@@ -28,6 +28,7 @@ struct checkpoint_parts {
 	struct txn *txn;
 	struct stats *stats;
 	struct trim *trim; /* is told of what is committed */
+	struct report *report; /* takes notices */
 };
 
 /* NULL when memory is short. */

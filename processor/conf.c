@@ -5,6 +5,7 @@
 
 #include "processor/dedup.h"
 #include "processor/request_keys.h"
+#include "processor/series_caps.h"
 
 #define ROW(member) offsetof(struct processor_conf, member)
 
@@ -38,5 +39,9 @@ const struct conf_field processor_conf_fields[] = {
 	 "how often snapshots that nobody will read again are deleted, at most"},
 	{"dedup.request_keys_max", CONF_INT, ROW(request_keys_max), "10000", 16, REQUEST_KEYS_LIMIT,
 	 "Idempotency-Keys of one site that a partition remembers, for an hour each; retries of requests beyond count twice"},
+	{"series.site_max", CONF_INT, ROW(series_site_max), "100000", 1, SERIES_CAPS_LIMIT,
+	 "series of one site in a partition; samples of new ones beyond are counted together, in its __overflow__ series"},
+	{"series.record_max", CONF_INT, ROW(series_record_max), "10000", 1, SERIES_CAPS_LIMIT,
+	 "series that one record may bring that are new to the partition; likewise"},
 	{0},
 };

@@ -24,6 +24,8 @@ struct processor_conf {
 	int64_t agents_max;
 	int64_t trim_interval_ms;     /* real */
 	int64_t request_keys_max;
+	int64_t series_site_max;
+	int64_t series_record_max;
 };
 
 /* One row a setting; the last one is {0}. */

@@ -160,6 +160,7 @@ static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t 
 		stats_count(f->with.stats, STATS_RECORDS, 1);
 		stats_add(f->with.stats, STATS_SAMPLES, t->partition, counts.samples);
 		stats_add(f->with.stats, STATS_LATE, t->partition, counts.late);
+		stats_add(f->with.stats, STATS_OVERFLOW_SAMPLES, t->partition, counts.overflow_samples);
 		note_dedup(f, t, &counts);
 		for (enum baseline_verdict v = 0; v < NR_BASELINE_VERDICTS; v++)
 			stats_points(f->with.stats, t->partition, v, counts.points[v]);

@@ -20,6 +20,9 @@ struct intake {
 	size_t nr;
 	struct series **taken; /* the same, where they were looked up: one reference each, for the time of the call */
 	size_t nr_taken;
+	size_t nr_new;        /* of them, admitted ones */
+	bool *overflowed;     /* by series: the overflow series stands in its place; NULL: none does */
+	struct series_caps_refused refused;
 	size_t nr_cumulative; /* samples */
 	int64_t watermark_ms;
 	struct arena *scratch;
@@ -37,6 +40,43 @@ static void prefetch_series(const struct intake *in, size_t i)
 		series_table_prefetch(&in->to->windows->series, in->batch->series[i].fingerprint);
 }
 
+/* In place of a series of the batch, the overflow series of its site and kind. */
+static struct series *take_overflow(struct intake *in, const struct series_ref *ref, struct err *err)
+{
+	struct series_id id;
+	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
+
+	if (!in->overflowed)
+		in->overflowed = arena_calloc(in->scratch, in->batch->series_len, sizeof(*in->overflowed));
+	if (!in->overflowed) {
+		err_nomem(err, "a batch");
+		return NULL;
+	}
+	in->overflowed[ref - in->batch->series] = true;
+	series_caps_overflow(in->batch->site, (uint8_t)ref->kind, &id, fingerprint);
+	return series_table_take(&in->to->windows->series, &id, fingerprint, err);
+}
+
+/* The series that the samples of one of the batch's are counted in: its own, known or new and admitted, or the overflow series. NULL on
+ * failure. */
+static struct series *take_one(struct intake *in, const struct series_ref *ref, struct err *err)
+{
+	struct series_table *table = &in->to->windows->series;
+	const struct series_id id = {.site = in->batch->site, .kind = (uint8_t)ref->kind, .name = ref->name, .tags = ref->tags,
+				     .tags_len = ref->tags_len};
+	enum series_caps_verdict verdict;
+	struct series *s;
+	int rc = series_table_find(table, &id, ref->fingerprint, &s, err);
+
+	if (rc)
+		return rc < 0 ? NULL : s;
+	verdict = series_caps_admit(&table->caps, &id, &in->nr_new);
+	if (verdict == SERIES_ADMITTED)
+		return series_table_take(table, &id, ref->fingerprint, err);
+	in->refused.series[verdict]++;
+	return take_overflow(in, ref, err);
+}
+
 /* Takes every series of the batch; what was taken before a failure is counted in nr_taken. */
 static int take_series(struct intake *in, struct err *err)
 {
@@ -48,12 +88,8 @@ static int take_series(struct intake *in, struct err *err)
 	for (size_t i = 0; i < AHEAD; i++)
 		prefetch_series(in, i);
 	for (; in->nr_taken < batch->series_len; in->nr_taken++) {
-		const struct series_ref *ref = &batch->series[in->nr_taken];
-		struct series_id id = {.site = batch->site, .kind = (uint8_t)ref->kind, .name = ref->name, .tags = ref->tags,
-				       .tags_len = ref->tags_len};
-
 		prefetch_series(in, in->nr_taken + AHEAD);
-		in->taken[in->nr_taken] = series_table_take(&in->to->windows->series, &id, ref->fingerprint, err);
+		in->taken[in->nr_taken] = take_one(in, &batch->series[in->nr_taken], err);
 		if (!in->taken[in->nr_taken])
 			return -1;
 	}
@@ -158,7 +194,9 @@ static int count_deltas(const struct intake *in, struct intake_counts *counts, s
 static int take_step(const struct intake *in, int32_t series, const struct baseline_point *point, struct baseline_step *step,
 		     struct intake_counts *counts, struct err *err)
 {
-	if (baselines_take(in->to->baselines, in->series[series], point, in->watermark_ms, in->scratch, step, err) < 0)
+	if (in->overflowed && in->overflowed[series])
+		*step = (struct baseline_step){.verdict = BASELINE_OVERFLOW};
+	else if (baselines_take(in->to->baselines, in->series[series], point, in->watermark_ms, in->scratch, step, err) < 0)
 		return -1;
 	counts->points[step->verdict]++;
 	return 0;
@@ -239,6 +277,20 @@ static int count_cumulative(const struct intake *in, struct intake_counts *count
 	return 0;
 }
 
+/* The batch has been counted, a part of it in overflow series. */
+static void note_overflow(const struct intake *in, struct intake_counts *counts)
+{
+	const struct sample_batch *batch = in->batch;
+	struct series_caps_refused refused = in->refused;
+
+	for (size_t i = 0; i < batch->values_len; i++)
+		refused.samples += in->overflowed[batch->values[i].series] && !is_cumulative(in, batch->values[i].series);
+	for (size_t i = 0; i < batch->summaries_len; i++)
+		refused.samples += in->overflowed[batch->summaries[i].series] && !is_cumulative(in, batch->summaries[i].series);
+	counts->overflow_samples = refused.samples;
+	series_caps_note(&in->to->windows->series.caps, batch->site, &refused);
+}
+
 /* Marks the batch as counted, and counts it, if nobody has before. */
 static int count_once(const struct intake *in, struct intake_counts *counts, struct err *err)
 {
@@ -252,6 +304,8 @@ static int count_once(const struct intake *in, struct intake_counts *counts, str
 		own.duplicate_samples = nr_samples(batch);
 	else if (count_deltas(in, &own, err) < 0 || (in->nr_cumulative && count_cumulative(in, &own, err) < 0))
 		return -1;
+	else if (in->overflowed)
+		note_overflow(in, &own);
 	*counts = own;
 	return 0;
 }
@@ -266,13 +320,14 @@ static int take_samples(struct intake *in, struct intake_counts *counts, struct 
 	return count_once(in, counts, err);
 }
 
-/* Can a list be known by its series alone? New ones may never come again, and cumulative ones need what the list says of them. */
+/* Can a list be known by its series alone? New ones may never come again, refused ones are not in it, and cumulative ones need what the
+ * list says of them. */
 static bool is_plain(const struct intake *in, size_t nr_new)
 {
 	for (size_t i = 0; i < in->nr; i++)
 		if (in->traits[i].cumulative)
 			return false;
-	return nr_new == 0 && in->nr > 0;
+	return nr_new == 0 && !in->overflowed && in->nr > 0;
 }
 
 /* A batch whose series are in it. list: their bytes, if they are to be known the next time. */

@@ -2,6 +2,8 @@
  *
  * A record is counted as a whole or not at all, so that a dead letter that is sent again can never count a part twice.
  *
+ * Series are taken between check and counting; one that is new and over a cap (series_caps.h) is taken for the overflow series of its site.
+ *
  * Between check and counting stand dedup and request_keys: they see only what will be counted, so a record that is refused is not remembered
  * as counted, and may come again. Then the cumulative points of a record that is counted become what was counted since the baselines of
  * their series, in the order of their times, whatever the order in which they stand there. */
@@ -33,6 +35,7 @@ struct intake_state {
 struct intake_counts {
 	uint64_t samples, late;     /* counted, and how many of them late */
 	uint64_t duplicate_samples; /* dropped with a duplicate */
+	uint64_t overflow_samples;  /* counted, in overflow series */
 	uint64_t points[NR_BASELINE_VERDICTS]; /* cumulative ones; those that count are among the samples, too */
 	struct dedup_outcome dedup;
 	bool by_key;     /* it was judged by its Idempotency-Key */

@@ -507,6 +507,8 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 		stats_set(ps->with.stats, STATS_REQUEST_KEY_BYTES, i, (double)request_keys_bytes(&t->request_keys));
 		stats_set(ps->with.stats, STATS_BASELINES, i, (double)t->baselines.by_series.len);
 		stats_set(ps->with.stats, STATS_BASELINE_BYTES, i, (double)baselines_bytes(&t->baselines));
+		stats_set(ps->with.stats, STATS_SERIES, i, (double)t->windows.series.len);
+		stats_set(ps->with.stats, STATS_WINDOWS, i, (double)task_windows(t));
 		end = t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
 		if (end < 0)
 			continue;

@@ -113,6 +113,7 @@ void series_table_fini(struct series_table *t)
 		series_free(t, s);
 	free(t->slots);
 	names_fini(&t->names);
+	series_caps_fini(&t->caps);
 	*t = (struct series_table)SERIES_TABLE_INIT;
 }
 
@@ -127,6 +128,13 @@ void series_table_prefetch(const struct series_table *t, const uint8_t fingerpri
 		__builtin_prefetch(&t->slots[home_of(t, fingerprint)]);
 }
 
+static bool is_overflow(const struct series *s)
+{
+	const struct series_id id = {.name = name_str(s->name), .tags_len = s->tags_len};
+
+	return series_caps_is_overflow(&id);
+}
+
 /* A new series, in the table. */
 static struct series *add(struct series_table *t, const struct series_id *id, const uint8_t *fingerprint)
 {
@@ -134,27 +142,44 @@ static struct series *add(struct series_table *t, const struct series_id *id, co
 
 	if (!s)
 		return NULL;
+	if (series_caps_enter(&t->caps, id->site, is_overflow(s)) < 0) {
+		series_free(t, s);
+		return NULL;
+	}
 	*slot_of(t, fingerprint) = s;
 	t->len++;
 	t->bytes += series_bytes(s);
 	return s;
 }
 
+int series_table_find(struct series_table *t, const struct series_id *id, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES],
+		      struct series **out, struct err *err)
+{
+	struct series *s = series_table_get(t, fingerprint);
+	struct str site;
+
+	if (!s)
+		return 0;
+	site = name_str(s->site);
+	/* XXH3 is no cryptographic hash: whoever makes two series collide must not reach into another site's. */
+	if (s->kind != id->kind || !str_eq(site, id->site))
+		return err_set(err, ERR_REJECT,
+			       "series " STR_FMT " of site " STR_FMT " (kind %d) has the fingerprint of one of site " STR_FMT " (kind %d)",
+			       STR_ARG(id->name), STR_ARG(id->site), id->kind, STR_ARG(site), s->kind);
+	s->refs++;
+	*out = s;
+	return 1;
+}
+
 struct series *series_table_take(struct series_table *t, const struct series_id *id,
 				 const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES], struct err *err)
 {
-	struct series *s = series_table_get(t, fingerprint);
-	struct str site = s ? name_str(s->site) : id->site;
+	struct series *s;
+	int rc = series_table_find(t, id, fingerprint, &s, err);
 
-	if (s && (s->kind != id->kind || !str_eq(site, id->site))) {
-		/* XXH3 is no cryptographic hash: whoever makes two series collide must not reach into another site's. */
-		err_set(err, ERR_REJECT,
-			"series " STR_FMT " of site " STR_FMT " (kind %d) has the fingerprint of one of site " STR_FMT " (kind %d)",
-			STR_ARG(id->name), STR_ARG(id->site), id->kind, STR_ARG(site), s->kind);
-		return NULL;
-	}
-	if (!s)
-		s = add(t, id, fingerprint);
+	if (rc)
+		return rc < 0 ? NULL : s;
+	s = add(t, id, fingerprint);
 	if (!s) {
 		err_nomem(err, "a series");
 		return NULL;
@@ -187,6 +212,7 @@ void series_table_drop(struct series_table *t, struct series *s)
 	unlist(t, s);
 	t->bytes -= series_bytes(s);
 	t->left++;
+	series_caps_leave(&t->caps, name_str(s->site), is_overflow(s));
 	series_free(t, s);
 }
 
@@ -210,5 +236,5 @@ struct series_id series_id_of(const struct series *s, struct tag tags[SERIES_TAG
 
 size_t series_table_bytes(const struct series_table *t)
 {
-	return t->bytes + t->nr_slots * sizeof(*t->slots) + names_bytes(&t->names);
+	return t->bytes + t->nr_slots * sizeof(*t->slots) + names_bytes(&t->names) + series_caps_bytes(&t->caps);
 }

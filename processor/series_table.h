@@ -5,8 +5,8 @@
 #ifndef MILLRACE_PROCESSOR_SERIES_TABLE_H
 #define MILLRACE_PROCESSOR_SERIES_TABLE_H
 
-#include "common/series.h"
 #include "processor/names.h"
+#include "processor/series_caps.h"
 
 enum series_recent { RECENT_MINUTE, RECENT_HOUR, NR_RECENT };
 
@@ -28,6 +28,7 @@ struct series_table {
 	size_t bytes;          /* of the series, without their names */
 	uint64_t left;         /* how many have left so far: whoever remembers a series without a reference looks whether this has changed */
 	struct names names;
+	struct series_caps caps; /* counts the series by site */
 };
 
 #define SERIES_TABLE_INIT {.names = NAMES_INIT}
@@ -38,8 +39,11 @@ void series_table_fini(struct series_table *t);
 /* The series of this fingerprint, or NULL. */
 struct series *series_table_get(const struct series_table *t, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES]);
 
-/* The series of this fingerprint, with one more reference; made from a copy of id when it is new. An id whose kind or site is not
- * that of the series known by this fingerprint is ERR_REJECT; ERR_FATAL when memory is short. NULL on failure. */
+/* *out: the series of this fingerprint, with one more reference. 1; 0 when there is none; -1 with ERR_REJECT when its kind or site is not id's. */
+int series_table_find(struct series_table *t, const struct series_id *id, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES],
+		      struct series **out, struct err *err);
+
+/* The same; made from a copy of id when it is new, whatever the caps say. NULL with ERR_REJECT as above, or ERR_FATAL when memory is short. */
 struct series *series_table_take(struct series_table *t, const struct series_id *id,
 				 const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES], struct err *err);
 

@@ -57,7 +57,8 @@ static int open_parts(struct service *s, const struct service_parts *parts, stru
 	s->restore = s->consumer ? restore_new(&s->topics, s->consumer, s->scout, err) : NULL;
 	if (!s->restore)
 		return -1;
-	s->checkpoint = checkpoint_new(&(struct checkpoint_parts){parts->program, parts->conf, &s->topics, s->consumer, s->txn, s->stats, s->trim}, err);
+	s->checkpoint = checkpoint_new(&(struct checkpoint_parts){parts->program, parts->conf, &s->topics, s->consumer, s->txn, s->stats, s->trim,
+								  parts->report}, err);
 	if (!s->checkpoint)
 		return -1;
 	partitions_attach(s->partitions, s->consumer, s->restore, s->checkpoint);

@@ -113,6 +113,7 @@ int snapshot_encode(const struct task *t, struct buf *out, struct err *err)
 	codec_write_long(out, t->position);
 	codec_write_long(out, t->watermark_ms);
 	codec_write_long(out, t->windows.closed_ms);
+	series_caps_encode(&t->windows.series.caps, out);
 	if (write_all_series(t, out, err) < 0)
 		return -1;
 	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++) {
@@ -280,6 +281,7 @@ static int read_state(struct restoring *in)
 	in->task->windows.closed_ms = read_time(&in->r);
 	if (in->task->windows.closed_ms % CLOCK_MINUTE_MS)
 		codec_fault(&in->r, "a closing that is not a full minute");
+	series_caps_decode(&in->task->windows.series.caps, &in->r);
 	if (read_all_series(in) < 0 || read_panes(in) < 0)
 		return -1;
 	if (dedup_decode(&in->task->dedup, &in->r, in->task->watermark_ms, in->err) < 0 ||

@@ -148,6 +148,7 @@ int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *r
 		return -1;
 	dedup_close(&t->dedup, watermark_ms, rules->agents_max);
 	request_keys_close(&t->request_keys, watermark_ms, rules->request_keys_max);
+	series_caps_close(&t->windows.series.caps, watermark_ms, rules->series_site_max, rules->series_record_max);
 	baselines_close(&t->baselines, watermark_ms, &t->windows.series);
 	t->watermark_ms = watermark_ms;
 	return 0;

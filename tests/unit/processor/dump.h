@@ -79,6 +79,7 @@ static inline char *dump_task(const struct task *t)
 		line[nr++] = p;
 	qsort(line, nr, sizeof(line[0]), dump_compare);
 	buf_printf(&sorted, "position %" PRId64 " watermark %" PRId64 " closed %" PRId64 "\n", t->position, t->watermark_ms, t->windows.closed_ms);
+	buf_printf(&sorted, "series caps %" PRId64 " %" PRId64 "\n", t->windows.series.caps.site_max, t->windows.series.caps.record_max);
 	for (size_t i = 0; i < nr; i++)
 		buf_printf(&sorted, "%s\n", line[i]);
 	dump_agents(&sorted, &t->dedup);

@@ -4,7 +4,7 @@
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
 
-static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5};
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5, 50, 40};
 
 /* A task that is fed random records, and what it was fed. */
 struct fed {
@@ -276,7 +276,7 @@ END_TEST
 static const struct {
 	uint8_t byte;
 	const char *text;
-} versions[] = {{2, "version 1, this build knows 4"}, {6, "version 3, this build knows 4"}, {10, "version 5, this build knows 4"}};
+} versions[] = {{2, "version 1, this build knows 4"}, {4, "version 2, this build knows 4"}, {6, "version 3, this build knows 4"}, {10, "version 5, this build knows 4"}};
 
 START_TEST(another_version_is_refused)
 {
