@@ -102,6 +102,8 @@ static void draw_conf(struct world *w, struct processor_conf *conf)
 		.refused_retry_ms = 30000,
 		.agents_max = 16 + (int64_t)dice(w, 10000), /* never below what there is: more would count twice, as said */
 		.request_keys_max = 5000 + (int64_t)dice(w, 10000),
+		.series_site_max = L_SERIES, /* as many as there are: one that is counted twice, or for ever, shows */
+		.series_record_max = L_SERIES,
 	};
 }
 
