@@ -1,6 +1,8 @@
 /* test_series_caps.c - a site may bring what series it likes: which are refused, what becomes of them, and that nobody else notices. */
 #include "processor/series_caps.h"
 
+#include <inttypes.h>
+
 #include "tests/unit/processor/loads.h"
 
 static struct intake_counts must_take(struct task *t, const struct load *l)
@@ -280,6 +282,35 @@ START_TEST(a_site_is_remembered_for_the_hour_of_its_notice)
 }
 END_TEST
 
+/* A new series in every sample: what does not fit takes no memory, its name neither. */
+START_TEST(an_endless_supply_of_series_takes_no_more_memory)
+{
+	enum { RECORDS = 5000, MAX = 600 };
+	struct task *t = capped(MAX, 100);
+	size_t full = 0;
+
+	for (uint64_t record = 0; record < RECORDS; record++) {
+		struct load l;
+
+		load_init(&l, 0);
+		for (uint64_t i = 0; i < A_RECORD; i++) {
+			uint64_t number = record * A_RECORD + i;
+
+			load_value(&l, load_series(&l, 0, (int)i), 1, NOW_MS);
+			snprintf(l.names[i], sizeof(l.names[i]), "%" PRIx64, number);
+			l.series[i].name = str_from(l.names[i]);
+			memcpy(l.series[i].fingerprint, &number, sizeof(number));
+		}
+		ck_assert_uint_eq(must_take(t, &l).overflow_samples, record < MAX / A_RECORD ? 0 : A_RECORD);
+		if (record == MAX / A_RECORD)
+			full = task_bytes(t);
+	}
+	ck_assert(t->windows.series.len == MAX + 3 && task_windows(t) == MAX + 3);
+	ck_assert_uint_le(task_bytes(t), full + full / 10);
+	task_free(t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("series_caps");
@@ -296,6 +327,7 @@ int main(void)
 	tcase_add_test(tc, cumulative_points_of_refused_series_count_nothing);
 	tcase_add_test(tc, a_site_is_told_of_once_an_hour);
 	tcase_add_test(tc, a_site_is_remembered_for_the_hour_of_its_notice);
+	tcase_add_test(tc, an_endless_supply_of_series_takes_no_more_memory);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
