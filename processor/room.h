@@ -4,7 +4,7 @@
  *    read could be got rid of. It goes on when there is room again.
  *  - A restore waits, before it reads anything, until there is room for what it is going to take. It does not wait for ever: a partition that alone
  *    is larger than the share is restored all the same, and gives at once.
- *  - What no flush frees is watched: over its half, the state is crowded, and what makes new series is to know of it.
+ *  - What no flush frees is watched: over its half, the state is crowded, and new series go to overflow series (series_caps.h).
  * Not thread-safe: one owner. */
 #ifndef MILLRACE_PROCESSOR_ROOM_H
 #define MILLRACE_PROCESSOR_ROOM_H
