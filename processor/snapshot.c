@@ -9,29 +9,13 @@
 
 #include "common/clock.h"
 #include "processor/hist_codec.h"
+#include "processor/series_codec.h"
 
 enum {
 	SNAPSHOT_VERSION = 4,
 	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, ALL_FLAGS = 15,
-	SERIES_BYTES_MIN = SERIES_FINGERPRINT_BYTES + 4, /* the least that one takes, so that a count is believed no further than that */
-	WINDOW_BYTES_MIN = 12,
+	WINDOW_BYTES_MIN = 12, /* the least that one takes, so that a count is believed no further than that */
 };
-
-static void write_name(struct buf *out, const struct name *name)
-{
-	codec_write_fixed(out, (const uint8_t *)name->bytes, name->len);
-}
-
-static void write_series(struct buf *out, const struct series *s)
-{
-	codec_write_fixed(out, s->fingerprint, sizeof(s->fingerprint));
-	codec_write_int(out, s->kind);
-	write_name(out, s->site);
-	write_name(out, s->name);
-	codec_write_long(out, s->tags_len);
-	for (size_t i = 0; i < s->tags_len; i++)
-		write_name(out, s->tags[i]);
-}
 
 static void write_window(struct buf *out, const struct window *w)
 {
@@ -84,6 +68,7 @@ static void mark_panes(const struct window_store *ws, uint32_t mark)
 static int write_all_series(const struct task *t, struct buf *out, struct err *err)
 {
 	const struct window_store *ws = &t->windows;
+	struct series_writer w = {0};
 	struct series *s;
 	uint32_t nr = 0;
 	size_t at = 0;
@@ -94,15 +79,18 @@ static int write_all_series(const struct task *t, struct buf *out, struct err *e
 		s->number = 0;
 	mark_panes(ws, 1);
 	baselines_mark(&t->baselines, 1);
-	for (at = 0; (s = series_table_next(&ws->series, &at)) != NULL;)
+	for (at = 0; (s = series_table_next(&ws->series, &at)) != NULL;) {
 		nr += s->number;
+		if (s->number)
+			series_codec_forget(s);
+	}
 	codec_write_long(out, nr);
 	nr = 0;
 	for (at = 0; (s = series_table_next(&ws->series, &at)) != NULL;) {
 		if (!s->number)
 			continue;
 		s->number = nr++;
-		write_series(out, s);
+		series_codec_write(&w, s, out);
 	}
 	return 0;
 }
@@ -133,6 +121,7 @@ struct restoring {
 	struct task *task;
 	struct series **series;
 	size_t nr_series;
+	struct series_reader names;
 	struct err *err; /* set for faults that are not the reader's */
 };
 
@@ -149,21 +138,10 @@ static int read_series(struct restoring *in)
 {
 	struct tag tags[SERIES_TAGS_MAX];
 	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
-	struct series_id id = {.tags = tags};
+	struct series_id id;
 	struct series *s;
 
-	codec_read_fixed(&in->r, fingerprint, sizeof(fingerprint));
-	id.kind = (uint8_t)codec_read_index(&in->r, SERIES_KIND_DISTRIBUTION + 1);
-	id.site = codec_read_string(&in->r);
-	id.name = codec_read_string(&in->r);
-	id.tags_len = codec_read_count(&in->r, 2);
-	if (id.tags_len > SERIES_TAGS_MAX)
-		codec_fault(&in->r, "too many tags");
-	for (size_t i = 0; i < id.tags_len && codec_reader_ok(&in->r); i++) {
-		tags[i].key = codec_read_string(&in->r);
-		tags[i].value = codec_read_string(&in->r);
-	}
-	if (!codec_reader_ok(&in->r))
+	if (series_codec_read(&in->names, &in->r, fingerprint, &id, tags, in->err) < 0)
 		return -1;
 	s = series_table_take(&in->task->windows.series, &id, fingerprint, in->err);
 	if (!s)
@@ -176,7 +154,7 @@ static int read_series(struct restoring *in)
 
 static int read_all_series(struct restoring *in)
 {
-	size_t nr = codec_read_count(&in->r, SERIES_BYTES_MIN);
+	size_t nr = codec_read_count(&in->r, SERIES_CODEC_BYTES_MIN);
 
 	in->series = calloc(nr + 1, sizeof(*in->series));
 	if (!in->series || series_table_reserve(&in->task->windows.series, nr) < 0)
@@ -315,6 +293,7 @@ int snapshot_decode(struct str bytes, struct task *t, struct err *err)
 		series_table_drop(&t->windows.series, in.series[i]);
 	}
 	free(in.series);
+	series_reader_fini(&in.names);
 	if (why.kind == 0 && codec_close(&in.r, "snapshot", &why) == 0 && rc == 0)
 		return 0;
 	if (err)
