@@ -204,8 +204,8 @@ class Bed:
         try:
             self.stack.up()
             self.kafka = self.stack.env()["KAFKA"]
-            self.admin = AdminClient({"bootstrap.servers": self.kafka})
-            self.producer = confluent_kafka.Producer({"bootstrap.servers": self.kafka, "acks": "all"})
+            self.admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
+            self.producer = confluent_kafka.Producer({"bootstrap.servers": self.kafka, "acks": "all", "log_level": 0})
             self.create([NewTopic(f"millrace.{name}", 1, 1, config={"cleanup.policy": policy}) for name, policy in
                          (("cells", "compact"), ("controls", "compact"), ("sites", "compact"), ("heartbeats", "delete"),
                           ("notices", "delete"), ("deadletter", "delete"))])
