@@ -27,7 +27,9 @@ MINUTE_MS, HOUR_MS = 60000, 3600000
 END_MINUTE, NOW_MINUTE = 30, 33  # of the hour, in event time: where a backlog ends, what the processors' clock says as it is written
 PARTITIONS = 12
 FILL_SECONDS, READY_SECONDS, RUN_SECONDS, QUIET_SECONDS = 300, 60, 300, 30
-FIRST_LOOK_SECONDS, LOOK_SECONDS = 0.02, 0.1  # a look at /metrics costs the processor 0.1 ms
+FIRST_LOOK_SECONDS, LOOK_SECONDS = 0.02, 0.2  # a look at /metrics costs the processor some 0.3 ms
+NOT_YET = (confluent_kafka.KafkaError.NON_EMPTY_GROUP, confluent_kafka.KafkaError.NOT_COORDINATOR,  # a member has just left; Kafka is new
+           confluent_kafka.KafkaError.COORDINATOR_NOT_AVAILABLE, confluent_kafka.KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 REBALANCE_DELAY = "group.initial.rebalance.delay.ms="  # Kafka's default is 3 s, so that instances that start together share from the start
 CONSUMER = {"queued.min.messages": "1000000", "fetch.max.bytes": "2097152", "max.partition.fetch.bytes": "131072",
             "fetch.wait.max.ms": "100"}  # as the processor's own
@@ -254,15 +256,13 @@ class Bed:
 
     def reset(self, cell):
         """The cell as before its first processor: no offsets, no state, no output."""
-        deadline = time.monotonic() + QUIET_SECONDS
-        while True:
+        deadline, code = time.monotonic() + QUIET_SECONDS, None
+        while code != confluent_kafka.KafkaError.GROUP_ID_NOT_FOUND:  # there never was one, or it has been deleted
             try:
                 self.admin.delete_consumer_groups([cell.group])[cell.group].result(30)
-                break
             except confluent_kafka.KafkaException as error:
-                if error.args[0].code() == confluent_kafka.KafkaError.GROUP_ID_NOT_FOUND:
-                    break
-                if error.args[0].code() != confluent_kafka.KafkaError.NON_EMPTY_GROUP or time.monotonic() > deadline:
+                code = error.args[0].code()
+                if time.monotonic() > deadline or code not in (confluent_kafka.KafkaError.GROUP_ID_NOT_FOUND, *NOT_YET):
                     raise
                 time.sleep(0.1)
         ends = [confluent_kafka.TopicPartition(name, partition, confluent_kafka.OFFSET_END)
