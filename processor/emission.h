@@ -5,7 +5,6 @@
 #ifndef MILLRACE_PROCESSOR_EMISSION_H
 #define MILLRACE_PROCESSOR_EMISSION_H
 
-#include "common/arena.h"
 #include "processor/task.h"
 #include "processor/txn.h"
 
@@ -14,14 +13,15 @@ struct emission {
 	struct txn *txn;
 	const struct cell_topics *topics;
 	size_t chunk_bytes;
+	size_t waiting_bytes; /* handed to the producer since it was flushed */
 	struct buf snapshot, record;
-	struct arena scratch;
 };
 
 /* One partition in a transaction. */
 struct emission_part {
 	struct task *task;
 	struct txn_delivery first_chunk;
+	size_t pane, window; /* of the outbox: the next to be emitted */
 };
 
 /* Frees the scratch memory. */

@@ -1,58 +1,180 @@
 /* emit.c - see emit.h.
  *
- * Strings and arrays are borrowed from window and scratch for the encoder's call; the casts only take away a const that the encoder, which shares
- * its structs with the decoder, has not got. */
+ * Where series get few samples, most of what the processor does is to write these records: so they are not filled into a struct for the generated
+ * encoder, which looks at the buffer at each field, but written field by field into room that is made once, their names as they lie in memory.
+ * The order of the fields is that of schemas/aggregate.avsc; tests/unit/processor/test_emit.c holds every byte against the generated encoder. */
 #include "processor/emit.h"
 
-static int fill_histogram(const struct hist *h, struct arena *scratch, struct histogram *out)
-{
-	struct hist_dense dense;
+#include <endian.h>
 
-	if (hist_to_dense(h, scratch, &dense) < 0)
-		return -1;
-	*out = (struct histogram){
-		.scale = dense.scale,
-		.zero = (int64_t)dense.zero,
-		.offset = dense.offset,
-		.counts = (int64_t *)(uintptr_t)dense.counts, /* only read by the encoder */
-		.counts_len = dense.counts_len,
-		.neg_offset = dense.neg_offset,
-		.neg_counts = (int64_t *)(uintptr_t)dense.neg_counts,
-		.neg_counts_len = dense.neg_counts_len,
-	};
-	return 0;
+#include "schemas/schemas.h"
+
+enum {
+	FIXED_BYTES_MAX = 5 + SERIES_FINGERPRINT_BYTES + 6 * CODEC_VARINT_BYTES_MAX + 4 * 9 + 8, /* header and all that has no length of its own */
+	HIST_BYTES_MAX = 10 * CODEC_VARINT_BYTES_MAX, /* but for the counts */
+};
+
+static uint8_t *put_long(uint8_t *to, int64_t v)
+{
+	uint64_t u = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
+
+	for (; u >= 0x80; u >>= 7)
+		*to++ = (uint8_t)(u | 0x80);
+	*to++ = (uint8_t)u;
+	return to;
 }
 
-int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct arena *scratch, struct buf *out, struct err *err)
+static uint8_t *put_bytes(uint8_t *to, const void *bytes, size_t n)
 {
-	struct tag tags[SERIES_TAGS_MAX];
-	const struct series_id id = series_id_of(w->series, tags);
-	struct aggregate a = {
-		.epoch = epoch,
-		.site = id.site,
-		.kind = (enum series_kind)id.kind,
-		.name = id.name,
-		.tags = tags,
-		.tags_len = id.tags_len,
-		.window_start = pane->start_ms,
-		.window_ms = (int32_t)pane_length_ms(pane->class),
-		.count = w->count,
-		.sum = w->sum,
-		.has_min = w->has_min,
-		.min = w->min,
-		.has_max = w->has_max,
-		.max = w->max,
-		.has_last = w->has_last,
-		.last = w->last,
-		.last_at = w->last_at_ms,
-		.late = pane_is_late(pane->class),
-		.approximate = w->approximate,
-	};
+	memcpy(to, bytes, n);
+	return to + n;
+}
 
-	memcpy(a.fingerprint, w->series->fingerprint, sizeof(a.fingerprint));
-	a.has_histogram = a.kind == SERIES_KIND_DISTRIBUTION;
-	arena_clear(scratch);
-	if (a.has_histogram && fill_histogram(&w->hist, scratch, &a.histogram) < 0)
+static uint8_t *put_double(uint8_t *to, double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	bits = htole64(bits);
+	return put_bytes(to, &bits, sizeof(bits));
+}
+
+/* A union of null and double. */
+static uint8_t *put_known(uint8_t *to, bool has, double v)
+{
+	to = put_long(to, has);
+	return has ? put_double(to, v) : to;
+}
+
+static uint8_t *put_name(uint8_t *to, const struct name *name)
+{
+	return put_bytes(to, name->bytes, name->len);
+}
+
+static size_t names_max(const struct series *s)
+{
+	size_t len = s->site->len + s->name->len + CODEC_VARINT_BYTES_MAX + 1;
+
+	for (size_t i = 0; i < s->tags_len; i++)
+		len += s->tags[i]->len;
+	return len;
+}
+
+static uint8_t *put_series(uint8_t *to, const struct series *s)
+{
+	to = put_name(to, s->site);
+	to = put_long(to, s->kind);
+	to = put_name(to, s->name);
+	if (s->tags_len)
+		to = put_long(to, s->tags_len);
+	for (size_t i = 0; i < s->tags_len; i++)
+		to = put_name(to, s->tags[i]);
+	return put_long(to, 0);
+}
+
+/* The buckets of one side of a histogram: those of keys in [first, end), and how many counts they are when written densely. */
+struct side {
+	uint32_t from, to; /* places among the buckets */
+	size_t span;
+};
+
+static struct side side_of(const struct hist *h, uint32_t from, uint32_t end_key)
+{
+	struct side side = {.from = from, .to = from};
+
+	while (side.to < hist_len(h) && hist_key(h, side.to) < end_key)
+		side.to++;
+	if (side.to > from)
+		side.span = hist_key(h, side.to - 1) - hist_key(h, from) + 1;
+	return side;
+}
+
+/* offset, and the counts, those in between that are 0 too. */
+static uint8_t *put_side(uint8_t *to, const struct hist *h, const struct side *side, uint32_t first_key)
+{
+	uint32_t key;
+
+	if (side->from == side->to) {
+		to = put_long(to, 0);
+		return put_long(to, 0);
+	}
+	key = hist_key(h, side->from);
+	to = put_long(to, (int64_t)key - first_key + HIST_INDEX_MIN);
+	to = put_long(to, (int64_t)side->span);
+	for (uint32_t i = side->from; i < side->to; i++) {
+		for (; key < hist_key(h, i); key++)
+			*to++ = 0;
+		to = put_long(to, (int64_t)hist_bucket_count(h, i));
+		key++;
+	}
+	return put_long(to, 0);
+}
+
+/* A distribution's histogram. */
+struct parts {
+	struct side negative, positive;
+	uint64_t zero;
+};
+
+static struct parts parts_of(const struct hist *h)
+{
+	struct parts p = {.negative = side_of(h, 0, HIST_KEY_ZERO)};
+	uint32_t at = p.negative.to;
+
+	if (at < hist_len(h) && hist_key(h, at) == HIST_KEY_ZERO)
+		p.zero = hist_bucket_count(h, at++);
+	p.positive = side_of(h, at, UINT32_MAX);
+	return p;
+}
+
+static size_t parts_max(const struct hist *h, const struct parts *p)
+{
+	return HIST_BYTES_MAX + p->negative.span + p->positive.span + (size_t)hist_len(h) * CODEC_VARINT_BYTES_MAX;
+}
+
+static uint8_t *put_parts(uint8_t *to, const struct hist *h, const struct parts *p)
+{
+	to = put_long(to, HIST_SCALE);
+	to = put_long(to, (int64_t)p->zero);
+	to = put_side(to, h, &p->positive, HIST_KEY_POSITIVE);
+	return put_side(to, h, &p->negative, HIST_KEY_NEGATIVE);
+}
+
+static uint8_t *put_window(uint8_t *to, const struct window *w)
+{
+	to = put_long(to, w->count);
+	to = put_double(to, w->sum);
+	to = put_known(to, w->has_min, w->min);
+	to = put_known(to, w->has_max, w->max);
+	to = put_known(to, w->has_last, w->last);
+	return put_long(to, w->last_at_ms);
+}
+
+int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
+{
+	const struct series *s = w->series;
+	bool has_hist = s->kind == SERIES_KIND_DISTRIBUTION;
+	struct parts parts = {0};
+	uint8_t *to;
+
+	if (has_hist)
+		parts = parts_of(&w->hist);
+	codec_write_header(out, AGGREGATE_SCHEMA_ID);
+	to = buf_reserve(out, FIXED_BYTES_MAX + names_max(s) + (has_hist ? parts_max(&w->hist, &parts) : 0));
+	if (!to)
 		return err_nomem(err, "a fragment");
-	return aggregate_encode(&a, out, err);
+	to = put_bytes(to, s->fingerprint, sizeof(s->fingerprint));
+	to = put_long(to, epoch);
+	to = put_series(to, s);
+	to = put_long(to, pane->start_ms);
+	to = put_long(to, pane_length_ms(pane->class));
+	to = put_window(to, w);
+	to = put_long(to, has_hist);
+	if (has_hist)
+		to = put_parts(to, &w->hist, &parts);
+	to = put_long(to, 0); /* errors */
+	*to++ = pane_is_late(pane->class);
+	*to++ = w->approximate;
+	out->len = (size_t)(to - out->p);
+	return 0;
 }

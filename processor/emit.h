@@ -4,8 +4,7 @@
 
 #include "processor/pane.h"
 
-/* Appends the encoded fragment that window w of pane makes; out is a whole message. scratch is cleared. -1 with ERR_FATAL when memory
- * is short. */
-int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct arena *scratch, struct buf *out, struct err *err);
+/* Appends the encoded fragment that window w of pane makes; out is a whole message. -1 with ERR_FATAL when memory is short. */
+int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err);
 
 #endif

@@ -11,7 +11,8 @@
  *  I3  Of a commit that was begun and failed, only the committed offset tells the outcome. Even a good abort behind it does not: when the
  *      coordinator has forgotten the producer, 2.0.2 calls a transaction aborted that it never asked about, having got a new epoch.
  *  I4  send_offsets may come back later than it was told: 2.0.2 waits for an answer of the coordinator as long as for any request, here 9.9 s
- *      (socket.timeout.ms, derived from transaction.timeout.ms unless set). It is then too late by I1. */
+ *      (socket.timeout.ms, derived from transaction.timeout.ms unless set). It is then too late by I1.
+ *  I5  Nothing is sent until it is flushed: emission.c says why. */
 #include "processor/txn.h"
 
 #include <poll.h>
@@ -33,11 +34,22 @@ enum {
 	CLOSE_MS = 2000,
 	QUEUE_TURN_MS = 20,   /* how long to wait for room in the queue */
 	RETRY_TURN_MS = 20,   /* a retriable error may come back at once */
+	STAGE_RECORDS = 128,  /* that go to the client in one call: for each call it takes two clocks and three locks */
+	STAGED_BYTES_MAX = 1024, /* of a record: for larger ones the call is little */
 };
 
 enum txn_state { STATE_CLOSED, STATE_MADE, STATE_IDLE, STATE_OPEN };
 
 enum verdict { VERDICT_OK, VERDICT_RETRY, VERDICT_ABORT, VERDICT_BROKEN };
+
+/* Records of one topic and partition that the client has not got yet, keys and values one behind the other. */
+struct stage {
+	enum txn_topic topic;
+	int32_t partition;
+	int nr;
+	struct buf bytes;
+	rd_kafka_message_t records[STAGE_RECORDS];
+};
 
 struct txn {
 	const struct program *program;
@@ -49,6 +61,7 @@ struct txn {
 	uint64_t failed; /* records of this transaction that were not acknowledged ... */
 	rd_kafka_resp_err_t failed_code; /* ... and why one of them was not */
 	unsigned int produced; /* in this transaction */
+	struct stage stage;
 	const char *reason;
 	uint64_t left_behind; /* clients that did not end within CLOSE_MS: their threads and memory stay until the process ends */
 	uint64_t stall_calls; /* of the fault point ... */
@@ -90,6 +103,7 @@ void txn_free(struct txn *t)
 	if (t->state == STATE_OPEN)
 		txn_abort(t);
 	txn_close(t);
+	buf_fini(&t->stage.bytes);
 	free(t);
 }
 
@@ -167,7 +181,7 @@ static rd_kafka_conf_t *producer_conf(const struct program *p, struct err *err)
 		{"message.timeout.ms", "7000"}, /* must be below it, and below our own deadline */
 		{"enable.idempotence", "true"},
 		{"acks", "all"},
-		{"linger.ms", "5"},
+		{"linger.ms", "5000"}, /* (I5) */
 		{"queue.buffering.max.messages", messages},
 		{"queue.buffering.max.kbytes", kbytes}, /* its default is 1 GiB; below a message's size nothing would go out */
 		{"message.max.bytes", "4194304"}, /* a dead letter holds a whole record */
@@ -249,6 +263,8 @@ int txn_begin(struct txn *t, struct err *err)
 	t->deadline_mono_ms = clock_mono_ms() + DEADLINE_MS;
 	t->failed = 0;
 	t->produced = 0;
+	t->stage.nr = 0;
+	buf_clear(&t->stage.bytes);
 	if (judge(t, rd_kafka_begin_transaction(t->rk), "begin a transaction", err) == VERDICT_OK) {
 		t->state = STATE_OPEN;
 		return 0;
@@ -257,35 +273,104 @@ int txn_begin(struct txn *t, struct err *err)
 	return -1;
 }
 
+/* The client did not take a record. 0: there may be room now. */
+static int wait_for_room(struct txn *t, rd_kafka_resp_err_t code, enum txn_topic topic, struct err *err)
+{
+	if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+		t->reason = rd_kafka_err2name(code);
+		return err_set(err, ERR_RETRY, "produce to %s: %s", rd_kafka_topic_name(t->rkt[topic]), rd_kafka_err2str(code));
+	}
+	if (too_late(t, 0, "wait for room in the queue", err))
+		return -1;
+	rd_kafka_flush(t->rk, QUEUE_TURN_MS); /* makes it, if not in this turn; how much is of no interest */
+	return 0;
+}
+
+/* Keeps those that the client had no room for. -1 when it has refused one for another reason. */
+static int keep_refused(struct txn *t, struct err *err)
+{
+	struct stage *stage = &t->stage;
+	int kept = 0;
+
+	for (int i = 0; i < stage->nr; i++) {
+		if (!stage->records[i].err)
+			continue;
+		if (stage->records[i].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			return wait_for_room(t, stage->records[i].err, stage->topic, err);
+		stage->records[kept++] = stage->records[i];
+	}
+	stage->nr = kept;
+	return kept ? wait_for_room(t, RD_KAFKA_RESP_ERR__QUEUE_FULL, stage->topic, err) : 0;
+}
+
+/* Hands what is staged to the client, which copies it. */
+static int send_stage(struct txn *t, struct err *err)
+{
+	struct stage *stage = &t->stage;
+	uint8_t *at = stage->bytes.p;
+
+	for (int i = 0; i < stage->nr; i++) {
+		rd_kafka_message_t *record = &stage->records[i];
+
+		record->key = at;
+		record->payload = at + record->key_len;
+		at += record->key_len + record->len;
+	}
+	while (stage->nr) {
+		if (rd_kafka_produce_batch(t->rkt[stage->topic], stage->partition, RD_KAFKA_MSG_F_COPY, stage->records, stage->nr) == stage->nr)
+			stage->nr = 0;
+		else if (keep_refused(t, err) < 0)
+			return -1;
+	}
+	buf_clear(&stage->bytes);
+	return 0;
+}
+
+static int stage_record(struct txn *t, enum txn_topic topic, int32_t partition, struct str key, struct str value, struct err *err)
+{
+	struct stage *stage = &t->stage;
+
+	if ((stage->nr == STAGE_RECORDS || (stage->nr && (stage->topic != topic || stage->partition != partition))) && send_stage(t, err) < 0)
+		return -1;
+	stage->topic = topic;
+	stage->partition = partition;
+	buf_add(&stage->bytes, key.p, key.len);
+	buf_add(&stage->bytes, value.p, value.len);
+	if (buf_failed(&stage->bytes))
+		return err_nomem(err, "a transaction");
+	stage->records[stage->nr++] = (rd_kafka_message_t){.key_len = key.len, .len = value.len};
+	return 0;
+}
+
 int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct str key, struct str value, struct txn_delivery *delivery,
 		struct err *err)
 {
-	rd_kafka_resp_err_t code;
-
 	if (delivery)
 		delivery->offset = -1;
 	if (t->produced++ % LOOK_EVERY == 0 && too_late(t, 0, "produce", err))
 		return -1;
-	for (;;) {
-		if (rd_kafka_produce(t->rkt[topic], partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value.p, value.len, key.p, key.len,
-				     delivery) == 0)
-			return 0;
-		code = rd_kafka_last_error();
-		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			break;
-		if (too_late(t, 0, "wait for room in the queue", err))
+	if (!delivery && key.len && key.len + value.len <= STAGED_BYTES_MAX)
+		return stage_record(t, topic, partition, key, value, err);
+	if (send_stage(t, err) < 0)
+		return -1;
+	while (rd_kafka_produce(t->rkt[topic], partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value.p, value.len, key.p, key.len, delivery) < 0)
+		if (wait_for_room(t, rd_kafka_last_error(), topic, err) < 0)
 			return -1;
-		rd_kafka_poll(t->rk, QUEUE_TURN_MS);
-	}
-	t->reason = rd_kafka_err2name(code);
-	return err_set(err, ERR_RETRY, "produce to %s: %s", rd_kafka_topic_name(t->rkt[topic]), rd_kafka_err2str(code));
+	return 0;
+}
+
+struct txn_room txn_room(const struct txn *t)
+{
+	const struct shares shares = shares_of(t->program->common.memory_budget_bytes);
+
+	return (struct txn_room){(size_t)shares.produce_messages, (size_t)shares.produce_kbytes * 1024};
 }
 
 int txn_flush(struct txn *t, struct err *err)
 {
 	rd_kafka_resp_err_t code;
 
-	if (too_late(t, 0, "flush", err))
+	if (too_late(t, 0, "flush", err) || send_stage(t, err) < 0)
 		return -1;
 	code = rd_kafka_flush(t->rk, left_ms(t));
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && !t->failed) {

@@ -61,7 +61,14 @@ int txn_begin(struct txn *t, struct err *err);
 int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct str key, struct str value, struct txn_delivery *delivery,
 		struct err *err);
 
-/* Waits until every record is acknowledged. */
+/* What the producer can hold at once and still has room for. Beyond it txn_produce() has to wait, and takes its time. */
+struct txn_room {
+	size_t records, bytes;
+};
+
+struct txn_room txn_room(const struct txn *t);
+
+/* Sends what has been produced, and waits until all of it is acknowledged: nothing is sent before that unless the queue is full. */
 int txn_flush(struct txn *t, struct err *err);
 
 /* Adds consumer offsets, on behalf of the group member that group was taken from; both borrowed. */

@@ -1,6 +1,8 @@
 /* test_emit.c - a fragment as a reader decodes it. */
 #include "processor/emit.h"
 
+#include <math.h>
+
 #include "tests/unit/processor/ledger.h"
 
 /* The one window of a fresh pane, and its fragment decoded. */
@@ -8,7 +10,7 @@ struct emitted {
 	struct series_table series;
 	struct pane *pane;
 	struct window *w;
-	struct arena scratch, decoded;
+	struct arena decoded;
 	struct buf bytes;
 	struct aggregate a;
 };
@@ -26,20 +28,31 @@ static void emitted_init(struct emitted *e, enum pane_class class, int series)
 	series_table_drop(&e->series, s);
 }
 
+/* The generated encoder writes the same bytes of what was decoded. */
+static void must_be_as_generated(const struct emitted *e)
+{
+	struct buf again = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(aggregate_encode(&e->a, &again, &err) == 0, "%s", err.msg);
+	ck_assert(str_eq(buf_str(&again), buf_str(&e->bytes)));
+	buf_fini(&again);
+}
+
 static void emit(struct emitted *e)
 {
 	struct err err = ERR_INIT;
 
 	buf_clear(&e->bytes);
-	ck_assert_msg(emit_fragment(e->w, e->pane, -99, &e->scratch, &e->bytes, &err) == 0, "%s", err.msg);
+	ck_assert_msg(emit_fragment(e->w, e->pane, -99, &e->bytes, &err) == 0, "%s", err.msg);
 	ck_assert_msg(aggregate_decode(buf_str(&e->bytes), &e->decoded, &e->a, &err) == 0, "%s", err.msg);
+	must_be_as_generated(e);
 }
 
 static void emitted_fini(struct emitted *e)
 {
 	pane_free(e->pane, &e->series);
 	series_table_fini(&e->series);
-	arena_fini(&e->scratch);
 	arena_fini(&e->decoded);
 	buf_fini(&e->bytes);
 }
@@ -95,6 +108,35 @@ START_TEST(what_is_not_known_is_null)
 }
 END_TEST
 
+/* Whatever a window holds: kinds, signs, spreads, what is not known, late or not. */
+START_TEST(any_window_is_written_as_the_generated_encoder_would)
+{
+	struct unit_random r = unit_random_new("emit");
+
+	for (int run = 0; run < 2000; run++) {
+		int series = (int)unit_random_below(&r, L_SERIES), nr = (int)unit_random_below(&r, 40) + 1;
+		struct emitted e;
+		double sum = 0;
+
+		emitted_init(&e, (enum pane_class)unit_random_below(&r, NR_PANE_CLASSES), series);
+		for (int i = 0; i < nr; i++) {
+			double v = ldexp(unit_random_unit(&r) - 0.3, (int)unit_random_below(&r, 60) - 30);
+
+			v = unit_random_below(&r, 9) ? v : 0;
+			sum += v;
+			ck_assert_int_eq(window_add_value(e.w, L_BEGIN_MS + i, v), 0);
+		}
+		e.w->has_min = unit_random_below(&r, 4);
+		e.w->has_last = unit_random_below(&r, 4);
+		e.w->approximate = unit_random_below(&r, 2);
+		emit(&e);
+		ck_assert(e.a.count == nr && e.a.sum == sum && e.a.has_min == e.w->has_min && e.a.has_max && e.a.approximate == e.w->approximate);
+		ck_assert(e.a.late == pane_is_late(e.pane->class) && e.a.has_histogram == (l_kind(series) == SERIES_KIND_DISTRIBUTION));
+		emitted_fini(&e);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("emit");
@@ -103,6 +145,7 @@ int main(void)
 	tcase_add_test(tc, a_gauges_minute);
 	tcase_add_test(tc, a_distributions_late_hour);
 	tcase_add_test(tc, what_is_not_known_is_null);
+	tcase_add_test(tc, any_window_is_written_as_the_generated_encoder_would);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
