@@ -178,7 +178,7 @@ class Run:
         """The counts are those of the backlog. flushed: windows may have gone out by budget, and hours have several fragments."""
         text, written = self.text(), self.cell.written
         wanted = {"samples_total": written["samples"], "late_samples_total": 0, "duplicates_total": 0, "dead_letters_total": 0,
-                  "gap_records_total": 0}
+                  "gap_records_total": 0, "overflow_samples_total": 0}
         wrong = [name for name, value in wanted.items() if total(text, f"millrace_processor_{name}") != value]
         if not flushed:
             wanted = {("minutely", "due"): written["minutely"], ("hourly", "due"): self.cell.hourly_due, ("minutely", "budget"): 0,
