@@ -155,9 +155,13 @@ class Run:
         return sum(instance.cpu() for instance in self.instances)
 
     def wait_first(self):
-        """Until the first sample is counted. From here on CPU time counts."""
-        self._wait(lambda text: total(text, "millrace_processor_samples_total") > 0, READY_SECONDS, "the first sample", FIRST_LOOK_SECONDS)
-        self.begun_cpu, self.begun_s = self.cpu(), time.monotonic()
+        """Until the first sample is counted. CPU time counts from the last look that saw none."""
+        def look(text):
+            if total(text, "millrace_processor_samples_total") > 0:
+                return True
+            self.begun_cpu, self.begun_s = self.cpu(), time.monotonic()
+            return False
+        self._wait(look, READY_SECONDS, "the first sample", FIRST_LOOK_SECONDS)
 
     def is_done(self, text):
         """Hours that were flushed by budget before their end have more fragments than windows; minutes do only where their series get
