@@ -67,19 +67,26 @@ bool series_caps_is_overflow(const struct series_id *id)
 
 enum series_caps_verdict series_caps_admit(const struct series_caps *c, const struct series_id *id, size_t *nr_new)
 {
-	const struct series_caps_site *site;
+	const struct series_caps_site *site = c->site_max || c->crowded ? site_of(c, id->site) : NULL;
+	size_t nr_series = site ? site->nr_series : 0;
 
 	if (series_caps_is_overflow(id))
 		return SERIES_ADMITTED;
-	if (c->crowded)
+	if (c->crowded && nr_series >= c->share)
 		return SERIES_OVER_MEMORY;
 	if (c->record_max && *nr_new >= (size_t)c->record_max)
 		return SERIES_OVER_RECORD;
-	site = c->site_max ? site_of(c, id->site) : NULL;
-	if (site && site->nr_series >= (size_t)c->site_max)
+	if (c->site_max && nr_series >= (size_t)c->site_max)
 		return SERIES_OVER_SITE;
 	++*nr_new;
 	return SERIES_ADMITTED;
+}
+
+void series_caps_crowd(struct series_caps *c, bool crowded)
+{
+	if (crowded && !c->crowded)
+		c->share = c->by_site.len ? c->nr_series / c->by_site.len : 0;
+	c->crowded = crowded;
 }
 
 void series_caps_overflow(struct str site, uint8_t kind, struct series_id *id, uint8_t fingerprint[SERIES_FINGERPRINT_BYTES])
@@ -96,6 +103,7 @@ int series_caps_enter(struct series_caps *c, struct str id, bool overflow)
 		return -1;
 	site->nr_held++;
 	site->nr_series += !overflow;
+	c->nr_series += !overflow;
 	return 0;
 }
 
@@ -105,6 +113,7 @@ void series_caps_leave(struct series_caps *c, struct str id, bool overflow)
 
 	site->nr_held--;
 	site->nr_series -= !overflow;
+	c->nr_series -= !overflow;
 }
 
 void series_caps_note(struct series_caps *c, struct str id, const struct series_caps_refused *refused)

@@ -27,7 +27,7 @@ enum series_caps_verdict {
 	SERIES_ADMITTED,
 	SERIES_OVER_SITE,   /* the site has site_max */
 	SERIES_OVER_RECORD, /* the record has brought record_max new ones */
-	SERIES_OVER_MEMORY, /* crowded */
+	SERIES_OVER_MEMORY, /* memory is short, and the site has its share */
 	NR_SERIES_CAPS_VERDICTS
 };
 
@@ -53,7 +53,9 @@ struct series_caps {
 	struct series_caps_site *sites; /* owns them; a site leaves in series_caps_close(), when nothing of it is left to hold or tell */
 	int64_t site_max, record_max;   /* 0: none */
 	size_t bytes;                   /* of the sites */
-	bool crowded;                   /* memory is short, says whoever knows: every new series is refused. Not in the snapshot */
+	size_t nr_series;               /* of all sites */
+	bool crowded;                   /* series_caps_crowd(); not in the snapshot */
+	size_t share;                   /* while crowded: how many series a site may have */
 };
 
 /* Frees everything. */
@@ -64,6 +66,10 @@ enum series_caps_verdict series_caps_admit(const struct series_caps *c, const st
 
 /* The overflow series of a site and kind; *id borrows site. */
 void series_caps_overflow(struct str site, uint8_t kind, struct series_id *id, uint8_t fingerprint[SERIES_FINGERPRINT_BYTES]);
+
+/* Memory is short, or is not any more, says whoever knows. While it is, a site may have as many series as the sites had on average when it began to
+ * be: who has more is why, and a flush lets go of everybody's, which must come back. So their number at most doubles. */
+void series_caps_crowd(struct series_caps *c, bool crowded);
 
 /* Is it an overflow series? Of id only name and tags_len are looked at. */
 bool series_caps_is_overflow(const struct series_id *id);

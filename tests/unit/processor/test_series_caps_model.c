@@ -8,7 +8,7 @@
 struct model {
 	struct entry in[SITES][SLOTS][NR_LENGTHS], out[SITES][SLOTS][NR_LENGTHS];
 	uint64_t refused[SITES], told[SITES]; /* samples */
-	int64_t site_max, record_max;
+	int64_t site_max, record_max, share; /* share: while crowded */
 	uint64_t overflowed, admitted;
 };
 
@@ -34,7 +34,7 @@ static void model_judge(const struct model *m, const struct task *t, const struc
 		to[i] = slot;
 		if (known[site][slot])
 			continue;
-		if (t->windows.series.caps.crowded || new == m->record_max || own >= m->site_max) {
+		if ((t->windows.series.caps.crowded && own >= m->share) || new == m->record_max || own >= m->site_max) {
 			to[i] = SERIES + slot % 3;
 			continue;
 		}
@@ -42,6 +42,20 @@ static void model_judge(const struct model *m, const struct task *t, const struc
 		own++;
 		new++;
 	}
+}
+
+static void crowd(struct model *m, struct task *t, bool crowded)
+{
+	struct series_caps *caps = &t->windows.series.caps;
+	int64_t all = 0, sites = 0;
+
+	for (int site = 0; site < SITES; site++)
+		all += (int64_t)nr_own(t, site);
+	for (const struct series_caps_site *s = caps->sites; s; s = s->next)
+		sites++;
+	if (crowded && !caps->crowded)
+		m->share = sites ? all / sites : 0;
+	series_caps_crowd(caps, crowded);
 }
 
 /* A random record of one site: into the model and, perhaps twice, into the task. */
@@ -159,7 +173,7 @@ START_TEST(agrees_with_a_model_of_random_series_caps_and_restores)
 		for (int site = 0; site < SITES; site++)
 			ck_assert(nr_own(t, site) <= 10); /* the highest cap there was */
 		if (unit_random_below(&r, 20) == 0)
-			t->windows.series.caps.crowded = unit_random_below(&r, 3) == 0;
+			crowd(m, t, unit_random_below(&r, 3) == 0);
 		if (unit_random_below(&r, 12) == 0)
 			checkpoint(m, t, &r, now_ms);
 		if (unit_random_below(&r, 30) == 0) {
