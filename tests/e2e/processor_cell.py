@@ -135,11 +135,15 @@ class Cell:
 
     def records(self, name):
         """Every committed record of a topic, to the ends as they are now."""
+        return list(self.each_record(name))
+
+    def each_record(self, name):
+        """The same, one after the other: they may be more than memory should hold."""
         consumer = confluent_kafka.Consumer({"bootstrap.servers": self.kafka, "group.id": "test-reader", "enable.auto.commit": False,
                                              "isolation.level": "read_committed", "enable.partition.eof": True})
         numbers = consumer.list_topics(name, timeout=10).topics[name].partitions
         consumer.assign([confluent_kafka.TopicPartition(name, n, confluent_kafka.OFFSET_BEGINNING) for n in numbers])
-        ended, records = set(), []
+        ended = set()
         while len(ended) < len(numbers):
             message = consumer.poll(10)
             assert message is not None, f"{name}: no answer"
@@ -147,9 +151,8 @@ class Cell:
                 assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF, message.error()
                 ended.add(message.partition())
             else:
-                records.append(message)
+                yield message
         consumer.close()
-        return records
 
     def committed(self):
         """{partition: (offset, metadata)} of the processors' group, from the log of offsets itself: the client's own call for it
