@@ -28,6 +28,7 @@ struct series_reader {
 	size_t nr_strings, strings_cap, nr_tags, tags_cap;
 };
 
+/* Frees what was kept of it. */
 void series_reader_fini(struct series_reader *sr);
 
 /* Reads one, from hostile bytes; id borrows the input, its tags are written to tags. -1 with a fault in r, or with *err set when memory is

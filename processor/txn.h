@@ -61,11 +61,12 @@ int txn_begin(struct txn *t, struct err *err);
 int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct str key, struct str value, struct txn_delivery *delivery,
 		struct err *err);
 
-/* What the producer can hold at once and still has room for. Beyond it txn_produce() has to wait, and takes its time. */
+/* How much the producer can hold between two flushes. */
 struct txn_room {
 	size_t records, bytes;
 };
 
+/* Beyond it txn_produce() has to wait, which is expensive. Constant. */
 struct txn_room txn_room(const struct txn *t);
 
 /* Sends what has been produced, and waits until all of it is acknowledged: nothing is sent before that unless the queue is full. */
