@@ -82,6 +82,8 @@ static struct series_list *list_new(const struct series_lists *l, struct str byt
 		return NULL;
 	*list = (struct series_list){.hash = {hash.low64, hash.high64}, .nr_bytes = (uint32_t)bytes.len, .nr = (uint32_t)nr};
 	memcpy(list->series, series, nr * sizeof(struct series *));
+	for (size_t i = 0; i < nr; i++)
+		series[i]->listed = true;
 	return list;
 }
 

@@ -4,7 +4,7 @@
  * the series: nothing of them is decoded, checked and looked up again. A list is known by XXH3-128 of its bytes with a secret seed. Whoever uses
  * one must compare the site with the record's: then a collision that someone found in spite of the seed mixes up nothing but his own.
  *
- * This is a cache, no state: it holds no reference to a series, forgets all when any series has left the table (series_table.h, left), and may be
+ * This is a cache, no state: it holds no reference to a series, forgets all when any series of any list has left the table (series_table.h, left), and may be
  * emptied at any time. Not thread-safe: the task owns it. */
 #ifndef MILLRACE_PROCESSOR_SERIES_LISTS_H
 #define MILLRACE_PROCESSOR_SERIES_LISTS_H

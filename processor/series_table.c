@@ -211,7 +211,7 @@ void series_table_drop(struct series_table *t, struct series *s)
 		return;
 	unlist(t, s);
 	t->bytes -= series_bytes(s);
-	t->left++;
+	t->left += s->listed;
 	series_caps_leave(&t->caps, name_str(s->site), is_overflow(s));
 	series_free(t, s);
 }

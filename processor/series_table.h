@@ -10,7 +10,7 @@
 
 enum series_recent { RECENT_MINUTE, RECENT_HOUR, NR_RECENT };
 
-/* One series, in one allocation. Constant but for recent, refs and number. */
+/* One series, in one allocation. Constant but for recent, refs, number and listed. */
 struct series {
 	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
 	struct window *recent[NR_RECENT]; /* the one used last of each length, if it is still there: found without a look into its pane */
@@ -19,6 +19,7 @@ struct series {
 	uint32_t number; /* the snapshot's own, while it is being encoded */
 	uint8_t kind;    /* enum series_kind */
 	uint8_t tags_len;
+	bool listed;     /* somebody remembers it without a reference (series_lists.h) */
 	struct name *tags[]; /* sorted bytewise by key, as they came */
 };
 
@@ -26,7 +27,7 @@ struct series_table {
 	struct series **slots; /* by fingerprint, open addressing; a power of two of them, or NULL. Owns the series */
 	size_t nr_slots, len;
 	size_t bytes;          /* of the series, without their names */
-	uint64_t left;         /* how many have left so far: whoever remembers a series without a reference looks whether this has changed */
+	uint64_t left;         /* how many have left so far that were listed */
 	struct names names;
 	struct series_caps caps; /* counts the series by site */
 };

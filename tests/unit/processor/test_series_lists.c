@@ -161,6 +161,37 @@ START_TEST(a_known_list_is_not_another_sites)
 }
 END_TEST
 
+/* A series that comes and goes, as those of a duplicate do, is in no list; one that was in a list takes all of them with it. */
+START_TEST(lists_are_forgotten_when_one_of_theirs_leaves)
+{
+	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
+	struct series_id id = l_id(5, fingerprint);
+	struct series_table *table;
+	struct err err = ERR_INIT;
+	struct batch b;
+	struct pair p;
+
+	pair_init(&p);
+	table = &p.quick->windows.series;
+	batch_init(&b);
+	b.record.series_len = 5;
+	for (int i = 0; i < 5; i++)
+		batch_summary(&b, i, 1, 1, L_BEGIN_MS);
+	encode(&p, &b);
+	take_both(&p, L_BEGIN_MS);
+	take_both(&p, L_BEGIN_MS);
+	ck_assert(is_known(&p));
+	series_table_drop(table, series_table_take(table, &id, fingerprint, &err));
+	ck_assert(is_known(&p));
+	ck_assert_int_eq(task_flush(p.quick, &err), 0);
+	p.quick->attempt.outbox_len = p.quick->outbox.len;
+	task_committed(p.quick, 0);
+	ck_assert_uint_eq(table->len, 0);
+	ck_assert(!is_known(&p) && p.quick->lists.bytes == 0);
+	pair_fini(&p);
+}
+END_TEST
+
 /* Takes the record in p->bytes and says what the thread has allocated meanwhile. (Assertions allocate, too.) */
 static uint64_t allocated_by_taking(struct pair *p, struct intake_counts *counts)
 {
@@ -215,6 +246,7 @@ int main(void)
 
 	tcase_add_test(tc, known_lists_change_nothing);
 	tcase_add_test(tc, a_known_list_is_not_another_sites);
+	tcase_add_test(tc, lists_are_forgotten_when_one_of_theirs_leaves);
 	tcase_add_test(tc, a_steady_record_allocates_nothing);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
