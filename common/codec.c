@@ -55,8 +55,8 @@ static const uint8_t *take(struct codec_reader *r, size_t n)
 	return p;
 }
 
-/* The general way: near the end of the input, or malformed. */
-static uint64_t read_varint_carefully(struct codec_reader *r)
+/* Near the end of the input, or malformed. */
+uint64_t codec_read_varint_carefully(struct codec_reader *r)
 {
 	size_t max = left(r) < CODEC_VARINT_BYTES_MAX ? left(r) : CODEC_VARINT_BYTES_MAX;
 	uint64_t value = 0;
@@ -74,43 +74,6 @@ static uint64_t read_varint_carefully(struct codec_reader *r)
 	}
 	codec_fault(r, max < CODEC_VARINT_BYTES_MAX ? "cut off" : "number over 64 bits");
 	return 0;
-}
-
-/* Numbers are most of a message, so the bounds are looked at once a number, not once a byte. */
-static inline uint64_t read_varint(struct codec_reader *r)
-{
-	const uint8_t *p = r->p;
-	uint64_t value;
-
-	if (left(r) < CODEC_VARINT_BYTES_MAX)
-		return read_varint_carefully(r);
-	value = *p & 0x7f;
-	for (unsigned shift = 7; *p++ >= 0x80; shift += 7) {
-		if (shift == 7 * (CODEC_VARINT_BYTES_MAX - 1))
-			return read_varint_carefully(r);
-		value |= (uint64_t)(*p & 0x7f) << shift;
-	}
-	r->p = p;
-	return value;
-}
-
-/* Zigzag: the sign is the lowest bit, so that small negative numbers are short too. */
-int64_t codec_read_long(struct codec_reader *r)
-{
-	uint64_t u = read_varint(r);
-
-	return (int64_t)((u >> 1) ^ (0 - (u & 1)));
-}
-
-int32_t codec_read_int(struct codec_reader *r)
-{
-	int64_t value = codec_read_long(r);
-
-	if (value < INT32_MIN || value > INT32_MAX) {
-		codec_fault(r, "number over 32 bits");
-		return 0;
-	}
-	return (int32_t)value;
 }
 
 bool codec_read_bool(struct codec_reader *r)
@@ -132,19 +95,6 @@ float codec_read_float(struct codec_reader *r)
 	if (p)
 		memcpy(&bits, p, sizeof(bits));
 	bits = le32toh(bits);
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
-double codec_read_double(struct codec_reader *r)
-{
-	const uint8_t *p = take(r, sizeof(uint64_t));
-	uint64_t bits = 0;
-	double value;
-
-	if (p)
-		memcpy(&bits, p, sizeof(bits));
-	bits = le64toh(bits);
 	memcpy(&value, &bits, sizeof(value));
 	return value;
 }

@@ -17,7 +17,7 @@
 #include "common/err.h"
 #include "common/str.h"
 
-enum { CODEC_HEADER_BYTES = 5 };
+enum { CODEC_HEADER_BYTES = 5, CODEC_VARINT_BYTES_MAX = 10 };
 
 /* An entry of a map of strings, and of a map of doubles. */
 struct tag {
@@ -50,10 +50,10 @@ void codec_fault(struct codec_reader *r, const char *what);
 /* One primitive each; zero after a fault. int refuses what does not fit 32 bits; boolean anything but 0 and 1; double takes any bits.
  * string and bytes borrow the input; string demands UTF-8. */
 bool codec_read_bool(struct codec_reader *r);
-int32_t codec_read_int(struct codec_reader *r);     /* see above */
-int64_t codec_read_long(struct codec_reader *r);    /* see above */
+static inline int32_t codec_read_int(struct codec_reader *r);     /* see above */
+static inline int64_t codec_read_long(struct codec_reader *r);    /* see above */
 float codec_read_float(struct codec_reader *r);     /* see above */
-double codec_read_double(struct codec_reader *r);   /* see above */
+static inline double codec_read_double(struct codec_reader *r);   /* see above */
 struct str codec_read_bytes(struct codec_reader *r); /* see above */
 struct str codec_read_string(struct codec_reader *r); /* see above */
 void codec_read_fixed(struct codec_reader *r, uint8_t *out, size_t n); /* see above */
@@ -71,7 +71,60 @@ size_t codec_read_count(struct codec_reader *r, size_t min_item_bytes);
 /* Room for n more items behind the len that *items holds, in the arena (the array may move). NULL after a fault. */
 void *codec_grow(struct codec_reader *r, void *items, size_t len, size_t *cap, size_t n, size_t item_bytes);
 
-enum { CODEC_VARINT_BYTES_MAX = 10 };
+/* The general way to read a number: for codec_read_varint(). */
+uint64_t codec_read_varint_carefully(struct codec_reader *r);
+
+/* Numbers are most of a message, so they are read without a call, and the bounds looked at once a number, not once a byte. */
+static inline uint64_t codec_read_varint(struct codec_reader *r)
+{
+	const uint8_t *p = r->p;
+	uint64_t value;
+
+	if (r->end - p < CODEC_VARINT_BYTES_MAX)
+		return codec_read_varint_carefully(r);
+	value = *p & 0x7f;
+	for (unsigned shift = 7; *p++ >= 0x80; shift += 7) {
+		if (shift == 7 * (CODEC_VARINT_BYTES_MAX - 1))
+			return codec_read_varint_carefully(r);
+		value |= (uint64_t)(*p & 0x7f) << shift;
+	}
+	r->p = p;
+	return value;
+}
+
+/* Zigzag: the sign is the lowest bit, so that small negative numbers are short too. */
+static inline int64_t codec_read_long(struct codec_reader *r)
+{
+	uint64_t u = codec_read_varint(r);
+
+	return (int64_t)((u >> 1) ^ (0 - (u & 1)));
+}
+
+static inline int32_t codec_read_int(struct codec_reader *r)
+{
+	int64_t value = codec_read_long(r);
+
+	if (value >= INT32_MIN && value <= INT32_MAX)
+		return (int32_t)value;
+	codec_fault(r, "number over 32 bits");
+	return 0;
+}
+
+static inline double codec_read_double(struct codec_reader *r)
+{
+	uint64_t bits;
+	double value;
+
+	if (r->end - r->p < (ptrdiff_t)sizeof(bits)) {
+		codec_fault(r, "cut off");
+		return 0;
+	}
+	memcpy(&bits, r->p, sizeof(bits));
+	r->p += sizeof(bits);
+	bits = le64toh(bits);
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
 
 /* Appends one primitive. Failure is sticky in the buf. In the header, as an encoder is made of nothing else: calls would be half of its time. */
 static inline void codec_write_bool(struct buf *b, bool v)

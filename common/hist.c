@@ -50,11 +50,6 @@ void hist_clear(struct hist *h)
 		h->block->total = h->block->len = 0;
 }
 
-size_t hist_bytes(const struct hist *h)
-{
-	return h->block ? sizeof(*h->block) + h->block->cap * sizeof(h->block->buckets[0]) : 0;
-}
-
 bool hist_key_valid(int64_t key)
 {
 	return (key >= HIST_KEY_NEGATIVE && key < HIST_KEY_NEGATIVE + NR_INDEXES) || key == HIST_KEY_ZERO ||

@@ -56,7 +56,10 @@ void hist_fini(struct hist *h);
 void hist_clear(struct hist *h);
 
 /* Bytes allocated. */
-size_t hist_bytes(const struct hist *h);
+static inline size_t hist_bytes(const struct hist *h)
+{
+	return h->block ? sizeof(*h->block) + h->block->cap * sizeof(h->block->buckets[0]) : 0;
+}
 
 /* Brings the buckets into the cache: they will be added to soon. */
 static inline void hist_prefetch(const struct hist *h)
