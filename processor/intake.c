@@ -126,16 +126,19 @@ static int count_summary(const struct intake *in, const struct summary_sample *s
 	return note(window_store_add_summary(in->to->windows, in->series[s->series], s, in->watermark_ms, err), counts);
 }
 
-/* The window that a series' next sample is likely to go into. */
-static const struct window *window_ahead(const struct intake *in, int32_t series)
+/* The window that a series used last is mostly the one that its next sample goes into. */
+static void prefetch_window(const struct intake *in, int32_t series)
 {
-	return in->series[series]->recent[RECENT_MINUTE];
-}
+	const struct window *w = in->series[series]->recent[RECENT_MINUTE];
 
-static void prefetch_window(const struct window *w)
-{
 	__builtin_prefetch(w, 1);
 	__builtin_prefetch((const char *)w + 64, 1);
+}
+
+/* And then, when it is there: what it leads to. */
+static void prefetch_behind(const struct intake *in, int32_t series)
+{
+	window_store_prefetch(in->to->windows, in->series[series]);
 }
 
 static int count_values(const struct intake *in, struct intake_counts *counts, struct err *err)
@@ -146,28 +149,15 @@ static int count_values(const struct intake *in, struct intake_counts *counts, s
 		const struct value_sample *v = &batch->values[i];
 
 		if (i + AHEAD < batch->values_len)
-			prefetch_window(window_ahead(in, batch->values[i + AHEAD].series));
+			prefetch_window(in, batch->values[i + AHEAD].series);
+		if (i + AHEAD / 2 < batch->values_len)
+			prefetch_behind(in, batch->values[i + AHEAD / 2].series);
 		if (in->nr_cumulative && is_cumulative(in, v->series))
 			continue;
 		if (count_value(in, v->series, v->t, v->v, counts, err) < 0)
 			return -1;
 	}
 	return 0;
-}
-
-/* Windows two steps ahead, their histograms one. */
-static void prefetch_summaries(const struct intake *in, size_t i)
-{
-	const struct sample_batch *batch = in->batch;
-	const struct window *w;
-
-	if (i + AHEAD < batch->summaries_len)
-		prefetch_window(window_ahead(in, batch->summaries[i + AHEAD].series));
-	if (i + AHEAD / 2 >= batch->summaries_len)
-		return;
-	w = window_ahead(in, batch->summaries[i + AHEAD / 2].series);
-	if (w)
-		hist_prefetch(&w->hist);
 }
 
 static int count_summaries(const struct intake *in, struct intake_counts *counts, struct err *err)
@@ -177,7 +167,10 @@ static int count_summaries(const struct intake *in, struct intake_counts *counts
 	for (size_t i = 0; i < batch->summaries_len; i++) {
 		const struct summary_sample *s = &batch->summaries[i];
 
-		prefetch_summaries(in, i);
+		if (i + AHEAD < batch->summaries_len)
+			prefetch_window(in, batch->summaries[i + AHEAD].series);
+		if (i + AHEAD / 2 < batch->summaries_len)
+			prefetch_behind(in, batch->summaries[i + AHEAD / 2].series);
 		if (in->nr_cumulative && is_cumulative(in, s->series))
 			continue;
 		if (count_summary(in, s, counts, err) < 0)

@@ -287,6 +287,12 @@ void pane_prefetch(const struct pane *pane, size_t at)
 	hist_prefetch(&w->hist);
 }
 
+void pane_prefetch_place(const struct pane *pane, const struct series *series)
+{
+	if (pane->nr_slots)
+		__builtin_prefetch(&pane->slots[hash_of(series) & (pane->nr_slots - 1)], 1);
+}
+
 void pane_list_fini(struct pane_list *list, struct series_table *series)
 {
 	for (size_t i = 0; i < list->len; i++)

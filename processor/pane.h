@@ -69,6 +69,9 @@ struct window *pane_next(const struct pane *pane, size_t *at);
 /* Brings a window that pane_next() will come to soon, and its series, into the cache. at: as pane_next() left it. */
 void pane_prefetch(const struct pane *pane, size_t at);
 
+/* Brings the place where a series' window is looked up into the cache. */
+void pane_prefetch_place(const struct pane *pane, const struct series *series);
+
 /* Frees the list and its panes. */
 void pane_list_fini(struct pane_list *list, struct series_table *series);
 

@@ -48,6 +48,19 @@ static struct pane *store_pane(struct window_store *ws, enum pane_class class, i
 	return pane ? pane : window_store_new_pane(ws, class, start_ms, watermark_ms);
 }
 
+void window_store_prefetch(const struct window_store *ws, const struct series *series)
+{
+	const struct pane_list *minutes = &ws->panes[PANE_MINUTE];
+	const struct window *w = series->recent[RECENT_MINUTE];
+
+	if (!minutes->len)
+		return;
+	if (w && w->pane == minutes->panes[minutes->len - 1]->number)
+		hist_prefetch(&w->hist);
+	else
+		pane_prefetch_place(minutes->panes[minutes->len - 1], series);
+}
+
 /* A window and the pane that it is in. */
 struct target {
 	struct pane *pane;

@@ -36,6 +36,10 @@ void window_store_fini(struct window_store *ws);
 /* A new pane of a class, whose start no pane of that class has yet. NULL when memory is short. */
 struct pane *window_store_new_pane(struct window_store *ws, enum pane_class class, int64_t start_ms, int64_t watermark_ms);
 
+/* Brings what the next sample of a series will need behind its window of the minute, which is there already: its histogram, or, where that is another
+ * minute's, the place where the new one will be. */
+void window_store_prefetch(const struct window_store *ws, const struct series *series);
+
 /* Adds one sample of a series that was taken from ws->series; t_ms >= 0. watermark_ms: the partition's now, which late panes remember.
  * 1 when it was late, 0 when not, -1 with ERR_FATAL when memory is short: the store is unusable then, the process must end. */
 int window_store_add_value(struct window_store *ws, struct series *series, int64_t t_ms, double value, int64_t watermark_ms,
