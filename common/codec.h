@@ -100,6 +100,7 @@ static inline int64_t codec_read_long(struct codec_reader *r)
 	return (int64_t)((u >> 1) ^ (0 - (u & 1)));
 }
 
+/* See above. */
 static inline int32_t codec_read_int(struct codec_reader *r)
 {
 	int64_t value = codec_read_long(r);
@@ -110,6 +111,7 @@ static inline int32_t codec_read_int(struct codec_reader *r)
 	return 0;
 }
 
+/* See above. */
 static inline double codec_read_double(struct codec_reader *r)
 {
 	uint64_t bits;
