@@ -82,10 +82,18 @@ enum series_caps_verdict series_caps_admit(const struct series_caps *c, const st
 	return SERIES_ADMITTED;
 }
 
+/* How many series a site has. */
+static size_t average(const struct series_caps *c)
+{
+	return c->by_site.len ? c->nr_series / c->by_site.len : 0;
+}
+
 void series_caps_crowd(struct series_caps *c, bool crowded)
 {
+	size_t now = average(c);
+
 	if (crowded && !c->crowded)
-		c->share = c->by_site.len ? c->nr_series / c->by_site.len : 0;
+		c->share = now > c->usual ? now : c->usual;
 	c->crowded = crowded;
 }
 
@@ -145,6 +153,7 @@ void series_caps_close(struct series_caps *c, int64_t watermark_ms, int64_t site
 		else
 			at = &(*at)->next;
 	}
+	c->usual = average(c);
 }
 
 bool series_caps_tell(struct series_caps_site *site, int64_t watermark_ms, struct series_caps_refused *refused)
@@ -172,6 +181,7 @@ void series_caps_decode(struct series_caps *c, struct codec_reader *r)
 {
 	c->site_max = codec_read_long(r);
 	c->record_max = codec_read_long(r);
+	c->crowded = false;
 	if (c->site_max < 0 || c->site_max > SERIES_CAPS_LIMIT || c->record_max < 0 || c->record_max > SERIES_CAPS_LIMIT)
 		codec_fault(r, "a cap out of range");
 }

@@ -54,6 +54,7 @@ struct series_caps {
 	int64_t site_max, record_max;   /* 0: none */
 	size_t bytes;                   /* of the sites */
 	size_t nr_series;               /* of all sites */
+	size_t usual;                   /* how many a site had on average at the last closing; not in the snapshot */
 	bool crowded;                   /* series_caps_crowd(); not in the snapshot */
 	size_t share;                   /* while crowded: how many series a site may have */
 };
@@ -68,7 +69,8 @@ enum series_caps_verdict series_caps_admit(const struct series_caps *c, const st
 void series_caps_overflow(struct str site, uint8_t kind, struct series_id *id, uint8_t fingerprint[SERIES_FINGERPRINT_BYTES]);
 
 /* Memory is short, or is not any more, says whoever knows. While it is, a site may have as many series as the sites had on average when it began to
- * be: who has more is why, and a flush lets go of everybody's, which must come back. So their number at most doubles. */
+ * be, or at the closing before if that was more, as a flush in between lets go of everybody's: who has more is why, and the others' must come back.
+ * So their number at most doubles. A restore begins anew: what was said before it was said of nothing. */
 void series_caps_crowd(struct series_caps *c, bool crowded);
 
 /* Is it an overflow series? Of id only name and tags_len are looked at. */

@@ -168,6 +168,34 @@ START_TEST(short_memory_leaves_each_site_an_average_one)
 }
 END_TEST
 
+/* Memory is found to be short when a flush has just let go of everything, or before a restore has brought anything: that makes no site's share nothing. */
+START_TEST(an_empty_state_is_no_measure_of_what_sites_need)
+{
+	struct task *t = capped(100, 100), *back;
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	take_range(t, 0, 0, 5);
+	take_range(t, 1, 0, 3);
+	ck_assert_int_eq(snapshot_encode(t, &bytes, &err), 0);
+	close_with(t, NOW_MS, 100, 100);
+	ck_assert_int_eq(task_flush(t, &err), 0);
+	pane_list_fini(&t->outbox, &t->windows.series);
+	series_caps_crowd(&t->windows.series.caps, true);
+	ck_assert_uint_eq(take_range(t, 0, 0, 5).overflow_samples, 1);
+	ck_assert_uint_eq(take_range(t, 1, 0, 3).overflow_samples, 0);
+	back = task_new(0);
+	series_caps_crowd(&back->windows.series.caps, true); /* while it waits for its restore */
+	ck_assert_msg(snapshot_decode(buf_str(&bytes), back, &err) == 0, "%s", err.msg);
+	series_caps_crowd(&back->windows.series.caps, true);
+	ck_assert_uint_eq(take_range(back, 1, 0, 5).overflow_samples, 1);
+	ck_assert_uint_eq(take_range(back, 2, 0, 5).overflow_samples, 1);
+	buf_fini(&bytes);
+	task_free(back);
+	task_free(t);
+}
+END_TEST
+
 /* A site that names a series so has it merged with its overflow, cap or not. */
 START_TEST(the_overflow_series_may_be_named_by_its_site)
 {
@@ -332,6 +360,7 @@ int main(void)
 	tcase_add_test(tc, caps_change_at_a_closing_only);
 	tcase_add_test(tc, a_record_brings_only_so_many);
 	tcase_add_test(tc, short_memory_leaves_each_site_an_average_one);
+	tcase_add_test(tc, an_empty_state_is_no_measure_of_what_sites_need);
 	tcase_add_test(tc, the_overflow_series_may_be_named_by_its_site);
 	tcase_add_test(tc, refused_records_and_duplicates_note_nothing);
 	tcase_add_test(tc, cumulative_points_of_refused_series_count_nothing);

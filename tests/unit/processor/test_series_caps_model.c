@@ -8,7 +8,7 @@
 struct model {
 	struct entry in[SITES][SLOTS][NR_LENGTHS], out[SITES][SLOTS][NR_LENGTHS];
 	uint64_t refused[SITES], told[SITES]; /* samples */
-	int64_t site_max, record_max, share; /* share: while crowded */
+	int64_t site_max, record_max, share, usual; /* share: while crowded; usual: the average at the last closing */
 	uint64_t overflowed, admitted;
 };
 
@@ -44,17 +44,24 @@ static void model_judge(const struct model *m, const struct task *t, const struc
 	}
 }
 
-static void crowd(struct model *m, struct task *t, bool crowded)
+static int64_t average(const struct task *t)
 {
-	struct series_caps *caps = &t->windows.series.caps;
 	int64_t all = 0, sites = 0;
 
 	for (int site = 0; site < SITES; site++)
 		all += (int64_t)nr_own(t, site);
-	for (const struct series_caps_site *s = caps->sites; s; s = s->next)
+	for (const struct series_caps_site *s = t->windows.series.caps.sites; s; s = s->next)
 		sites++;
+	return sites ? all / sites : 0;
+}
+
+static void crowd(struct model *m, struct task *t, bool crowded)
+{
+	struct series_caps *caps = &t->windows.series.caps;
+	int64_t now = average(t);
+
 	if (crowded && !caps->crowded)
-		m->share = sites ? all / sites : 0;
+		m->share = now > m->usual ? now : m->usual;
 	series_caps_crowd(caps, crowded);
 }
 
@@ -128,6 +135,7 @@ static void checkpoint(struct model *m, struct task *t, struct unit_random *r, i
 	for (int site = 0; site < SITES; site++)
 		before[site] = nr_own(t, site);
 	close_with(t, now_ms, m->site_max, m->record_max);
+	m->usual = average(t);
 	if (unit_random_below(r, 4) == 0)
 		ck_assert_int_eq(task_flush(t, &err), 0);
 	for (int site = 0; site < SITES; site++) {
@@ -181,6 +189,7 @@ START_TEST(agrees_with_a_model_of_random_series_caps_and_restores)
 				m->told[site] = m->refused[site];
 			drain(m, t);
 			t = restored(t);
+			m->usual = 0;
 		}
 	}
 	settle(m, t, now_ms);
