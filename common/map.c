@@ -6,16 +6,24 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <xxhash.h>
 
 enum { SLOTS_MIN = 16, TRIM_BELOW = 8 /* of the slots: an eighth full */ };
 
+uint64_t map_secret(void)
+{
+	uint64_t secret;
+
+	/* Where there is no randomness yet, some is in where things lie. */
+	if (getrandom(&secret, sizeof(secret), GRND_NONBLOCK) != sizeof(secret))
+		secret = (uint64_t)(uintptr_t)&secret * UINT64_C(0x9e3779b97f4a7c15);
+	return secret | 1; /* odd: no bit of a hash is lost */
+}
+
 static size_t home_of(const struct map *m, const uint8_t *key)
 {
-	uint64_t hash;
-
-	memcpy(&hash, key + 8, sizeof(hash));
-	return (size_t)hash & (m->nr_slots - 1);
+	return map_home(key, m->secret, m->nr_slots);
 }
 
 /* The slot of key, or the free one where it would go. There always is a free slot. */
@@ -41,7 +49,8 @@ void *map_get(const struct map *m, const uint8_t key[MAP_KEY_BYTES])
 
 static int resize(struct map *m, size_t nr_slots)
 {
-	struct map bigger = {.slots = calloc(nr_slots, sizeof(*m->slots)), .nr_slots = nr_slots, .len = m->len};
+	struct map bigger = {.slots = calloc(nr_slots, sizeof(*m->slots)), .nr_slots = nr_slots, .len = m->len,
+			     .secret = m->secret ? m->secret : map_secret()};
 
 	if (!bigger.slots)
 		return -1;

@@ -15,10 +15,7 @@ enum { SLOTS_MIN = 16, SHRINK_BELOW = 8 /* of the slots: an eighth full */ };
 
 static size_t home_of(const struct series_table *t, const uint8_t *fingerprint)
 {
-	uint64_t hash;
-
-	memcpy(&hash, fingerprint + 8, sizeof(hash));
-	return (size_t)hash & (t->nr_slots - 1);
+	return map_home(fingerprint, t->secret, t->nr_slots);
 }
 
 /* The slot of a fingerprint, or the free one where it would go. There always is a free slot. */
@@ -38,6 +35,8 @@ static int resize(struct series_table *t, size_t nr_slots)
 
 	if (!slots)
 		return -1;
+	if (!t->secret)
+		t->secret = map_secret();
 	t->slots = slots;
 	t->nr_slots = nr_slots;
 	for (size_t i = 0; i < nr_old; i++)

@@ -26,6 +26,7 @@ struct series {
 struct series_table {
 	struct series **slots; /* by fingerprint, open addressing; a power of two of them, or NULL. Owns the series */
 	size_t nr_slots, len;
+	uint64_t secret;       /* where a fingerprint leads to (common/map.h), from the first slots on */
 	size_t bytes;          /* of the series, without their names */
 	uint64_t left;         /* how many have left so far that were listed */
 	struct names names;

@@ -16,6 +16,18 @@ static void make_key(uint8_t key[MAP_KEY_BYTES], unsigned i, unsigned spread)
 	memcpy(key + 8, &low, sizeof(low));
 }
 
+/* Most slots that stand one behind the other, none of them free. */
+static size_t longest_run(const struct map *m)
+{
+	size_t run = 0, longest = 0;
+
+	for (size_t i = 0; i < m->nr_slots; i++) {
+		run = m->slots[i].value ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	return longest;
+}
+
 static void assert_same(const struct map *m, void *const *model, unsigned spread)
 {
 	size_t at = 0, seen = 0, expected = 0;
@@ -60,6 +72,38 @@ START_TEST(random_operations)
 	}
 	assert_same(&m, model, spread);
 	map_fini(&m);
+}
+END_TEST
+
+/* Hashes that somebody has chosen: all of them agree in 24 bits, wherever these lie. */
+START_TEST(chosen_keys_are_not_one_long_run)
+{
+	struct unit_random r = unit_random_new("chosen_keys");
+	uint64_t alike = UINT64_C(0xffffff) << (20 * _i), agreed = unit_random_below(&r, UINT64_MAX) & alike;
+	struct map m = MAP_INIT;
+
+	for (unsigned i = 0; i < 10000; i++) {
+		uint64_t hash = (unit_random_below(&r, UINT64_MAX) & ~alike) | agreed;
+		uint8_t key[MAP_KEY_BYTES] = {0};
+
+		memcpy(key + 8, &hash, sizeof(hash));
+		ck_assert_int_eq(map_put(&m, key, &m), 0);
+	}
+	ck_assert_uint_lt(longest_run(&m), 1000);
+	map_fini(&m);
+}
+END_TEST
+
+START_TEST(each_map_has_a_secret)
+{
+	struct map a = MAP_INIT, b = MAP_INIT;
+	uint8_t key[MAP_KEY_BYTES];
+
+	make_key(key, 1, 2);
+	ck_assert(map_put(&a, key, &a) == 0 && map_put(&b, key, &a) == 0);
+	ck_assert(a.secret && a.secret != b.secret);
+	map_fini(&a);
+	map_fini(&b);
 }
 END_TEST
 
@@ -115,6 +159,8 @@ int main(void)
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, random_operations, 0, 3);
+	tcase_add_loop_test(tc, chosen_keys_are_not_one_long_run, 0, 3);
+	tcase_add_test(tc, each_map_has_a_secret);
 	tcase_add_test(tc, empty_map);
 	tcase_add_test(tc, reserve_then_put_does_not_move);
 	tcase_add_test(tc, key_of_differs);
