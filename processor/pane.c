@@ -1,7 +1,7 @@
 /* pane.c - see pane.h.
  *
  * A series' window is found through its recent pointer, which nearly always hits, else through the slots: open addressing, linear probing, no deletion.
- * A slot is a number of 32 bits: the low ones, as many as there are slots, are the window's place + 1, the others are a piece of the fingerprint, so
+ * A slot is a number of 32 bits: the low ones, as many as there are slots, are the window's place + 1, the others are a piece of the hash, so
  * that a window that is another series' is hardly ever looked at. 0 is free. At most 3/4 are taken, so a place always fits.
  *
  * Lists are short (two or three panes when all is well, 48 hours of minutes at worst) and in order, so they are arrays: finding is a look at the
@@ -50,6 +50,7 @@ struct pane *pane_new(enum pane_class class, uint32_t number, int64_t start_ms, 
 	pane->class = class;
 	pane->number = number;
 	pane->start_ms = start_ms;
+	pane->secret = 1;
 	pane->first_ms = pane->touched_ms = pane_is_late(class) ? watermark_ms : 0;
 	return pane;
 }
@@ -83,15 +84,17 @@ static struct window *window_at(const struct pane *pane, size_t place)
 	return &pane->chunks[place / CHUNK_WINDOWS]->windows[place % CHUNK_WINDOWS];
 }
 
-static uint64_t hash_of(const struct series *series)
+/* Whoever chooses names is not to choose where they stand (common/map.h). Low bits are the place, and the product's upper bits alone depend on all. */
+static uint64_t hash_of(const struct pane *pane, const struct series *series)
 {
 	uint64_t hash;
 
 	memcpy(&hash, series->fingerprint + 8, sizeof(hash));
-	return hash;
+	hash *= pane->secret;
+	return hash ^ hash >> 32;
 }
 
-/* The part of a slot that is the fingerprint's. */
+/* The part of a slot that is the hash's. */
 static uint32_t tag_of(const struct pane *pane, uint64_t hash)
 {
 	return (uint32_t)(hash >> 32) & ~(uint32_t)(pane->nr_slots - 1);
@@ -100,7 +103,7 @@ static uint32_t tag_of(const struct pane *pane, uint64_t hash)
 /* The slot of a series, or the free one where it would go. There always is a free slot. */
 static uint32_t *slot_of(const struct pane *pane, const struct series *series)
 {
-	uint64_t hash = hash_of(series);
+	uint64_t hash = hash_of(pane, series);
 	uint32_t tag = tag_of(pane, hash), mask = (uint32_t)(pane->nr_slots - 1);
 
 	for (size_t i = hash & mask;; i = (i + 1) & mask) {
@@ -113,7 +116,7 @@ static uint32_t *slot_of(const struct pane *pane, const struct series *series)
 
 static void put(struct pane *pane, uint32_t *slot, const struct series *series, size_t place)
 {
-	*slot = tag_of(pane, hash_of(series)) | (uint32_t)(place + 1);
+	*slot = tag_of(pane, hash_of(pane, series)) | (uint32_t)(place + 1);
 }
 
 static int resize(struct pane *pane, size_t nr_slots)
@@ -290,7 +293,7 @@ void pane_prefetch(const struct pane *pane, size_t at)
 void pane_prefetch_place(const struct pane *pane, const struct series *series)
 {
 	if (pane->nr_slots)
-		__builtin_prefetch(&pane->slots[hash_of(series) & (pane->nr_slots - 1)], 1);
+		__builtin_prefetch(&pane->slots[hash_of(pane, series) & (pane->nr_slots - 1)], 1);
 }
 
 void pane_list_fini(struct pane_list *list, struct series_table *series)

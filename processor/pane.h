@@ -25,6 +25,7 @@ struct pane {
 	size_t len;                   /* windows */
 	uint32_t *slots;              /* where the window of a series is; a power of two of them, or NULL */
 	size_t nr_slots;
+	uint64_t secret;              /* where a fingerprint leads to: odd, the same as long as there are windows */
 	size_t expected;              /* how many windows there will be, as far as one can tell: for slots, once there are some */
 	size_t hist_bytes;            /* of their histograms; whoever changes one keeps it true */
 	bool flushed;                 /* it left its list before its time, to make room */

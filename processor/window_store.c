@@ -24,6 +24,7 @@ struct pane *window_store_new_pane(struct window_store *ws, enum pane_class clas
 
 	if (!pane)
 		return NULL;
+	pane->secret = ws->series.secret | 1;
 	/* The minute before, or the series that there are, tell how many there will be. */
 	pane->expected = class == PANE_MINUTE && list->len ? list->panes[list->len - 1]->len : class == PANE_HOUR ? ws->series.len : 0;
 	if (pane_list_insert(list, pane) < 0) {

@@ -315,6 +315,8 @@ MUTANTS = [
     unit("window-of-another-pane", "processor/pane.c", "	if (w && w->pane == pane->number)", "	if (w)", "processor", "test_pane"),
     unit("slot-of-another-series", "processor/pane.c", "if (!slot || ((slot & ~mask) == tag && window_at(pane, (slot & mask) - 1)->series == series))",
          "if (!slot || (slot & ~mask) == tag)", "processor", "test_pane"),
+    unit("chosen-slots-of-a-pane", "processor/window_store.c", "	pane->secret = ws->series.secret | 1;\n", "", "processor", "test_pane"),
+    unit("chosen-slots-of-a-table", "common/map.h", "(size_t)(hash * secret >>", "(size_t)(hash * (secret | UINT64_MAX) >>", "common", "test_map"),
     unit("list-of-another-site", "processor/intake.c", "		if (str_eq(batch.site, name_str(list->series[0]->site)))", "		if (batch.site.len)", "processor",
          "test_series_lists"),
     unit("list-with-cumulative-series", "processor/intake.c", "		if (in->traits[i].cumulative)\n			return false;\n",

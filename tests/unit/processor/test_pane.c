@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/series.h"
+#include "processor/window_store.h"
 #include "tests/unit/unit.h"
 
 enum { SERIES = 3000, PANES = 4, SAMPLES = 60000 };
@@ -95,6 +96,45 @@ START_TEST(windows_are_found_among_many)
 }
 END_TEST
 
+/* The i-th way to choose: hashes that agree in some bits, or in the two halves. */
+static uint64_t chosen(struct unit_random *r, int i)
+{
+	uint64_t hash = unit_random_below(r, UINT64_MAX);
+
+	return i < 3 ? hash & (UINT64_C(0xffffff) << (20 * i) ^ UINT64_MAX) : (hash & UINT32_MAX) * (UINT64_C(1) << 32 | 1);
+}
+
+/* Names that somebody has chosen by where their fingerprints would lead to: a store's pane spreads them. */
+START_TEST(chosen_fingerprints_are_not_one_long_run)
+{
+	struct unit_random r = unit_random_new("pane_chosen");
+	struct window_store ws = WINDOW_STORE_INIT;
+	size_t run = 0, longest = 0;
+	struct pane *pane;
+
+	ck_assert_int_eq(series_table_reserve(&ws.series, SERIES), 0);
+	pane = window_store_new_pane(&ws, PANE_MINUTE, 0, 0);
+	ck_assert_ptr_nonnull(pane);
+	for (uint32_t i = 0; i < SERIES; i++) {
+		const struct series_id id = {.site = STR("s"), .name = STR("n")};
+		uint64_t half = chosen(&r, _i);
+		uint8_t fingerprint[SERIES_FINGERPRINT_BYTES] = {0};
+		struct series *s;
+
+		memcpy(fingerprint + 8, &half, sizeof(half));
+		s = series_table_take(&ws.series, &id, fingerprint, NULL);
+		ck_assert(s && pane_window(pane, s));
+		series_table_drop(&ws.series, s);
+	}
+	for (size_t i = 0; i < pane->nr_slots; i++) {
+		run = pane->slots[i] ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	ck_assert_uint_lt(longest, SERIES / 4);
+	window_store_fini(&ws);
+}
+END_TEST
+
 /* A minute into its hour, and the hour into one that has some of it. */
 START_TEST(merging_adds_each_window_to_its_series)
 {
@@ -148,6 +188,7 @@ int main(void)
 	TCase *tc = tcase_create("pane");
 
 	tcase_add_loop_test(tc, windows_are_found_among_many, 0, 2);
+	tcase_add_loop_test(tc, chosen_fingerprints_are_not_one_long_run, 0, 4);
 	tcase_add_test(tc, merging_adds_each_window_to_its_series);
 	tcase_add_test(tc, what_is_expected_is_believed_from_a_sixteenth_on);
 	suite_add_tcase(suite, tc);
