@@ -1,6 +1,6 @@
 /* shares.h - who may take how much of memory.budget. Pure.
  *
- * All numbers that follow from the setting stand here: the shares add up to it, and the clients' queues and fetches are sized to fit into
+ * All numbers that follow from the setting stand here: the shares add up to it, but for very small ones, and the clients' queues and fetches are sized to fit into
  * theirs. What cannot be bounded to the byte (the clients' bookkeeping, compression) is allowed for by factors that were measured. */
 #ifndef MILLRACE_PROCESSOR_SHARES_H
 #define MILLRACE_PROCESSOR_SHARES_H
@@ -28,7 +28,8 @@ struct shares {
 	int64_t produce_messages;     /* queue.buffering.max.messages */
 };
 
-/* The shares of a memory.budget. Below the setting's least, which is 32 MiB, they are the least that works, and more than it in all. */
+/* The shares of a memory.budget. From 40 MiB on they add up to it; from the setting's least, 32 MiB, to there they are the least that works, and up to a
+ * sixteenth more than it in all. */
 struct shares shares_of(int64_t memory_budget_bytes);
 
 /* "program", "fetched" and so on: a label for metrics. */
