@@ -6,9 +6,10 @@
 
 #include <stdlib.h>
 
+#include "common/memory.h"
 #include "processor/hist_codec.h"
 
-enum { SCALE_LOWEST = -10, BUCKET_BYTES_MIN = 2, ALLOCATED_BY_BYTES = 16 };
+enum { SCALE_LOWEST = -10, BUCKET_BYTES_MIN = 2 };
 
 struct bucket {
 	int64_t key;
@@ -220,7 +221,7 @@ int scaled_hist_subtract(const struct scaled_hist *h, const struct scaled_hist *
 
 size_t scaled_hist_bytes(const struct scaled_hist *h)
 {
-	return (h->len_bytes + (size_t)ALLOCATED_BY_BYTES - 1) / ALLOCATED_BY_BYTES * ALLOCATED_BY_BYTES;
+	return h->len_bytes ? memory_rounded(h->len_bytes) : 0;
 }
 
 void scaled_hist_encode(const struct scaled_hist *h, struct buf *out)

@@ -186,6 +186,15 @@ START_TEST(the_largest_there_is)
 }
 END_TEST
 
+/* jemalloc's classes: 8, 16 apart, then four to a doubling. */
+static const struct { uint32_t len; size_t bytes; } allocated[] = {{0, 0}, {5, 8}, {16, 16}, {17, 32}, {129, 160}, {513, 640}, {1500, 1536}};
+
+START_TEST(it_takes_what_the_allocator_takes_for_it)
+{
+	ck_assert_uint_eq(scaled_hist_bytes(&(struct scaled_hist){.len_bytes = allocated[_i].len}), allocated[_i].bytes);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("scaled_hist");
@@ -195,6 +204,7 @@ int main(void)
 	tcase_add_test(tc, what_was_added_is_the_difference);
 	tcase_add_test(tc, what_has_fallen_is_no_difference);
 	tcase_add_test(tc, the_largest_there_is);
+	tcase_add_loop_test(tc, it_takes_what_the_allocator_takes_for_it, 0, NR(allocated));
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
