@@ -52,7 +52,7 @@ struct round {
 static struct round round_of(const struct emission *e, size_t nr)
 {
 	struct txn_room room = txn_room(e->txn);
-	struct round r = {room.records / nr + 1, room.bytes / nr + 1};
+	struct round r = {room.records > nr ? room.records / nr : 1, room.bytes > nr ? room.bytes / nr : 1};
 
 	return (struct round){r.records < ROUND_RECORDS ? r.records : ROUND_RECORDS, r.bytes < ROUND_BYTES ? r.bytes : ROUND_BYTES};
 }
