@@ -8,7 +8,7 @@ enum {
 	TURN_SHARE = 200,      /* of the state: what records may be taken between two looks ... */
 	TURN_LEAST = 16 << 10,
 	RECORD_GROWTH = 12,    /* ... and how many times its weight a record may make the state grow by: measured, four to ten */
-	PANE_BYTES = 4500,     /* one with a window in it */
+	PANE_BYTES = 600,      /* one with a few windows in it */
 	LOW_PERCENT = 80,      /* of the high mark */
 	USELESS_SHARE = 8,     /* of the high mark: what all tasks together may keep because no part of it is worth a flush */
 	SNAPSHOT_SHARE = 2,    /* of the state that it is of, at most; test_accounting.c looks after both */

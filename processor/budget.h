@@ -37,7 +37,7 @@ struct budget_use {
 /* The marks that follow from the shares. */
 struct budget budget_of(const struct shares *shares);
 
-/* What a record weighs: its bytes, and for every pane that it has begun as many as would grow to one. */
+/* What a record weighs: its bytes, and for every pane that it has begun (window_store_panes()) as many as would grow to one. */
 size_t budget_weight(size_t record_bytes, size_t new_panes);
 
 /* By how much records of a weight may have made the state grow, at most. */

@@ -16,6 +16,7 @@
 enum {
 	CHUNK_BYTES = 4096,  /* one page, and one of malloc's sizes */
 	CHUNK_WINDOWS = CHUNK_BYTES / sizeof(struct window),
+	SHORT_WINDOWS = 4,   /* in the first chunk */
 	SLOTS_MIN = 16,
 	EXPECT_FROM = 16,    /* of what is expected: when a sixteenth is there, the rest is believed */
 	AHEAD = 6,           /* windows between what is prefetched and what is looked at */
@@ -158,24 +159,58 @@ static int grow_slots(struct pane *pane)
 	return pane_reserve(pane, pane->expected > n && n > pane->expected / EXPECT_FROM ? pane->expected : n);
 }
 
+/* Moves what is in the short chunk into one of full length. */
+static int lengthen(struct pane *pane)
+{
+	struct window_chunk *chunk = malloc(CHUNK_BYTES);
+
+	if (!chunk)
+		return -1;
+	for (size_t i = 0; i < pane->len; i++) {
+		struct window *from = window_at(pane, i), **recent = &from->series->recent[recent_of(pane)];
+
+		chunk->windows[i] = *from;
+		if (*recent == from)
+			*recent = &chunk->windows[i];
+	}
+	free(pane->chunks[0]);
+	pane->chunks[0] = chunk;
+	pane->is_short = false;
+	return 0;
+}
+
+/* Room for one more chunk's address. */
+static int grow_list(struct pane *pane)
+{
+	size_t cap = pane->chunks_cap ? pane->chunks_cap * 2 : 2;
+	struct window_chunk **chunks;
+
+	if (pane->nr_chunks < pane->chunks_cap)
+		return 0;
+	chunks = realloc(pane->chunks, cap * sizeof(struct window_chunk *));
+	if (!chunks)
+		return -1;
+	pane->chunks = chunks;
+	pane->chunks_cap = cap;
+	return 0;
+}
+
 /* Room for one more window. */
 static int grow_chunks(struct pane *pane)
 {
-	if (pane->len < pane->nr_chunks * CHUNK_WINDOWS)
-		return 0;
-	if (pane->nr_chunks == pane->chunks_cap) {
-		size_t cap = pane->chunks_cap ? pane->chunks_cap * 2 : 2;
-		struct window_chunk **chunks = realloc(pane->chunks, cap * sizeof(struct window_chunk *));
+	bool first = !pane->nr_chunks;
 
-		if (!chunks)
-			return -1;
-		pane->chunks = chunks;
-		pane->chunks_cap = cap;
-	}
-	pane->chunks[pane->nr_chunks] = malloc(CHUNK_BYTES);
+	if (pane->len < (pane->is_short ? SHORT_WINDOWS : pane->nr_chunks * CHUNK_WINDOWS))
+		return 0;
+	if (pane->is_short)
+		return lengthen(pane);
+	if (grow_list(pane) < 0)
+		return -1;
+	pane->chunks[pane->nr_chunks] = malloc(first ? SHORT_WINDOWS * sizeof(struct window) : (size_t)CHUNK_BYTES);
 	if (!pane->chunks[pane->nr_chunks])
 		return -1;
 	pane->nr_chunks++;
+	pane->is_short = first;
 	return 0;
 }
 
@@ -237,7 +272,9 @@ static int pane_add_window(struct pane *pane, struct window *w, const struct win
 
 size_t pane_bytes(const struct pane *pane)
 {
-	return memory_rounded(sizeof(*pane)) + pane->nr_chunks * CHUNK_BYTES + pane->chunks_cap * sizeof(struct window_chunk *) +
+	size_t chunks = pane->is_short ? memory_rounded(SHORT_WINDOWS * sizeof(struct window)) : pane->nr_chunks * CHUNK_BYTES;
+
+	return memory_rounded(sizeof(*pane)) + chunks + pane->chunks_cap * sizeof(struct window_chunk *) +
 	       pane->nr_slots * sizeof(*pane->slots) + pane->hist_bytes;
 }
 

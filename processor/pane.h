@@ -5,7 +5,8 @@
  * fragment of it. Each window holds a reference to its series.
  *
  * Windows lie in chunks of one size, in the order in which they were made: emission, which looks at all of them, reads memory from one end to the other,
- * and a chunk that is freed fits the next pane. Not thread-safe. */
+ * and a chunk that is freed fits the next pane. The first is a short one until it is full, when its windows move: of late panes there can be thousands, with
+ * a window or two each. Not thread-safe. */
 #ifndef MILLRACE_PROCESSOR_PANE_H
 #define MILLRACE_PROCESSOR_PANE_H
 
@@ -28,6 +29,7 @@ struct pane {
 	uint64_t secret;              /* where a fingerprint leads to: odd, the same as long as there are windows */
 	size_t expected;              /* how many windows there will be, as far as one can tell: for slots, once there are some */
 	size_t hist_bytes;            /* of their histograms; whoever changes one keeps it true */
+	bool is_short;                /* there is one chunk, a short one */
 	bool flushed;                 /* it left its list before its time, to make room */
 };
 
@@ -48,7 +50,8 @@ struct pane *pane_new(enum pane_class class, uint32_t number, int64_t start_ms, 
 /* Frees the pane and its windows and gives their series back to the table they came from; NULL is a no-op. */
 void pane_free(struct pane *pane, struct series_table *series);
 
-/* The series' window in this pane; made, with a reference of its own, when it is new. NULL when memory is short. */
+/* The series' window in this pane; made, with a reference of its own, when it is new. It stays where it is until the next call. NULL when memory is
+ * short. */
 struct window *pane_window(struct pane *pane, struct series *series);
 
 /* Adds to a window of this pane as window.h says. */

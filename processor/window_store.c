@@ -78,14 +78,17 @@ static size_t store_targets(struct window_store *ws, struct series *series, int6
 
 	for (size_t i = 0; i < nr; i++) {
 		struct pane *pane = store_pane(ws, classes[i], t_ms, watermark_ms);
+		bool was_short;
 
 		if (!pane)
 			return 0;
+		was_short = pane->is_short;
 		if (pane_is_late(classes[i]))
 			pane->touched_ms = watermark_ms;
 		out[i] = (struct target){pane, pane_window(pane, series)};
 		if (!out[i].window)
 			return 0;
+		ws->lengthened += was_short && !pane->is_short;
 	}
 	return nr;
 }

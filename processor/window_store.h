@@ -20,6 +20,7 @@ struct window_store {
 	struct series_table series;
 	struct pane_list panes[NR_PANE_CLASSES];
 	uint32_t panes_made;
+	size_t lengthened; /* panes whose first chunk was a short one and is not any more, so far */
 	int64_t closed_ms; /* a full minute; minutes that start before it are closed (I2) */
 };
 
@@ -64,10 +65,14 @@ int window_store_close(struct window_store *ws, int64_t closed_ms, int64_t water
  * Their panes are out's then. -1 with ERR_FATAL as above. */
 int window_store_flush(struct window_store *ws, struct pane_list *out, struct err *err);
 
-/* How many panes there are; each takes a few KiB, however little is in it. */
+/* How many panes there are: each takes half a KiB, however little is in it. One that has come to more than a few windows, so far, has taken a page, and
+ * counts for so many more. */
+enum { WINDOW_STORE_LONG_PANE = 7 };
+
+/* See above. */
 static inline size_t window_store_panes(const struct window_store *ws)
 {
-	return ws->panes[PANE_MINUTE].len + ws->panes[PANE_HOUR].len + ws->panes[PANE_LATE_MINUTE].len + ws->panes[PANE_LATE_HOUR].len;
+	return ws->lengthened * WINDOW_STORE_LONG_PANE + ws->panes[PANE_MINUTE].len + ws->panes[PANE_HOUR].len + ws->panes[PANE_LATE_MINUTE].len + ws->panes[PANE_LATE_HOUR].len;
 }
 
 /* By how many bytes the hours may grow when all minutes are closed into them, which comes before anything of it is freed: each by a window of what

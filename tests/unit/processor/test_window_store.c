@@ -320,6 +320,36 @@ START_TEST(unknown_extremes_stay_unknown_until_a_sample_knows_them)
 }
 END_TEST
 
+/* A record may have a sample in each minute of two days: that is thousands of panes. What they grow by is told, when it is a chunk. */
+START_TEST(a_pane_with_little_in_it_is_little)
+{
+	enum { MINUTES = 2880, FEW = 4 };
+	struct window_store ws = WINDOW_STORE_INIT;
+	struct series *series[FEW + 1];
+	struct err err = ERR_INIT;
+	size_t before;
+
+	for (int i = 0; i <= FEW; i++) {
+		uint8_t fingerprint[SERIES_FINGERPRINT_BYTES] = {(uint8_t)i};
+
+		series[i] = series_table_take(&ws.series, &(struct series_id){.site = STR("s"), .name = STR("n")}, fingerprint, &err);
+		ck_assert_ptr_nonnull(series[i]);
+	}
+	for (int i = 0; i < FEW; i++)
+		for (int64_t minute = 0; minute < MINUTES; minute++)
+			ck_assert_int_eq(window_store_add_value(&ws, series[i], minute * L_MINUTE_MS, 1, 0, &err), 0);
+	ck_assert(window_store_panes(&ws) == MINUTES && window_store_bytes(&ws) < MINUTES * 700);
+	before = window_store_bytes(&ws);
+	for (int64_t minute = 0; minute < MINUTES; minute++)
+		ck_assert_int_eq(window_store_add_value(&ws, series[FEW], minute * L_MINUTE_MS, 1, 0, &err), 0);
+	ck_assert_uint_eq(window_store_panes(&ws), (1 + 7) * MINUTES);
+	ck_assert_uint_gt(window_store_bytes(&ws), before + MINUTES * 3000);
+	for (int i = 0; i <= FEW; i++)
+		series_table_drop(&ws.series, series[i]);
+	window_store_fini(&ws);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("window_store");
@@ -327,6 +357,7 @@ int main(void)
 
 	tcase_add_test(tc, agrees_with_a_model_of_random_samples_closings_and_flushes);
 	tcase_add_test(tc, minutes_close_oldest_first_and_the_hour_after_them);
+	tcase_add_test(tc, a_pane_with_little_in_it_is_little);
 	tcase_add_test(tc, an_older_closing_closes_nothing);
 	tcase_add_test(tc, a_flush_closes_nothing);
 	tcase_add_test(tc, late_windows_go_out_after_five_quiet_minutes_or_thirty);
