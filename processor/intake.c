@@ -306,7 +306,9 @@ static int count_once(const struct intake *in, struct intake_counts *counts, str
 /* Samples and identity, and then all of it into the state. */
 static int take_samples(struct intake *in, struct intake_counts *counts, struct err *err)
 {
-	if (intake_check(in->batch, in->traits, in->nr, in->watermark_ms + INTAKE_AHEAD_MS, &in->nr_cumulative, err) < 0)
+	int64_t received_ms = in->batch->received_at, earliest_ms = received_ms > INTAKE_BACK_MS ? received_ms - INTAKE_BACK_MS : 0;
+
+	if (intake_check(in->batch, in->traits, in->nr, earliest_ms, in->watermark_ms + INTAKE_AHEAD_MS, &in->nr_cumulative, err) < 0)
 		return -1;
 	if (!in->series && take_series(in, err) < 0)
 		return -1;

@@ -22,6 +22,10 @@
  * future would never close. */
 #define INTAKE_AHEAD_MS INT64_C(3600000)
 
+/* How far back of the time at which ingest received it: ingest takes 48 hours. Each minute that a record has samples of takes memory, so that not any
+ * number of them may stand in one. Not of now: a dead letter is sent again days later. */
+#define INTAKE_BACK_MS INT64_C(49 * 3600000)
+
 /* What a batch goes into; all borrowed. */
 struct intake_state {
 	struct window_store *windows;

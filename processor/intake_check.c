@@ -12,7 +12,7 @@
 struct check {
 	const struct series_traits *traits;
 	size_t nr;
-	int64_t latest_ms;
+	int64_t earliest_ms, latest_ms;
 	size_t nr_cumulative;
 };
 
@@ -35,8 +35,8 @@ static int check_common(struct check *c, int32_t series, int64_t t_ms, int64_t s
 {
 	if (series < 0 || (size_t)series >= c->nr)
 		return err_set(err, ERR_REJECT, "series %" PRId32 " of %zu", series, c->nr);
-	if (t_ms < 0 || t_ms > c->latest_ms)
-		return err_set(err, ERR_REJECT, "time %" PRId64 " is not in [0, %" PRId64 "]", t_ms, c->latest_ms);
+	if (t_ms < c->earliest_ms || t_ms > c->latest_ms)
+		return err_set(err, ERR_REJECT, "time %" PRId64 " is not in [%" PRId64 ", %" PRId64 "]", t_ms, c->earliest_ms, c->latest_ms);
 	if (!c->traits[series].cumulative)
 		return 0;
 	if (start_ms < 0)
@@ -122,10 +122,10 @@ int intake_check_series(const struct sample_batch *batch, struct series_traits *
 	return 0;
 }
 
-int intake_check(const struct sample_batch *batch, const struct series_traits *traits, size_t nr, int64_t latest_ms, size_t *nr_cumulative,
-		 struct err *err)
+int intake_check(const struct sample_batch *batch, const struct series_traits *traits, size_t nr, int64_t earliest_ms,
+		 int64_t latest_ms, size_t *nr_cumulative, struct err *err)
 {
-	struct check c = {.traits = traits, .nr = nr, .latest_ms = latest_ms};
+	struct check c = {.traits = traits, .nr = nr, .earliest_ms = earliest_ms, .latest_ms = latest_ms};
 
 	if (batch->routed_since < 0) /* a baseline would keep it, and no snapshot with that is read again */
 		return err_set(err, ERR_REJECT, "routed_since %" PRId64 " is negative", batch->routed_since);

@@ -17,9 +17,9 @@ struct series_traits {
 /* ERR_REJECT, naming what, when a series of the batch is not what ingest lets through. traits: an element each, written. */
 int intake_check_series(const struct sample_batch *batch, struct series_traits *traits, struct err *err);
 
-/* The same of samples and identity. Whoever knows the series already leaves them out of the batch: there are nr. latest_ms: event times
- * end there. *nr_cumulative, on success: how many samples are of cumulative series. */
-int intake_check(const struct sample_batch *batch, const struct series_traits *traits, size_t nr, int64_t latest_ms, size_t *nr_cumulative,
-		 struct err *err);
+/* The same of samples and identity. Whoever knows the series already leaves them out of the batch: there are nr. Event times lie
+ * in [earliest_ms, latest_ms]. *nr_cumulative, on success: how many samples are of cumulative series. */
+int intake_check(const struct sample_batch *batch, const struct series_traits *traits, size_t nr, int64_t earliest_ms,
+		 int64_t latest_ms, size_t *nr_cumulative, struct err *err);
 
 #endif

@@ -309,6 +309,8 @@ MUTANTS = [
     unit("trims-across-epochs", "processor/marks.c", "former->id && former->epoch == present->epoch &&", "former->id &&", "processor", "test_trim"),
     unit("refused-trim-not-repeated", "processor/trim.c", "		tr->waiting = false;\n", "", "processor", "test_trim"),
     # the hot path
+    unit("any-minute-of-the-past", "processor/intake_check.c", "	if (t_ms < c->earliest_ms || t_ms > c->latest_ms)", "	if (t_ms < 0 || t_ms > c->latest_ms)",
+         "processor", "test_intake"),
     unit("strings-that-collide", "processor/names.c", "	if (name && str_eq((struct str){name->bytes, name->len}, bytes)) {", "	if (name) {", "processor",
          "test_names"),
     unit("window-of-a-freed-pane", "processor/pane.c", "		if (*recent == w)\n			*recent = NULL;\n", "		(void)recent;\n", "processor", "test_pane"),

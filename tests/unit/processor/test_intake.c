@@ -23,6 +23,11 @@ static void index_negative(struct batch *b) { b->values[1].series = -1; }
 static void value_nan(struct batch *b) { b->values[1].v = NAN; }
 static void value_infinite(struct batch *b) { b->values[1].v = -INFINITY; }
 static void time_negative(struct batch *b) { b->values[1].t = -1; }
+static void time_long_gone(struct batch *b)
+{
+	b->record.received_at = b->values[0].t + 50 * L_HOUR_MS;
+}
+
 static void time_far_ahead(struct batch *b) { b->values[1].t = NOW_MS + INTAKE_AHEAD_MS + 1; }
 static void time_at_the_end_of_time(struct batch *b) { b->summaries[1].t = INT64_MAX; }
 static void summary_index(struct batch *b) { b->summaries[1].series = INT32_MAX; }
@@ -106,7 +111,7 @@ static const struct {
 	void (*spoil)(struct batch *b);
 } bad[] = {
 #define BAD(f) {#f, f}
-	BAD(index_too_high), BAD(index_negative), BAD(value_nan), BAD(value_infinite), BAD(time_negative), BAD(time_far_ahead),
+	BAD(index_too_high), BAD(index_negative), BAD(value_nan), BAD(value_infinite), BAD(time_negative), BAD(time_far_ahead), BAD(time_long_gone),
 	BAD(time_at_the_end_of_time), BAD(summary_index), BAD(summary_empty), BAD(summary_negative), BAD(summary_huge), BAD(summary_sum),
 	BAD(summary_min), BAD(summary_max), BAD(summary_last), BAD(summary_last_at), BAD(histogram_missing), BAD(histogram_of_a_counter),
 	BAD(histogram_short), BAD(histogram_negative), BAD(histogram_zero_negative), BAD(histogram_scale), BAD(histogram_offset),
