@@ -479,38 +479,3 @@ int hist_add_dense(struct hist *dst, const struct hist_dense *src, bool *approxi
 		return err_set(err, ERR_REJECT, "histogram counts pass 2^%d", HIST_COUNT_BITS);
 	return 0;
 }
-
-/* Buckets [first, end), all of one side, whose keys start at base. */
-static int dense_from(const struct hist *h, uint32_t first, uint32_t end, uint32_t base, struct arena *arena, int32_t *offset,
-		      const int64_t **counts, size_t *len)
-{
-	uint32_t lowest;
-	int64_t *dense;
-
-	if (first == end)
-		return 0;
-	lowest = hist_key(h, first);
-	*len = (size_t)hist_key(h, end - 1) - lowest + 1;
-	dense = arena_calloc(arena, *len, sizeof(*dense));
-	if (!dense)
-		return -1;
-	for (uint32_t i = first; i < end; i++)
-		dense[hist_key(h, i) - lowest] = (int64_t)hist_bucket_count(h, i);
-	*offset = (int32_t)(lowest - base) + HIST_INDEX_MIN;
-	*counts = dense;
-	return 0;
-}
-
-int hist_to_dense(const struct hist *h, struct arena *arena, struct hist_dense *out)
-{
-	struct hist_dense dense = {.scale = HIST_SCALE};
-	uint32_t zero = find(h, HIST_KEY_ZERO), positive = zero;
-
-	if (zero < hist_len(h) && hist_key(h, zero) == HIST_KEY_ZERO)
-		dense.zero = hist_bucket_count(h, positive++);
-	if (dense_from(h, positive, hist_len(h), HIST_KEY_POSITIVE, arena, &dense.offset, &dense.counts, &dense.counts_len) < 0 ||
-	    dense_from(h, 0, zero, HIST_KEY_NEGATIVE, arena, &dense.neg_offset, &dense.neg_counts, &dense.neg_counts_len) < 0)
-		return -1;
-	*out = dense;
-	return 0;
-}

@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/arena.h"
 #include "common/err.h"
 
 enum {
@@ -145,9 +144,5 @@ int hist_add_checked(struct hist *dst, const struct hist_dense *src, bool *appro
 
 /* Both in one. ERR_REJECT also when dst's total would pass HIST_TOTAL_MAX, ERR_FATAL when memory is short; dst is unchanged on failure. */
 int hist_add_dense(struct hist *dst, const struct hist_dense *src, bool *approximate, struct err *err);
-
-/* The dense form of h, its arrays in the arena. -1 when memory is short. No bound on the spread: a histogram of the smallest and the
- * largest double gives 67,000 counts. */
-int hist_to_dense(const struct hist *h, struct arena *arena, struct hist_dense *out);
 
 #endif

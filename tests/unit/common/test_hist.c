@@ -355,32 +355,6 @@ START_TEST(quantile_is_clamped)
 }
 END_TEST
 
-START_TEST(dense_round_trip)
-{
-	struct unit_random r = unit_random_new("dense_round_trip");
-	struct arena arena = ARENA_INIT;
-
-	for (int round = 0; round < 200; round++) {
-		struct hist h = HIST_INIT, back = HIST_INIT;
-		struct hist_dense dense;
-		struct model m;
-		struct err err = ERR_INIT;
-		bool approximate = false;
-
-		memset(&m, 0, sizeof(m));
-		fill_random(&r, &h, &m);
-		ck_assert_int_eq(hist_to_dense(&h, &arena, &dense), 0);
-		ck_assert_msg(hist_add_dense(&back, &dense, &approximate, &err) == 0, "%s", err.msg);
-		ck_assert(!approximate);
-		assert_model(&back, &m);
-		hist_fini(&h);
-		hist_fini(&back);
-		arena_clear(&arena);
-	}
-	arena_fini(&arena);
-}
-END_TEST
-
 /* Counts at random places of a list, into the model as well; scales of 5 and above, down by their floors. */
 static void random_side(struct unit_random *r, int32_t scale, int32_t *offset, int64_t *counts, size_t len, uint64_t *model)
 {
@@ -546,7 +520,6 @@ int main(void)
 	tcase_add_test(tc, a_merge_without_memory_changes_nothing);
 #endif
 	tcase_add_test(tc, quantile_is_clamped);
-	tcase_add_test(tc, dense_round_trip);
 	tcase_add_test(tc, dense_adds_up);
 	tcase_add_test(tc, finer_scales_downscale_exactly);
 	tcase_add_test(tc, coarser_scales_go_to_the_midpoint);

@@ -108,6 +108,22 @@ START_TEST(what_is_not_known_is_null)
 }
 END_TEST
 
+/* A reader who adds the fragment's histogram up has the window's. */
+static void must_have_its_buckets(const struct emitted *e)
+{
+	struct hist_dense dense = window_dense(&e->a.histogram);
+	const struct hist *own = &e->w->hist;
+	struct hist back = HIST_INIT;
+	bool approximate = false;
+	struct err err = ERR_INIT;
+
+	ck_assert_msg(hist_add_dense(&back, &dense, &approximate, &err) == 0, "%s", err.msg);
+	ck_assert(!approximate && hist_len(&back) == hist_len(own) && hist_count(&back) == (uint64_t)e->w->count);
+	for (uint32_t i = 0; i < hist_len(own); i++)
+		ck_assert(hist_key(&back, i) == hist_key(own, i) && hist_bucket_count(&back, i) == hist_bucket_count(own, i));
+	hist_fini(&back);
+}
+
 /* Whatever a window holds: kinds, signs, spreads, what is not known, late or not. */
 START_TEST(any_window_is_written_as_the_generated_encoder_would)
 {
@@ -132,6 +148,8 @@ START_TEST(any_window_is_written_as_the_generated_encoder_would)
 		emit(&e);
 		ck_assert(e.a.count == nr && e.a.sum == sum && e.a.has_min == e.w->has_min && e.a.has_max && e.a.approximate == e.w->approximate);
 		ck_assert(e.a.late == pane_is_late(e.pane->class) && e.a.has_histogram == (l_kind(series) == SERIES_KIND_DISTRIBUTION));
+		if (e.a.has_histogram)
+			must_have_its_buckets(&e);
 		emitted_fini(&e);
 	}
 }
