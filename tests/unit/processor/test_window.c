@@ -12,14 +12,7 @@ struct sample {
 	double value;
 };
 
-static struct series distribution(void)
-{
-	struct series s;
-
-	memset(&s, 0, sizeof(s));
-	s.kind = SERIES_KIND_DISTRIBUTION;
-	return s;
-}
+#define DISTRIBUTION {.kind = SERIES_KIND_DISTRIBUTION}
 
 /* Few times and few values, so that ties are the rule. */
 static void make_samples(struct unit_random *r, struct sample samples[SAMPLES])
@@ -68,7 +61,7 @@ START_TEST(any_grouping_gives_the_same)
 	struct unit_random r = unit_random_new("any_grouping_gives_the_same");
 
 	for (int round = 0; round < 2000; round++) {
-		struct series series = distribution();
+		struct series series = DISTRIBUTION;
 		struct window parts[3] = {{.series = &series}, {.series = &series}, {.series = &series}}, whole = {.series = &series};
 		struct sample samples[SAMPLES];
 		size_t first = unit_random_below(&r, 3);
@@ -121,7 +114,7 @@ END_TEST
 
 START_TEST(estimates_are_marked)
 {
-	struct series series = distribution();
+	struct series series = DISTRIBUTION;
 	struct window w = {.series = &series}, into = {.series = &series};
 	int64_t counts[] = {4};
 	struct summary_sample coarse = {.t = 1, .count = 4, .sum = 6, .last_at = 1, .has_histogram = true,
@@ -142,7 +135,7 @@ END_TEST
 /* What a site claims to have measured must not grow into counts that no snapshot can hold. */
 START_TEST(claims_beyond_all_bounds_are_marked)
 {
-	struct series series = distribution();
+	struct series series = DISTRIBUTION;
 	struct window minute = {.series = &series}, hour = {.series = &series};
 
 	ck_assert_int_eq(hist_add(&minute.hist, 2, HIST_TOTAL_MAX - 1), 0);
@@ -161,7 +154,7 @@ END_TEST
 /* By any of the ways in: counted and marked, the buckets as they were. */
 START_TEST(a_full_window_still_counts)
 {
-	struct series series = distribution();
+	struct series series = DISTRIBUTION;
 	int64_t counts[] = {INT64_C(1) << 40}, life[] = {INT64_C(1) << 62};
 	const struct summary_sample rows[] = {
 		{.t = 2, .count = INT64_C(1) << 40, .sum = 6, .last_at = 2, .has_histogram = true,
