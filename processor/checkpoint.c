@@ -137,9 +137,11 @@ static void tell_overflow(const struct checkpoint *cp, const struct task *t)
 			continue;
 		snprintf(text, sizeof(text),
 			 "%" PRIu64 " samples since the last notice were counted in %s, for new series that were refused: %" PRIu64
-			 " times by series.site_max (%" PRId64 "; %zu series are known), %" PRIu64 " by series.record_max (%" PRId64
+			 " times by %s (%" PRId64 "; %zu series are known), %" PRIu64 " by series.record_max (%" PRId64
 			 "), %" PRIu64 " for want of memory",
-			 refused.samples, SERIES_CAPS_OVERFLOW_NAME, refused.series[SERIES_OVER_SITE], caps->site_max, site->nr_series,
+			 refused.samples, SERIES_CAPS_OVERFLOW_NAME, refused.series[SERIES_OVER_SITE],
+			 site->max ? "the site's series_cap, shared among its partitions" : "series.site_max", site->max ? site->max : caps->site_max,
+			 site->nr_series,
 			 refused.series[SERIES_OVER_RECORD], caps->record_max, refused.series[SERIES_OVER_MEMORY]);
 		alarm_warn_site(&alarm, "series_overflowed", t->partition, site->id, text);
 	}

@@ -41,6 +41,7 @@ struct app {
 	struct report *report;
 	struct tables *tables;   /* not open: Kafka or its topics have not been there yet */
 	struct cell_row cell;
+	struct site_limits limits;
 	struct controls *controls;
 	struct serving serving;
 	struct events events;
@@ -75,6 +76,7 @@ static struct tables *make_tables(struct app *app, struct err *err)
 	const struct table_spec specs[] = {
 		{"millrace.cells", cell_row_take, &app->cell},
 		{"millrace.controls", controls_take, app->controls},
+		{"millrace.sites", site_limits_take, &app->limits},
 	};
 
 	return tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), err);
@@ -84,14 +86,14 @@ static int app_open(struct app *app, struct err *err)
 {
 	if (events_open(&app->events, TICK_MS, err) < 0 || open_admin(app, err) < 0)
 		return -1;
-	app->cell.name = app->program.common.cell;
+	app->cell.name = app->limits.cell = app->program.common.cell;
 	app->report = report_new(&app->program, app->admin, app->cell.name, err);
 	app->tables = app->report ? make_tables(app, err) : NULL;
 	if (!app->tables)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
 	app->serving = (struct serving){
-		.parts = {&app->program, &app->conf, app->metrics, app->report, app->controls, app->events.wake_fd}, .cell = &app->cell};
+		.parts = {&app->program, &app->conf, app->metrics, app->report, app->controls, &app->limits, app->events.wake_fd}, .cell = &app->cell};
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("cell", app->cell.name),
 		 LOG_STR("admin", admin_address(app->admin)));
 	return 0;
@@ -215,6 +217,7 @@ static void app_close(struct app *app, int rc)
 	controls_free(app->controls);
 	metrics_free(app->metrics);
 	cell_row_fini(&app->cell);
+	site_limits_fini(&app->limits);
 	events_close(&app->events);
 }
 

@@ -130,7 +130,9 @@ static struct task *put_task(struct partitions *ps, int32_t partition)
 	if (ps->tasks[partition])
 		drop_task(ps, partition);
 	ps->tasks[partition] = task_new(partition);
-	if (!ps->tasks[partition])
+	if (ps->tasks[partition])
+		ps->tasks[partition]->windows.series.caps.limits = ps->with.limits;
+	else
 		err_nomem(&ps->fatal, "a partition's task");
 	return ps->tasks[partition];
 }

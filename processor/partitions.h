@@ -23,6 +23,7 @@ struct partitions_parts {
 	const struct cell_topics *topics;
 	struct report *report;
 	struct controls *controls; /* NULL: operators allow nothing */
+	const struct site_limits *limits; /* NULL: no site has any of its own */
 	struct stats *stats;
 	struct trim *trim; /* is told of what moves away */
 };

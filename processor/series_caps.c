@@ -32,7 +32,8 @@ static struct series_caps_site *site_new(struct series_caps *c, struct str id)
 		free(site);
 		return NULL;
 	}
-	*site = (struct series_caps_site){.next = c->sites, .id = {(const char *)(site + 1), id.len}, .told_ms = -CLOCK_HOUR_MS};
+	*site = (struct series_caps_site){.next = c->sites, .id = {(const char *)(site + 1), id.len}, .told_ms = -CLOCK_HOUR_MS,
+					    .max = site_limits_get(c->limits, id)};
 	if (id.len)
 		memcpy(site + 1, id.p, id.len);
 	c->sites = site;
@@ -67,8 +68,9 @@ bool series_caps_is_overflow(const struct series_id *id)
 
 enum series_caps_verdict series_caps_admit(const struct series_caps *c, const struct series_id *id, size_t *nr_new)
 {
-	const struct series_caps_site *site = c->site_max || c->crowded ? site_of(c, id->site) : NULL;
+	const struct series_caps_site *site = c->site_max || c->crowded || c->limits ? site_of(c, id->site) : NULL;
 	size_t nr_series = site ? site->nr_series : 0;
+	int64_t site_max = site && site->max ? site->max : c->site_max;
 
 	if (series_caps_is_overflow(id))
 		return SERIES_ADMITTED;
@@ -76,7 +78,7 @@ enum series_caps_verdict series_caps_admit(const struct series_caps *c, const st
 		return SERIES_OVER_MEMORY;
 	if (c->record_max && *nr_new >= (size_t)c->record_max)
 		return SERIES_OVER_RECORD;
-	if (c->site_max && nr_series >= (size_t)c->site_max)
+	if (site_max && nr_series >= (size_t)site_max)
 		return SERIES_OVER_SITE;
 	++*nr_new;
 	return SERIES_ADMITTED;
@@ -148,6 +150,7 @@ void series_caps_close(struct series_caps *c, int64_t watermark_ms, int64_t site
 	c->site_max = site_max;
 	c->record_max = record_max;
 	while (*at) {
+		(*at)->max = site_limits_get(c->limits, (*at)->id);
 		if (!(*at)->nr_held && !anything_refused(&(*at)->refused) && watermark_ms - (*at)->told_ms >= CLOCK_HOUR_MS)
 			site_drop(c, at);
 		else

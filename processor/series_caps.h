@@ -11,6 +11,7 @@
  *      nothing away that is known.
  *  I3  "Known" is what is in memory: the outbox of a checkpoint that is not committed yet holds series that a restored task does not know. So which
  *      of a site's series are refused may depend on a restore, and on crowded at any time. What is counted in all never does.
+ *  I4  A site whose record has a series_cap goes by that (site_limits.h) instead of site_max: by what it said when the site came, or at the last closing.
  * Two sites whose ids have the same XXH3-128 share a count: ids are an operator's choice. Not thread-safe: the table's owner owns it. */
 #ifndef MILLRACE_PROCESSOR_SERIES_CAPS_H
 #define MILLRACE_PROCESSOR_SERIES_CAPS_H
@@ -18,6 +19,7 @@
 #include "common/codec.h"
 #include "common/map.h"
 #include "common/series.h"
+#include "processor/site_limits.h"
 
 #define SERIES_CAPS_OVERFLOW_NAME "__overflow__"
 
@@ -42,6 +44,7 @@ struct series_caps_site {
 	struct str id;      /* points behind this struct */
 	size_t nr_series;   /* (I1) */
 	size_t nr_held;     /* and overflow series */
+	int64_t max;        /* its own cap, as its record said at the last closing or when it came; 0: the settings' */
 	int64_t told_ms;    /* watermark of the last notice; not in the snapshot */
 	struct series_caps_refused refused; /* since then */
 };
@@ -51,6 +54,7 @@ struct series_caps_site {
 struct series_caps {
 	struct map by_site;             /* by XXH3-128 of the id; borrows the sites */
 	struct series_caps_site *sites; /* owns them; a site leaves in series_caps_close(), when nothing of it is left to hold or tell */
+	const struct site_limits *limits; /* borrowed; NULL: none has a cap of its own. Its owner's choice, not in the snapshot */
 	int64_t site_max, record_max;   /* 0: none */
 	size_t bytes;                   /* of the sites */
 	size_t nr_series;               /* of all sites */

@@ -36,7 +36,8 @@ struct service {
 /* The parts in the order in which they need each other. */
 static int open_parts(struct service *s, const struct service_parts *parts, struct err *err)
 {
-	struct partitions_parts for_partitions = {parts->program, parts->conf, &s->topics, parts->report, parts->controls, s->stats, NULL};
+	struct partitions_parts for_partitions = {parts->program, parts->conf, &s->topics, parts->report, parts->controls,
+						     parts->limits, s->stats, NULL};
 	struct consumer_hooks hooks;
 
 	s->txn = txn_new(parts->program, &s->topics);

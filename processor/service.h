@@ -8,6 +8,7 @@
 #include "common/program.h"
 #include "common/report.h"
 #include "processor/conf.h"
+#include "processor/site_limits.h"
 
 /* The fault point of a process that was frozen for longer than a session may last, and checkpoints before it polls. */
 #define SERVICE_FAULT_ZOMBIE "zombie_checkpoint"
@@ -21,6 +22,7 @@ struct service_parts {
 	struct metrics *metrics;
 	struct report *report;
 	struct controls *controls;
+	const struct site_limits *limits;
 	int wake_fd; /* of events_wake_fd(): made readable when there is something to do */
 };
 

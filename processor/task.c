@@ -63,11 +63,13 @@ void task_free(struct task *t)
 
 void task_clear(struct task *t)
 {
+	const struct site_limits *limits = t->windows.series.caps.limits;
 	bool complained = t->complained;
 
 	task_fini(t);
 	task_init(t, t->partition);
 	t->complained = complained;
+	t->windows.series.caps.limits = limits;
 }
 
 enum task_guard task_guard(struct task *t, int64_t offset)

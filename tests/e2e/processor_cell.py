@@ -114,6 +114,7 @@ class Cell:
         topics = [new(topic("samples"), self.partitions, message_timestamp_type="LogAppendTime"),
                   *(new(topic(name), self.partitions) for name in ("minutely", "hourly", "samples-state")),
                   new("millrace.cells", 1, cleanup_policy="compact"), new("millrace.controls", 1, cleanup_policy="compact"),
+                  new("millrace.sites", 1, cleanup_policy="compact"),
                   new("millrace.heartbeats", 1), new("millrace.notices", 1),
                   new("millrace.deadletter", 1)]
         admin = AdminClient({"bootstrap.servers": self.kafka})
@@ -123,6 +124,12 @@ class Cell:
     def write_record(self):
         record = {"name": CELL, "epoch": self.epoch, "partitions": self.partitions, "created_at": 0}
         self.send("millrace.cells", 0, Codec("Cell").encode(record), key=CELL)
+        self.flush()
+
+    def write_site(self, site, series_cap, shards):
+        self.send("millrace.sites", 0, Codec("Site").encode({
+            "id": site, "name": site, "disabled": False, "created_at": 0, "keys": [], "payloads_per_s": 0.0, "samples_per_s": 0.0,
+            "routes": [{"effective_from": 0, "cell": CELL, "shards": shards}], "series_cap": series_cap}), key=site)
         self.flush()
 
     def send(self, name, partition, value, key=None):

@@ -308,6 +308,15 @@ MUTANTS = [
     unit("trimmed-for-a-former-owner", "processor/marks.c", "		*mark = (struct mark){0};", "		mark->low = 0;", "processor", "test_trim"),
     unit("trims-across-epochs", "processor/marks.c", "former->id && former->epoch == present->epoch &&", "former->id &&", "processor", "test_trim"),
     unit("refused-trim-not-repeated", "processor/trim.c", "		tr->waiting = false;\n", "", "processor", "test_trim"),
+    # series of a site by its own cap
+    unit("cap-not-shared", "processor/site_limits.c", "((int64_t)limit->series_cap + limit->shards - 1) / limit->shards", "limit->series_cap", "processor",
+         "test_site_limits"),
+    unit("cap-of-another-cell", "processor/site_limits.c", "		if (str_eq(site->routes[i - 1].cell, cell))", "		if (cell.len)", "processor",
+         "test_site_limits"),
+    unit("cap-of-a-deleted-site", "processor/site_limits.c", "	free(map_remove(&l->by_site, key));\n", "", "processor", "test_site_limits"),
+    unit("own-cap-not-looked-up-again", "processor/series_caps.c", "		(*at)->max = site_limits_get(c->limits, (*at)->id);\n", "", "processor",
+         "test_site_limits"),
+    unit("own-cap-ignored", "processor/series_caps.c", "site && site->max ? site->max : c->site_max;", "c->site_max;", "processor", "test_site_limits"),
     # the hot path
     unit("any-minute-of-the-past", "processor/intake_check.c", "	if (t_ms < c->earliest_ms || t_ms > c->latest_ms)", "	if (t_ms < 0 || t_ms > c->latest_ms)",
          "processor", "test_intake"),
