@@ -59,6 +59,7 @@ static const struct args_option site_add_options[] = {
 static const struct args_option site_limit_options[] = {
 	{"payloads-per-s", ARGS_RATE, 0, "N", NULL, 0, 1000000000, "payloads a second; 0 is no limit"},
 	{"samples-per-s", ARGS_RATE, 0, "N", NULL, 0, 1000000000, "samples a second; 0 is no limit"},
+	{"series", ARGS_INT, 0, "N", "0", 0, INT32_MAX, "series at a time, over all of its partitions; 0: the processors' series.site_max in each"},
 	{0},
 };
 

@@ -47,11 +47,12 @@ static int limit(struct ctl *ctl, const struct site *live, const struct site *ch
 int site_limit_run(struct ctl *ctl, struct err *err)
 {
 	bool payloads = args_given(&ctl->args, "payloads-per-s"), samples = args_given(&ctl->args, "samples-per-s");
+	bool series = args_given(&ctl->args, "series");
 	const struct site *live;
 	struct site changed;
 
-	if (!payloads && !samples)
-		return err_set(err, ERR_REJECT, "which limit? give --payloads-per-s N, --samples-per-s N, or both");
+	if (!payloads && !samples && !series)
+		return err_set(err, ERR_REJECT, "which limit? give --payloads-per-s N, --samples-per-s N, --series N, or some of them");
 	if (ctl_load(ctl, false, err) < 0)
 		return -1;
 	live = ctl_find_site(ctl, ctl->args.operands[0], err);
@@ -62,6 +63,8 @@ int site_limit_run(struct ctl *ctl, struct err *err)
 		changed.payloads_per_s = args_rate(&ctl->args, "payloads-per-s");
 	if (samples)
 		changed.samples_per_s = args_rate(&ctl->args, "samples-per-s");
+	if (series)
+		changed.series_cap = (int32_t)args_int(&ctl->args, "series");
 	return check_site(&changed, err) < 0 ? -1 : limit(ctl, live, &changed, err);
 }
 

@@ -225,7 +225,10 @@ def test_site_limits(world):
     changed = json.loads(world.ctl("site", "limit", "shop", "--payloads-per-s", "0.5", "--samples-per-s", "0", "--json")[0])
     assert changed["changed"] and (changed["site"]["payloads_per_s"], changed["site"]["samples_per_s"]) == (0.5, 0)
     assert json.loads(world.ctl("site", "show", "shop", "--json")[0])["site"] == changed["site"]
-    assert "already" in world.ctl("site", "limit", "shop", "--payloads-per-s", "0.5")[0] and len(world.notices("site_limited")) == 2
+    assert world.ctl("site", "limit", "shop", "--series", "5000")[0] == "~ site shop: series_cap 0 -> 5000\n"
+    assert world.view.table("millrace.sites")["shop"]["series_cap"] == 5000
+    assert world.ctl("site", "limit", "shop", "--series", "0")[0] == "~ site shop: series_cap 5000 -> 0\n"
+    assert "already" in world.ctl("site", "limit", "shop", "--payloads-per-s", "0.5")[0] and len(world.notices("site_limited")) == 4
 
 
 class Port(http.server.BaseHTTPRequestHandler):
