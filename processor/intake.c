@@ -131,6 +131,8 @@ static void prefetch_window(const struct intake *in, int32_t series)
 {
 	const struct window *w = in->series[series]->recent[RECENT_MINUTE];
 
+	if (!w)
+		return;
 	__builtin_prefetch(w, 1);
 	__builtin_prefetch((const char *)w + 64, 1);
 }

@@ -286,6 +286,8 @@ static void prefetch_recent(const struct pane *pane, size_t at, enum series_rece
 	if (at + AHEAD / 2 >= pane->len)
 		return;
 	w = window_at(pane, at + AHEAD / 2)->series->recent[recent];
+	if (!w)
+		return;
 	__builtin_prefetch(w);
 	__builtin_prefetch((const char *)w + 64);
 }

@@ -34,7 +34,7 @@ struct txn_delivery {
 
 struct txn;
 
-/* The fault point that stalls once, behind the N-th emission, for longer than a transaction may take. */
+/* The fault point that stalls once, behind the N-th flush, for longer than a transaction may take. */
 #define TXN_FAULT_STALL "stall_in_transaction"
 
 /* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
