@@ -172,7 +172,7 @@ MUTANTS = [
     unit("freed-before-commit", "processor/task.c", "void task_aborted(struct task *t)\n{\n",
          "void task_aborted(struct task *t)\n{\n	pane_list_fini(&t->outbox, &t->windows.series);\n", "processor", "test_task"),
     # series caps
-    unit("cap-one-too-far", "processor/series_caps.c", "c->site_max && nr_series >= (size_t)c->site_max", "c->site_max && nr_series > (size_t)c->site_max",
+    unit("cap-one-too-far", "processor/series_caps.c", "site_max && nr_series >= (size_t)site_max", "site_max && nr_series > (size_t)site_max",
          "processor", "test_series_caps_model"),
     unit("record-one-too-far", "processor/series_caps.c", "*nr_new >= (size_t)c->record_max", "*nr_new > (size_t)c->record_max",
          "processor", "test_series_caps_model"),
