@@ -390,7 +390,6 @@ MUTANTS = [
     sim("refused-by-an-outdated-answer", "processor/restore.c", "	if (c.offset != r->committed || !str_eq(c.metadata, buf_str(&r->metadata))) {",
         "	if (c.offset < -1) {"),
     sim("refused-for-our-own-silence", "processor/restore.c", "		r->deadline_mono_ms += pause_ms;\n", "", seconds=60),
-    sim("silence-is-none", "processor/restore.c", "		return err->kind == ERR_FATAL ? RESTORE_FAILED : RESTORE_WAITING;\n	r->committed", "		c.offset = -1;\n	r->committed"),
     sim("held-is-passed", "processor/feed.c", "	feed_hold(f, t, f->with.conf->schema_retry_ms);", "	feed_hold(f, t, f->with.conf->schema_retry_ms);\n	t->position++;"),
     sim("closed-after-the-snapshot", "processor/snapshot.c", "	codec_write_long(out, t->windows.closed_ms);", "	codec_write_long(out, 0);"),
     unit("metadata-asked-when-committing", "processor/consumer.c", "	return c->group;\n", "	return rd_kafka_consumer_group_metadata(c->rk);\n",
