@@ -286,7 +286,8 @@ struct load {
 };
 
 /* Takes a task into the checkpoint unless the others already make it as large as one transaction should be: it must be through before its
- * deadline, and one that is too large fails the same way every time; and there must be room for what all of them close, until they are committed. The first always fits. True when it was taken. */
+ * deadline, and one that is too large fails the same way every time; and there must be room for what all of them close, until they are
+ * committed. The first always fits. True when it was taken. */
 static bool take_part(struct checkpoint *cp, struct task *t, struct load *load)
 {
 	struct load all = {load->windows + task_windows(t), load->growth_bytes + window_store_growth(&t->windows)};

@@ -2,7 +2,7 @@
  *
  * Why so:
  *  - The consumer's queue is looked at before a fetch is sent only. What comes on top is, for each broker, a fetch of fetch_bytes, compressed
- *    and unpacked. Far below 16 MiB the client stalls for up to a second each time the queue is full (FIELD-NOTES.md): so it gets an eighth.
+ *    and unpacked. Far below 16 MiB the client stalls for up to a second each time the queue is full, as was measured: so it gets an eighth.
  *  - The producer counts keys and values, and takes as much again for each small record; requests under way hold a copy. A record that
  *    is larger than its queue would never go out: LEAST_PRODUCE_KBYTES is more than the largest, a dead letter (feed.c).
  *  - A checkpoint's share is for one partition that has a sixth of the state. What a larger one's takes beyond it is charged to the state

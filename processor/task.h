@@ -7,7 +7,8 @@
  *  I1  Each record is taken once and in order: position is the next offset that will be, whatever the client hands over
  *      (task_guard()).
  *  I2  Between checkpoints the state (windows, dedup, request_keys, baselines, watermark_ms, position) is a pure function of the snapshot it was
- *      restored from and the records taken since; but for which series of a site over its cap are counted together (series_caps.h, I3). Only task_close() uses the wall clock and the settings, as a part of a checkpoint.
+ *      restored from and the records taken since; but for which series of a site over its cap are counted together (series_caps.h, I3). Only
+ *      task_close() uses the wall clock and the settings, as a part of a checkpoint.
  *  I3  What task_close() has closed is in the outbox until the transaction that emits it is known to be committed: an aborted
  *      checkpoint emits the same again. The closing itself is not undone; samples that come meanwhile are late. So both outcomes of an
  *      attempt that is in doubt fit the state, and records may go on being taken.

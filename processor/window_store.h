@@ -72,7 +72,8 @@ enum { WINDOW_STORE_LONG_PANE = 7 };
 /* See above. */
 static inline size_t window_store_panes(const struct window_store *ws)
 {
-	return ws->lengthened * WINDOW_STORE_LONG_PANE + ws->panes[PANE_MINUTE].len + ws->panes[PANE_HOUR].len + ws->panes[PANE_LATE_MINUTE].len + ws->panes[PANE_LATE_HOUR].len;
+	return ws->lengthened * WINDOW_STORE_LONG_PANE + ws->panes[PANE_MINUTE].len + ws->panes[PANE_HOUR].len +
+	       ws->panes[PANE_LATE_MINUTE].len + ws->panes[PANE_LATE_HOUR].len;
 }
 
 /* By how many bytes the hours may grow when all minutes are closed into them, which comes before anything of it is freed: each by a window of what
