@@ -19,6 +19,7 @@
 #include "common/program.h"
 #include "common/report.h"
 #include "common/table.h"
+#include "common/watchdog.h"
 #include "ingest/account.h"
 #include "ingest/admission.h"
 #include "ingest/conf.h"
@@ -33,6 +34,8 @@ enum {
 	TICK_MS = 250,
 	TICKS_A_SECOND = 4,
 	REACH_TIMEOUT_MS = 100, /* what a question to Kafka may hold up signals and rows */
+	TURN_LIMIT_MS = 120000,     /* of a turn that is not hung */
+	STOP_LIMIT_MS = 32000,      /* of closing, once requests have ended */
 };
 
 struct app {
@@ -50,6 +53,7 @@ struct app {
 	char address[LISTEN_ADDRESS_SIZE];
 	struct lane **lanes; /* conf.threads of them, NULL where one could not be made */
 	struct events events;
+	struct watchdog watchdog;
 	unsigned ticks;
 	bool draining;
 };
@@ -210,6 +214,7 @@ static int run(struct app *app, struct err *err)
 		 LOG_INT("threads", app->conf.threads), LOG_BOOL("tls", tls_wanted(&app->conf)));
 	tick(app);
 	while (!app->draining || !drained(app)) {
+		watchdog_feed(&app->watchdog, TURN_LIMIT_MS, "a turn of the loop");
 		wait_for_events(app);
 		take_signals(app);
 		if (!app->draining && registry_follow(app->registry, err) < 0)
@@ -224,6 +229,7 @@ static int run(struct app *app, struct err *err)
 /* In reverse; the lanes all at once. */
 static void close_rooms(struct app *app)
 {
+	watchdog_feed(&app->watchdog, STOP_LIMIT_MS, "closing");
 	for (int64_t i = 0; app->lanes && i < app->conf.threads; i++)
 		if (app->lanes[i])
 			lane_stop(app->lanes[i]);
@@ -241,6 +247,7 @@ static void close_rooms(struct app *app)
 	sites_free(app->sites);
 	metrics_free(app->metrics);
 	events_close(&app->events);
+	watchdog_stop(&app->watchdog);
 }
 
 static int check(const struct program *p, const void *target, struct err *err)
@@ -270,7 +277,7 @@ int main(int argc, char **argv)
 	int rc = program_init(&app.program, &spec, argc, argv, &err);
 
 	if (rc == 0)
-		rc = events_open(&app.events, TICK_MS, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
+		rc = watchdog_start(&app.watchdog, &app.program.log, &err) < 0 || events_open(&app.events, TICK_MS, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
 	if (rc < 0)
 		log_error(&app.program.log, "failed", LOG_STR("error", err.msg));
 	close_rooms(&app);

@@ -3,7 +3,7 @@
  * One thread, one loop, no locks. Signals, a timer and Kafka's wake-ups are descriptors in one poll(); a turn takes records, and then whatever is
  * due. Until the cell's record is known there is nothing to serve: the program waits for it and is not ready (serving.h).
  *
- * SIGTERM: a last checkpoint of every partition, then the group is left, exit 0. */
+ * SIGTERM: a last checkpoint of every partition, then the group is left, exit 0. A loop or a stop that hangs ends too (watchdog.h). */
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,6 +18,7 @@
 #include "common/program.h"
 #include "common/report.h"
 #include "common/table.h"
+#include "common/watchdog.h"
 #include "processor/cell_row.h"
 #include "processor/conf.h"
 #include "processor/consumer.h"
@@ -31,6 +32,8 @@ enum {
 	ROWS_A_TURN = 1000,
 	REACH_MS = 500,      /* what an attempt to open the tables may hold up a stop */
 	CLOSE_MS = 1000,
+	TURN_LIMIT_MS = 120000, /* of a turn that is not hung: one that makes a transaction while brokers are away takes 20 s */
+	STOP_LIMIT_MS = 32000,  /* likewise of a stop: service.c, and what follows */
 };
 
 struct app {
@@ -45,6 +48,7 @@ struct app {
 	struct controls *controls;
 	struct serving serving;
 	struct events events;
+	struct watchdog watchdog;
 	bool stop, more;         /* more: records may be waiting, do not wait for a wake-up */
 	uint64_t ticks;
 	struct log_repeat complaint;
@@ -183,6 +187,7 @@ static int run(struct app *app, struct err *err)
 	int more;
 
 	while (!app->stop) {
+		watchdog_feed(&app->watchdog, TURN_LIMIT_MS, "a turn of the loop");
 		wait_for_events(app);
 		take_signals(app);
 		if (app->stop)
@@ -206,6 +211,7 @@ static void app_close(struct app *app, int rc)
 {
 	bool closed;
 
+	watchdog_feed(&app->watchdog, STOP_LIMIT_MS, "stopping: the last checkpoint, leaving the group");
 	if (app->admin)
 		admin_set_ready(app->admin, false, "stopping");
 	closed = serving_fini(&app->serving, rc == 0);
@@ -219,6 +225,7 @@ static void app_close(struct app *app, int rc)
 	cell_row_fini(&app->cell);
 	site_limits_fini(&app->limits);
 	events_close(&app->events);
+	watchdog_stop(&app->watchdog);
 }
 
 static const char *const faults[] = {TXN_FAULT_STALL, SERVICE_FAULT_ZOMBIE, NULL};
@@ -249,7 +256,7 @@ int main(int argc, char **argv)
 	if (rc > 0)
 		return EXIT_SUCCESS;
 	if (rc == 0)
-		rc = app_open(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
+		rc = watchdog_start(&app.watchdog, &app.program.log, &err) < 0 || app_open(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
 	if (rc < 0)
 		log_error(&app.program.log, "failed", LOG_STR("error", err.msg));
 	app_close(&app, rc);
