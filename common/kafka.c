@@ -420,6 +420,14 @@ bool kafka_close(rd_kafka_t *rk, int timeout_ms)
 	return ended;
 }
 
+void kafka_abandon(rd_kafka_t *rk)
+{
+	struct client_log *cl = log_of(rk);
+
+	if (cl)
+		log_mute(cl);
+}
+
 const char *kafka_cell_topic(char out[KAFKA_TOPIC_SIZE], const char *cell, const char *name)
 {
 	snprintf(out, KAFKA_TOPIC_SIZE, "millrace.c.%s.%s", cell, name);

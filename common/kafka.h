@@ -39,6 +39,10 @@ rd_kafka_t *kafka_open(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct err *
  * takes 5 s: give it more. NULL is a no-op and true. */
 bool kafka_close(rd_kafka_t *rk, int timeout_ms);
 
+/* A client that another thread will end by kafka_close(), or nobody, says nothing any more, as the program that it would log to may go away
+ * before it. */
+void kafka_abandon(rd_kafka_t *rk);
+
 /* Writes "millrace.c.CELL.NAME" into out and returns out. */
 const char *kafka_cell_topic(char out[KAFKA_TOPIC_SIZE], const char *cell, const char *name);
 

@@ -78,7 +78,7 @@ static bool close_parts(struct service *s)
 	partitions_free(s->partitions);
 	trim_free(s->trim); /* before its client */
 	scout_free(s->scout, CLOSE_MS);
-	txn_free(s->txn);
+	closed = txn_free(s->txn) && closed;
 	stats_free(s->stats);
 	free(s);
 	return closed;

@@ -11,7 +11,8 @@
  *  I3  Of a commit that was begun and failed, only the committed offset tells the outcome. Even a good abort behind it does not: when the
  *      coordinator has forgotten the producer, 2.0.2 calls a transaction aborted that it never asked about, having got a new epoch.
  *  I4  send_offsets may come back later than it was told: 2.0.2 waits for an answer of the coordinator as long as for any request, here 9.9 s
- *      (socket.timeout.ms, derived from transaction.timeout.ms unless set). It is then too late by I1.
+ *      (socket.timeout.ms, derived from transaction.timeout.ms unless set). It is then too late by I1. Or it does not come back (txn_offsets.h):
+ *      the producer is given up then.
  *  I5  Nothing is sent until it is flushed: emission.c says why. */
 #include "processor/txn.h"
 
@@ -22,9 +23,11 @@
 #include "common/clock.h"
 #include "common/kafka.h"
 #include "processor/shares.h"
+#include "processor/txn_offsets.h"
 
 enum {
 	DEADLINE_MS = 8000,   /* of all steps of a transaction; transaction.timeout.ms is 10 s */
+	OFFSETS_PATIENCE_MS = 2500, /* behind the deadline, see (I4) */
 	COMMIT_MARGIN_MS = 1000, /* what a commit must have left: one takes 30 to 90 ms, under load some 300 */
 	LOOK_EVERY = 64,      /* records between two looks at the clock: 25 ns of 1300 a record would be seen, and 64 take a tenth of a ms */
 	STALL_MS = DEADLINE_MS + 500, /* of the fault point: behind our deadline, before the broker's */
@@ -80,14 +83,19 @@ struct txn *txn_new(const struct program *p, const struct cell_topics *topics)
 	return t;
 }
 
-/* Throws the producer away, within CLOSE_MS. What is in its queue is never sent: the transaction it belongs to will be aborted. A client that
- * hangs is left behind; how many is told, as each keeps some MB and its threads, so that a process which collects them can be seen. */
-static void txn_close(struct txn *t)
+static void drop_topics(struct txn *t)
 {
 	for (size_t i = 0; i < NR_TXN_TOPICS; i++)
 		if (t->rkt[i])
 			rd_kafka_topic_destroy(t->rkt[i]);
 	memset(t->rkt, 0, sizeof(t->rkt));
+}
+
+/* Throws the producer away, within CLOSE_MS. What is in its queue is never sent: the transaction it belongs to will be aborted. A client that
+ * hangs is left behind; how many is told, as each keeps some MB and its threads, so that a process which collects them can be seen. */
+static void txn_close(struct txn *t)
+{
+	drop_topics(t);
 	if (t->rk)
 		rd_kafka_purge(t->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 	if (!kafka_close(t->rk, CLOSE_MS))
@@ -96,15 +104,19 @@ static void txn_close(struct txn *t)
 	t->state = STATE_CLOSED;
 }
 
-void txn_free(struct txn *t)
+bool txn_free(struct txn *t)
 {
+	bool ended;
+
 	if (!t)
-		return;
+		return true;
 	if (t->state == STATE_OPEN)
 		txn_abort(t);
 	txn_close(t);
+	ended = t->left_behind == 0;
 	buf_fini(&t->stage.bytes);
 	free(t);
+	return ended;
 }
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
@@ -383,6 +395,36 @@ int txn_flush(struct txn *t, struct err *err)
 	return err_set(err, ERR_RETRY, "flush: %s (%llu records were not acknowledged)", rd_kafka_err2str(code), (unsigned long long)t->failed);
 }
 
+/* The client belongs to the call that hangs in it. */
+static void give_up_client(struct txn *t)
+{
+	drop_topics(t);
+	t->rk = NULL;
+	t->state = STATE_CLOSED;
+	log_warn(&t->program->log, "producer_left_behind", LOG_UINT("clients", ++t->left_behind));
+}
+
+/* One call. */
+static enum verdict send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
+				 struct err *err)
+{
+	int left = left_ms(t);
+	rd_kafka_error_t *error = NULL;
+
+	switch (txn_offsets_send(t->rk, offsets, group, left, left + OFFSETS_PATIENCE_MS, &error, err)) {
+	case TXN_OFFSETS_ANSWERED:
+		return judge(t, error, "send offsets", err);
+	case TXN_OFFSETS_HANG:
+		t->reason = "STALLED";
+		err_set(err, ERR_RETRY, "send offsets: no answer within %d ms", DEADLINE_MS + OFFSETS_PATIENCE_MS);
+		give_up_client(t);
+		return VERDICT_BROKEN;
+	default:
+		t->reason = "NOT_SENT";
+		return VERDICT_ABORT;
+	}
+}
+
 int txn_send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
 		     struct err *err)
 {
@@ -391,7 +433,7 @@ int txn_send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offse
 	for (;;) {
 		if (too_late(t, COMMIT_MARGIN_MS, "send offsets", err)) /* there would be no time to commit them */
 			return -1;
-		verdict = judge(t, rd_kafka_send_offsets_to_transaction(t->rk, offsets, group, left_ms(t)), "send offsets", err);
+		verdict = send_offsets(t, offsets, group, err);
 		if (verdict == VERDICT_OK)
 			return 0;
 		if (verdict != VERDICT_RETRY)

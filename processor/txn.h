@@ -43,8 +43,9 @@ int txn_check(const struct program *p, struct err *err);
 /* A closed producer. Borrows p and topics. NULL when memory is short. */
 struct txn *txn_new(const struct program *p, const struct cell_topics *topics);
 
-/* Ends an open transaction by aborting it and closes; NULL is a no-op. */
-void txn_free(struct txn *t);
+/* Ends an open transaction by aborting it and closes; NULL is a no-op. False when a client has been left behind at any time: then end the process by
+ * _exit(), as its threads may still run. */
+bool txn_free(struct txn *t);
 
 /* Makes the producer if there is none and registers its id with the coordinator, which ends whatever a former producer of this id
  * left open. Takes seconds when brokers are away. 0 when idle or open. ERR_RETRY: call again; ERR_REJECT or ERR_FATAL: the

@@ -47,11 +47,12 @@ static int refused(struct txn *t, const char *reason, struct err *err)
 	return err_set(err, ERR_RETRY, "%s", reason);
 }
 
-void txn_free(struct txn *t)
+bool txn_free(struct txn *t)
 {
 	if (t && t->state == TXN_OPEN)
 		txn_abort(t);
 	free(t);
+	return true;
 }
 
 int txn_open(struct txn *t, struct err *err)

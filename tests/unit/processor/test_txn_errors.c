@@ -13,8 +13,8 @@
 /* How a transaction ends. */
 enum end { COMMITTED, ABORTED, UNKNOWN };
 
-/* What the producer is then: thrown away; as good as before; good, but the next transaction may come to nothing, too. */
-enum after { CLOSED, IDLE, LIMPING };
+/* What the producer is then: thrown away; as good as before; good, but the next transaction may come to nothing, too; left to a call that hangs. */
+enum after { CLOSED, IDLE, LIMPING, LEFT };
 
 static const char *const ends[] = {"committed", "aborted", "unknown"};
 
@@ -232,7 +232,7 @@ struct slow {
 	bool left_behind; /* a client was */
 };
 
-enum { BROKER = 1, NEVER_MS = 9500, LATE_MS = 8100, TIGHT_MS = 7300 };
+enum { BROKER = 1, NEVER_MS = 9500, LATE_MS = 8100, TIGHT_MS = 7300, SEARCHES = 100 };
 
 /* The answer to the next call of api comes when nobody waits for it any more. */
 static void answer_late(struct slow *s, int16_t api)
@@ -244,6 +244,15 @@ static void play_late_offsets(struct slow *s)
 {
 	answer_late(s, API_ADD_OFFSETS);
 	s->end = transact(&s->b, &s->err);
+}
+
+/* The group has no coordinator for a long while: the client asks for one without end, and without looking at the time it was given. */
+static void play_no_coordinator(struct slow *s)
+{
+	for (int i = 0; i < SEARCHES; i++)
+		rd_kafka_mock_push_request_errors(s->b.mock.cluster, API_FIND_COORDINATOR, 1, E(COORDINATOR_NOT_AVAILABLE));
+	s->end = transact(&s->b, &s->err);
+	rd_kafka_mock_clear_request_errors(s->b.mock.cluster, API_FIND_COORDINATOR);
 }
 
 static void play_late_commit(struct slow *s)
@@ -319,6 +328,7 @@ static const struct play {
 	int64_t max_ms;
 } plays[] = {
 	{"offsets are not answered", play_late_offsets, ABORTED, IDLE, "STALLED", 14000},
+	{"the group has no coordinator", play_no_coordinator, ABORTED, LEFT, "STALLED", 11500},
 	{"a commit is not answered", play_late_commit, UNKNOWN, CLOSED, "", 11000},
 	{"the broker is gone at the commit", play_down_at_commit, UNKNOWN, CLOSED, "", 11000},
 	{"the broker is gone from the beginning", play_down_from_begin, ABORTED, LIMPING, "", 14000},
@@ -346,7 +356,7 @@ static void *play_main(void *arg)
 
 	s->play->run(s);
 	s->took_ms = clock_mono_ms() - begun_ms;
-	s->after = txn_is_idle(s->b.txn) ? IDLE : CLOSED;
+	s->after = txn_is_idle(s->b.txn) ? IDLE : s->play->after == LEFT ? LEFT : CLOSED;
 	snprintf(s->reason, sizeof(s->reason), "%s", txn_reason(s->b.txn));
 	go_on(s); /* also: the fault point stalls once */
 	bench_fini(&s->b);
@@ -373,7 +383,7 @@ START_TEST(silence_and_stalls_end_in_time)
 				      (!*play->reason || strcmp(s->reason, play->reason) == 0) && s->err.kind == ERR_RETRY,
 			      "%s: %s, %s, %s after %lld ms: %s", play->name, ends[s->end], s->after == IDLE ? "idle" : "closed", s->reason,
 			      (long long)s->took_ms, s->err.msg);
-		ck_assert_msg(s->next == COMMITTED && !s->left_behind, "%s: next %s", play->name, ends[s->next]);
+		ck_assert_msg(s->next == COMMITTED && s->left_behind == (play->after == LEFT), "%s: next %s", play->name, ends[s->next]);
 	}
 }
 END_TEST
