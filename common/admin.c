@@ -37,6 +37,7 @@ struct admin {
 	struct metrics *metrics;
 	_Atomic int64_t beat_mono_ms;
 	_Atomic(const char *) unready; /* why not ready; NULL is ready */
+	_Atomic(const char *) ready;   /* what is said when it is */
 	char address[ADDRESS_SIZE];
 	atomic_bool serves_controls; /* set last: the next three are constant by then */
 	admin_controls_fn controls;
@@ -183,7 +184,7 @@ static enum MHD_Result answer_ready(struct admin *a, struct MHD_Connection *conn
 
 	(void)request;
 	return unready ? answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, unready, NULL)
-		       : answer_text(connection, MHD_HTTP_OK, "ready", NULL);
+		       : answer_text(connection, MHD_HTTP_OK, atomic_load(&a->ready), NULL);
 }
 
 /* The token of "Authorization: Bearer TOKEN", or NULL. */
@@ -370,6 +371,7 @@ struct admin *admin_new(const char *listen, struct metrics *metrics, struct err 
 	a->metrics = metrics;
 	atomic_init(&a->beat_mono_ms, clock_mono_ms());
 	atomic_init(&a->unready, "starting");
+	atomic_init(&a->ready, "ready");
 	atomic_init(&a->serves_controls, false);
 	if (listen && listen[0] && start(a, listen, err) < 0) {
 		admin_free(a);
@@ -412,9 +414,10 @@ void admin_beat(struct admin *a)
 	atomic_store(&a->beat_mono_ms, clock_mono_ms());
 }
 
-void admin_set_ready(struct admin *a, bool ready, const char *reason)
+void admin_set_ready(struct admin *a, bool ready, const char *word)
 {
-	atomic_store(&a->unready, ready ? NULL : reason ? reason : "not ready");
+	atomic_store(&a->ready, ready && word ? word : "ready");
+	atomic_store(&a->unready, ready ? NULL : word ? word : "not ready");
 }
 
 bool admin_is_ready(const struct admin *a)

@@ -46,8 +46,8 @@ void admin_free(struct admin *a);
 /* The main loop has come round. */
 void admin_beat(struct admin *a);
 
-/* Sets readiness. reason: why not, a literal or of static lifetime; ignored when ready. */
-void admin_set_ready(struct admin *a, bool ready, const char *reason);
+/* Sets readiness. word: why not, or NULL; when ready, what is to be said beside it, or NULL. A literal or of static lifetime. */
+void admin_set_ready(struct admin *a, bool ready, const char *word);
 
 /* What /health/ready would say. */
 bool admin_is_ready(const struct admin *a);

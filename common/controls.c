@@ -347,7 +347,8 @@ static bool covers(const char *named, struct str asked)
 	return !named[0] || str_eq(str_from(named), asked);
 }
 
-bool controls_in_force(struct controls *c, enum control_action action, struct str cell, struct str site, char why[CONTROLS_WHY_SIZE])
+bool controls_in_force_of_kind(struct controls *c, enum control_action action, struct str cell, struct str site, struct str kind,
+			       char why[CONTROLS_WHY_SIZE])
 {
 	const struct entry *found = NULL;
 	int64_t now_ms;
@@ -359,7 +360,7 @@ bool controls_in_force(struct controls *c, enum control_action action, struct st
 	for (size_t i = 0; i < c->nr && !found; i++) {
 		const struct entry *e = c->entries[i];
 
-		if (e->action == action && !e->kind[0] && !e->trigger[0] && covers(e->cell, cell) && covers(e->site, site) &&
+		if (e->action == action && !e->trigger[0] && covers(e->cell, cell) && covers(e->site, site) && covers(e->kind, kind) &&
 		    in_force(e, now_ms))
 			found = e;
 	}
@@ -367,6 +368,11 @@ bool controls_in_force(struct controls *c, enum control_action action, struct st
 		memcpy(why, holding(found)->reason, CONTROLS_WHY_SIZE);
 	pthread_mutex_unlock(&c->lock);
 	return found != NULL;
+}
+
+bool controls_in_force(struct controls *c, enum control_action action, struct str cell, struct str site, char why[CONTROLS_WHY_SIZE])
+{
+	return controls_in_force_of_kind(c, action, cell, site, STR(""), why);
 }
 
 /* A text of ours in the arena; it sticks when memory is short. */

@@ -61,6 +61,10 @@ enum controls_answer controls_clear(struct controls *c, struct str id, struct er
  * reason of one of them, a string; it is not touched when there is none. */
 bool controls_in_force(struct controls *c, enum control_action action, struct str cell, struct str site, char why[CONTROLS_WHY_SIZE]);
 
+/* The same of what has a kind besides (a topic's: schemas/README.md): a control that names a kind covers it when it is this one. */
+bool controls_in_force_of_kind(struct controls *c, enum control_action action, struct str cell, struct str site, struct str kind,
+			       char why[CONTROLS_WHY_SIZE]);
+
 /* The controls in force, sorted by id, in arena: *nr of them. NULL with *err set when memory is short. */
 struct control *controls_list(struct controls *c, struct arena *arena, size_t *nr, struct err *err);
 

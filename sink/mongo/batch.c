@@ -87,6 +87,11 @@ int batch_add(struct batch *b, uint32_t span, rd_kafka_message_t *message, struc
 	return (int)b->len++;
 }
 
+void batch_drop(struct batch *b, uint32_t span)
+{
+	b->spans[span].dropped++;
+}
+
 void batch_condemn(struct batch *b, size_t entry, const char *code, const char *reason)
 {
 	struct batch_entry *e = &b->entries[entry];
@@ -110,7 +115,7 @@ void batch_settle(struct batch *b, size_t entry, enum batch_state state)
 
 void batch_outcome(const struct batch *b, uint32_t span, struct ledger_outcome *out)
 {
-	*out = (struct ledger_outcome){0};
+	*out = (struct ledger_outcome){.dropped = b->spans[span].dropped};
 	for (size_t i = 0; i < b->len; i++) {
 		if (b->entries[i].span != span)
 			continue;

@@ -40,6 +40,7 @@ struct batch_span {
 	int32_t partition;
 	uint64_t generation; /* of the partition's assignment */
 	uint64_t ledger_id;
+	uint64_t dropped; /* its records that a control keeps out of the database: they have no entry */
 };
 
 struct batch {
@@ -72,6 +73,9 @@ int batch_add_span(struct batch *b, const struct batch_span *span, struct err *e
 /* Adds an entry to span, pending, and returns its index, or -1 with *err set. Takes message on success; copies the document. */
 int batch_add(struct batch *b, uint32_t span, rd_kafka_message_t *message, struct str document, struct err *err);
 
+/* Notes one more record of span that a control drops. It needs no memory, so a batch that waits can take any number of them. */
+void batch_drop(struct batch *b, uint32_t span);
+
 /* Gives up a pending entry: its record goes to deadletter. code is a literal, reason is copied (memory short: "" is noted). */
 void batch_condemn(struct batch *b, size_t entry, const char *code, const char *reason);
 
@@ -84,7 +88,7 @@ static inline bool batch_done(const struct batch *b)
 	return !b->away && b->pending == 0 && b->condemned == 0;
 }
 
-/* Sums up the entries of one span. */
+/* Sums up the entries of one span, and what was dropped of it. */
 void batch_outcome(const struct batch *b, uint32_t span, struct ledger_outcome *out);
 
 #endif

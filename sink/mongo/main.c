@@ -8,12 +8,17 @@
  * fetched stays where it is, and a batch that comes back sets it going again. After BRAKE_AFTER_MS it must serve the group, so it
  * takes all partitions out of the fetch, which throws away what was fetched, and polls on (consumer.h).
  *
+ * A control that pauses the cell takes all partitions out of the fetch likewise: what is in flight goes its way, and the place in the
+ * group stays.
+ *
  * SIGTERM: reading stops, what is in flight is stored within a deadline, offsets are committed, the group is left, exit 0. */
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "common/admin.h"
+#include "common/control_desk.h"
+#include "common/controls.h"
 #include "common/events.h"
 #include "common/metrics.h"
 #include "common/program.h"
@@ -49,6 +54,7 @@ struct app {
 	struct admin *admin;
 	struct report *report;
 	struct tables *tables; /* NULL: Kafka or its topics have not been there yet */
+	struct controls *controls;
 	struct database *database;
 	struct writers *writers;
 	struct partitions parts;
@@ -59,6 +65,7 @@ struct app {
 	int64_t epoch; /* of the cell's topics; 0: not known */
 	bool more;     /* there may be records that no wake-up tells of */
 	bool braked;
+	bool paused;   /* by a control */
 	int64_t stalled_mono_ms;   /* since when the reader is full; 0: it is not */
 	int64_t next_tables_mono_ms;
 	struct log_repeat complaint;
@@ -92,19 +99,30 @@ static int take_cell(void *ctx, const struct table_row *row, struct err *err)
 	return 0;
 }
 
-static int open_rooms(struct app *app, struct err *err)
+/* The admin port first, so that a start that hangs can be seen. */
+static int open_admin(struct app *app, struct err *err)
 {
-	const struct table_spec spec = {"millrace.cells", take_cell, app};
-
 	app->metrics = metrics_new(app->program.name);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	meters_init(&app->meters, app->metrics, app->program.common.cell);
-	app->admin = admin_new(app->program.common.admin_listen, app->metrics, err);
-	if (!app->admin)
+	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_SINK, err);
+	if (!app->controls)
 		return -1;
+	controls_wake_on(app->controls, app->events.wake_fd);
+	app->admin = admin_new(app->program.common.admin_listen, app->metrics, err);
+	return app->admin ? admin_serve_controls(app->admin, app->program.common.admin_token_file, control_desk_answer, app->controls, err) : -1;
+}
+
+static int open_rooms(struct app *app, struct err *err)
+{
+	const struct table_spec specs[] = {
+		{"millrace.cells", take_cell, app},
+		{"millrace.controls", controls_take, app->controls},
+	};
+
 	app->report = report_new(&app->program, app->admin, app->program.common.cell, err);
-	app->tables = app->report ? tables_new(&app->program, &spec, 1, err) : NULL;
+	app->tables = app->report ? tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), err) : NULL;
 	if (!app->tables)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
@@ -161,7 +179,8 @@ static void on_revoke(void *ctx)
 /* Joins the group once the cell is known to have topics. */
 static int open_reader(struct app *app, struct err *err)
 {
-	const struct reader_spec reader = {&app->program, &app->conf, &app->meters, &app->parts, app->writers, app->report, app->epoch};
+	const struct reader_spec reader = {&app->program, &app->conf, &app->meters, &app->parts, app->writers, app->report, app->controls,
+					   app->epoch};
 	const struct consumer_spec consumer = {&app->program, &app->parts, &app->meters, app->report, app->epoch,
 						app->events.wake_fd, on_revoke, app};
 
@@ -171,8 +190,25 @@ static int open_reader(struct app *app, struct err *err)
 	app->consumer = app->reader ? consumer_new(&consumer, err) : NULL;
 	if (!app->consumer)
 		return -1;
+	consumer_fetch(app->consumer, !app->paused);
 	log_info(&app->program.log, "reading", LOG_STR("cell", app->program.common.cell), LOG_INT("epoch", app->epoch));
 	return 0;
+}
+
+/* Obeys a control that pauses the cell, and its end. Once the tables are loaded, so that a paused sink that starts again fetches nothing. */
+static void follow_controls(struct app *app)
+{
+	bool paused = controls_in_force(app->controls, CONTROL_ACTION_PAUSE, str_from(app->program.common.cell), STR(""), NULL);
+
+	if (!tables_loaded(app->tables))
+		return;
+	control_desk_follow(app->controls, app->report, &app->program.log);
+	if (paused == app->paused)
+		return;
+	app->paused = paused;
+	if (app->consumer)
+		consumer_fetch(app->consumer, !app->paused && !app->braked);
+	log_info(&app->program.log, paused ? "paused" : "resumed", LOG_STR("cell", app->program.common.cell));
 }
 
 /* The two steps of stopping, and the way back. True: poll Kafka in this turn. Braked, a poll brings no records but serves the group.
@@ -185,11 +221,13 @@ static bool may_poll(struct app *app)
 		app->stalled_mono_ms = 0;
 		if (app->braked && reader_relaxed(app->reader)) {
 			app->braked = false;
-			consumer_fetch(app->consumer, true);
+			consumer_fetch(app->consumer, !app->paused);
 			log_info(&app->program.log, "brake_off", LOG_UINT("inflight_bytes", reader_inflight_bytes(app->reader)));
 		}
 		return true;
 	}
+	if (app->paused)
+		return true; /* nothing comes that would have to wait */
 	if (!app->stalled_mono_ms)
 		app->stalled_mono_ms = now;
 	if (!app->braked && now - app->stalled_mono_ms >= BRAKE_AFTER_MS) {
@@ -235,6 +273,8 @@ static int read_records(struct app *app, struct err *err)
 		} else if (rc < 0) {
 			*err = why;
 			return -1;
+		} else {
+			part->complained = false; /* it waits no longer: a control drops what it waited with */
 		}
 	}
 	app->more = app->consumer != NULL;
@@ -272,6 +312,12 @@ static const char *not_ready(const struct app *app, size_t waiting)
 	return NULL;
 }
 
+/* What is said beside "ready": a pause is an operator's wish, and no reason to take the sink away. */
+static const char *ready_word(const struct app *app)
+{
+	return app->paused ? "ready, and paused by a control: records wait in Kafka" : NULL;
+}
+
 static int tick(struct app *app, struct err *err)
 {
 	size_t waiting = count_waiting(app);
@@ -280,14 +326,16 @@ static int tick(struct app *app, struct err *err)
 		{STR("inflight_bytes"), metric_value(app->meters.inflight_bytes)},
 		{STR("lag_records"), app->consumer ? (double)consumer_lag(app->consumer) : 0},
 		{STR("braked"), app->braked},
+		{STR("paused"), app->paused},
 		{STR("waiting_partitions"), (double)waiting},
 	};
 	struct err why = ERR_INIT;
 
 	admin_beat(app->admin);
-	admin_set_ready(app->admin, reason == NULL, reason);
+	admin_set_ready(app->admin, reason == NULL, reason ? reason : ready_word(app));
 	metric_set(app->meters.waiting_partitions, (double)waiting);
 	metric_set(app->meters.braked, app->braked);
+	metric_set(app->meters.paused, app->paused);
 	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));
 	if (app->consumer && consumer_turn(app->consumer, &why) < 0)
 		complain(app, "offsets_unknown", &why);
@@ -324,7 +372,10 @@ static int run(struct app *app, struct err *err)
 		take_signals(app);
 		if (app->stop)
 			break; /* nothing new is begun */
-		if (follow_tables(app, err) < 0 || read_records(app, err) < 0)
+		if (follow_tables(app, err) < 0)
+			return -1;
+		follow_controls(app);
+		if (read_records(app, err) < 0)
 			return -1;
 		if (app->reader && reader_turn(app->reader, err) < 0)
 			return -1;
@@ -367,6 +418,7 @@ static void close_rooms(struct app *app, int exit_code)
 	tables_free(app->tables);
 	partitions_fini(&app->parts);
 	admin_free(app->admin);
+	controls_free(app->controls);
 	metrics_free(app->metrics);
 	events_close(&app->events);
 }
@@ -374,7 +426,7 @@ static void close_rooms(struct app *app, int exit_code)
 static int check(const struct program *p, const void *target, struct err *err)
 {
 	return database_check(p->conf, target, err) < 0 || tables_check(p, err) < 0 || report_check(p, err) < 0 ||
-	       consumer_check(p, err) < 0 ? -1 : 0;
+	       consumer_check(p, err) < 0 || admin_check_token_file(p->common.admin_token_file, err) < 0 ? -1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -392,7 +444,8 @@ int main(int argc, char **argv)
 	bool opened = rc == 0;
 
 	if (opened) {
-		rc = events_open(&app.events, TICK_MS, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
+		rc = events_open(&app.events, TICK_MS, &err) < 0 || open_admin(&app, &err) < 0 || open_rooms(&app, &err) < 0 ||
+		     run(&app, &err) < 0 ? -1 : 0;
 		if (rc == 0)
 			drain(&app);
 	}

@@ -35,6 +35,7 @@ void meters_init(struct meters *m, struct metrics *registry, const char *cell)
 	m->waiting_partitions = metrics_gauge(registry, "millrace_sink_waiting_partitions",
 					      "Partitions that wait for an operator: unknown schema id, or another epoch.", NULL);
 	m->braked = metrics_gauge(registry, "millrace_sink_braked", "1 while fetching is paused, as the database cannot take more.", NULL);
+	m->paused = metrics_gauge(registry, "millrace_sink_paused", "1 while an operator's control keeps the sink from fetching.", NULL);
 }
 
 struct metric *meters_lag(struct meters *m, const char *topic, int32_t partition)

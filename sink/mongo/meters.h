@@ -15,7 +15,7 @@ struct meters {
 	struct metric *cut_off[NR_SINK_TOPICS];  /* offsets that retention took before the sink came */
 	struct metric *repeated[NR_SINK_TOPICS]; /* records below the position, skipped */
 	struct metric *retries[NR_VERDICT_REASONS];
-	struct metric *inflight_bytes, *inflight_batches, *waiting_partitions, *braked;
+	struct metric *inflight_bytes, *inflight_batches, *waiting_partitions, *braked, *paused;
 };
 
 /* Makes all handles in registry; cell and registry are borrowed. */

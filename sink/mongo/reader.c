@@ -1,7 +1,8 @@
 /* reader.c - see reader.h.
  *
  * Invariants:
- *  I1  A record that was taken is in exactly one batch and one open span of its partition's ledger until the batch is finished.
+ *  I1  A record that was taken is in exactly one batch and one open span of its partition's ledger until the batch is finished:
+ *      as an entry, or, when a control drops it, as one more in the span's number of those.
  *  I2  A batch is finished when no writer has it and every entry is stored, was stored, or has its dead letter acknowledged;
  *      finish() is the only place that settles spans and frees batches.
  *  I3  Each topic has at most one batch being filled. It goes to the writers when it is full, or old while they have nothing else
@@ -46,6 +47,7 @@ static void settle_span(struct reader *r, const struct batch *b, uint32_t span)
 	metric_add(r->spec.meters->stored[b->topic], outcome.stored);
 	metric_add(r->spec.meters->already_stored[b->topic], outcome.already_stored);
 	metric_add(r->spec.meters->dead_lettered[b->topic], outcome.dead_lettered);
+	metric_add(r->spec.meters->dropped[b->topic], outcome.dropped);
 	if (!part || part->state != PARTITION_OWNED || part->generation != s->generation)
 		return;
 	if (ledger_settle(&part->ledger, s->ledger_id, &outcome, &err) == 0)
@@ -153,33 +155,60 @@ static struct batch *filling(struct reader *r, enum sink_topic topic, struct err
 	return b;
 }
 
+/* The batch that takes the next record of this partition, with an open span for it at part->span. */
+static struct batch *filling_for(struct reader *r, struct partition *part, struct err *err)
+{
+	struct batch_span span = {.partition = part->id, .generation = part->generation};
+	struct batch *b = filling(r, part->topic, err);
+	int index;
+
+	if (!b || part->batch_number == b->number)
+		return b;
+	if (ledger_open(&part->ledger, &span.ledger_id, err) < 0 || (index = batch_add_span(b, &span, err)) < 0)
+		return NULL;
+	part->batch_number = b->number;
+	part->span = (uint32_t)index;
+	return b;
+}
+
+static void enter(struct reader *r, struct partition *part, int64_t offset)
+{
+	ledger_take(&part->ledger, offset);
+	metric_add(r->spec.meters->consumed[part->topic], 1);
+}
+
 /* Puts a record into the batch and the ledger (I1). document is empty for one that is condemned at once. */
 static int gather(struct reader *r, struct partition *part, rd_kafka_message_t *m, struct str document, struct batch **to,
 		  struct err *err)
 {
-	struct batch *b = filling(r, part->topic, err);
+	struct batch *b = filling_for(r, part, err);
 	size_t before = b ? b->bytes : 0;
-	int entry;
+	int entry = b ? batch_add(b, part->span, m, document, err) : -1;
 
-	if (!b)
-		return -1;
-	if (part->batch_number != b->number) {
-		struct batch_span span = {.partition = part->id, .generation = part->generation};
-		int index;
-
-		if (ledger_open(&part->ledger, &span.ledger_id, err) < 0 || (index = batch_add_span(b, &span, err)) < 0)
-			return -1;
-		part->batch_number = b->number;
-		part->span = (uint32_t)index;
-	}
-	entry = batch_add(b, part->span, m, document, err);
 	if (entry < 0)
 		return -1;
-	ledger_take(&part->ledger, m->offset);
-	metric_add(r->spec.meters->consumed[part->topic], 1);
+	enter(r, part, m->offset);
 	r->inflight_bytes += b->bytes - before;
 	*to = b;
 	return entry;
+}
+
+static int drop(struct reader *r, struct partition *part, rd_kafka_message_t *m, struct err *err)
+{
+	struct batch *b = filling_for(r, part, err);
+
+	if (!b)
+		return -1;
+	batch_drop(b, part->span);
+	enter(r, part, m->offset);
+	rd_kafka_message_destroy(m);
+	return READER_TAKEN;
+}
+
+/* Does a control drop records of this site, or, where it is "", all of this kind? */
+static bool dropped(const struct reader *r, const struct partition *part, struct str site)
+{
+	return controls_in_force_of_kind(r->spec.controls, CONTROL_ACTION_DROP, STR(""), site, str_from(sink_topic_name(part->topic)), NULL);
 }
 
 static int condemn(struct reader *r, struct partition *part, rd_kafka_message_t *m, const char *code, const struct err *why,
@@ -194,7 +223,8 @@ static int condemn(struct reader *r, struct partition *part, rd_kafka_message_t 
 	return letters_send(r->letters, b, (size_t)entry, err);
 }
 
-/* The document of a record, borrowed until the next one; NULL with *why, and *code for a dead letter, when there is none. */
+/* The document of a record, borrowed until the next one; NULL with *why, and *code for a dead letter, when there is none; NULL with
+ * *code NULL when it is dropped. */
 static const bson_t *make_document(struct reader *r, const struct partition *part, const rd_kafka_message_t *m,
 				   const char **code, struct err *why)
 {
@@ -202,12 +232,18 @@ static const bson_t *make_document(struct reader *r, const struct partition *par
 	struct document_origin origin = {.partition = m->partition, .offset = m->offset};
 
 	arena_clear(&r->arena);
+	*code = NULL;
+	if (dropped(r, part, STR("")))
+		return NULL;
 	*code = "undecodable";
 	if (!m->payload) {
 		err_set(why, ERR_REJECT, "the record has no value");
 		return NULL;
 	}
 	if (aggregate_decode((struct str){m->payload, m->len}, &r->arena, &a, why) < 0)
+		return NULL;
+	*code = NULL;
+	if (dropped(r, part, a.site))
 		return NULL;
 	*code = "bad_document";
 	origin.epoch = a.epoch;
@@ -221,6 +257,8 @@ int reader_take(struct reader *r, struct partition *part, rd_kafka_message_t *m,
 	const bson_t *doc = make_document(r, part, m, &code, &why);
 	struct batch *b;
 
+	if (!doc && !code)
+		return drop(r, part, m, err);
 	if (!doc && why.kind == ERR_RETRY) {
 		*err = why;
 		return READER_UNKNOWN;

@@ -2,6 +2,9 @@
  *
  *     consumer_next() -> reader_take(): decode, document, batch -> writers -> reader_turn(): dead letters, ledgers
  *
+ * What an operator's control drops goes into a batch as a number only. A control without a site drops all records of its kind, also those
+ * that nobody can decode; one with a site, those of which the site can be read. What is in a batch already is stored.
+ *
  * The reader never waits for the database. When it has as much in flight as it may, reader_full() says so, and the poll thread
  * stops reading while it keeps polling Kafka (main.c). One owner: the poll thread. */
 #ifndef MILLRACE_SINK_MONGO_READER_H
@@ -11,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/controls.h"
 #include "common/err.h"
 #include "common/program.h"
 #include "common/report.h"
@@ -29,6 +33,7 @@ struct reader_spec {
 	struct partitions *parts;
 	struct writers *writers;
 	struct report *report;
+	struct controls *controls; /* those of the sink: drop is obeyed here */
 	int64_t epoch; /* of the cell's topics: in dead letters of what cannot be decoded */
 };
 
@@ -41,7 +46,7 @@ void reader_free(struct reader *r);
 
 /* What reader_take() made of a record. */
 enum reader_taken {
-	READER_TAKEN,  /* it is in a batch, or on its way to deadletter, and in its partition's ledger */
+	READER_TAKEN,  /* it is in a batch, dropped, or on its way to deadletter, and in its partition's ledger */
 	READER_UNKNOWN, /* not taken: a schema id that nobody here knows, so a newer writer's. Hold the partition. */
 };
 

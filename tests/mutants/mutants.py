@@ -107,6 +107,10 @@ MUTANTS = [
     # offsets
     unit("commit-before-stored", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "sink", "test_ledger"),
     # _id
+    unit("ledger-off-by-one", "sink/mongo/ledger.c", "|| span->taken != sum)", "|| span->taken > sum + 1)", "sink", "test_ledger"),
+    unit("ledger-takes-one-too-many", "sink/mongo/ledger.c", "	l->next = offset + 1;", "	l->next = offset + 2;", "sink", "test_ledger"),
+    unit("dropped-not-counted", "sink/mongo/batch.c", "{.dropped = b->spans[span].dropped}", "{0}", "sink", "test_batch"),
+    unit("drops-every-kind", "common/controls.c", " && covers(e->kind, kind) &&", " &&", "common", "test_controls"),
     unit("id-without-offset", "sink/mongo/document.c", "put_be(p, (uint64_t)origin->offset, 8);", "put_be(p, (uint64_t)origin->epoch, 8);",
          "sink", "test_document"),
     # verdict

@@ -127,6 +127,10 @@ START_TEST(readiness)
 	ck_assert_int_eq(a.status, 200);
 	ck_assert_str_eq(a.body, "ready");
 	ck_assert(admin_is_ready(f.admin));
+	admin_set_ready(f.admin, true, "ready, with a word");
+	ask(&f, REQUEST("GET", "/health/ready"), &a);
+	ck_assert_int_eq(a.status, 200);
+	ck_assert_str_eq(a.body, "ready, with a word");
 	admin_set_ready(f.admin, false, "the site table is stale");
 	ask(&f, REQUEST("GET", "/health/ready"), &a);
 	ck_assert_int_eq(a.status, 503);
@@ -373,7 +377,7 @@ static void *turn(void *ctx)
 
 	for (int i = 0; !atomic_load(&l->stop); i++) {
 		admin_beat(l->admin);
-		admin_set_ready(l->admin, i & 1, "odd turn");
+		admin_set_ready(l->admin, i & 1, i & 1 ? NULL : "odd turn");
 		metric_add(l->metric, 1);
 	}
 	return NULL;

@@ -59,6 +59,37 @@ START_TEST(kinds_and_triggers_are_apart)
 }
 END_TEST
 
+/* The scope of a sink's drop, what a record is of, and whether it is dropped. */
+static const struct { const char *site, *kind, *record_site, *record_kind; bool drops; } kinds[] = {
+	{"shop", NULL, "shop", "hourly", true}, {"shop", NULL, "shop", "", true}, {"shop", NULL, "blog", "hourly", false},
+	{"shop", NULL, "", "hourly", false}, {NULL, "hourly", "shop", "hourly", true}, {NULL, "hourly", "", "hourly", true},
+	{NULL, "hourly", "shop", "minutely", false}, {NULL, "hourly", "shop", "", false}, {NULL, "hourly", "hourly", "minutely", false},
+	{"shop", "hourly", "shop", "hourly", true}, {"shop", "hourly", "", "hourly", false}, {"shop", "hourly", "blog", "hourly", false},
+	{"shop", "hourly", "shop", "minutely", false}, {"shop", "hourly", "hourly", "shop", false},
+};
+
+START_TEST(scope_with_a_kind)
+{
+	const char *site = kinds[_i].site, *kind = kinds[_i].kind;
+	struct record r = {.control = {.on = CONTROL_PROGRAM_SINK, .action = CONTROL_ACTION_DROP, .has_site = site != NULL,
+				       .site = str_from(site ? site : ""), .has_kind = kind != NULL, .kind = str_from(kind ? kind : ""),
+				       .reason = STR("r"), .author = STR("a"), .created_at = NOON_MS, .expires_at = NOON_MS + HOUR_MS}};
+	struct clock clock = still_clock();
+	struct fixture f = {.clock = clock, .c = controls_new(&clock, CONTROL_PROGRAM_SINK, NULL)};
+	char why[CONTROLS_WHY_SIZE] = "untouched";
+
+	control_make_id(&r.control, r.id, NULL);
+	r.control.id = str_from(r.id);
+	must_take(&f, &r.control);
+	ck_assert_int_eq(controls_in_force_of_kind(f.c, CONTROL_ACTION_DROP, STR(""), str_from(kinds[_i].record_site),
+						   str_from(kinds[_i].record_kind), why), kinds[_i].drops);
+	ck_assert_str_eq(why, kinds[_i].drops ? "r" : "untouched");
+	ck_assert(!controls_in_force_of_kind(f.c, CONTROL_ACTION_PAUSE, STR(""), str_from(kinds[_i].record_site),
+					     str_from(kinds[_i].record_kind), NULL));
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(expires_by_itself)
 {
 	struct control_change change;
@@ -508,6 +539,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, scope, 0, NR(scopes));
 	tcase_add_test(tc, kinds_and_triggers_are_apart);
+	tcase_add_loop_test(tc, scope_with_a_kind, 0, NR(kinds));
 	tcase_add_test(tc, expires_by_itself);
 	tcase_add_test(tc, expired_rows);
 	tcase_add_test(tc, rows_replace_each_other);

@@ -53,6 +53,10 @@ START_TEST(outcomes_add_up)
 	for (size_t i = 0; i < 300; i++) {
 		struct ledger_outcome *w = &wanted[i % 3];
 
+		if (unit_random_below(&r, 4) == 0) {
+			batch_drop(b, (uint32_t)(i % 3)); /* beside the entries */
+			w->dropped++;
+		}
 		switch (unit_random_below(&r, 3)) {
 		case 0:
 			batch_settle(b, i, BATCH_STORED);
@@ -86,6 +90,26 @@ START_TEST(outcomes_add_up)
 }
 END_TEST
 
+/* A batch of nothing but what a control drops has nothing to write, and weighs no more for it. */
+START_TEST(dropped_needs_no_writer)
+{
+	struct batch *b = make(2, 0);
+	struct ledger_outcome got;
+	size_t bytes = b->bytes;
+
+	for (int i = 0; i < 100000; i++)
+		batch_drop(b, 1);
+	ck_assert(batch_done(b));
+	ck_assert_uint_eq(b->bytes, bytes);
+	batch_outcome(b, 1, &got);
+	ck_assert_uint_eq(got.dropped, 100000);
+	ck_assert_uint_eq(got.stored + got.already_stored + got.dead_lettered, 0);
+	batch_outcome(b, 0, &got);
+	ck_assert_uint_eq(got.dropped, 0);
+	batch_free(b);
+}
+END_TEST
+
 /* A letter not acknowledged is no outcome: the ledger must not see it as settled. */
 START_TEST(condemned_is_not_dead)
 {
@@ -107,6 +131,7 @@ int main(void)
 
 	tcase_add_test(tc, documents_keep_their_bytes);
 	tcase_add_test(tc, outcomes_add_up);
+	tcase_add_test(tc, dropped_needs_no_writer);
 	tcase_add_test(tc, condemned_is_not_dead);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
