@@ -8,10 +8,13 @@
 #include <mongoc/mongoc.h>
 
 #include "common/err.h"
+#include "common/log.h"
 #include "sink/mongo/settings.h"
 
-/* Makes the indexes of all collections that are not there yet; making one again is no error. ERR_REJECT when an index of other
- * options stands in the way (the message names collection and cure), ERR_RETRY for every other failure. Blocks on the network. */
-int indexes_make(mongoc_client_t *client, const char *database, const struct sink_conf *conf, struct err *err);
+/* Brings the indexes of all collections to what conf says: makes those that are not there, whatever their name, and gives a TTL index the
+ * retention that the settings have now (collMod), which it logs with the old one. ERR_REJECT when an index stands in the way that only an
+ * operator may touch (the message names collection, index and cure); every collection is looked at first, and the first conflict is told.
+ * ERR_RETRY for every other failure. Repeating it does no harm. Blocks on the network. */
+int indexes_make(mongoc_client_t *client, const char *database, const struct sink_conf *conf, const struct log *log, struct err *err);
 
 #endif

@@ -199,7 +199,7 @@ static void writer_make_indexes(struct writer *w)
 
 	if (!w->makes_indexes || before == WRITERS_INDEXES_READY || now < w->next_index_mono_ms)
 		return;
-	if (indexes_make(w->client, database_name(s->db), s->conf, &err) == 0) {
+	if (indexes_make(w->client, database_name(s->db), s->conf, s->log, &err) == 0) {
 		atomic_store(&s->indexes, WRITERS_INDEXES_READY);
 		log_info(s->log, "indexes_ready", LOG_STR("database", database_name(s->db)));
 		return;

@@ -207,6 +207,15 @@ static void take_indexes(struct fake *f, int fd, const uint8_t *request)
 	bson_destroy(&reply);
 }
 
+/* No collection is there yet. */
+static void take_list(int fd, const uint8_t *request)
+{
+	bson_t *reply = BCON_NEW("ok", BCON_INT32(0), "code", BCON_INT32(26), "errmsg", BCON_UTF8("ns does not exist"));
+
+	answer(fd, request, reply, SIZE_MAX);
+	bson_destroy(reply);
+}
+
 static void *serve(void *ctx)
 {
 	struct connection c = *(struct connection *)ctx;
@@ -221,6 +230,8 @@ static void *serve(void *ctx)
 			greet(c.fd, m);
 		else if (strcmp(command, "insert") == 0)
 			go_on = take_insert(c.fake, c.fd, m);
+		else if (strcmp(command, "listIndexes") == 0)
+			take_list(c.fd, m);
 		else
 			take_indexes(c.fake, c.fd, m);
 	}
