@@ -1,6 +1,6 @@
 """Aggregates as a processor may write them, and the documents that must come of them.
 
-The expectation is computed from the record and its place (partition, offset) alone, by the words of sink/mongo/README.md: no code
+The expectation is computed from the record and its place (partition, offset) alone, by the words of deploy/mongo/README.md: no code
 of the sink's takes part.
 """
 import datetime
@@ -105,7 +105,7 @@ def document_id(record, partition, offset):
 
 
 def expected_document(record, partition, offset):
-    """The document of README.md, from the record and its place."""
+    """The document of deploy/mongo/README.md, from the record and its place."""
     doc = {"_id": document_id(record, partition, offset), "t": date(record["window_start"]),
            "mean": record["sum"] / record["count"]}
     doc |= {key: record[key] for key in ("site", "name", "kind", "tags", "count", "sum", "late", "approximate")}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docker-compose.yml is valid, and has the properties that its header promises.
+"""docker-compose.yml is valid, and has the properties that its header promises; so is deploy/compose.cell.yml, its second cell.
 
 Judged by the real Compose, run without an engine: `config` resolves anchors, defaults and overrides as `up` would.
 """
@@ -27,9 +27,12 @@ def compose(*words, **env):
                           env={**clean, **env}, capture_output=True, text=True)
 
 
-def services(**env):
+SECOND_CELL = ("-f", ROOT / "deploy" / "compose.cell.yml")
+
+
+def services(*files, **env):
     """The services as Compose understands them, all profiles included."""
-    done = compose("--profile", "*", "config", "--format", "json", **env)
+    done = compose(*files, "--profile", "*", "config", "--format", "json", **env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["services"]
 
@@ -109,9 +112,27 @@ def test_only_the_sink_reaches_the_database():
     assert beside == {"mongo", "mongo-setup", "sink"}, beside
 
 
+def test_second_cell_stands_apart():
+    """It adds what a cell has, changes nothing of the first one's, and meets it at Kafka alone (L5)."""
+    first, both = services(), services(*SECOND_CELL)
+    added = {name: service for name, service in both.items() if name not in first}
+    assert {name: both[name] for name in first} == first
+    assert set(added) == {"mongo-other", "mongo-other-setup", "setup-other", "processor-other", "sink-other"}, set(added)
+    assert {name for name, s in both.items() if "store-other" in s["networks"]} == {"mongo-other", "mongo-other-setup", "sink-other"}
+    assert set(added["sink-other"]["networks"]) == {"stream", "store-other"}
+    for name in ("processor-other", "sink-other"):
+        environment = added[name]["environment"]
+        assert environment["MILLRACE_CELL"] == "other" and "/mongo:" not in json.dumps(environment), environment
+        assert "setup-other" in added[name]["depends_on"]
+    assert not {v["source"] for v in added["mongo-other"]["volumes"]} & {v["source"] for v in first["mongo"]["volumes"]}
+    assert added["setup-other"]["command"][-5:-2] == ["cell", "add", "other"]
+    uri = "mongodb://user:hidden@elsewhere/"
+    assert {n for n, s in services(*SECOND_CELL, MILLRACE_MONGO_URI_OTHER=uri).items() if uri in json.dumps(s)} == {"sink-other"}
+
+
 def test_no_secret_in_the_file():
     """A database's password comes from the environment alone, and reaches the sink alone."""
-    text = (ROOT / "docker-compose.yml").read_text()
+    text = (ROOT / "docker-compose.yml").read_text() + (ROOT / "deploy" / "compose.cell.yml").read_text()
     assert not re.search(r"(?i)mongodb://[^/\s]*@|(password|secret|token)\s*[:=]\s*\S", text)
     uri = "mongodb://user:hidden@elsewhere/"
     with_secret = services(MILLRACE_MONGO_URI=uri)

@@ -479,7 +479,7 @@ def main():
         with Stack(directory, base_port=int(os.environ.get("TEST_BASE_PORT", free_base_port(span=80)))) as stack:
             stack.up()
             admin = AdminClient({"bootstrap.servers": stack.env()["KAFKA"]})
-            create_topics(admin, {"millrace.cells": 1, "millrace.heartbeats": 1}, {"cleanup.policy": "compact"})
+            create_topics(admin, {"millrace.cells": 1, "millrace.controls": 1, "millrace.heartbeats": 1}, {"cleanup.policy": "compact"})
             create_topics(admin, {"millrace.deadletter": 1, "millrace.notices": 1})
             only = sys.argv[1:]
             try:
