@@ -13,10 +13,12 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+os.environ.setdefault("TEST_SEED", str(time.time_ns() % 1_000_000))  # before whoever reads it
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(ROOT / "deploy" / "mongo"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
 import pipelines  # noqa: E402
@@ -24,7 +26,7 @@ from confluent_kafka import Consumer, TopicPartition  # noqa: E402
 from millrace_local import Failure, Stack, free_base_port  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from sink_records import AGGREGATE, START_MS, WINDOWS, date, encode, expected_document, quantile, random_aggregate  # noqa: E402
-from test_sink import SECONDS, SEED, Cell, Sink  # noqa: E402
+from test_sink import SECONDS, Cell, Sink  # noqa: E402
 
 CTL = ROOT / "build" / "plain" / "bin" / "millrace-ctl"
 WHY = ("--reason", "a test", "--for", "1h")
@@ -328,6 +330,20 @@ def check_top_tags(ask, documents):
             assert got == wanted, (got, wanted)
 
 
+def test_fields_are_documented(_):
+    """The table of deploy/mongo/README.md has the fields of all documents there can be, and no other."""
+    dice, fields, histogram = random.Random(1), set(), set()
+    for number in range(300):
+        doc = expected_document(random_aggregate(dice, "minutely", number), 0, number)
+        fields |= doc.keys()
+        histogram |= doc.get("h", {}).keys()
+    text = (ROOT / "deploy" / "mongo" / "README.md").read_text()
+    rows = text[text.index("| field |"):text.index("**Histogram.**")].splitlines()
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1] if "|" in row else "")}
+    assert named == fields, named ^ fields
+    assert set(re.findall(r"`(\w+)`", re.search(r"`h` is \{(.*?)\}", text)[1])) == histogram
+
+
 def test_pipelines_by_hand(_):
     """The command prints what load() gives, and refuses what is not asked for."""
     def run(*words):
@@ -341,8 +357,7 @@ def test_pipelines_by_hand(_):
 
 
 def main():
-    print(f"TEST_SEED={SEED}")
-    random.seed(SEED)
+    print(f"TEST_SEED={os.environ['TEST_SEED']}")
     with tempfile.TemporaryDirectory(prefix="millrace-rules-") as directory:
         with Stack(directory, base_port=int(os.environ.get("TEST_BASE_PORT", free_base_port(span=80)))) as stack:
             stack.up()

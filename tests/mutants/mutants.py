@@ -111,6 +111,8 @@ MUTANTS = [
     unit("ledger-takes-one-too-many", "sink/mongo/ledger.c", "	l->next = offset + 1;", "	l->next = offset + 2;", "sink", "test_ledger"),
     unit("dropped-not-counted", "sink/mongo/batch.c", "{.dropped = b->spans[span].dropped}", "{0}", "sink", "test_batch"),
     unit("drops-every-kind", "common/controls.c", "covers(e->kind, kind) &&", "(covers(e->kind, kind) || kind.len) &&", "common", "test_controls"),
+    script("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, part->span);\n", "", "test_sink_rules"),
+    script("starts-though-paused", "sink/mongo/main.c", "	consumer_fetch(app->consumer, !app->paused);\n	log_info(", "	log_info(", "test_sink_rules"),
     unit("retention-stays", "sink/mongo/indexes.c", "	if (expires_s != l->wanted_s) {", "	if (expires_s < 0) {", "sink", "test_indexes"),
     unit("unique-index-is-fine", "sink/mongo/indexes.c", 'if (is_true(index, "unique"))', 'if (is_true(index, "uniquely"))', "sink", "test_indexes"),
     unit("makes-what-is-there", "sink/mongo/indexes.c", "		l->found[i] = true;", "		l->found[i] = false;", "sink", "test_indexes"),
