@@ -29,6 +29,12 @@ def script(name, path, find, replace, test):
     return Mutant(name, path, find, replace, "programs", f'"$MILLRACE_PARTS/venv/bin/python" tests/e2e/{test}.py')
 
 
+def case(name, path, find, replace, test, one):
+    """The same by one case of the script, where the others have nothing to do with it."""
+    mutant = script(name, path, find, replace, test)
+    return dataclasses.replace(mutant, test=f"{mutant.test} {one}")
+
+
 def chaos(name, path, find, replace):
     """A mutant that instances which freeze and are replaced must bring to light."""
     return Mutant(name, path, find, replace, "programs",
@@ -111,8 +117,10 @@ MUTANTS = [
     unit("ledger-takes-one-too-many", "sink/mongo/ledger.c", "	l->next = offset + 1;", "	l->next = offset + 2;", "sink", "test_ledger"),
     unit("dropped-not-counted", "sink/mongo/batch.c", "{.dropped = b->spans[span].dropped}", "{0}", "sink", "test_batch"),
     unit("drops-every-kind", "common/controls.c", "covers(e->kind, kind) &&", "(covers(e->kind, kind) || kind.len) &&", "common", "test_controls"),
-    script("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, part->span);\n", "", "test_sink_rules"),
-    script("starts-though-paused", "sink/mongo/main.c", "	consumer_fetch(app->consumer, !app->paused);\n	log_info(", "	log_info(", "test_sink_rules"),
+    case("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, part->span);\n", "", "test_sink_rules",
+         "test_drop_counts_and_goes_on"),
+    case("starts-though-paused", "sink/mongo/main.c", "	consumer_fetch(app->consumer, !app->paused);\n	log_info(", "	log_info(", "test_sink_rules",
+         "test_pause_keeps_the_place"),
     unit("retention-stays", "sink/mongo/indexes.c", "	if (expires_s != l->wanted_s) {", "	if (expires_s < 0) {", "sink", "test_indexes"),
     unit("unique-index-is-fine", "sink/mongo/indexes.c", 'if (is_true(index, "unique"))', 'if (is_true(index, "uniquely"))', "sink", "test_indexes"),
     unit("makes-what-is-there", "sink/mongo/indexes.c", "		l->found[i] = true;", "		l->found[i] = false;", "sink", "test_indexes"),
