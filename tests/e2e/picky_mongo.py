@@ -34,6 +34,8 @@ class PickyServer(socketserver.ThreadingTCPServer):
         """OP_MSG: flags, the command (kind 0), then an insert's documents (kind 1)."""
         size = struct.unpack_from("<i", body, 5)[0]
         command = bson.decode(body[5:5 + size])
+        if "listIndexes" in command:
+            return {"ok": 0, "code": 26, "errmsg": "ns does not exist"}
         if "insert" not in command:
             return self.HELLO
         documents = bson.decode_all(body[body.index(b"\0", 5 + size + 5) + 1:])
