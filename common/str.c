@@ -15,6 +15,37 @@ int str_cmp(struct str a, struct str b)
 	return (a.len > b.len) - (a.len < b.len);
 }
 
+bool str_take(struct str *s, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (s->len < n || memcmp(s->p, text, n) != 0)
+		return false;
+	s->p += n;
+	s->len -= n;
+	return true;
+}
+
+bool str_take_int(struct str *s, int64_t *out)
+{
+	struct str rest = *s;
+	bool negative = str_take(&rest, "-");
+	int64_t n = 0;
+	size_t digits = 0;
+
+	for (; digits < rest.len && rest.p[digits] >= '0' && rest.p[digits] <= '9'; digits++) {
+		int digit = rest.p[digits] - '0';
+
+		if (__builtin_mul_overflow(n, 10, &n) || (negative ? __builtin_sub_overflow(n, digit, &n) : __builtin_add_overflow(n, digit, &n)))
+			return false;
+	}
+	if (!digits || (rest.p[0] == '0' && (digits > 1 || negative)))
+		return false;
+	*s = (struct str){rest.p + digits, rest.len - digits};
+	*out = n;
+	return true;
+}
+
 /* Length of the well-formed sequence at p, or 0. The second byte's narrower range for E0, ED, F0 and F4 is what keeps
  * overlong forms, surrogates and code points above U+10FFFF out (Unicode, table 3-7). */
 static size_t utf8_sequence(const uint8_t *p, size_t left)

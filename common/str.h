@@ -35,6 +35,12 @@ static inline bool str_eq(struct str a, struct str b)
 /* Bytewise order, a prefix before what it begins: < 0, 0, > 0. */
 int str_cmp(struct str a, struct str b);
 
+/* Takes text off the front of *s; false, and *s as it was, when it does not begin so. For strict parsers of our own lines. */
+bool str_take(struct str *s, const char *text);
+
+/* Likewise a decimal number, as printf writes it: no plus, no leading zeros, no overflow. *out is written on success only. */
+bool str_take_int(struct str *s, int64_t *out);
+
 /* The bytes of s from i on, of which there are one to eight, in one word; where there are less they are filled up with pad or stand
  * there twice. For tests of each byte by itself: the order is none. */
 static inline uint64_t str_load_tail(struct str s, size_t i, uint8_t pad)

@@ -247,6 +247,16 @@ int dedup_take(struct dedup *d, const struct sample_batch *batch, int64_t waterm
 	return 0;
 }
 
+bool dedup_is_past(const struct dedup *d, const struct sample_batch *batch)
+{
+	const struct dedup_agent *a;
+	struct keys keys;
+
+	keys_of(batch->site, batch->agent_id, &keys);
+	a = batch->has_agent_id ? map_get(&d->agents, keys.agent) : NULL;
+	return a && batch->seq < a->seqs.floor && memcmp(a->id, batch->agent_id, DEDUP_AGENT_ID_BYTES) == 0 && str_eq(a->site->id, batch->site);
+}
+
 void dedup_close(struct dedup *d, int64_t watermark_ms, int64_t agents_max)
 {
 	while (d->oldest && watermark_ms - d->oldest->used_ms >= DEDUP_KEEP_MS)

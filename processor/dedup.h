@@ -76,6 +76,9 @@ int dedup_check(const struct sample_batch *batch, struct err *err);
  * any more then. */
 int dedup_take(struct dedup *d, const struct sample_batch *batch, int64_t watermark_ms, struct dedup_outcome *outcome, struct err *err);
 
+/* Does the record's seq lie below what is known of its agent, so that dedup_take() calls it a duplicate without having seen it? */
+bool dedup_is_past(const struct dedup *d, const struct sample_batch *batch);
+
 /* What a checkpoint does (rule A): forgets the agents whose last use is DEDUP_KEEP_MS ago, and puts a cap into force. */
 void dedup_close(struct dedup *d, int64_t watermark_ms, int64_t agents_max);
 

@@ -81,14 +81,14 @@ static void take_end(struct feed *f, struct task *t, int64_t offset)
 }
 
 /* Encodes a dead letter into f->letter; what would be too large for any topic loses its value's end. */
-static int encode_letter(struct feed *f, const rd_kafka_message_t *message, const char *reason, struct err *err)
+static int encode_letter(struct feed *f, const rd_kafka_message_t *message, const char *code, const char *reason, struct err *err)
 {
 	struct dead_letter letter;
 	char text[640];
 
 	arena_clear(&f->scratch);
 	buf_clear(&f->letter);
-	if (report_deadletter_fill(f->with.program, message, f->with.topics->epoch, "undecodable", reason, &f->scratch, &letter, err) < 0 ||
+	if (report_deadletter_fill(f->with.program, message, f->with.topics->epoch, code, reason, &f->scratch, &letter, err) < 0 ||
 	    dead_letter_encode(&letter, &f->letter, err) < 0)
 		return -1;
 	if (f->letter.len <= LETTER_BYTES_MAX)
@@ -105,12 +105,12 @@ static int encode_letter(struct feed *f, const rd_kafka_message_t *message, cons
 }
 
 /* The record at the position was refused: it goes to the dead letters with the next checkpoint, and the partition goes on. */
-static int bury(struct feed *f, struct task *t, const rd_kafka_message_t *message, const char *reason, struct err *err)
+static int bury(struct feed *f, struct task *t, const rd_kafka_message_t *message, const char *code, const char *reason, struct err *err)
 {
 	log_warn(&f->with.program->log, "record_rejected", LOG_STR("topic", f->with.topics->samples), LOG_INT("partition", message->partition),
 		 LOG_INT("offset", message->offset), LOG_STR("error", reason));
 	stats_add(f->with.stats, STATS_DEAD_LETTERS, t->partition, 1);
-	if (encode_letter(f, message, reason, err) < 0)
+	if (encode_letter(f, message, code, reason, err) < 0)
 		return -1;
 	return task_add_letter(t, buf_str(&f->letter)) < 0 ? err_nomem(err, "a dead letter") : 0;
 }
@@ -152,10 +152,18 @@ static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t 
 		.value = {message->payload ? message->payload : "", message->len},
 	};
 	struct intake_counts counts;
+	struct origin origin;
 	struct err why = ERR_INIT;
+	int retried;
 
 	if (!pass_guard(f, t, message->offset))
 		return 0;
+	retried = origin_of_message(message, f->with.topics->epoch, &origin, &why);
+	if (retried < 0) {
+		task_pass(t, &record);
+		return bury(f, t, message, ORIGIN_BAD_CODE, why.msg, err);
+	}
+	record.origin = retried ? &origin : NULL;
 	if (task_take(t, &record, &f->scratch, &counts, &why) == 0) {
 		stats_count(f->with.stats, STATS_RECORDS, 1);
 		stats_add(f->with.stats, STATS_SAMPLES, t->partition, counts.samples);
@@ -168,7 +176,7 @@ static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t 
 		return 0;
 	}
 	if (why.kind == ERR_REJECT)
-		return bury(f, t, message, why.msg, err);
+		return bury(f, t, message, "undecodable", why.msg, err);
 	if (why.kind == ERR_FATAL) {
 		*err = why;
 		return -1;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "processor/intake_check.h"
+#include "processor/retried.h"
 
 enum { AHEAD = 8 /* samples, or series */ };
 
@@ -15,6 +16,7 @@ enum { AHEAD = 8 /* samples, or series */ };
 struct intake {
 	const struct intake_state *to;
 	const struct sample_batch *batch;
+	const struct origin *origin; /* NULL: not sent again */
 	struct series *const *series;
 	const struct series_traits *traits; /* of each */
 	size_t nr;
@@ -286,14 +288,26 @@ static void note_overflow(const struct intake *in, struct intake_counts *counts)
 	series_caps_note(&in->to->windows->series.caps, batch->site, &refused);
 }
 
+/* Has it been counted before? If not, it is marked as counted. */
+static int judge(const struct intake *in, struct intake_counts *counts, struct err *err)
+{
+	const struct intake_state *to = in->to;
+	const struct sample_batch *batch = in->batch;
+
+	counts->by_key = in->origin || request_keys_apply(batch);
+	if (in->origin)
+		return retried_take(to->dedup, to->request_keys, batch, in->origin, in->watermark_ms, &counts->dedup, err);
+	return counts->by_key ? request_keys_take(to->request_keys, batch, in->watermark_ms, &counts->dedup, err)
+			      : dedup_take(to->dedup, batch, in->watermark_ms, &counts->dedup, err);
+}
+
 /* Marks the batch as counted, and counts it, if nobody has before. */
 static int count_once(const struct intake *in, struct intake_counts *counts, struct err *err)
 {
 	const struct sample_batch *batch = in->batch;
-	struct intake_counts own = {.site = batch->site, .by_key = request_keys_apply(batch)};
+	struct intake_counts own = {.site = batch->site};
 
-	if ((own.by_key ? request_keys_take(in->to->request_keys, batch, in->watermark_ms, &own.dedup, err)
-			: dedup_take(in->to->dedup, batch, in->watermark_ms, &own.dedup, err)) < 0)
+	if (judge(in, &own, err) < 0)
 		return -1;
 	if (own.dedup.verdict == DEDUP_DUPLICATE)
 		own.duplicate_samples = nr_samples(batch);
@@ -396,11 +410,11 @@ static int decode_all(struct str body, struct arena *scratch, struct sample_batc
 	return codec_close(&r, "SampleBatch", err);
 }
 
-int intake_record(const struct intake_state *to, struct str record, int64_t watermark_ms, struct arena *scratch, struct intake_counts *counts,
-		  struct err *err)
+int intake_record(const struct intake_state *to, struct str record, const struct origin *origin, int64_t watermark_ms, struct arena *scratch,
+		  struct intake_counts *counts, struct err *err)
 {
 	struct sample_batch batch;
-	struct intake in = {.to = to, .batch = &batch, .watermark_ms = watermark_ms, .scratch = scratch};
+	struct intake in = {.to = to, .batch = &batch, .origin = origin, .watermark_ms = watermark_ms, .scratch = scratch};
 	const struct series_list *list;
 	struct str body, bytes;
 

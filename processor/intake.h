@@ -11,6 +11,7 @@
 #define MILLRACE_PROCESSOR_INTAKE_H
 
 #include "common/arena.h"
+#include "common/origin.h"
 #include "processor/baseline.h"
 #include "processor/dedup.h"
 #include "processor/request_keys.h"
@@ -42,7 +43,7 @@ struct intake_counts {
 	uint64_t overflow_samples;  /* counted, in overflow series */
 	uint64_t points[NR_BASELINE_VERDICTS]; /* cumulative ones; those that count are among the samples, too */
 	struct dedup_outcome dedup;
-	bool by_key;     /* it was judged by its Idempotency-Key */
+	bool by_key;     /* it was judged by a key: its Idempotency-Key, or retried.h's */
 	struct str site; /* borrows the batch's */
 };
 
@@ -53,8 +54,8 @@ int intake_batch(const struct intake_state *to, const struct sample_batch *batch
 		 struct intake_counts *counts, struct err *err);
 
 /* The same of a record as it stands in Kafka: decodes it, but for a list of series that is known. Then also -1 with ERR_RETRY: its schema is not
- * known, nothing has changed. counts borrows the record. */
-int intake_record(const struct intake_state *to, struct str record, int64_t watermark_ms, struct arena *scratch, struct intake_counts *counts,
-		  struct err *err);
+ * known, nothing has changed. counts borrows the record. origin: of a dead letter that was sent again; NULL of a first one. */
+int intake_record(const struct intake_state *to, struct str record, const struct origin *origin, int64_t watermark_ms, struct arena *scratch,
+		  struct intake_counts *counts, struct err *err);
 
 #endif

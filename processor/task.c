@@ -92,16 +92,27 @@ enum task_guard task_guard(struct task *t, int64_t offset)
 	return GUARD_GAP;
 }
 
+static int64_t watermark_with(const struct task *t, const struct record *record)
+{
+	return record->timestamp_ms > t->watermark_ms ? record->timestamp_ms : t->watermark_ms;
+}
+
+void task_pass(struct task *t, const struct record *record)
+{
+	t->watermark_ms = watermark_with(t, record);
+	t->position = record->offset + 1;
+	t->at_end = false;
+}
+
 int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err)
 {
 	const struct intake_state to = {&t->windows, &t->dedup, &t->request_keys, &t->baselines, &t->lists};
 	struct err why = ERR_INIT;
-	int64_t watermark = record->timestamp_ms > t->watermark_ms ? record->timestamp_ms : t->watermark_ms;
 	int rc;
 
 	*counts = (struct intake_counts){0};
 	arena_clear(scratch);
-	rc = intake_record(&to, record->value, watermark, scratch, counts, &why);
+	rc = intake_record(&to, record->value, record->origin, watermark_with(t, record), scratch, counts, &why);
 	arena_clear(scratch);
 	if (rc < 0) {
 		if (err)
@@ -109,10 +120,8 @@ int task_take(struct task *t, const struct record *record, struct arena *scratch
 		if (why.kind != ERR_REJECT)
 			return -1;
 	}
-	t->watermark_ms = watermark;
-	t->position = record->offset + 1;
+	task_pass(t, record);
 	t->late_samples += counts->late;
-	t->at_end = false;
 	return rc;
 }
 

@@ -100,6 +100,7 @@ struct record {
 	int64_t offset;
 	int64_t timestamp_ms; /* Kafka's, virtual; negative: unknown */
 	struct str value;
+	const struct origin *origin; /* of a dead letter that was sent again; NULL of a first one */
 };
 
 /* What is to be done with a record, or with an end, at an offset. */
@@ -126,6 +127,9 @@ enum task_guard task_guard(struct task *t, int64_t offset);
  * record is for the dead letters, nothing of it was counted and the position has moved past it; ERR_RETRY, its schema is unknown, nothing has
  * changed; ERR_FATAL, memory. scratch is cleared; counts borrows the record. */
 int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
+
+/* Passes over the record at the position as task_take() does over one that it rejects: its caller has refused it. */
+void task_pass(struct task *t, const struct record *record);
 
 /* Appends a dead letter; copies. -1 when memory is short. */
 int task_add_letter(struct task *t, struct str letter);

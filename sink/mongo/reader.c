@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/origin.h"
 #include "sink/mongo/alarm.h"
 #include "sink/mongo/document.h"
 #include "sink/mongo/letters.h"
@@ -223,13 +224,26 @@ static int condemn(struct reader *r, struct partition *part, rd_kafka_message_t 
 	return letters_send(r->letters, b, (size_t)entry, err);
 }
 
+/* What the record's _id is made of: its own place, or, of a dead letter that was sent again, the first one's. -1 with *why. */
+static int find_origin(const rd_kafka_message_t *m, int64_t epoch, struct document_origin *out, struct err *why)
+{
+	struct origin first;
+	int rc = origin_of_message(m, epoch, &first, why);
+
+	if (rc < 0)
+		return -1;
+	*out = rc ? (struct document_origin){first.epoch, first.partition, first.offset}
+		  : (struct document_origin){epoch, m->partition, m->offset};
+	return 0;
+}
+
 /* The document of a record, borrowed until the next one; NULL with *why, and *code for a dead letter, when there is none; NULL with
  * *code NULL when it is dropped. */
 static const bson_t *make_document(struct reader *r, const struct partition *part, const rd_kafka_message_t *m,
 				   const char **code, struct err *why)
 {
 	struct aggregate a = {0};
-	struct document_origin origin = {.partition = m->partition, .offset = m->offset};
+	struct document_origin origin;
 
 	arena_clear(&r->arena);
 	*code = NULL;
@@ -245,8 +259,10 @@ static const bson_t *make_document(struct reader *r, const struct partition *par
 	*code = NULL;
 	if (dropped(r, part, a.site))
 		return NULL;
+	*code = ORIGIN_BAD_CODE;
+	if (find_origin(m, a.epoch, &origin, why) < 0)
+		return NULL;
 	*code = "bad_document";
-	origin.epoch = a.epoch;
 	return document_build(&r->maker, &a, sink_topic_window_ms(part->topic), &origin, why);
 }
 

@@ -428,4 +428,12 @@ MUTANTS = [
     chaos("dedup-bits-not-in-snapshot", "processor/seqs.c", "uint64_t bits = bits_from(q, q->floor + at) &", "uint64_t bits = bits_from(q, q->floor + at) & 0 &"),
     chaos("transaction-split-under-real-freezes", "processor/emission.c", "return txn_send_offsets(e->txn, offsets, group, err);",
           "return txn_commit(e->txn, err) == TXN_COMMITTED && txn_begin(e->txn, err) == 0 ? txn_send_offsets(e->txn, offsets, group, err) : -1;"),
+    # retried dead letters
+    unit("origin-of-what-is-to-come", "common/origin.c", "	if (o->offset >= place->offset)", "	if (o->offset > place->offset)", "common", "test_origin"),
+    unit("origin-of-another-partition", "common/origin.c", " || o->partition != place->partition)", ")", "common", "test_origin"),
+    unit("second-origin-unseen", "common/origin.c", "rd_kafka_header_get(headers, 1, ORIGIN_HEADER", "rd_kafka_header_get(headers, 9, ORIGIN_HEADER",
+         "common", "test_origin"),
+    unit("retried-below-the-floor-is-lost", "processor/retried.c", "batch->has_agent_id && !dedup_is_past(d, batch)", "batch->has_agent_id", "processor",
+         "test_retried"),
+    unit("retried-goes-by-its-mark-alone", "processor/retried.c", "		gaps = outcome->gaps;", "		return 0;", "processor", "test_retried"),
 ]
