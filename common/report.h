@@ -48,6 +48,9 @@ void report_notice(struct report *r, enum severity severity, const char *event, 
 int report_deadletter_fill(const struct program *p, const rd_kafka_message_t *message, int64_t epoch, const char *code,
 			   const char *reason, struct arena *arena, struct dead_letter *out, struct err *err);
 
+/* The code of a dead letter that holds only the beginning of its record, as that is too large for any topic. */
+#define REPORT_CUT_CODE "cut_off"
+
 /* Called from report_poll() when a dead letter was acknowledged (ok) or given up. */
 typedef void (*report_deadletter_fn)(void *ctx, bool ok, const char *error);
 

@@ -94,6 +94,7 @@ static int encode_letter(struct feed *f, const rd_kafka_message_t *message, cons
 	if (f->letter.len <= LETTER_BYTES_MAX)
 		return 0;
 	snprintf(text, sizeof(text), "%s (its %zu bytes are cut, its headers left out)", reason, message->len);
+	letter.code = STR(REPORT_CUT_CODE);
 	letter.reason = str_from(text);
 	letter.headers_len = 0;
 	if (letter.key.len > LETTER_BYTES_MAX / 4)

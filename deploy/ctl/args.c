@@ -173,19 +173,36 @@ static void add_options(struct args *a, const struct args_option *options)
 	}
 }
 
+/* Is this operand the one that takes any number? */
+static bool takes_any(const char *operand)
+{
+	size_t len = operand ? strlen(operand) : 0;
+
+	return len > 2 && strcmp(operand + len - 2, "..") == 0;
+}
+
+static int take_operand(struct args *a, const char *word, struct err *err)
+{
+	const char *operand = a->nr_operands < ARGS_OPERANDS_MAX ? a->command->operands[a->nr_operands] : NULL;
+	char name[TITLE_SIZE];
+
+	if (!operand)
+		return err_set(err, ERR_REJECT, "\"%s\" is one word too many for \"%s\"", word, title(a, name));
+	if (takes_any(operand))
+		a->rest[a->nr_rest++] = word;
+	else
+		a->operands[a->nr_operands++] = word;
+	return 0;
+}
+
 /* Takes a word that is no option: noun, verb or operand, whichever is next. A noun without verbs is a
  * command by itself; the table never has both for one noun. */
 static int take_word(struct args *a, const char *word, struct err *err)
 {
 	const struct args_command *c = a->commands;
-	char name[TITLE_SIZE];
 
-	if (a->command) {
-		if (a->nr_operands == ARGS_OPERANDS_MAX || !a->command->operands[a->nr_operands])
-			return err_set(err, ERR_REJECT, "\"%s\" is one word too many for \"%s\"", word, title(a, name));
-		a->operands[a->nr_operands++] = word;
-		return 0;
-	}
+	if (a->command)
+		return take_operand(a, word, err);
 	while (c->noun && (!same_noun(c, a->noun ? a->noun : word) || (a->noun && strcmp(c->verb, word) != 0)))
 		c++;
 	if (!c->noun)
@@ -328,7 +345,7 @@ static int check_complete(const struct args *a, struct err *err)
 		return err_set(err, ERR_REJECT, "no command: see millrace-ctl --help");
 	if (!a->command)
 		return err_set(err, ERR_REJECT, "\"%s\" needs a verb: see millrace-ctl %s --help", a->noun, a->noun);
-	if (a->command->operands[a->nr_operands])
+	if (a->command->operands[a->nr_operands] && !takes_any(a->command->operands[a->nr_operands]))
 		return err_set(err, ERR_REJECT, "\"%s\" needs %s: see its --help", title(a, name),
 			       a->command->operands[a->nr_operands]);
 	for (int i = 0; i < a->nr_values; i++)
@@ -347,7 +364,8 @@ int args_parse(struct args *a, const struct args_command *commands, const struct
 	/* Each word yields at most two settings ("--kafka=X" becomes "--set" and its value); the name, two
 	 * of args_prefer(), the end. */
 	a->settings = calloc((size_t)(argc > 0 ? argc : 1) * 2 + 4, sizeof(*a->settings));
-	if (!a->settings)
+	a->rest = calloc((size_t)(argc > 0 ? argc : 1), sizeof(*a->rest));
+	if (!a->settings || !a->rest)
 		return err_nomem(err, "the command line");
 	if (add_setting(a, "millrace-ctl", err) < 0)
 		return -1;
@@ -383,6 +401,7 @@ void args_fini(struct args *a)
 	for (int i = 0; i < a->nr_settings; i++)
 		free(a->settings[i]);
 	free(a->settings);
+	free(a->rest);
 	*a = (struct args){0};
 }
 

@@ -44,7 +44,8 @@ struct ctl;
 /* One command; rows end with {0}. */
 struct args_command {
 	const char *noun, *verb; /* verb NULL: the noun is the whole command */
-	const char *operands[ARGS_OPERANDS_MAX + 1]; /* their names, ended by NULL; all must be given */
+	/* Their names, ended by NULL; all must be given, but for a last one that ends with "..": that one takes any number, also none. */
+	const char *operands[ARGS_OPERANDS_MAX + 1];
 	const char *summary;
 	const struct args_option *options; /* its own, or NULL */
 	/* 0: all well; 1: done, but something is not well, and it has said so; -1 with *err set. */
@@ -66,6 +67,8 @@ struct args {
 	const char *noun;                    /* named, with or without a verb; for help */
 	const char *operands[ARGS_OPERANDS_MAX];
 	int nr_operands;
+	const char **rest; /* of a last operand that takes any number */
+	int nr_rest;
 	struct args_value values[ARGS_OPTIONS_MAX]; /* the global options', then the command's */
 	int nr_values;
 	char **settings; /* for program_init(): [0] is the program's name, ended by NULL */

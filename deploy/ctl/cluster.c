@@ -33,24 +33,17 @@ struct cluster {
 	struct feed feeds[STORE_KINDS];
 };
 
-/* What became of one record. */
-struct delivery {
-	bool done;
-	rd_kafka_resp_err_t code;
-	int64_t offset;
-};
-
 static const char *const topics[STORE_KINDS] = {
 	[STORE_CELLS] = "millrace.cells", [STORE_SITES] = "millrace.sites", [STORE_CONTROLS] = "millrace.controls",
 	[STORE_BEATS] = "millrace.heartbeats"};
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
-	struct delivery *d = message->_private;
+	struct cluster_delivery *d = message->_private;
 
 	(void)rk;
 	(void)opaque;
-	*d = (struct delivery){.done = true, .code = message->err, .offset = message->offset};
+	*d = (struct cluster_delivery){.done = true, .code = message->err, .offset = message->offset};
 }
 
 /* A row on its way into the store; also the place where a foreign write is noticed. */
@@ -89,8 +82,10 @@ struct cluster *cluster_new(const struct program *p, struct err *err)
 	for (int kind = 0; kind < STORE_KINDS; kind++)
 		c->feeds[kind] = (struct feed){.store = &c->store, .kind = (enum store_kind)kind, .seen = -1};
 	conf = kafka_conf(p, "admin", fixed_props, err);
-	if (conf)
+	if (conf) {
 		rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+		rd_kafka_conf_set(conf, "message.max.bytes", "4194304", NULL, 0); /* what was in Kafka once may go there again */
+	}
 	c->producer = conf ? kafka_open(RD_KAFKA_PRODUCER, conf, err) : NULL;
 	if (c->producer && kafka_wait(c->producer, CONNECT_MS, &unreachable) == 0)
 		return c;
@@ -132,36 +127,89 @@ rd_kafka_t *cluster_client(const struct cluster *c)
 	return c->producer;
 }
 
+/* NULL when memory is short. */
+static rd_kafka_headers_t *make_headers(const struct cluster_record *record)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(record->nr_headers);
+
+	for (size_t i = 0; headers && i < record->nr_headers; i++) {
+		const struct header *h = &record->headers[i];
+
+		if (rd_kafka_header_add(headers, h->name.p, (ssize_t)h->name.len, h->has_value ? h->value.p : NULL,
+					h->has_value ? (ssize_t)h->value.len : 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			continue;
+		rd_kafka_headers_destroy(headers);
+		return NULL;
+	}
+	return headers;
+}
+
+int cluster_send(struct cluster *c, const struct cluster_record *record, struct cluster_delivery *d, struct err *err)
+{
+	rd_kafka_headers_t *headers = record->nr_headers ? make_headers(record) : NULL;
+	rd_kafka_vu_t parts[] = {
+		{.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = record->topic},
+		{.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
+		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)record->key.p, record->key.len}},
+		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)record->value.p, record->value.len}},
+		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = d},
+		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+	};
+	size_t nr = sizeof(parts) / sizeof(parts[0]);
+	rd_kafka_error_t *error;
+
+	if (record->nr_headers && !headers)
+		return err_nomem(err, "a record's headers");
+	*d = (struct cluster_delivery){0};
+	error = rd_kafka_produceva(c->producer, parts, headers ? nr : nr - 1);
+	if (!error)
+		return 0;
+	if (headers)
+		rd_kafka_headers_destroy(headers); /* they are the client's on success only */
+	kafka_error(err, error, "write");
+	return err_wrap(err, "topic %s", record->topic);
+}
+
+/* Deliveries must not outlive the call: what is not acknowledged by then is given up, and reported so. */
+void cluster_settle(struct cluster *c)
+{
+	if (rd_kafka_flush(c->producer, WRITE_MS) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	rd_kafka_purge(c->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	while (rd_kafka_outq_len(c->producer) > 0)
+		rd_kafka_poll(c->producer, TURN_MS);
+}
+
+int cluster_judge(const struct cluster_delivery *d, const char *topic, struct err *err)
+{
+	switch (d->code) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		return 0;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+		return err_set(err, ERR_RETRY, "topic %s does not exist: run millrace-ctl topics apply", topic);
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		return err_set(err, ERR_REJECT, "topic %s does not take so large a record", topic);
+	default:
+		return err_set(err, ERR_RETRY, "topic %s: Kafka has not acknowledged the record within %d s (%s); whether it is there, "
+			       "the next look will tell", topic, WRITE_MS / 1000, rd_kafka_err2str(d->code));
+	}
+}
+
 /* Produces one record to a topic of one partition and waits for its acknowledgement. value.p NULL is a
  * tombstone. */
 static int produce(struct cluster *c, const char *topic, struct str key, struct str value, int64_t *offset, struct err *err)
 {
-	struct delivery d = {0};
-	rd_kafka_vu_t parts[] = {
-		{.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
-		{.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
-		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key.p, key.len}},
-		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.p, value.len}},
-		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = &d},
-	};
-	rd_kafka_error_t *error = rd_kafka_produceva(c->producer, parts, sizeof(parts) / sizeof(parts[0]));
+	const struct cluster_record record = {.topic = topic, .key = key, .value = value};
+	struct cluster_delivery d;
 
-	if (error) {
-		kafka_error(err, error, "write");
-		return err_wrap(err, "topic %s", topic);
-	}
-	rd_kafka_flush(c->producer, WRITE_MS);
-	if (!d.done) /* d must not outlive this call: what is not acknowledged by now is given up, and reported so */
-		rd_kafka_purge(c->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	while (!d.done)
-		rd_kafka_poll(c->producer, TURN_MS);
-	if (d.code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || d.code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-	    d.code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
-		return err_set(err, ERR_RETRY, "topic %s does not exist: run millrace-ctl topics apply", topic);
-	if (d.code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return err_set(err, ERR_RETRY, "topic %s: Kafka has not acknowledged the record within %d s (%s); whether it is there, "
-			       "the next look will tell", topic, WRITE_MS / 1000, rd_kafka_err2str(d.code));
+	if (cluster_send(c, &record, &d, err) < 0)
+		return -1;
+	cluster_settle(c);
+	if (cluster_judge(&d, topic, err) < 0)
+		return -1;
 	if (offset)
 		*offset = d.offset;
 	return 0;

@@ -52,6 +52,32 @@ int cluster_follow(struct cluster *c, int timeout_ms, struct err *err);
 /* The offset of the last row that was read of a kind's topic; -1: none yet. */
 int64_t cluster_seen(const struct cluster *c, enum store_kind kind);
 
+/* A record as it is to be written. key.p, value.p NULL: it has none. */
+struct cluster_record {
+	const char *topic;
+	int32_t partition;
+	struct str key, value;
+	const struct header *headers;
+	size_t nr_headers;
+};
+
+/* What became of it. */
+struct cluster_delivery {
+	bool done;
+	rd_kafka_resp_err_t code;
+	int64_t offset;
+};
+
+/* Queues a record, copied, for a partition that is there; d is filled by cluster_settle() and must live until then. -1 with *err set:
+ * nothing was queued. */
+int cluster_send(struct cluster *c, const struct cluster_record *record, struct cluster_delivery *d, struct err *err);
+
+/* Waits until every record that was queued is acknowledged, or given up after 10 s: every delivery is done then. */
+void cluster_settle(struct cluster *c);
+
+/* 0 when it was acknowledged, else -1 with *err set: ERR_RETRY, it may or may not be there; ERR_REJECT, Kafka does not take it. */
+int cluster_judge(const struct cluster_delivery *d, const char *topic, struct err *err);
+
 /* Appends to the operator log and waits for the acknowledgement. */
 int cluster_notice(struct cluster *c, const struct notice *notice, struct err *err);
 

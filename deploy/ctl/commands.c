@@ -6,6 +6,7 @@
 
 #include "common/control.h"
 #include "common/route.h"
+#include "deploy/ctl/letters.h"
 #include "deploy/ctl/topics.h"
 
 #define REPLICATION_FACTOR \
@@ -136,6 +137,37 @@ static const struct args_option status_options[] = {
 	{0},
 };
 
+#define LETTER_FILTER \
+	{"topic", ARGS_TEXT, 0, "TOPIC", NULL, 0, 0, "of records of this topic only: its name, or the last part of it"}, \
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "of this cell only"}, \
+	{"code", ARGS_TEXT, 0, "CODE", NULL, 0, 0, "with this code only"}, \
+	{"since", ARGS_MS, 0, "DURATION", LETTERS_SINCE, 1000, CONTROL_LIFE_MAX_MS, "written no longer ago"}
+
+#define LETTER_ACT \
+	{"again", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also what has been retried or dropped before"}, \
+	{"dry-run", ARGS_FLAG, 0, NULL, NULL, 0, 0, "say what would be done, do nothing"}
+
+static const struct args_option deadletter_list_options[] = {
+	LETTER_FILTER,
+	{"open", ARGS_FLAG, 0, NULL, NULL, 0, 0, "only what has been neither retried nor dropped"},
+	{"limit", ARGS_INT, 0, "N", "100", 1, 100000, "the newest so many"},
+	{0},
+};
+
+static const struct args_option deadletter_retry_options[] = {
+	LETTER_FILTER,
+	{"reason", ARGS_TEXT, 0, "TEXT", NULL, 0, 0, "why, for the operator log"},
+	LETTER_ACT,
+	{0},
+};
+
+static const struct args_option deadletter_drop_options[] = {
+	LETTER_FILTER,
+	{"reason", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "why, for whoever comes next"},
+	LETTER_ACT,
+	{0},
+};
+
 static const struct args_command commands[] = {
 	{"topics", "apply", {NULL}, "make the topics that are missing, tell what differs", topics_apply_options, topics_apply_run},
 	{"cell", "add", {"NAME", NULL}, "make a cell and its topics", cell_add_options, cell_add_run},
@@ -162,6 +194,11 @@ static const struct args_command commands[] = {
 	{"control", "set", {NULL}, "stop something, for a while: close, mute, pause, drop", control_set_options, control_set_run},
 	{"control", "list", {NULL}, "show what is in force, and who obeys", control_list_options, control_list_run},
 	{"control", "clear", {NULL}, "end it before its time", control_clear_options, control_clear_run},
+	{"deadletter", "list", {NULL}, "show the records that could not be processed", deadletter_list_options, deadletter_list_run},
+	{"deadletter", "show", {"ID", NULL}, "show all of one, the record included", NULL, deadletter_show_run},
+	{"deadletter", "retry", {"ID..", NULL}, "send them again, to where they stood: 12 or 12-40, or by the options; counted and stored once, also when sent twice",
+	 deadletter_retry_options, deadletter_retry_run},
+	{"deadletter", "drop", {"ID..", NULL}, "say that they are dealt with: nothing is sent, they stay where they are", deadletter_drop_options, deadletter_drop_run},
 	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys)", export_options, export_run},
 	{"apply", NULL, {NULL}, "make all of it what a file says", apply_options, apply_run},
 	{"status", NULL, {NULL}, "show programs, lag and problems on one screen", status_options, status_run},

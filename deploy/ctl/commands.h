@@ -44,6 +44,12 @@ int offsets_confirm_run(struct ctl *ctl, struct err *err);     /* see above */
 int key_create_run(struct ctl *ctl, struct err *err);
 int key_revoke_run(struct ctl *ctl, struct err *err); /* see above */
 
+/* deadletter list, deadletter show ID, deadletter retry ID.., deadletter drop ID.. */
+int deadletter_list_run(struct ctl *ctl, struct err *err);
+int deadletter_show_run(struct ctl *ctl, struct err *err);  /* see above */
+int deadletter_retry_run(struct ctl *ctl, struct err *err); /* see above */
+int deadletter_drop_run(struct ctl *ctl, struct err *err);  /* see above */
+
 /* export, apply, status. */
 int export_run(struct ctl *ctl, struct err *err);
 int apply_run(struct ctl *ctl, struct err *err);  /* see above */
