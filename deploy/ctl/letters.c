@@ -158,13 +158,23 @@ static int on_letter(void *ctx, const rd_kafka_message_t *message, struct err *e
 	return letter_filter_passes(r->filter, &letter) ? r->fn(r->ctx, &letter, err) : 0;
 }
 
-/* Reads the marks of [from, to), from when a letter can be written on. */
-static int read_marks(struct reading *r, int64_t since_ms, int64_t from, int64_t to, struct err *err)
+/* Only the first one's time is wanted. */
+static int on_first(void *ctx, const rd_kafka_message_t *message, struct err *err)
 {
-	int64_t notices_from, notices_to;
+	int64_t *first_ms = ctx;
 
-	if (letter_marks_init(&r->marks, from, to, err) < 0 ||
-	    topic_scan_bounds(r->scan, TOPIC_NOTICES, since_ms - LETTER_MARKS_SLACK_MS, &notices_from, &notices_to, err) < 0)
+	(void)err;
+	*first_ms = stamp_of(message);
+	return 1;
+}
+
+/* Reads the marks of [from, to). Notices go back a year and more: those before the first letter are passed over. */
+static int read_marks(struct reading *r, int64_t from, int64_t to, struct err *err)
+{
+	int64_t first_ms = 0, notices_from, notices_to;
+
+	if (letter_marks_init(&r->marks, from, to, err) < 0 || topic_scan_read(r->scan, TOPIC_DEADLETTER, from, to, on_first, &first_ms, err) < 0 ||
+	    topic_scan_bounds(r->scan, TOPIC_NOTICES, first_ms - LETTER_MARKS_SLACK_MS, &notices_from, &notices_to, err) < 0)
 		return -1;
 	return topic_scan_read(r->scan, TOPIC_NOTICES, notices_from, notices_to, on_notice, r, err);
 }
@@ -182,7 +192,7 @@ static int read_all(struct reading *r, int64_t since_ms, struct err *err)
 		to = letter_ids_max(ids) + 1;
 	if (from >= to)
 		return 0;
-	if (read_marks(r, since_ms, from, to, err) < 0)
+	if (read_marks(r, from, to, err) < 0)
 		return -1;
 	return topic_scan_read(r->scan, TOPIC_DEADLETTER, from, to, on_letter, r, err);
 }

@@ -88,15 +88,16 @@ int topic_scan_bounds(struct topic_scan *s, const char *topic, int64_t since_ms,
 /* 1: the end is reached. */
 static int take(const rd_kafka_message_t *message, int64_t to, topic_scan_fn fn, void *ctx, struct err *err)
 {
+	int rc;
+
 	if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 		return 1;
 	if (message->err)
 		return err_set(err, ERR_RETRY, "read: %s", rd_kafka_message_errstr(message));
 	if (message->offset >= to)
 		return 1;
-	if (fn(ctx, message, err) < 0)
-		return -1;
-	return message->offset + 1 >= to;
+	rc = fn(ctx, message, err);
+	return rc ? rc : message->offset + 1 >= to;
 }
 
 static int read_on(struct topic_scan *s, int64_t to, topic_scan_fn fn, void *ctx, struct err *err)

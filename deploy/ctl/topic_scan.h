@@ -23,7 +23,7 @@ void topic_scan_free(struct topic_scan *s);
  * topic is not there (says what to run), or nobody answers. */
 int topic_scan_bounds(struct topic_scan *s, const char *topic, int64_t since_ms, int64_t *from, int64_t *to, struct err *err);
 
-/* Takes a record; borrows it. 0 goes on, -1 with *err set ends the scan. */
+/* Takes a record; borrows it. 0 goes on, 1 ends the scan, -1 with *err set too. */
 typedef int (*topic_scan_fn)(void *ctx, const rd_kafka_message_t *message, struct err *err);
 
 /* Hands over the records of [from, to), in order; there may be fewer offsets than that. -1 with *err set: fn's, or ERR_RETRY. */
