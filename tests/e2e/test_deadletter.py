@@ -82,6 +82,7 @@ class World:
         self.brokers, self.uri = self.stack.env()["KAFKA"], self.stack.env()["MONGO_1"]
         self.view = View(self.brokers)
         self.producer = Producer({"bootstrap.servers": self.brokers, "acks": "all", "log_level": 0})
+        assert "topics apply" in self.ctl("deadletter", "list", code=2)[1]
         self.ctl("topics", "apply", "--replication-factor", "1")
         self.ctl("cell", "add", "main", "--partitions", "2", "--replication-factor", "1")
         self.epoch = self.view.table("millrace.cells")["main"]["epoch"]

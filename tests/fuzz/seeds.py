@@ -100,8 +100,14 @@ def inflate():
         yield f"text-{name}", bytes([0x90 + form]) + text
 
 
+def origin():
+    yield "sound", "v1 topic=millrace.c.main.minutely epoch=-5 partition=3 offset=1001"
+    yield "limits", f"v1 topic={'x' * 249} epoch=-9223372036854775808 partition=2147483647 offset=9223372036854775807"
+    yield "newer", "v2 topic=t epoch=1 partition=0 offset=0 more=1"
+
+
 def main():
-    for name, seeds in (("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate())):
+    for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():

@@ -50,6 +50,25 @@ START_TEST(order)
 }
 END_TEST
 
+static const struct { const char *text, *rest; int64_t number; bool taken; } numbers[] = {
+	{"0", "", 0, true}, {"12x", "x", 12, true}, {"-5 ", " ", -5, true}, {"9223372036854775807", "", INT64_MAX, true},
+	{"-9223372036854775808", "", INT64_MIN, true}, {"9223372036854775808", "", 0, false}, {"-9223372036854775809", "", 0, false},
+	{"", "", 0, false}, {"-", "", 0, false}, {"00", "", 0, false}, {"-0", "", 0, false}, {"01", "", 0, false}, {"+1", "", 0, false},
+	{" 1", "", 0, false}, {"x", "", 0, false}, {"--1", "", 0, false}, {"1e3", "e3", 1, true},
+};
+
+START_TEST(taken_off_the_front)
+{
+	int64_t number = 77;
+	struct str s = str_from(numbers[_i].text), t = STR("abc");
+
+	ck_assert_int_eq(str_take_int(&s, &number), numbers[_i].taken);
+	ck_assert_int_eq(number, numbers[_i].taken ? numbers[_i].number : 77);
+	ck_assert(str_eq(s, str_from(numbers[_i].taken ? numbers[_i].rest : numbers[_i].text)));
+	ck_assert(!str_take(&t, "abcd") && !str_take(&t, "b") && str_take(&t, "ab") && str_eq(t, STR("c")) && str_take(&t, "") && str_take(&t, "c") && !t.len);
+}
+END_TEST
+
 START_TEST(buf_grows)
 {
 	struct buf b = BUF_INIT;
@@ -161,6 +180,7 @@ int main(void)
 	tcase_add_loop_test(tc, utf8, 0, NR(utf8_cases));
 	tcase_add_test(tc, ascii);
 	tcase_add_test(tc, order);
+	tcase_add_loop_test(tc, taken_off_the_front, 0, (int)NR(numbers));
 	tcase_add_test(tc, buf_grows);
 	tcase_add_test(tc, buf_failure_is_sticky);
 	tcase_add_test(tc, arena_aligned_zeroed_apart);

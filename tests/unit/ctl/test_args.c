@@ -58,6 +58,8 @@ static const struct { const char *line, *noun, *verb, *operands[2], *option, *va
 	{"site shards shop 4 --at 2h", "site", "shards", {"shop", "4"}, "at", "2h"},
 	{"site move shop eu", "site", "move", {"shop", "eu"}, "shards", "0"},
 	{"site stay shop", "site", "stay", {"shop"}, "json", NULL},
+	{"deadletter retry", "deadletter", "retry", {NULL}, "since", "15d"},
+	{"deadletter retry 1 2 --again 3-4", "deadletter", "retry", {NULL}, "again", ""},
 	{"offsets show main", "offsets", "show", {"main"}, "json", NULL},
 	{"offsets confirm main --reason moved --forget-state", "offsets", "confirm", {"main"}, "for", "10m"},
 	{"control list --json", "control", "list", {NULL}, "json", ""},
@@ -146,6 +148,10 @@ static const struct { const char *line, *says; } bad[] = {
 	{"site limit shop --payloads-per-s 0x10", "is not a number"},
 	{"site limit --samples-per-s 1", "\"site limit\" needs ID"},
 	{"site confirm-shrink", "needs --reason TEXT"},
+	{"deadletter show", "\"deadletter show\" needs ID"},
+	{"deadletter show 1 2", "one word too many"},
+	{"deadletter list 1", "one word too many"},
+	{"deadletter drop 1", "needs --reason TEXT"},
 };
 
 START_TEST(bad_lines)
@@ -157,6 +163,24 @@ START_TEST(bad_lines)
 	ck_assert_msg(parse(&a, bad[_i].line, text, sizeof(text), &err) < 0, "\"%s\" was taken", bad[_i].line);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_msg(strstr(err.msg, bad[_i].says) != NULL, "\"%s\": \"%s\" does not say \"%s\"", bad[_i].line, err.msg, bad[_i].says);
+	args_fini(&a);
+}
+END_TEST
+
+START_TEST(any_number_of_operands)
+{
+	static const char *const wanted[] = {"1", "2", "-3", "4-5"};
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+
+	ck_assert_msg(parse(&a, "deadletter retry 1 --again 2 -- -3 4-5", text, sizeof(text), &err) == 0, "%s", err.msg);
+	ck_assert(a.nr_rest == NR(wanted) && a.nr_operands == 0);
+	for (int i = 0; i < a.nr_rest; i++)
+		ck_assert_str_eq(a.rest[i], wanted[i]);
+	args_fini(&a);
+	ck_assert_int_eq(parse(&a, "deadletter retry", text, sizeof(text), &err), 0);
+	ck_assert_int_eq(a.nr_rest, 0);
 	args_fini(&a);
 }
 END_TEST
@@ -322,6 +346,7 @@ int main(void)
 
 	tcase_add_loop_test(t, good_lines, 0, NR(good));
 	tcase_add_loop_test(t, bad_lines, 0, NR(bad));
+	tcase_add_test(t, any_number_of_operands);
 	tcase_add_test(t, settings_are_passed_on);
 	tcase_add_test(t, preferred_settings_come_first);
 	tcase_add_test(t, numbers_and_durations);

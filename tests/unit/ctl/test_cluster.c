@@ -224,6 +224,31 @@ START_TEST(broker_errors_are_ridden_out)
 }
 END_TEST
 
+/* The records of one batch go where they are to go, with their headers, and each has its own outcome. */
+START_TEST(many_records_with_headers)
+{
+	struct header headers[] = {{STR("a"), true, STR("1")}, {STR("a"), false, STR("")}, {STR("b"), true, STR("")}};
+	struct cluster_record record = {.topic = "data", .partition = 2, .key = STR(""), .value = STR("v"), .headers = headers, .nr_headers = 3};
+	struct cluster_delivery d[3];
+	struct fixture f;
+	struct err err = ERR_INIT;
+
+	fixture_init(&f);
+	mock_topic(&f.mock, "data", 3);
+	for (size_t i = 0; i < NR(d); i++)
+		ck_assert_msg(cluster_send(f.cluster, &record, &d[i], &err) == 0, "%s", err.msg);
+	cluster_settle(f.cluster);
+	for (size_t i = 0; i < NR(d); i++)
+		ck_assert(d[i].done && d[i].offset == (int64_t)i && cluster_judge(&d[i], "data", &err) == 0);
+	rd_kafka_mock_push_request_errors(f.mock.cluster, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	ck_assert_int_eq(cluster_send(f.cluster, &record, &d[0], &err), 0);
+	cluster_settle(f.cluster);
+	ck_assert(d[0].done && cluster_judge(&d[0], "data", &err) == -1);
+	ck_assert_int_eq(err.kind, ERR_REJECT);
+	fixture_fini(&f);
+}
+END_TEST
+
 /* A record that Kafka refuses is an error that says so, and not in the table. */
 START_TEST(refused_records_are_told)
 {
@@ -334,6 +359,7 @@ int main(void)
 	tcase_add_test(t, tables_are_followed);
 	tcase_add_test(t, foreign_writes_are_noticed);
 	tcase_add_test(t, newer_records_are_left_alone);
+	tcase_add_test(t, many_records_with_headers);
 	tcase_add_test(t, broker_errors_are_ridden_out);
 	tcase_add_test(t, refused_records_are_told);
 	tcase_add_test(t, heartbeats_only_when_asked);
