@@ -437,7 +437,7 @@ MUTANTS = [
          "test_retried"),
     unit("copy-becomes-the-first", "deploy/ctl/letter_resend.c", "	if (!find_origin(letter, &place, &line))", "	if (!find_origin(letter, &place, &line) || true)",
          "ctl", "test_letter_resend"),
-    unit("any-origin-is-kept", "deploy/ctl/letter_resend.c", " || origin_check(&o, &place, NULL) < 0)", " || !place->topic.len)", "ctl", "test_letter_resend"),
+    unit("any-origin-is-kept", "deploy/ctl/letter_resend.c", " || origin_check(&o, place, NULL) < 0)", " || !place->topic.len)", "ctl", "test_letter_resend"),
     unit("sent-into-another-epoch", "deploy/ctl/letter_resend.c", "	if (cell->epoch != record->epoch)", "	if (cell->epoch == INT64_MIN)", "ctl", "test_letter_resend"),
     unit("handled-and-handled-again", "deploy/ctl/letter_resend.c", "	if (!letter->mark || again)", "	if (letter || again)", "ctl", "test_letter_resend"),
     unit("snapshots-sent-again", "deploy/ctl/letter_resend.c", " && specs[i].retention_ms > 0", "", "ctl", "test_letter_resend"),
