@@ -73,7 +73,7 @@ class Program(Process):
 
 class World:
     def __init__(self, directory):
-        self.stack = Stack(directory, base_port=free_base_port(25400))
+        self.stack = Stack(directory, base_port=free_base_port(25400, span=80))
         self.dice = random.Random(SEED)
         self.programs = []
 
