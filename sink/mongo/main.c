@@ -24,6 +24,7 @@
 #include "common/program.h"
 #include "common/report.h"
 #include "common/table.h"
+#include "common/watchdog.h"
 #include "sink/mongo/alarm.h"
 #include "sink/mongo/consumer.h"
 #include "sink/mongo/database.h"
@@ -44,6 +45,8 @@ enum {
 	COMMIT_MS = 3000,
 	STOP_MS = 1000,
 	CLOSE_MS = 5000,
+	TURN_LIMIT_MS = 120000, /* of a turn that is not hung */
+	STOP_LIMIT_MS = 32000,  /* likewise of a stop */
 };
 
 struct app {
@@ -61,6 +64,7 @@ struct app {
 	struct consumer *consumer; /* NULL: the cell has no topics yet */
 	struct reader *reader;
 	struct events events;
+	struct watchdog watchdog;
 	bool stop;
 	int64_t epoch; /* of the cell's topics; 0: not known */
 	bool more;     /* there may be records that no wake-up tells of */
@@ -368,6 +372,7 @@ static int run(struct app *app, struct err *err)
 	log_info(&app->program.log, "started", LOG_STR("admin", admin_address(app->admin)), LOG_STR("database", app->conf.mongo_database),
 		 LOG_INT("writers", app->conf.writers));
 	while (!app->stop) {
+		watchdog_feed(&app->watchdog, TURN_LIMIT_MS, "a turn of the loop");
 		wait_for_events(app);
 		take_signals(app);
 		if (app->stop)
@@ -390,6 +395,7 @@ static void drain(struct app *app)
 {
 	bool stored, committed;
 
+	watchdog_feed(&app->watchdog, STOP_LIMIT_MS, "stopping: what is in flight, leaving the group");
 	admin_set_ready(app->admin, false, "draining");
 	if (!app->consumer)
 		return;
@@ -421,6 +427,7 @@ static void close_rooms(struct app *app, int exit_code)
 	controls_free(app->controls);
 	metrics_free(app->metrics);
 	events_close(&app->events);
+	watchdog_stop(&app->watchdog);
 }
 
 static int check(const struct program *p, const void *target, struct err *err)
@@ -444,7 +451,7 @@ int main(int argc, char **argv)
 	bool opened = rc == 0;
 
 	if (opened) {
-		rc = events_open(&app.events, TICK_MS, &err) < 0 || open_admin(&app, &err) < 0 || open_rooms(&app, &err) < 0 ||
+		rc = watchdog_start(&app.watchdog, &app.program.log, &err) < 0 || events_open(&app.events, TICK_MS, &err) < 0 || open_admin(&app, &err) < 0 || open_rooms(&app, &err) < 0 ||
 		     run(&app, &err) < 0 ? -1 : 0;
 		if (rc == 0)
 			drain(&app);
