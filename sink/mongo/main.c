@@ -199,7 +199,8 @@ static int open_reader(struct app *app, struct err *err)
 	return 0;
 }
 
-/* Obeys a control that pauses the cell, and its end. Once the tables are loaded, so that a paused sink that starts again fetches nothing. */
+/* Obeys a control that pauses the cell, and its end. Once the tables are loaded, so that a paused sink that starts again fetches
+ * nothing. */
 static void follow_controls(struct app *app)
 {
 	bool paused = controls_in_force(app->controls, CONTROL_ACTION_PAUSE, str_from(app->program.common.cell), STR(""), NULL);
@@ -451,8 +452,8 @@ int main(int argc, char **argv)
 	bool opened = rc == 0;
 
 	if (opened) {
-		rc = watchdog_start(&app.watchdog, &app.program.log, &err) < 0 || events_open(&app.events, TICK_MS, &err) < 0 || open_admin(&app, &err) < 0 || open_rooms(&app, &err) < 0 ||
-		     run(&app, &err) < 0 ? -1 : 0;
+		rc = watchdog_start(&app.watchdog, &app.program.log, &err) < 0 || events_open(&app.events, TICK_MS, &err) < 0 ||
+		     open_admin(&app, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;
 		if (rc == 0)
 			drain(&app);
 	}
