@@ -31,6 +31,7 @@
 #include "sink/mongo/meters.h"
 #include "sink/mongo/reader.h"
 #include "sink/mongo/settings.h"
+#include "sink/mongo/watch.h"
 #include "sink/mongo/writer.h"
 
 enum {
@@ -63,6 +64,7 @@ struct app {
 	struct partitions parts;
 	struct consumer *consumer; /* NULL: the cell has no topics yet */
 	struct reader *reader;
+	struct watch watch;
 	struct events events;
 	struct watchdog watchdog;
 	bool stop;
@@ -327,13 +329,15 @@ static int tick(struct app *app, struct err *err)
 {
 	size_t waiting = count_waiting(app);
 	const char *reason = not_ready(app, waiting);
+	int64_t lag = app->consumer ? consumer_lag(app->consumer) : 0;
 	const struct figure figures[] = {
 		{STR("inflight_bytes"), metric_value(app->meters.inflight_bytes)},
-		{STR("lag_records"), app->consumer ? (double)consumer_lag(app->consumer) : 0},
+		{STR("lag_records"), (double)lag},
 		{STR("braked"), app->braked},
 		{STR("paused"), app->paused},
 		{STR("waiting_partitions"), (double)waiting},
 	};
+	struct gate_view view;
 	struct err why = ERR_INIT;
 
 	admin_beat(app->admin);
@@ -341,6 +345,8 @@ static int tick(struct app *app, struct err *err)
 	metric_set(app->meters.waiting_partitions, (double)waiting);
 	metric_set(app->meters.braked, app->braked);
 	metric_set(app->meters.paused, app->paused);
+	writers_look(app->writers, &view);
+	watch_turn(&app->watch, &view, app->paused ? 0 : lag, &app->program.log, app->report, &app->meters);
 	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));
 	if (app->consumer && consumer_turn(app->consumer, &why) < 0)
 		complain(app, "offsets_unknown", &why);

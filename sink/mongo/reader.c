@@ -133,7 +133,7 @@ static void dispatch(struct reader *r, enum sink_topic topic)
 
 static bool is_filled(const struct reader *r, const struct batch *b)
 {
-	return b->len >= (size_t)r->spec.conf->batch_documents || b->documents.len >= (size_t)r->spec.conf->batch_bytes;
+	return b->len >= (size_t)r->spec.conf->batch_documents || b->documents.len >= writers_batch_bytes(r->spec.writers);
 }
 
 /* The batch being filled for this topic; a new one where there is none. */
@@ -221,6 +221,7 @@ static int condemn(struct reader *r, struct partition *part, rd_kafka_message_t 
 	if (entry < 0)
 		return -1;
 	batch_condemn(b, (size_t)entry, code, why->msg);
+	writers_letter_made(r->spec.writers);
 	return letters_send(r->letters, b, (size_t)entry, err);
 }
 
@@ -339,10 +340,10 @@ int reader_turn(struct reader *r, struct err *err)
 	return 0;
 }
 
-/* Full by bytes, or because a full batch waits for a place behind the writers: one more record would have nowhere to go. */
+/* Full by bytes, or by dead letters, or because a full batch waits for a place behind the writers: one more record would have nowhere to go. */
 bool reader_full(struct reader *r)
 {
-	if (r->inflight_bytes >= r->limit_bytes)
+	if (r->inflight_bytes >= r->limit_bytes || writers_unread(r->spec.writers))
 		return true;
 	for (int i = 0; i < NR_SINK_TOPICS; i++)
 		if (r->filling[i] && is_filled(r, r->filling[i]) && writers_busy(r->spec.writers))

@@ -21,6 +21,8 @@ const struct conf_field sink_conf_fields[] = {
 	{"batch.documents", CONF_INT, AT(batch_documents), "1000", 1, 100000, "documents that an insert carries at most"},
 	{"batch.bytes", CONF_BYTES, AT(batch_bytes), "1Mi", 1024, 40 << 20, "bytes of documents from which an insert is full"},
 	{"batch.age", CONF_MS, AT(batch_age_ms), "200ms", 1, 60000, "real time after which an insert goes out though not full"},
+	{"latency.target", CONF_MS, AT(latency_target_ms), "200ms", 1, 60000,
+	 "an insert that takes no longer is never held to be late; late ones make batches smaller, then writers fewer"},
 	{"inflight.bytes", CONF_BYTES, AT(inflight_bytes), "0", 0, INT64_C(1) << 40,
 	 "bytes of records and documents that may wait for the database; 0 is a quarter of memory.budget"},
 	{"retention.minutely", CONF_MS, AT(retention_ms[SINK_MINUTELY]), "14d", 3600000, DAYS_MS(24855),

@@ -15,6 +15,7 @@ struct sink_conf {
 	int64_t wtimeout_ms;  /* of the write concern */
 	int64_t writers;      /* threads, each with a connection */
 	int64_t batch_documents, batch_bytes, batch_age_ms;
+	int64_t latency_target_ms;
 	int64_t inflight_bytes; /* 0: a quarter of memory.budget */
 	int64_t retention_ms[NR_SINK_TOPICS];
 };

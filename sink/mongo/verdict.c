@@ -2,7 +2,11 @@
  *
  * Classes of codes. Documents are given up only for codes that name a fault of the document itself; a code that is in no list
  * means "try again", since a wrong retry costs time and a wrong dead letter costs data. Codes are those of the server's
- * error_codes.yml; some have changed their number over the years, and then both stand here. */
+ * error_codes.yml; some have changed their number over the years, and then both stand here.
+ *
+ * A command that is refused as a whole names no document. Where its code can only mean what is in it, the documents are bisected: sent
+ * again in halves, until one is alone with the refusal and is given up. Codes that a server also uses for the command itself (a bad
+ * value, a type: say, a write concern it does not know) are not believed there: they would condemn document after document. */
 #include "sink/mongo/verdict.h"
 
 #include <string.h>
@@ -36,6 +40,9 @@ static const int32_t poison_codes[] = {
 	10334, /* BSONObjectTooLarge */
 	17280, /* KeyTooLong */
 };
+
+/* Those of them that blame the documents though they stand for the whole command. */
+static const int32_t content_codes[] = {9, 22, 52, 53, 55, 56, 57, 10334};
 
 static const struct code_class retry_codes[] = {
 	{6, VERDICT_REASON_NETWORK},         /* HostUnreachable */
@@ -82,14 +89,28 @@ static enum verdict_reason reason_of_code(int32_t code)
 	return VERDICT_REASON_SERVER;
 }
 
+/* Other domains' codes are the driver's own numbers. */
+static bool is_from_server(const bson_error_t *error)
+{
+	return error->domain == MONGOC_ERROR_SERVER || error->domain == MONGOC_ERROR_QUERY || error->domain == MONGOC_ERROR_COMMAND;
+}
+
+static bool blames_content(const bson_error_t *error)
+{
+	if (!is_from_server(error))
+		return false;
+	for (size_t i = 0; i < sizeof(content_codes) / sizeof(content_codes[0]); i++)
+		if (content_codes[i] == (int32_t)error->code)
+			return true;
+	return false;
+}
+
 /* The driver's own failures come before any server had a say, but for its error on logging in. */
 static enum verdict_reason reason_of_error(const bson_error_t *error)
 {
-	switch (error->domain) {
-	case MONGOC_ERROR_SERVER:
-	case MONGOC_ERROR_QUERY:
-	case MONGOC_ERROR_COMMAND:
+	if (is_from_server(error))
 		return reason_of_code((int32_t)error->code);
+	switch (error->domain) {
 	case MONGOC_ERROR_WRITE_CONCERN:
 		return VERDICT_REASON_WRITE_CONCERN;
 	case MONGOC_ERROR_SASL:
@@ -206,6 +227,20 @@ static void judge_all(struct verdict_document *documents, size_t nr, enum verdic
 		documents[i] = (struct verdict_document){.outcome = outcome, .text = ""};
 }
 
+/* Nothing is known of any document, but perhaps whose fault that is. */
+static void judge_command(const bson_t *reply, const bson_error_t *error, struct verdict_document *documents, size_t nr,
+			  struct verdict *v)
+{
+	bool content = blames_content(error) && !has_any(reply, "writeErrors") && number_of(reply, "insertedCount") <= 0;
+
+	judge_all(documents, nr, VERDICT_RETRY);
+	*v = (struct verdict){.bisect = content && nr > 1};
+	if (content && nr == 1)
+		documents[0] = (struct verdict_document){VERDICT_POISON, (int32_t)error->code, error->message};
+	else
+		note_reason(v, content ? VERDICT_REASON_CONTENT : reason_of_error(error), (int32_t)error->code);
+}
+
 static void count(const struct verdict_document *documents, size_t nr, struct verdict *v)
 {
 	for (size_t i = 0; i < nr; i++) {
@@ -227,9 +262,7 @@ void verdict_judge(const bson_t *reply, const bson_error_t *error, struct verdic
 	judge_all(documents, nr, replicated ? VERDICT_STORED : VERDICT_RETRY);
 	named = judge_write_errors(reply, replicated, documents, nr, v);
 	if (inserted < 0 || named < 0 || (uint64_t)inserted + (uint64_t)named != nr) {
-		judge_all(documents, nr, VERDICT_RETRY);
-		*v = (struct verdict){0};
-		note_reason(v, reason_of_error(error), (int32_t)error->code);
+		judge_command(reply, error, documents, nr, v);
 	} else if (!replicated) {
 		note_reason(v, VERDICT_REASON_WRITE_CONCERN, 0);
 	}
@@ -239,7 +272,7 @@ void verdict_judge(const bson_t *reply, const bson_error_t *error, struct verdic
 const char *verdict_reason_name(enum verdict_reason reason)
 {
 	static const char *const names[NR_VERDICT_REASONS] = {
-		"none", "network", "not_primary", "write_concern", "auth", "space", "other_index", "server",
+		"none", "network", "not_primary", "write_concern", "auth", "space", "other_index", "content", "server",
 	};
 
 	return (unsigned)reason < NR_VERDICT_REASONS ? names[reason] : "none";

@@ -8,6 +8,7 @@
 #define MILLRACE_SINK_MONGO_VERDICT_H
 
 #include <mongoc/mongoc.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ enum verdict_reason {
 	VERDICT_REASON_AUTH,          /* credentials or rights */
 	VERDICT_REASON_SPACE,         /* disk full, quota */
 	VERDICT_REASON_OTHER_INDEX,   /* a unique index beside _id's refuses documents: an operator must drop it */
+	VERDICT_REASON_CONTENT,       /* the whole command was refused for what is in it: it must be bisected */
 	VERDICT_REASON_SERVER,        /* any other error of the server's */
 	NR_VERDICT_REASONS
 };
@@ -34,18 +36,19 @@ enum verdict_reason {
 struct verdict_document {
 	enum verdict_outcome outcome;
 	int32_t code;     /* the server's, 0 without */
-	const char *text; /* the server's, borrowed from the reply; "" without */
+	const char *text; /* the server's, borrowed from reply or error; "" without */
 };
 
 /* Counts of a batch; reason and code are the worst ones that made a retry necessary. */
 struct verdict {
 	size_t stored, already_stored, poison, retry;
+	bool bisect; /* send these again in halves: one of them is at fault, and which one is not said */
 	enum verdict_reason reason;
 	int32_t code;
 };
 
 /* Judges the reply (never NULL; as the driver filled it, also on failure) to an unordered insert of nr documents. error is the
- * driver's, and only names the reason of a retry. Fills all nr documents, in the order sent, and *v. */
+ * driver's: it names the reason of a retry, and a single document may be given up for it (see verdict.c). Fills all nr documents, in the order sent, and *v. */
 void verdict_judge(const bson_t *reply, const bson_error_t *error, struct verdict_document *documents, size_t nr,
 		   struct verdict *v);
 

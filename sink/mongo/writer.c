@@ -4,10 +4,12 @@
  *  I1  A batch leaves a writer only when nothing in it is pending, or when the queue is closed (the sink stops).
  *  I2  Every attempt sends exactly the documents that are still pending, and only a reply that accounts for all of them settles
  *      any (verdict.h). So an answer that was lost costs a repetition, never a document.
+ *  I3  Nothing is sent without a permit of the gate's.
  *
- * One attempt is writer_attempt(); what to send next, and when, is decided around it. A breaker, and a batch size and
- * concurrency that follow the database's latency, have their place in writer_store(), between two attempts; bisecting of commands
- * that failed without naming a document, in writer_collect(). */
+ * An attempt sends a piece of the batch: documents that are pending from a cursor on, round and round, so that some that come back every time
+ * keep out no others. How large the piece is follows from the permit, which may be smaller than when the batch was filled: then it
+ * goes in even parts. And from bisecting: a command that was refused for its content is sent again from the same place, half as
+ * long; each piece that gets through doubles the next one. One bad document among n costs about 2 log2 n attempts, all of them bad 2 n. */
 #include "sink/mongo/writer.h"
 
 #include <inttypes.h>
@@ -43,9 +45,14 @@ struct writer {
 	size_t *entries; /* indexes in the batch */
 	struct verdict_document *verdicts;
 	size_t cap;
+	size_t nr, bytes;            /* of the piece that is being sent */
+	size_t cursor;               /* entry of the batch where the next piece begins */
+	size_t piece_max;            /* documents of a piece, while bisecting */
+	bool connected;              /* the last attempt was answered: this one needs no new connection */
 	enum verdict_reason trouble; /* of the last attempt */
 	int64_t troubled_mono_ms;    /* since when */
-	unsigned attempts;           /* failed ones in a row */
+	unsigned attempts;           /* failed ones, since it began */
+	unsigned pauses;             /* in a row */
 	uint64_t jitter;             /* state of a random generator */
 };
 
@@ -55,6 +62,7 @@ struct writers {
 	const struct log *log;
 	struct meters *meters;
 	struct queue *todo, *done;
+	struct gate *gate;
 	atomic_int indexes; /* enum writers_indexes; written by the first writer */
 	size_t nr, nr_running;
 	struct writer writer[];
@@ -77,27 +85,49 @@ static int writer_reserve(struct writer *w, size_t n, struct err *err)
 	return w->cap ? 0 : err_nomem(err, "a bulk write");
 }
 
-/* Points at the documents that are still to be stored (I2); nothing is copied. How many. */
-static size_t writer_collect(struct writer *w, const struct batch *b)
+static size_t pending_bytes(const struct batch *b)
 {
-	size_t n = 0;
+	size_t bytes = 0;
 
-	for (size_t i = 0; i < b->len; i++) {
+	for (size_t i = 0; i < b->len; i++)
+		if (b->entries[i].state == BATCH_PENDING)
+			bytes += b->entries[i].doc_len;
+	return bytes;
+}
+
+/* Bytes from which a piece is large enough: even parts, so that no insert is made for a small rest. A quarter over what is allowed counts
+ * as one part. */
+static size_t part_bytes(size_t pending, size_t allowed)
+{
+	size_t parts = (pending + allowed + allowed / 4 - 1) / (allowed + allowed / 4);
+
+	return parts > 1 ? (pending + parts - 1) / parts : pending;
+}
+
+/* Points at the documents of the next piece (I2); nothing is copied. */
+static void writer_collect(struct writer *w, const struct batch *b, const struct gate_permit *permit)
+{
+	size_t enough = part_bytes(pending_bytes(b), permit->bytes);
+	size_t max = w->piece_max < permit->documents ? w->piece_max : permit->documents;
+
+	w->nr = w->bytes = 0;
+	for (size_t k = 0; k < b->len && w->nr < max && (w->nr == 0 || w->bytes < enough); k++) {
+		size_t i = (w->cursor + k) % b->len;
 		const struct batch_entry *e = &b->entries[i];
 
 		if (e->state != BATCH_PENDING)
 			continue;
-		bson_init_static(&w->docs[n], b->documents.p + e->doc_at, e->doc_len);
-		w->sent[n] = &w->docs[n];
-		w->entries[n++] = i;
+		bson_init_static(&w->docs[w->nr], b->documents.p + e->doc_at, e->doc_len);
+		w->sent[w->nr] = &w->docs[w->nr];
+		w->bytes += e->doc_len;
+		w->entries[w->nr++] = i;
 	}
-	return n;
 }
 
-/* Carries a verdict over to the batch. */
-static void writer_apply(struct writer *w, struct batch *b, size_t n)
+/* Carries a verdict over to the batch. A document that may not be given up now, as too many were, stays pending. */
+static void writer_apply(struct writer *w, struct batch *b, struct gate_permit *permit)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < w->nr; i++) {
 		const struct verdict_document *d = &w->verdicts[i];
 		char reason[REASON_SIZE];
 
@@ -109,6 +139,8 @@ static void writer_apply(struct writer *w, struct batch *b, size_t n)
 			batch_settle(b, w->entries[i], BATCH_ALREADY);
 			break;
 		case VERDICT_POISON:
+			if (!gate_letter(w->shared->gate, permit))
+				break;
 			snprintf(reason, sizeof(reason), "the database refuses its document with code %" PRId32 ": %s", d->code, d->text);
 			batch_condemn(b, w->entries[i], "document_refused", reason);
 			break;
@@ -144,33 +176,62 @@ static void writer_note(struct writer *w, const struct batch *b, const struct ve
 		w->attempts = 0;
 }
 
-/* Sends all that is pending once. A lack of memory for it is one more reason to try again later: the batch itself is safe. */
-static void writer_attempt(struct writer *w, struct batch *b)
+/* Where the next piece begins, and how many documents it may have. */
+static void writer_move_on(struct writer *w, const struct batch *b, const struct verdict *v)
 {
-	bson_error_t error = {0};
-	struct verdict v;
-	struct err err = ERR_INIT;
-	bson_t reply;
-	size_t n;
-
-	if (writer_reserve(w, b->len, &err) < 0) {
-		v = (struct verdict){.retry = b->pending, .reason = VERDICT_REASON_SERVER};
-		writer_note(w, b, &v, err.msg);
+	if (v->bisect) {
+		w->cursor = w->entries[0];
+		w->piece_max = w->nr / 2;
 		return;
 	}
-	n = writer_collect(w, b);
+	w->cursor = (w->entries[w->nr - 1] + 1) % b->len;
+	if (w->piece_max <= SIZE_MAX / 2)
+		w->piece_max *= 2;
+}
+
+static void writer_measure(struct writer *w, const struct batch *b, const struct gate_permit *permit, const struct verdict *v)
+{
+	const struct writers *s = w->shared;
+	int64_t ms = clock_mono_ms() - permit->insert.begun_ms;
+
+	if (v->reason != VERDICT_REASON_NETWORK) {
+		metric_add(s->meters->inserts, 1);
+		metric_add(s->meters->insert_ms, (uint64_t)ms);
+	}
+	log_debug(s->log, "inserted", LOG_STR("collection", sink_topic_name(b->topic)), LOG_UINT("documents", w->nr),
+		  LOG_UINT("bytes", w->bytes), LOG_INT("ms", ms), LOG_BOOL("probe", permit->probe), LOG_BOOL("new_connection", !w->connected),
+		  LOG_STR("trouble", verdict_reason_name(v->reason)));
+}
+
+/* Sends one piece. True: the writer should pause before the next one. */
+static bool writer_attempt(struct writer *w, struct batch *b, struct gate_permit *permit)
+{
+	struct writers *s = w->shared;
+	struct gate_news news;
+	bson_error_t error = {0};
+	struct verdict v;
+	bson_t reply;
+	bool pause;
+
+	writer_collect(w, b, permit);
 	/* What it returns is of no use: see verdict.h. The reply is always initialised. */
-	mongoc_collection_insert_many(w->collections[b->topic], w->sent, n, database_insert_opts(w->shared->db), &reply, &error);
-	verdict_judge(&reply, &error, w->verdicts, n, &v);
-	writer_apply(w, b, n);
+	mongoc_collection_insert_many(w->collections[b->topic], w->sent, w->nr, database_insert_opts(s->db), &reply, &error);
+	verdict_judge(&reply, &error, w->verdicts, w->nr, &v);
+	writer_measure(w, b, permit, &v);
+	writer_apply(w, b, permit);
 	writer_note(w, b, &v, error.message);
+	writer_move_on(w, b, &v);
+	news = (struct gate_news){&v, w->bytes, w->nr >= (size_t)s->conf->batch_documents, !w->connected};
+	pause = gate_leave(s->gate, permit, &news);
+	w->connected = v.reason != VERDICT_REASON_NETWORK && v.reason != VERDICT_REASON_NOT_PRIMARY;
 	bson_destroy(&reply);
+	return pause;
 }
 
 /* 100 ms, 200 ms, .. 5 s, each shortened by up to a half at random, so that writers do not come back in step. */
 static int64_t writer_backoff_ms(struct writer *w)
 {
-	unsigned doublings = w->attempts < 7 ? w->attempts - 1 : 6;
+	unsigned doublings = w->pauses < 7 ? w->pauses - 1 : 6;
 	int64_t ms = (int64_t)BACKOFF_MIN_MS << doublings;
 
 	if (ms > BACKOFF_MAX_MS)
@@ -181,12 +242,32 @@ static int64_t writer_backoff_ms(struct writer *w)
 	return ms / 2 + (int64_t)(w->jitter % (uint64_t)(ms / 2 + 1));
 }
 
-/* Repeats until nothing is pending, or the sink stops (I1). The first attempt of a batch goes out at once; what paused the last one
- * was over when it got through. */
+/* Makes room for a piece with all of the batch, waiting for memory if need be: the batch itself is safe. False: the sink stops. */
+static bool writer_prepare(struct writer *w, const struct batch *b)
+{
+	struct err err = ERR_INIT;
+
+	w->cursor = 0;
+	w->piece_max = SIZE_MAX;
+	while (writer_reserve(w, b->len, &err) < 0)
+		if (queue_wait_closed(w->shared->todo, BACKOFF_MAX_MS))
+			return false;
+	return true;
+}
+
+/* Repeats until nothing is pending, or the sink stops (I1). The first attempt of a batch goes out as soon as the gate allows; what paused
+ * the last one was over when it got through. */
 static void writer_store(struct writer *w, struct batch *b)
 {
-	while (b->pending && !queue_wait_closed(w->shared->todo, w->attempts ? writer_backoff_ms(w) : 0))
-		writer_attempt(w, b);
+	struct gate_permit permit;
+
+	if (!writer_prepare(w, b))
+		return;
+	while (b->pending && gate_enter(w->shared->gate, &permit)) {
+		w->pauses = writer_attempt(w, b, &permit) ? w->pauses + 1 : 0;
+		if (w->pauses && queue_wait_closed(w->shared->todo, writer_backoff_ms(w)))
+			return;
+	}
 }
 
 /* Every start makes the indexes anew: what is there stays, what an operator dropped comes back. */
@@ -197,7 +278,7 @@ static void writer_make_indexes(struct writer *w)
 	struct err err = ERR_INIT;
 	int before = atomic_load(&s->indexes), after;
 
-	if (!w->makes_indexes || before == WRITERS_INDEXES_READY || now < w->next_index_mono_ms)
+	if (!w->makes_indexes || before == WRITERS_INDEXES_READY || now < w->next_index_mono_ms || !gate_is_open_to_all(s->gate))
 		return;
 	if (indexes_make(w->client, database_name(s->db), s->conf, s->log, &err) == 0) {
 		atomic_store(&s->indexes, WRITERS_INDEXES_READY);
@@ -278,10 +359,11 @@ struct writers *writers_new(struct database *db, const struct sink_conf *conf, c
 	w->meters = meters;
 	w->todo = queue_new(-1, err);
 	w->done = w->todo ? queue_new(wake_fd, err) : NULL;
-	while (w->done && w->nr < (size_t)conf->writers && writer_start(w, err) == 0)
+	w->gate = w->done ? gate_new(conf, err) : NULL;
+	while (w->gate && w->nr < (size_t)conf->writers && writer_start(w, err) == 0)
 		;
 	if (w->nr < (size_t)conf->writers) {
-		if (!w->todo || writers_stop(w, START_FAILED_MS))
+		if (!w->gate || writers_stop(w, START_FAILED_MS))
 			writers_free(w);
 		return NULL;
 	}
@@ -295,6 +377,7 @@ bool writers_stop(struct writers *w, int64_t timeout_ms)
 	struct queue_item *item;
 
 	queue_close(w->todo);
+	gate_close(w->gate);
 	for (; w->nr_running; w->nr_running--)
 		if (pthread_timedjoin_np(w->writer[w->nr_running - 1].thread, NULL, &until) != 0)
 			return false;
@@ -309,6 +392,7 @@ void writers_free(struct writers *w)
 		return;
 	for (size_t i = 0; i < w->nr; i++)
 		writer_fini(&w->writer[i]);
+	gate_free(w->gate);
 	queue_free(w->todo);
 	queue_free(w->done);
 	free(w);
@@ -332,4 +416,24 @@ bool writers_busy(struct writers *w)
 enum writers_indexes writers_indexes(const struct writers *w)
 {
 	return (enum writers_indexes)atomic_load(&w->indexes);
+}
+
+size_t writers_batch_bytes(struct writers *w)
+{
+	return gate_batch_bytes(w->gate);
+}
+
+void writers_letter_made(struct writers *w)
+{
+	gate_letter_made(w->gate);
+}
+
+bool writers_unread(struct writers *w)
+{
+	return gate_unread(w->gate);
+}
+
+void writers_look(struct writers *w, struct gate_view *view)
+{
+	gate_look(w->gate, view);
 }

@@ -1,8 +1,8 @@
 /* writer.h - the threads that insert.
  *
  * Each takes a batch from a queue, inserts what is pending in it until every document is stored, was stored, or is condemned,
- * and gives it back. A writer never gives up on a database: it repeats, with growing jittered pauses, until the batch is through
- * or the sink stops. The first writer also makes the indexes, so that a dead database holds up nobody else.
+ * and gives it back. When it may send, and how much at once, is gate.h's to say. A writer never gives up on a database: it repeats until
+ * the batch is through or the sink stops. The first writer also makes the indexes, so that a dead database holds up nobody else.
  * Threads: a batch belongs to a writer from writers_give() until writers_take() returns it. Settings, log, meters and insert options are
  * constant or atomic; all else belongs to one writer. */
 #ifndef MILLRACE_SINK_MONGO_WRITER_H
@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "sink/mongo/batch.h"
 #include "sink/mongo/database.h"
+#include "sink/mongo/gate.h"
 #include "sink/mongo/meters.h"
 #include "sink/mongo/settings.h"
 
@@ -47,6 +48,18 @@ struct batch *writers_take(struct writers *w, int64_t timeout_ms);
 
 /* Are there as many batches waiting as there are writers? Then more would only wait longer: let the next one grow. */
 bool writers_busy(struct writers *w);
+
+/* From how many bytes of documents on a batch is large enough for the database as it is now. Cheap; any thread. */
+size_t writers_batch_bytes(struct writers *w);
+
+/* The poll thread has made a dead letter of a record that has no document. */
+void writers_letter_made(struct writers *w);
+
+/* Should no record be read now, since too many became dead letters? Cheap; any thread. */
+bool writers_unread(struct writers *w);
+
+/* How the database is asked now. Any thread. */
+void writers_look(struct writers *w, struct gate_view *view);
 
 /* How far the indexes are. Any thread. */
 enum writers_indexes writers_indexes(const struct writers *w);

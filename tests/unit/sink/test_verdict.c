@@ -1,7 +1,8 @@
 /* test_verdict.c - replies as servers and the driver make them, and what each says of every document.
  *
  * Replies are written as JSON in the driver's form (libmongoc turns a server's "n" into insertedCount and its writeConcernError
- * into an array); outcomes as one letter a document: s stored, a already stored, r retry, p poison. */
+ * into an array); outcomes as one letter a document: s stored, a already stored, r retry, p poison. A whole
+ * command that is to be bisected has reason "content" and all documents to retry. */
 #include "sink/mongo/verdict.h"
 
 #include <string.h>
@@ -57,7 +58,26 @@ static const struct {
 	{"{\"insertedCount\": 0}", 17, 13, "rr", VERDICT_REASON_AUTH},
 	{"{\"insertedCount\": 0}", 1, 11, "rr", VERDICT_REASON_AUTH},
 	{"{\"insertedCount\": 0}", 17, 14031, "rr", VERDICT_REASON_SPACE},
-	{"{\"insertedCount\": 0}", 17, 22, "rr", VERDICT_REASON_SERVER}, /* which document is not said: none is given up */
+
+	/* The whole command was refused for what is in it: which document is not said, unless it was alone. */
+	{"{\"insertedCount\": 0}", 17, 22, "rr", VERDICT_REASON_CONTENT},
+	{"{\"insertedCount\": 0}", 17, 10334, "rrr", VERDICT_REASON_CONTENT},
+	{"{\"insertedCount\": 0}", 11, 9, "rr", VERDICT_REASON_CONTENT},
+	{"{}", 17, 9, "rr", VERDICT_REASON_CONTENT},
+	{"{\"insertedCount\": 0}", 17, 22, "p", VERDICT_REASON_NONE},
+	{"{\"insertedCount\": 0}", 17, 10334, "p", VERDICT_REASON_NONE},
+	/* What a server also says of the command itself, what it says of itself, and what nobody knows, condemns nothing. */
+	{"{\"insertedCount\": 0}", 17, 2, "r", VERDICT_REASON_SERVER},
+	{"{\"insertedCount\": 0}", 17, 14, "r", VERDICT_REASON_SERVER},
+	{"{\"insertedCount\": 0}", 17, 121, "r", VERDICT_REASON_SERVER},
+	{"{\"insertedCount\": 0}", 17, 99999, "r", VERDICT_REASON_SERVER},
+	{"{\"insertedCount\": 0}", 17, 13, "r", VERDICT_REASON_AUTH},
+	{"{\"insertedCount\": 0}", 17, 10107, "r", VERDICT_REASON_NOT_PRIMARY},
+	{"{\"insertedCount\": 0}", 2, 4, "r", VERDICT_REASON_NETWORK},
+	{"{\"insertedCount\": 0}", 8, 22, "r", VERDICT_REASON_NETWORK}, /* the driver could not read the answer */
+	/* An odd reply is no refusal of the command, though the driver names a code. */
+	{REPLY(0, ERROR(7, 22)), 17, 22, "r", VERDICT_REASON_SERVER},
+	{"{\"insertedCount\": 1}", 17, 22, "rr", VERDICT_REASON_SERVER},
 	{"{\"insertedCount\": 0}", 17, 11000, "r", VERDICT_REASON_SERVER},
 
 	/* One document's own fault, and what only looks like one. */
@@ -115,6 +135,7 @@ START_TEST(verdict_table)
 	ck_assert_uint_eq(v.already_stored, counted['a']);
 	ck_assert_uint_eq(v.retry, counted['r']);
 	ck_assert_uint_eq(v.poison, counted['p']);
+	ck_assert(v.bisect == (cases[_i].reason == VERDICT_REASON_CONTENT));
 	ck_assert_msg(v.reason == cases[_i].reason, "case %d: reason %s", _i, verdict_reason_name(v.reason));
 	bson_destroy(reply);
 }

@@ -14,7 +14,7 @@
 #include "common/events.h"
 #include "tests/unit/unit.h"
 
-enum { DOCUMENTS = 40, IDS = 256, STEPS = 16, OP_QUERY = 2004, OP_REPLY = 1, OP_MSG = 2013, MESSAGE_MAX = 1 << 20 };
+enum { DOCUMENTS = 40, IDS = 1024, STEPS = 16, OP_QUERY = 2004, OP_REPLY = 1, OP_MSG = 2013, MESSAGE_MAX = 1 << 20 };
 
 /* What the server does with one insert. */
 enum step {
@@ -28,6 +28,9 @@ enum step {
 	EMPTY,          /* stores nothing, and says ok without a count */
 	NOT_PRIMARY,    /* refuses the command */
 	OTHER_INDEX,    /* stores all but the first, which another unique index refuses */
+	NO_SPACE,       /* refuses the command */
+	UNREADABLE,     /* refuses the command for something that is in it */
+	UNKNOWN,        /* refuses the command with a code that is in no list */
 };
 
 /* A server that speaks just enough of MongoDB's protocol to take inserts: OP_MSG and, for the driver's greeting, OP_QUERY. Its
@@ -37,10 +40,13 @@ struct fake {
 	const enum step *steps; /* of the first inserts; later ones go well */
 	size_t nr_steps;
 	int poison_rest;        /* _ids that leave this mod 10 are refused with code 121; -1: none */
+	bool (*unreadable)(int id); /* a command with such an _id in it is refused as a whole with code 22; NULL: none */
+	int pause_ms;           /* before each insert is answered */
 	int index_code;         /* of createIndexes' answer; 0: ok */
 	bool stored[IDS];
 	size_t inserts, index_calls;
-	size_t sizes[64];       /* documents of each insert */
+	size_t sizes[4096];     /* documents of each insert */
+	size_t under_way, most_under_way;
 	int listener, port;
 	pthread_t acceptor;
 	struct { pthread_t thread; int fd; } connections[64];
@@ -98,6 +104,25 @@ static void greet(int fd, const uint8_t *request)
 	bson_destroy(doc);
 }
 
+/* The code with which the whole command is refused; 0: it is not. */
+static int32_t refusal(enum step step)
+{
+	return step == NOT_PRIMARY ? 10107 : step == NO_SPACE ? 14031 : step == UNKNOWN ? 77777 : step == UNREADABLE ? 22 : 0;
+}
+
+static bool any_unreadable(const struct fake *f, const uint8_t *p, const uint8_t *end)
+{
+	for (; f->unreadable && p < end; p += le32(p)) {
+		bson_iter_t it;
+		bson_t doc;
+
+		ck_assert(bson_init_static(&doc, p, le32(p)) && bson_iter_init_find(&it, &doc, "_id"));
+		if (f->unreadable(bson_iter_int32(&it)))
+			return true;
+	}
+	return false;
+}
+
 /* Appends the error of the i-th document. */
 static void refuse(bson_t *errors, uint32_t i, int32_t code, const char *key, bool old)
 {
@@ -132,7 +157,8 @@ static int32_t store(struct fake *f, const uint8_t *p, const uint8_t *end, enum 
 
 		ck_assert(bson_init_static(&doc, p, le32(p)) && bson_iter_init_find(&it, &doc, "_id"));
 		id = bson_iter_int32(&it);
-		if (step == CLOSE || step == EMPTY || step == NOT_PRIMARY)
+		ck_assert_int_lt(id, IDS);
+		if (step == CLOSE || step == EMPTY || refusal(step))
 			continue;
 		if (step == OTHER_INDEX && i == 0 && p + le32(p) < end) {
 			refuse(errors, i, 11000, "site", false);
@@ -154,9 +180,9 @@ static void reply_to_insert(int fd, const uint8_t *request, enum step step, int3
 	static const uint8_t garbage[64] = {60, 0, 0, 0, 'x', 'x', 'x', 'x'};
 	bson_t reply = BSON_INITIALIZER, concern;
 
-	BSON_APPEND_INT32(&reply, "ok", step != NOT_PRIMARY);
-	if (step == NOT_PRIMARY)
-		BSON_APPEND_INT32(&reply, "code", 10107);
+	BSON_APPEND_INT32(&reply, "ok", refusal(step) == 0);
+	if (refusal(step))
+		BSON_APPEND_INT32(&reply, "code", refusal(step));
 	else if (step != EMPTY)
 		BSON_APPEND_INT32(&reply, "n", stored);
 	if (!bson_empty(errors))
@@ -181,12 +207,17 @@ static bool take_insert(struct fake *f, int fd, const uint8_t *request)
 	bson_t errors = BSON_INITIALIZER;
 	enum step step;
 	int32_t stored;
+	int pause_ms;
 
 	ck_assert(section < end && section[0] == 1);
 	pthread_mutex_lock(&f->lock);
 	step = f->inserts < f->nr_steps ? f->steps[f->inserts] : WELL;
+	if (step == WELL && any_unreadable(f, documents, end))
+		step = UNREADABLE;
 	stored = store(f, documents, end, step, &errors);
+	pause_ms = f->pause_ms;
 	pthread_mutex_unlock(&f->lock);
+	poll(NULL, 0, pause_ms);
 	if (step != CLOSE && step != LOSE_REPLY)
 		reply_to_insert(fd, request, step, stored, &errors);
 	bson_destroy(&errors);
@@ -314,6 +345,7 @@ static void bench_init(struct bench *b, const struct fake *server, int writers)
 	fake_start(&b->server);
 	snprintf(b->uri, sizeof(b->uri), "mongodb://127.0.0.1:%d/?retryWrites=false&socketTimeoutMS=2000", b->server.port);
 	b->conf = (struct sink_conf){.mongo_uri = b->uri, .mongo_database = database, .wtimeout_ms = 1000, .writers = writers,
+				     .batch_documents = 1000, .batch_bytes = 1 << 20, .latency_target_ms = 200,
 				     .retention_ms = {86400000, 86400000}};
 	b->log = (struct log){.fd = 2, .level = LOG_LEVEL_ERROR, .program = "test"};
 	b->metrics = metrics_new("test");
