@@ -9,7 +9,7 @@
  * An attempt sends a piece of the batch: documents that are pending from a cursor on, round and round, so that some that come back every time
  * keep out no others. How large the piece is follows from the permit, which may be smaller than when the batch was filled: then it
  * goes in even parts. And from bisecting: a command that was refused for its content is sent again from the same place, half as
- * long; each piece that gets through doubles the next one. One bad document among n costs about 2 log2 n attempts, all of them bad 2 n. */
+ * long; each piece that gets through doubles the next one. One bad document among n costs about 3 log2 n attempts, all of them bad 2 n. */
 #include "sink/mongo/writer.h"
 
 #include <inttypes.h>

@@ -342,7 +342,7 @@ START_TEST(any_database)
 {
 	struct unit_random r = unit_random_new("any_database");
 
-	for (int round = 0; round < 300; round++) {
+	for (int round = 0; round < 100; round++) {
 		size_t writers = 1 + unit_random_below(&r, WRITERS_MAX);
 		double latency = pow(10, unit_random_unit(&r) * 2.7), bandwidth = pow(10, 2.5 + unit_random_unit(&r) * 2.5);
 		double reference, bound, fair;

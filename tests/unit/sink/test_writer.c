@@ -37,8 +37,9 @@ enum step {
  * documents have an integer _id below IDS. One thread a connection; all state under one mutex. */
 struct fake {
 	pthread_mutex_t lock;
-	const enum step *steps; /* of the first inserts; later ones go well */
+	const enum step *steps; /* of the first inserts */
 	size_t nr_steps;
+	enum step later;
 	int poison_rest;        /* _ids that leave this mod 10 are refused with code 121; -1: none */
 	bool (*unreadable)(int id); /* a command with such an _id in it is refused as a whole with code 22; NULL: none */
 	int pause_ms;           /* before each insert is answered */
@@ -46,7 +47,7 @@ struct fake {
 	bool stored[IDS];
 	size_t inserts, index_calls;
 	size_t sizes[4096];     /* documents of each insert */
-	size_t under_way, most_under_way;
+	size_t under_way, most_under_way, most_bytes;
 	int listener, port;
 	pthread_t acceptor;
 	struct { pthread_t thread; int fd; } connections[64];
@@ -211,13 +212,20 @@ static bool take_insert(struct fake *f, int fd, const uint8_t *request)
 
 	ck_assert(section < end && section[0] == 1);
 	pthread_mutex_lock(&f->lock);
-	step = f->inserts < f->nr_steps ? f->steps[f->inserts] : WELL;
+	if (++f->under_way > f->most_under_way)
+		f->most_under_way = f->under_way;
+	if ((size_t)(end - documents) > f->most_bytes)
+		f->most_bytes = (size_t)(end - documents);
+	step = f->inserts < f->nr_steps ? f->steps[f->inserts] : f->later;
 	if (step == WELL && any_unreadable(f, documents, end))
 		step = UNREADABLE;
 	stored = store(f, documents, end, step, &errors);
 	pause_ms = f->pause_ms;
 	pthread_mutex_unlock(&f->lock);
 	poll(NULL, 0, pause_ms);
+	pthread_mutex_lock(&f->lock);
+	f->under_way--;
+	pthread_mutex_unlock(&f->lock);
 	if (step != CLOSE && step != LOSE_REPLY)
 		reply_to_insert(fd, request, step, stored, &errors);
 	bson_destroy(&errors);
@@ -371,21 +379,30 @@ static void bench_fini(struct bench *b)
 	close(b->wake_fd);
 }
 
-static void give(struct bench *b, int first_id)
+/* Gives a batch of nr documents, each with so many bytes beside its _id. */
+static void give_large(struct bench *b, int first_id, int nr, size_t bytes)
 {
+	static const uint8_t filling[8192];
 	struct err err = ERR_INIT;
 	struct batch *batch = batch_new(SINK_MINUTELY, 1, &err);
 	struct batch_span span = {.partition = 0};
 
 	ck_assert_int_eq(batch_add_span(batch, &span, &err), 0);
-	for (int i = 0; i < DOCUMENTS; i++) {
+	for (int i = 0; i < nr; i++) {
 		bson_t doc = BSON_INITIALIZER;
 
 		BSON_APPEND_INT32(&doc, "_id", first_id + i);
+		if (bytes)
+			BSON_APPEND_BINARY(&doc, "filling", BSON_SUBTYPE_BINARY, filling, (uint32_t)bytes);
 		ck_assert_int_eq(batch_add(batch, 0, NULL, (struct str){(const char *)bson_get_data(&doc), doc.len}, &err), i);
 		bson_destroy(&doc);
 	}
 	writers_give(b->writers, batch);
+}
+
+static void give(struct bench *b, int first_id)
+{
+	give_large(b, first_id, DOCUMENTS, 0);
 }
 
 static struct batch *take(struct bench *b)
@@ -508,6 +525,224 @@ START_TEST(stop_cuts_a_pause_short)
 }
 END_TEST
 
+static bool one(int id)
+{
+	return id == 17;
+}
+
+static bool two(int id)
+{
+	return id == 0 || id == 39;
+}
+
+static bool third(int id)
+{
+	return id % 3 == 1;
+}
+
+static bool every(int id)
+{
+	(void)id;
+	return true;
+}
+
+static const struct {
+	bool (*unreadable)(int id);
+	size_t most; /* inserts: about 3 log2 40 for each of a few, 2 each of many */
+} bisections[] = {{one, 18}, {two, 30}, {third, 88}, {every, 88}};
+
+/* A command refused as a whole: who is at fault is found out, and nobody else is condemned. */
+START_TEST(bisecting)
+{
+	struct batch *batch;
+	struct bench b;
+
+	bench_init(&b, &(struct fake){.poison_rest = -1, .unreadable = bisections[_i].unreadable}, 1);
+	give(&b, 0);
+	batch = take(&b);
+	for (int i = 0; i < DOCUMENTS; i++) {
+		bool guilty = bisections[_i].unreadable(i);
+
+		ck_assert_int_eq(batch->entries[i].state, guilty ? BATCH_CONDEMNED : BATCH_STORED);
+		ck_assert(b.server.stored[i] == !guilty);
+		if (guilty)
+			ck_assert_msg(strstr(batch->entries[i].reason, "code 22") != NULL, "%s", batch->entries[i].reason);
+	}
+	ck_assert_uint_le(inserts(&b.server), bisections[_i].most);
+	batch_free(batch);
+	bench_fini(&b);
+}
+END_TEST
+
+static void wait_breaker(struct bench *b, enum breaker_state state, int reason)
+{
+	int64_t deadline = clock_mono_ms() + 20000;
+	struct gate_view view;
+
+	do {
+		writers_look(b->writers, &view);
+		poll(NULL, 0, 2);
+	} while ((view.state != state || view.reason != reason) && clock_mono_ms() < deadline);
+	ck_assert_int_eq(view.state, state);
+	ck_assert_int_eq(view.reason, reason);
+}
+
+/* A batch that was filled when the database was fast goes in parts when it is not; the parts grow as it shows to be. */
+START_TEST(large_batch_goes_in_parts)
+{
+	struct batch *batch;
+	struct bench b;
+
+	bench_init(&b, &(struct fake){.poison_rest = -1}, 1);
+	give_large(&b, 0, 900, 1000);
+	batch = take(&b);
+	ck_assert_uint_eq(count(batch, BATCH_STORED), 900);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_uint_lt(b.server.sizes[i] * 1000, AIMD_FLOOR_BYTES * 5 / 4 + 1100);
+	ck_assert_uint_gt(b.server.sizes[inserts(&b.server) - 1], b.server.sizes[0]);
+	ck_assert_uint_lt(inserts(&b.server), 20);
+	batch_free(batch);
+	bench_fini(&b);
+}
+END_TEST
+
+/* No more writers at once than the limit, whatever waits: one at the start, and all of them in the end. */
+START_TEST(writers_join_one_by_one)
+{
+	struct gate_view view;
+	struct bench b;
+
+	bench_init(&b, &(struct fake){.poison_rest = -1, .pause_ms = 20}, 4);
+	for (int i = 0; i < 20; i++)
+		give_large(&b, i * 30, 30, 1000);
+	for (int i = 0; i < 20; i++) {
+		batch_free(take(&b));
+		if (i == 2)
+			ck_assert_uint_eq(b.server.most_under_way, 1);
+	}
+	ck_assert_uint_gt(b.server.most_under_way, 1);
+	writers_look(b.writers, &view);
+	ck_assert_uint_ge(view.writers, b.server.most_under_way);
+	bench_fini(&b);
+}
+END_TEST
+
+static void go_well(struct bench *b)
+{
+	pthread_mutex_lock(&b->server.lock);
+	b->server.later = WELL;
+	pthread_mutex_unlock(&b->server.lock);
+}
+
+static const struct {
+	enum step step;
+	int reason;
+} deaths[] = {
+	{CLOSE, VERDICT_REASON_NETWORK}, {NOT_PRIMARY, VERDICT_REASON_NOT_PRIMARY}, {NO_SPACE, VERDICT_REASON_SPACE},
+	{UNKNOWN, VERDICT_REASON_SERVER}, {NOT_REPLICATED, VERDICT_REASON_WRITE_CONCERN}, {GARBAGE, VERDICT_REASON_NETWORK},
+};
+
+/* Dead, whatever that means: the breaker opens, probes are few, small and alone; when it is back, all arrives. */
+START_TEST(dead_and_back)
+{
+	size_t before, after;
+	struct bench b;
+
+	bench_init(&b, &(struct fake){.poison_rest = -1, .later = deaths[_i].step}, 3);
+	for (int i = 0; i < 6; i++)
+		give_large(&b, i * 100, 100, 1000);
+	wait_breaker(&b, BREAKER_OPEN, deaths[_i].reason);
+	pthread_mutex_lock(&b.server.lock);
+	before = b.server.inserts;
+	b.server.most_under_way = b.server.most_bytes = 0;
+	pthread_mutex_unlock(&b.server.lock);
+	poll(NULL, 0, 1500); /* no event tells that nothing is sent */
+	after = inserts(&b.server);
+	ck_assert_uint_le(after - before, 4);
+	ck_assert_uint_le(b.server.most_under_way, 1);
+	ck_assert_uint_le(b.server.most_bytes, AIMD_FLOOR_BYTES * 5 / 4 + 1100);
+	go_well(&b);
+	for (int i = 0; i < 6; i++) {
+		struct batch *batch = take(&b);
+
+		ck_assert_uint_eq(batch->condemned, 0);
+		batch_free(batch);
+	}
+	wait_breaker(&b, BREAKER_CLOSED, deaths[_i].reason);
+	for (int i = 0; i < 600; i++)
+		ck_assert(b.server.stored[i]);
+	bench_fini(&b);
+}
+END_TEST
+
+/* A validator that refuses everything: a hundred documents are given up, the others stay pending, and stopping returns them. */
+START_TEST(not_a_whole_topic)
+{
+	struct batch *batch;
+	size_t condemned = 0, pending = 0;
+	struct bench b;
+
+	bench_init(&b, &(struct fake){.poison_rest = -1, .unreadable = every}, 2);
+	for (int i = 0; i < 4; i++)
+		give(&b, i * DOCUMENTS);
+	wait_breaker(&b, BREAKER_OPEN, BREAKER_LETTERS);
+	ck_assert(writers_unread(b.writers));
+	ck_assert(writers_stop(b.writers, 10000));
+	while ((batch = writers_take(b.writers, 0)) != NULL) {
+		condemned += count(batch, BATCH_CONDEMNED);
+		pending += count(batch, BATCH_PENDING);
+		batch_free(batch);
+	}
+	ck_assert_uint_eq(condemned, BREAKER_LETTERS_A_MINUTE);
+	ck_assert_uint_eq(pending, 4 * DOCUMENTS - BREAKER_LETTERS_A_MINUTE);
+	bench_fini(&b);
+}
+END_TEST
+
+/* Stopping waits for no probe. */
+START_TEST(stop_before_an_open_breaker)
+{
+	size_t pending = 0;
+	struct batch *batch;
+	struct bench b;
+	int64_t begun;
+
+	bench_init(&b, &(struct fake){.poison_rest = -1, .later = NO_SPACE}, 3);
+	for (int i = 0; i < 6; i++)
+		give(&b, i * DOCUMENTS);
+	wait_breaker(&b, BREAKER_OPEN, VERDICT_REASON_SPACE);
+	begun = clock_mono_ms();
+	ck_assert(writers_stop(b.writers, 10000));
+	ck_assert_int_lt(clock_mono_ms() - begun, 2000);
+	while ((batch = writers_take(b.writers, 0)) != NULL) {
+		pending += batch->pending;
+		batch_free(batch);
+	}
+	ck_assert_uint_eq(pending, 6 * DOCUMENTS);
+	bench_fini(&b);
+}
+END_TEST
+
+/* An answer after the driver's patience is no answer: found stored the next time. */
+START_TEST(late_answer)
+{
+	struct batch *batch;
+	struct bench b;
+
+	bench_init(&b, &(struct fake){.poison_rest = -1, .pause_ms = 2500}, 1);
+	give(&b, 0);
+	while (inserts(&b.server) < 1)
+		poll(NULL, 0, 5);
+	pthread_mutex_lock(&b.server.lock);
+	b.server.pause_ms = 0;
+	pthread_mutex_unlock(&b.server.lock);
+	batch = take(&b);
+	ck_assert_uint_eq(count(batch, BATCH_ALREADY), DOCUMENTS);
+	batch_free(batch);
+	bench_fini(&b);
+}
+END_TEST
+
 static void wait_indexes(struct bench *b, enum writers_indexes wanted)
 {
 	int64_t deadline = clock_mono_ms() + 20000;
@@ -550,6 +785,13 @@ int main(void)
 	tcase_add_loop_test(tc, story, 0, NR(stories));
 	tcase_add_test(tc, writers_side_by_side);
 	tcase_add_test(tc, stop_cuts_a_pause_short);
+	tcase_add_loop_test(tc, bisecting, 0, NR(bisections));
+	tcase_add_test(tc, large_batch_goes_in_parts);
+	tcase_add_test(tc, writers_join_one_by_one);
+	tcase_add_loop_test(tc, dead_and_back, 0, NR(deaths));
+	tcase_add_test(tc, not_a_whole_topic);
+	tcase_add_test(tc, stop_before_an_open_breaker);
+	tcase_add_test(tc, late_answer);
 	tcase_add_test(tc, indexes_are_made_at_the_start);
 	tcase_add_test(tc, conflicting_index_stops_no_document);
 	suite_add_tcase(suite, tc);
