@@ -15,20 +15,20 @@
  *    for no more, whatever a small insert takes; or
  *  - latency per KiB, the insert's fixed cost counted as FLOOR bytes, has over the last inserts been SURGE times its slow moving average:
  *    something has happened to the database. This one is for changes alone, as the average follows within some thirty inserts.
- * Growth adds half the floor to what all writers together have in flight. At the start and after an outage limits double instead, until an
- * insert is over EASY times the bound, and whenever inserts are faster than FAR times the bound: there is no limit near.
+ * Growth adds half the floor to what all writers together have in flight. At the start and after an outage limits double instead, until
+ * an insert is over EASY times the bound, and whenever inserts are faster than FAR times the bound: there is no limit near.
  * Between EASY times that bound and the bound itself the limits stay as they are, so that a steady database means steady limits.
  *
  * Invariants:
  *  I1  floor <= batch_bytes <= max_bytes, 1 <= writers <= max_writers; writers < max_writers only after the batch was at its floor.
- *  I2  Limits change at most once a round: what was sent before a change says nothing of it. Outages apart, which begin anew. They grow only
- *      when as many inserts as there are writers have shown the change, since the first of them do not meet the queue that it makes.
+ *  I2  Limits change at most once a round: what was sent before a change says nothing of it. Outages apart, which begin anew. They
+ *      grow only when as many inserts as there are writers have shown the change, since the first of them do not meet the queue that it makes.
  *  I3  Limits grow only on inserts that used them. */
 #include "sink/mongo/aimd.h"
 
 enum { REFERENCE_AGE_MS = 30000, KIB = 1024 };
 
-static const double LATE = 1.6, EASY = 0.8, FAR = 0.25, SURGE = 2, LEAST_CUT = 0.9, MOST_CUT = 0.5;
+static const double LATE = 1.5, EASY = 0.85, FAR = 0.25, SURGE = 2, LEAST_CUT = 0.9, MOST_CUT = 0.5;
 
 static void begin_round(struct aimd *a)
 {

@@ -102,6 +102,7 @@ static bool try_enter(struct gate *g, struct gate_permit *permit, int64_t *until
 	return true;
 }
 
+/* A writer that waits never turns back but at the end, so that every number comes up. */
 bool gate_enter(struct gate *g, struct gate_permit *permit)
 {
 	bool entered = false;
@@ -125,6 +126,8 @@ bool gate_enter(struct gate *g, struct gate_permit *permit)
 	return entered;
 }
 
+/* A database that stored something is not dead, whatever it could not do besides. But one that is full, or not primary any more, will
+ * say so again. */
 static enum breaker_news news_of(const struct verdict *v)
 {
 	bool moved = v->stored || v->already_stored || v->poison;
@@ -138,7 +141,7 @@ static enum breaker_news news_of(const struct verdict *v)
 	case VERDICT_REASON_WRITE_CONCERN:
 	case VERDICT_REASON_SERVER:
 		return moved ? BREAKER_GOOD : BREAKER_BAD;
-	case VERDICT_REASON_CONTENT:
+	case VERDICT_REASON_CONTENT: /* a probe that is to be bisected goes on at once, with its half */
 		return v->bisect ? BREAKER_NONE : BREAKER_GOOD;
 	default:
 		return BREAKER_GOOD;
@@ -173,7 +176,7 @@ bool gate_leave(struct gate *g, const struct gate_permit *permit, const struct g
 	bool alone;
 
 	pthread_mutex_lock(&g->lock);
-	if (!permit->letter)
+	if (!permit->letter) /* else this probe's answer is given already */
 		breaker_tell(&g->breaker, now, permit->probe, told, news->verdict->reason);
 	aimd_end(&g->aimd, now, &permit->insert, news->bytes, news->full, outcome_of(g, news));
 	alone = g->breaker.state == BREAKER_CLOSED;

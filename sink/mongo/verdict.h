@@ -48,7 +48,8 @@ struct verdict {
 };
 
 /* Judges the reply (never NULL; as the driver filled it, also on failure) to an unordered insert of nr documents. error is the
- * driver's: it names the reason of a retry, and a single document may be given up for it (see verdict.c). Fills all nr documents, in the order sent, and *v. */
+ * driver's: it names the reason of a retry, and a single document may be given up for it (see verdict.c). Fills all nr documents, in
+ * the order sent, and *v. */
 void verdict_judge(const bson_t *reply, const bson_error_t *error, struct verdict_document *documents, size_t nr,
 		   struct verdict *v);
 

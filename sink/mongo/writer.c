@@ -95,11 +95,12 @@ static size_t pending_bytes(const struct batch *b)
 	return bytes;
 }
 
-/* Bytes from which a piece is large enough: even parts, so that no insert is made for a small rest. A quarter over what is allowed counts
- * as one part. */
+/* Bytes from which a piece is large enough: even parts, so that no insert is made for a small rest. A little over what is allowed counts
+ * as one part, since each insert has its price. */
 static size_t part_bytes(size_t pending, size_t allowed)
 {
-	size_t parts = (pending + allowed + allowed / 4 - 1) / (allowed + allowed / 4);
+	size_t most = allowed + (allowed / 4 > AIMD_FLOOR_BYTES / 2 ? allowed / 4 : AIMD_FLOOR_BYTES / 2);
+	size_t parts = (pending + most - 1) / most;
 
 	return parts > 1 ? (pending + parts - 1) / parts : pending;
 }

@@ -321,17 +321,17 @@ START_TEST(connecting_is_no_reference)
 }
 END_TEST
 
-/* A reference from a worse time is measured again, though latency never falls below it. */
+/* It was far away and is nearer now: what fills the old allowance is a queue, so that latency never shows it. */
 START_TEST(reference_is_renewed)
 {
 	struct world w;
 	double limit;
 
-	world_init(&w, 200, 1000, 2);
-	run(&w, 2000);
-	w.aimd.reference_ms = 1000;
+	world_init(&w, 600, 1000, 2);
+	run(&w, 20000);
+	w.latency_ms = 200;
 	run(&w, 60000);
-	limit = 2.25 * alone_ms(&w, 35000);
+	limit = 2 * alone_ms(&w, 35000);
 	run(&w, 20000);
 	ck_assert_msg(w.worst_ms <= limit, "%f ms", w.worst_ms);
 }
@@ -354,7 +354,7 @@ START_TEST(any_database)
 		run(&w, 100 * alone_ms(&w, AIMD_FLOOR_BYTES) + 10000);
 		run(&w, 100 * alone_ms(&w, AIMD_FLOOR_BYTES) + 20000);
 		reference = alone_ms(&w, AIMD_FLOOR_BYTES);
-		bound = fmax(200, 1.6 * reference);
+		bound = fmax(200, 1.5 * reference);
 		/* One insert at a time, as large as takes the bound: what is not latency is transfer. */
 		fair = fmin(1, fmin((bound - latency) * bandwidth, MAX_BYTES) / bandwidth / bound) * bandwidth;
 		ck_assert_msg(w.sum_ms / (double)w.nr <= 1.15 * bound, "%zu writers, %f ms, %f bytes/ms: %f ms, bound %f", writers, latency, bandwidth,

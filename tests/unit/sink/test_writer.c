@@ -598,7 +598,7 @@ START_TEST(large_batch_goes_in_parts)
 	batch = take(&b);
 	ck_assert_uint_eq(count(batch, BATCH_STORED), 900);
 	for (size_t i = 0; i < 3; i++)
-		ck_assert_uint_lt(b.server.sizes[i] * 1000, AIMD_FLOOR_BYTES * 5 / 4 + 1100);
+		ck_assert_uint_lt(b.server.sizes[i] * 1000, AIMD_FLOOR_BYTES * 3 / 2 + 1100);
 	ck_assert_uint_gt(b.server.sizes[inserts(&b.server) - 1], b.server.sizes[0]);
 	ck_assert_uint_lt(inserts(&b.server), 20);
 	batch_free(batch);
@@ -660,7 +660,7 @@ START_TEST(dead_and_back)
 	after = inserts(&b.server);
 	ck_assert_uint_le(after - before, 4);
 	ck_assert_uint_le(b.server.most_under_way, 1);
-	ck_assert_uint_le(b.server.most_bytes, AIMD_FLOOR_BYTES * 5 / 4 + 1100);
+	ck_assert_uint_le(b.server.most_bytes, AIMD_FLOOR_BYTES * 3 / 2 + 1100);
 	go_well(&b);
 	for (int i = 0; i < 6; i++) {
 		struct batch *batch = take(&b);
