@@ -147,19 +147,26 @@ bool breaker_letter(struct breaker *b, int64_t now_ms, bool probe)
 	return true;
 }
 
-/* A trouble of another kind stops the writers by itself, and with them, soon, the reader. */
+/* While a probe is under way the breaker cannot open again, but reading can stop. A dead set and a wild producer at once are told as the
+ * latter: a probe will say that the set is dead, too. */
 void breaker_letter_made(struct breaker *b, int64_t now_ms)
 {
 	bool full = letters_full_until(b, now_ms) != 0;
 
 	count_letter(b, now_ms);
-	if ((b->state == BREAKER_CLOSED && full) || (b->state == BREAKER_OPEN && b->reason == BREAKER_LETTERS))
+	if (full)
+		b->unread_until_ms = letters_full_until(b, now_ms);
+	if (b->state != BREAKER_HALF_OPEN && (full || (b->state == BREAKER_OPEN && b->reason == BREAKER_LETTERS)))
 		open_for(b, now_ms, BREAKER_LETTERS);
 }
 
 int64_t breaker_unread_until_ms(const struct breaker *b)
 {
-	return b->state == BREAKER_OPEN && b->reason == BREAKER_LETTERS ? b->next_probe_ms : 0;
+	if (b->state == BREAKER_CLOSED || b->reason != BREAKER_LETTERS)
+		return b->unread_until_ms;
+	if (b->state == BREAKER_HALF_OPEN)
+		return INT64_MAX;
+	return b->next_probe_ms > b->unread_until_ms ? b->next_probe_ms : b->unread_until_ms;
 }
 
 const char *breaker_reason_name(int reason)

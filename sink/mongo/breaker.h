@@ -33,6 +33,7 @@ struct breaker {
 	uint64_t jitter;       /* state of a random generator */
 	int64_t letters_ms[BREAKER_LETTERS_A_MINUTE]; /* a ring: when the last ones were written */
 	uint64_t nr_letters;
+	int64_t unread_until_ms; /* the reader made one too many */
 };
 
 enum breaker_answer {
@@ -61,10 +62,11 @@ void breaker_tell(struct breaker *b, int64_t now_ms, bool probe, enum breaker_ne
  * BREAKER_LETTERS may give up its one document, or a topic that begins with a bad one would never go on. */
 bool breaker_letter(struct breaker *b, int64_t now_ms, bool probe);
 
-/* A record became a dead letter before anyone was asked: it cannot be decoded. Counts it. */
+/* A record became a dead letter before anyone was asked: it cannot be decoded. Counts it, whatever else is the matter. */
 void breaker_letter_made(struct breaker *b, int64_t now_ms);
 
-/* Until when no record should be read, since each may become one more dead letter; 0: reading is all right. */
+/* Before when no record should be read, since each may become one more dead letter; INT64_MAX: not before a probe has come back. A
+ * time that is past, or 0: reading is all right. */
 int64_t breaker_unread_until_ms(const struct breaker *b);
 
 /* "network", .., "letters"; "none". */

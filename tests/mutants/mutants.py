@@ -140,7 +140,7 @@ MUTANTS = [
     unit("one-letter-more", "sink/mongo/breaker.c", "return b->nr_letters >= BREAKER_LETTERS_A_MINUTE &&", "return b->nr_letters > BREAKER_LETTERS_A_MINUTE &&", "sink", "test_breaker"),
     unit("probes-without-pause", "sink/mongo/breaker.c", "PAUSE_MIN_MS : b->pause_ms * 2;", "PAUSE_MIN_MS : b->pause_ms;", "sink", "test_breaker"),
     unit("disk-full-is-tried-again", "sink/mongo/breaker.c", " || reason == VERDICT_REASON_SPACE;", ";", "sink", "test_breaker"),
-    unit("reader-reads-on-into-letters", "sink/mongo/breaker.c", "b->reason == BREAKER_LETTERS ? b->next_probe_ms : 0;", "b->reason == BREAKER_LETTERS && b->pause_ms < 0 ? b->next_probe_ms : 0;",
+    unit("reader-reads-on-into-letters", "sink/mongo/breaker.c", "	if (full)\n		b->unread_until_ms = ", "	if (full && b->state == BREAKER_OPEN)\n		b->unread_until_ms = ",
          "sink", "test_breaker"),
     unit("more-writers-than-allowed", "sink/mongo/gate.c", "if (g->aimd.inflight >= aimd_writers(&g->aimd))", "if (g->aimd.inflight > aimd_writers(&g->aimd))", "sink", "test_writer"),
     unit("first-of-many-is-guilty", "sink/mongo/verdict.c", "if (content && nr == 1)", "if (content)", "sink", "test_verdict"),

@@ -188,27 +188,60 @@ START_TEST(a_topic_is_not_dead_lettered)
 	next_probe(&b, now);
 	breaker_tell(&b, now, true, BREAKER_GOOD, VERDICT_REASON_NONE);
 	ck_assert_int_eq(b.state, BREAKER_CLOSED);
-	ck_assert_int_eq(breaker_unread_until_ms(&b), 0);
+	ck_assert_int_le(breaker_unread_until_ms(&b), now);
 }
 END_TEST
+
+/* Before the letters, what was the matter: nothing, a dead set, a dead set and a probe under way. */
+static const struct {
+	enum breaker_state state;
+	bool reopens;
+} before_letters[] = {{BREAKER_CLOSED, true}, {BREAKER_OPEN, true}, {BREAKER_HALF_OPEN, false}};
 
 /* Records that cannot be decoded have no writer to ask: they count, open, and put off the next look. */
 START_TEST(letters_of_the_reader)
 {
 	struct breaker b;
-	int64_t until;
+	int64_t now = 0, until;
 
 	breaker_init(&b, 7);
+	if (before_letters[_i].state != BREAKER_CLOSED)
+		breaker_tell(&b, now, false, BREAKER_BAD, VERDICT_REASON_AUTH);
+	if (before_letters[_i].state == BREAKER_HALF_OPEN)
+		now = next_probe(&b, now);
 	for (int k = 0; k < 100; k++)
-		breaker_letter_made(&b, 0);
-	ck_assert_int_eq(b.state, BREAKER_CLOSED);
-	breaker_letter_made(&b, 0);
-	ck_assert_int_eq(b.state, BREAKER_OPEN);
+		breaker_letter_made(&b, now);
+	ck_assert_int_eq(b.state, before_letters[_i].state);
+	ck_assert_int_le(breaker_unread_until_ms(&b), now);
+	breaker_letter_made(&b, now);
 	until = breaker_unread_until_ms(&b);
-	ck_assert_int_ge(until, MINUTE);
-	breaker_letter_made(&b, until);
-	ck_assert_int_gt(breaker_unread_until_ms(&b), until);
-	ck_assert_uint_eq(b.openings, 1);
+	ck_assert_int_ge(until, now + MINUTE);
+	if (before_letters[_i].reopens) {
+		ck_assert_int_eq(b.state, BREAKER_OPEN);
+		ck_assert_int_eq(b.reason, BREAKER_LETTERS);
+		breaker_letter_made(&b, until);
+		ck_assert_int_gt(breaker_unread_until_ms(&b), until);
+	} else {
+		ck_assert_int_eq(b.state, BREAKER_HALF_OPEN);
+		breaker_tell(&b, now, true, BREAKER_GOOD, VERDICT_REASON_NONE);
+		ck_assert_int_eq(breaker_unread_until_ms(&b), until);
+		breaker_letter_made(&b, now);
+		ck_assert_int_eq(b.state, BREAKER_OPEN);
+	}
+	ck_assert_uint_eq(b.openings, before_letters[_i].reopens ? 1 : 2);
+}
+END_TEST
+
+/* While one record is tried, no other is read. */
+START_TEST(nothing_is_read_beside_a_probe)
+{
+	struct breaker b;
+
+	breaker_init(&b, 7);
+	for (int k = 0; k < 101; k++)
+		breaker_letter_made(&b, 0);
+	next_probe(&b, 0);
+	ck_assert_int_eq(breaker_unread_until_ms(&b), INT64_MAX);
 }
 END_TEST
 
@@ -244,7 +277,8 @@ int main(void)
 	tcase_add_test(tc, probe_without_news);
 	tcase_add_test(tc, letters_a_minute);
 	tcase_add_test(tc, a_topic_is_not_dead_lettered);
-	tcase_add_test(tc, letters_of_the_reader);
+	tcase_add_loop_test(tc, letters_of_the_reader, 0, NR(before_letters));
+	tcase_add_test(tc, nothing_is_read_beside_a_probe);
 	tcase_add_test(tc, dead_set_stops_no_reading);
 	tcase_add_test(tc, reasons_have_names);
 	suite_add_tcase(suite, tc);
