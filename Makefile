@@ -159,6 +159,9 @@ $(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processo
 LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono_ms poll report_notice task_take task_close task_flush task_committed \
 	task_free budget_charge room_look room_admits)
 
+# A gate whose minutes pass when the test says so.
+LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
+
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \
 	$(B)/lib$(1).a $(B)/libcommon.a
