@@ -11,6 +11,7 @@ from .database import Database
 from .paths import PARTS, ROOT, VENV_PYTHON
 from .process import Failure, Process, free_base_port, port_is_open, tail
 from .stack import Stack
+from .toxiproxy import Toxiproxy
 
-__all__ = ["Database", "Failure", "PARTS", "Process", "ROOT", "Stack", "VENV_PYTHON", "free_base_port", "port_is_open",
-           "tail"]
+__all__ = ["Database", "Failure", "PARTS", "Process", "ROOT", "Stack", "Toxiproxy", "VENV_PYTHON", "free_base_port",
+           "port_is_open", "tail"]
