@@ -5,228 +5,24 @@ Records are written by fastavro and confluent-kafka, read back by pymongo, and c
 sink_records.py expects. Each case has a cell and a database of its own. Set TEST_TREE=thread (or address-undefined) to run the
 binary of another build tree.
 """
-import itertools
 import os
-import random
-import re
 import signal
 import struct
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
-from millrace_local import Failure, Process, Stack, free_base_port  # noqa: E402
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, Producer, TopicPartition  # noqa: E402
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # noqa: E402
+from millrace_local import Failure  # noqa: E402
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition  # noqa: E402
 from picky_mongo import PickyServer  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
-from sink_records import (AGGREGATE, CELL, DEAD_LETTER, EPOCH, HEARTBEAT, WINDOWS, decode, document_id, encode,  # noqa: E402
-                          expected_document, random_aggregate, same)
+from sink_house import PARTITIONS, SECONDS, Cell, Sink, read_topic, sink_stack  # noqa: E402
+from sink_records import AGGREGATE, CELL, DEAD_LETTER, EPOCH, HEARTBEAT, decode, document_id, encode, random_aggregate  # noqa: E402
 
-BINARY = ROOT / "build" / os.environ.get("TEST_TREE", "plain") / "bin" / "millrace-sink"
-PARTITIONS = 4
-SECONDS = 90  # patience for anything that should take few
 FREEZE_SECONDS = 15
-
-
-class Cell:
-    """A cell's topics, its database, and the ledger of what was written to it."""
-
-    def __init__(self, stack, name):
-        self.name = name
-        self.kafka = stack.env()["KAFKA"]
-        self.uri = stack.env()["MONGO_1"]
-        self.admin = AdminClient({"bootstrap.servers": self.kafka})
-        self.topics = {kind: f"millrace.c.{name}.{kind}" for kind in WINDOWS}
-        self.wanted = {kind: {} for kind in WINDOWS}  # _id -> document
-        self.numbers = itertools.count(1)
-        self.dice = random.Random(f"{SEED} {name}")
-        create_topics(self.admin, {topic: PARTITIONS for topic in self.topics.values()})
-        self.set_epoch(EPOCH)
-        self.producer = self.make_producer()
-
-    def set_epoch(self, epoch):
-        produce_one(self.kafka, "millrace.cells", self.name,
-                    encode(CELL, {"name": self.name, "epoch": epoch, "partitions": PARTITIONS, "created_at": 0}))
-
-    def make_producer(self):
-        producer = Producer({"bootstrap.servers": self.kafka, "transactional.id": f"test-{self.name}", "linger.ms": 20,
-                             "compression.type": "lz4"})
-        producer.init_transactions(30)
-        return producer
-
-    def write(self, count, commit=True):
-        """One transaction of random records; what it commits is wanted in the database from now on."""
-        placed = []
-
-        def note(kind, record):
-            def on_delivery(error, message):
-                assert error is None, error
-                placed.append((kind, record, message.partition(), message.offset()))
-            return on_delivery
-
-        self.producer.begin_transaction()
-        for _ in range(count):
-            kind = self.dice.choice(("minutely", "minutely", "hourly"))
-            record = random_aggregate(self.dice, kind, next(self.numbers))
-            self.produce(kind, encode(AGGREGATE, record), note(kind, record))
-        self.producer.flush(30)
-        assert len(placed) == count
-        self.producer.commit_transaction(30) if commit else self.producer.abort_transaction(30)
-        for kind, record, partition, offset in placed if commit else ():
-            doc = expected_document(record, partition, offset)
-            self.wanted[kind][doc["_id"]] = doc
-
-    def produce(self, kind, value, on_delivery=None, partition=None):
-        partition = self.dice.randrange(PARTITIONS) if partition is None else partition
-        while True:
-            try:
-                return self.producer.produce(self.topics[kind], value, partition=partition, on_delivery=on_delivery)
-            except BufferError:
-                self.producer.poll(0.1)
-
-    def forget(self, ranges):
-        """Documents of these offsets, place -> (from, to), are wanted no longer."""
-        for kind, docs in self.wanted.items():
-            for key in list(docs):
-                partition, offset = struct.unpack(">iq", key[-12:])
-                low, high = ranges[self.topics[kind], partition]
-                if low <= offset < high:
-                    del docs[key]
-
-    def total(self):
-        return sum(len(docs) for docs in self.wanted.values())
-
-    def stored(self, mongo):
-        return sum(mongo[self.name][kind].estimated_document_count() for kind in WINDOWS)
-
-    def check(self):
-        """Every document is there, as it should be, and nothing else."""
-        with MongoClient(self.uri) as mongo:
-            for kind, wanted in self.wanted.items():
-                got = list(mongo[self.name][kind].find())
-                ids = [doc["_id"] for doc in got]
-                assert len(ids) == len(set(ids)), f"{len(ids) - len(set(ids))} doubled _ids in {kind}"
-                strange, missing = set(ids) - wanted.keys(), wanted.keys() - set(ids)
-                assert not strange and not missing, f"{kind}: {len(strange)} strange, {len(missing)} missing"
-                for doc in got:
-                    assert same(doc, wanted[doc["_id"]]), f"\n got {doc}\nwant {wanted[doc['_id']]}"
-
-    def ends(self):
-        """Topic and partition -> end, behind the markers of all transactions, which the broker writes after the commit."""
-        asked = {TopicPartition(topic, p): OffsetSpec.latest() for topic in self.topics.values() for p in range(PARTITIONS)}
-        while True:
-            stable, written = ({(tp.topic, tp.partition): future.result().offset for tp, future in
-                                self.admin.list_offsets(asked, isolation_level=level).items()}
-                               for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED))
-            if stable == written:
-                return stable
-
-    def committed(self):
-        asked = ConsumerGroupTopicPartitions(f"millrace-sink-{self.name}")
-        answer = self.admin.list_consumer_group_offsets([asked])[asked.group_id].result()
-        return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions}
-
-    def members(self):
-        """Of the sink's group: member id -> partitions."""
-        group = f"millrace-sink-{self.name}"
-        answer = self.admin.describe_consumer_groups([group])[group].result()
-        return {m.member_id: sorted((tp.topic, tp.partition) for tp in m.assignment.topic_partitions) for m in answer.members}
-
-
-def create_topics(admin, partitions, config=None):
-    wanted = [NewTopic(name, num_partitions=n, replication_factor=1, config=config or {}) for name, n in partitions.items()]
-    for future in admin.create_topics(wanted).values():
-        future.result()
-
-
-def produce_one(kafka, topic, key, value):
-    producer = Producer({"bootstrap.servers": kafka})
-    producer.produce(topic, value, key)
-    assert producer.flush(30) == 0
-
-
-def read_topic(kafka, topic):
-    """All committed values of a one-partition topic."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": f"probe-{random.random()}", "enable.auto.commit": False})
-    try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
-        consumer.assign([TopicPartition(topic, 0, low)])
-        values = []
-        while low < high:
-            message = consumer.poll(10)
-            assert message is not None and message.error() is None, message
-            values.append(message.value())
-            low = message.offset() + 1
-        return values
-    finally:
-        consumer.close()
-
-
-class Sink(Process):
-    """One instance, with its admin port."""
-    ports = itertools.count(0)
-    all = []  # for the end of the test: a case that fails leaves its sinks running
-
-    def __init__(self, stack, cell, instance="sink", **settings):
-        super().__init__(f"{cell.name}-{instance}", stack.directory)
-        self.all.append(self)
-        self.cell = cell
-        self.port = stack.settings["base_port"] + 50 + next(self.ports)
-        self.settings = {"kafka.bootstrap.servers": cell.kafka, "cell": cell.name, "mongo.uri": cell.uri,
-                         "mongo.database": cell.name, "admin.listen": f"127.0.0.1:{self.port}",
-                         **{key.replace("_", "."): value for key, value in settings.items()}}
-
-    def run(self):
-        """Starts it and waits until it is ready."""
-        self.launch()
-        self.wait_until(lambda: self.get("/health/ready")[0] == 200, SECONDS, "ready")
-        return self
-
-    def launch(self):
-        words = [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
-        self.start([BINARY, *words])
-
-    def get(self, path):
-        """Status and text; 0 while nobody listens."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def metric(self, name):
-        """The sum over all labels."""
-        text = self.get("/metrics")[1]
-        return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
-
-    def settled(self):
-        """Documents stored. An insert whose answer came too late, on a busy machine, is found stored by the next one."""
-        return self.metric("millrace_sink_stored_total") + self.metric("millrace_sink_already_stored_total")
-
-    def log(self):
-        return self.log_file.read_text(errors="replace")
-
-    def wait_stored(self, count):
-        with MongoClient(self.cell.uri) as mongo:
-            self.wait_until(lambda: self.cell.stored(mongo) >= count, SECONDS, f"{count} documents stored")
-
-    def wait_committed(self):
-        """All ends are committed: the last record and the control records behind it."""
-        self.wait_until(lambda: self.cell.committed() == self.cell.ends(), SECONDS, "committed to the end")
-
-    def finish(self):
-        """SIGTERM must end it well."""
-        assert self.stop(SECONDS) == "stopped", "it had to be killed"
-        assert self.exit_code == 0, f"exit code {self.exit_code}\n{self.log()[-2000:]}"
 
 
 # Cases
@@ -470,23 +266,10 @@ def test_settings_that_cannot_be(stack):
         assert setting.replace("_", ".") in sink.log() and "hunter2" not in sink.log(), sink.log()
 
 
-SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))
-
-
 def main():
-    print(f"TEST_SEED={SEED}")
-    with tempfile.TemporaryDirectory(prefix="millrace-sink-") as directory:
-        with Stack(directory, base_port=int(os.environ.get("TEST_BASE_PORT", free_base_port(span=80)))) as stack:
-            stack.up()
-            admin = AdminClient({"bootstrap.servers": stack.env()["KAFKA"]})
-            create_topics(admin, {"millrace.cells": 1, "millrace.controls": 1, "millrace.heartbeats": 1}, {"cleanup.policy": "compact"})
-            create_topics(admin, {"millrace.deadletter": 1, "millrace.notices": 1})
-            only = sys.argv[1:]
-            try:
-                cases.run({n: c for n, c in globals().items() if not only or n in only}, stack)
-            finally:
-                for sink in Sink.all:
-                    sink.kill()
+    with sink_stack() as stack:
+        only = sys.argv[1:]
+        cases.run({n: c for n, c in globals().items() if not only or n in only}, stack)
 
 
 if __name__ == "__main__":
