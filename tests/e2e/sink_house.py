@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLev
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from millrace_local import Process, ROOT, Stack, free_base_port
 from pymongo import MongoClient
-from sink_records import AGGREGATE, CELL, EPOCH, WINDOWS, encode, expected_document, random_aggregate, same
+from sink_records import AGGREGATE, CELL, EPOCH, WINDOWS, document_id, encode, expected_document, random_aggregate, same
 
 BINARY = ROOT / "build" / os.environ.get("TEST_TREE", "plain") / "bin" / "millrace-sink"
 PARTITIONS = 4
@@ -36,7 +36,7 @@ class Cell:
         self.uri = stack.env()[f"MONGO_{database}"]
         self.admin = AdminClient({"bootstrap.servers": self.kafka})
         self.topics = {kind: f"millrace.c.{name}.{kind}" for kind in WINDOWS}
-        self.wanted = {kind: {} for kind in WINDOWS}  # _id -> document
+        self.wanted = {kind: {} for kind in WINDOWS}  # _id -> the rest of the document
         self.numbers = itertools.count(1)
         self.dice = random.Random(f"{SEED} {name}")
         create_topics(self.admin, {topic: PARTITIONS for topic in self.topics.values()})
@@ -49,31 +49,51 @@ class Cell:
 
     def make_producer(self):
         producer = Producer({"bootstrap.servers": self.kafka, "transactional.id": f"test-{self.name}", "linger.ms": 20,
-                             "compression.type": "lz4"})
+                             "compression.type": "lz4", "message.max.bytes": 4 << 20, "log_level": 2})
         producer.init_transactions(30)
         return producer
 
     def write(self, count, commit=True):
         """One transaction of random records; what it commits is wanted in the database from now on."""
+        self.transact([(kind, random_aggregate(self.dice, kind, next(self.numbers))) for kind in self.kinds(count)], commit)
+
+    def write_many(self, count):
+        """The same as transactions of 5,000. For speed, records share what is not their fingerprint with one of some hundred models."""
+        models = [(kind, random_aggregate(self.dice, kind, 0)) for kind in self.kinds(400)]
+        models = [(kind, record, encode(AGGREGATE, record)) for kind, record in models]
+        while count > 0:
+            some = min(count, 5000)
+            self.transact([self.dice.choice(models) for _ in range(some)])
+            count -= some
+
+    def kinds(self, count):
+        return self.dice.choices(("minutely", "hourly"), (2, 1), k=count)
+
+    def transact(self, records, commit=True):
+        """One transaction of (kind, record) or, with a fingerprint yet to be drawn, (kind, record, encoded)."""
         placed = []
 
-        def note(kind, record):
+        def note(kind, record, fingerprint):
             def on_delivery(error, message):
                 assert error is None, error
-                placed.append((kind, record, message.partition(), message.offset()))
+                placed.append((kind, record, fingerprint, message.partition(), message.offset()))
             return on_delivery
 
         self.producer.begin_transaction()
-        for _ in range(count):
-            kind = self.dice.choice(("minutely", "minutely", "hourly"))
-            record = random_aggregate(self.dice, kind, next(self.numbers))
-            self.produce(kind, encode(AGGREGATE, record), note(kind, record))
+        for kind, record, *model in records:
+            fingerprint = next(self.numbers).to_bytes(16, "big") if model else record["fingerprint"]
+            value = model[0][:5] + fingerprint + model[0][21:] if model else encode(AGGREGATE, record)
+            self.produce(kind, value, note(kind, record, fingerprint))
         self.producer.flush(30)
-        assert len(placed) == count
+        assert len(placed) == len(records)
         self.producer.commit_transaction(30) if commit else self.producer.abort_transaction(30)
-        for kind, record, partition, offset in placed if commit else ():
-            doc = expected_document(record, partition, offset)
-            self.wanted[kind][doc["_id"]] = doc
+        documents = {}  # of a record, made once
+        for kind, record, fingerprint, partition, offset in placed if commit else ():
+            if id(record) not in documents:
+                documents[id(record)] = expected_document(record, partition, offset)
+                del documents[id(record)]["_id"]
+            key = document_id({**record, "fingerprint": fingerprint}, partition, offset)
+            self.wanted[kind][key] = documents[id(record)]
 
     def produce(self, kind, value, on_delivery=None, partition=None):
         partition = self.dice.randrange(PARTITIONS) if partition is None else partition
@@ -102,13 +122,14 @@ class Cell:
         """Every document is there, as it should be, and nothing else."""
         with MongoClient(self.uri) as mongo:
             for kind, wanted in self.wanted.items():
-                got = list(mongo[self.name][kind].find())
-                ids = [doc["_id"] for doc in got]
-                assert len(ids) == len(set(ids)), f"{len(ids) - len(set(ids))} doubled _ids in {kind}"
-                strange, missing = set(ids) - wanted.keys(), wanted.keys() - set(ids)
-                assert not strange and not missing, f"{kind}: {len(strange)} strange, {len(missing)} missing"
-                for doc in got:
-                    assert same(doc, wanted[doc["_id"]]), f"\n got {doc}\nwant {wanted[doc['_id']]}"
+                ids = set()
+                for doc in mongo[self.name][kind].find():
+                    key = doc.pop("_id")
+                    assert key not in ids, f"doubled in {kind}: {key.hex()}"
+                    assert key in wanted, f"strange in {kind}: {key.hex()} {doc}"
+                    assert same(doc, wanted[key]), f"{kind} {key.hex()}\n got {doc}\nwant {wanted[key]}"
+                    ids.add(key)
+                assert len(ids) == len(wanted), f"{kind}: {len(wanted) - len(ids)} of {len(wanted)} missing"
 
     def ends(self):
         """Topic and partition -> end, behind the markers of all transactions, which the broker writes after the commit."""
@@ -231,7 +252,8 @@ def sink_stack(databases=1):
             stack.up()
             admin = AdminClient({"bootstrap.servers": stack.env()["KAFKA"]})
             create_topics(admin, {"millrace.cells": 1, "millrace.controls": 1, "millrace.heartbeats": 1}, {"cleanup.policy": "compact"})
-            create_topics(admin, {"millrace.deadletter": 1, "millrace.notices": 1})
+            create_topics(admin, {"millrace.notices": 1})
+            create_topics(admin, {"millrace.deadletter": 1}, {"max.message.bytes": str(4 << 20)})
             try:
                 yield stack
             finally:

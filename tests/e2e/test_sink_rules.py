@@ -27,7 +27,7 @@ from confluent_kafka import Consumer, TopicPartition  # noqa: E402
 from millrace_local import Failure, Stack, free_base_port  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from sink_records import AGGREGATE, START_MS, WINDOWS, date, encode, expected_document, quantile, random_aggregate  # noqa: E402
-from test_sink import SECONDS, Cell, Sink  # noqa: E402
+from sink_house import SECONDS, Cell, Sink  # noqa: E402
 
 CTL = ROOT / "build" / "plain" / "bin" / "millrace-ctl"
 WHY = ("--reason", "a test", "--for", "1h")

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""A database that comes back far away and narrow: 200 ms and 1 MB/s each way, by toxiproxy. The sink empties what waits without making
+it slower still: no insert takes more than twice what a lone one of 100 documents takes on the same way.
+
+All latencies are taken by a tap before toxiproxy (mongo_tap.py), the sink's and the lone insert's alike."""
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
+import cases  # noqa: E402
+from millrace_local import Failure, Toxiproxy  # noqa: E402
+from mongo_tap import Tap  # noqa: E402
+from pymongo import MongoClient  # noqa: E402
+from sink_house import SECONDS, Cell, Sink, sink_stack  # noqa: E402
+
+LATENCY_MS, KILOBYTES_PER_S = 200, 1000
+DOCUMENTS = 20_000
+LONE, LONE_DOCUMENTS = 5, 100
+WORSE = 2  # how much longer than the lone insert an insert may take
+SHOWN_S = 2
+
+
+def lone_insert_seconds(tap, cell):
+    """Of inserts of 100 documents such as the sink makes, with nothing else on the way: the median."""
+    documents = [{"_id": key, **doc} for key, doc in cell.wanted["minutely"].items()]
+    with MongoClient(f"mongodb://127.0.0.1:{tap.port}/?retryWrites=false") as mongo:
+        since = len(tap.inserts)
+        for n in range(LONE):
+            mongo["lone"][f"trial{n}"].insert_many(documents[n * LONE_DOCUMENTS:(n + 1) * LONE_DOCUMENTS], ordered=False)
+    return statistics.median(insert.seconds for insert in tap.answered(since))
+
+
+def concurrency(inserts, now):
+    """How many were under way."""
+    return sum(insert.begun <= now and (insert.ended is None or insert.ended > now) for insert in inserts)
+
+
+def show(inserts, begun):
+    """What was sent as time went by."""
+    at = begun
+    while some := [insert for insert in inserts if at <= insert.begun < at + SHOWN_S]:
+        answered = [insert.seconds for insert in some if insert.ended]
+        under_way = statistics.mean(concurrency(inserts, insert.begun) for insert in some)
+        print(f"     {at - begun:4.0f} s: {len(some):3} inserts of {statistics.mean(i.documents for i in some):5.0f} documents, "
+              f"{statistics.mean(i.size for i in some) / 1000:5.0f} kB, {under_way:.1f} under way, latency "
+              f"{statistics.mean(answered) * 1000 if answered else 0:5.0f} ms", flush=True)
+        at += SHOWN_S
+
+
+def test_slow_set_is_drained_gently(stack):
+    cell = Cell(stack, "slow")
+    base = stack.settings["base_port"]
+    cell.write(1000)
+    with Toxiproxy(stack.directory, base + 40) as proxy, Tap(base + 41) as tap:
+        proxy.add("database", base + 41, stack.databases[0].port)
+        sink = Sink(stack, cell, mongo_uri=f"mongodb://127.0.0.1:{tap.port}/?retryWrites=false").run()
+        sink.wait_stored(cell.total())
+        proxy.slow_down("database", LATENCY_MS, KILOBYTES_PER_S)
+        lone = lone_insert_seconds(tap, cell)
+        print(f"     a lone insert of {LONE_DOCUMENTS} documents: {lone * 1000:.0f} ms")
+        proxy.enable("database", False)  # gone, while documents gather
+        cell.write_many(DOCUMENTS)
+        sink.wait_until(lambda: sink.metric("millrace_sink_retries_total") >= 5, SECONDS, "in trouble")
+        since, begun = len(tap.inserts), time.monotonic()
+        proxy.enable("database", True)
+        sink.wait_stored(cell.total())
+        inserts = tap.inserts[since:]
+        show(inserts, begun)
+        sink.wait_committed()
+        cell.check()
+        latencies = sorted(insert.seconds for insert in tap.answered(since))
+        print(f"     {DOCUMENTS} documents in {inserts[-1].ended - begun:.1f} s by {len(latencies)} inserts; latency p50 "
+              f"{statistics.median(latencies) * 1000:.0f} ms, most {latencies[-1] * 1000:.0f} ms, {latencies[-1] / lone:.2f} of the lone one's")
+        assert latencies[-1] <= WORSE * lone, f"{latencies[-1]:.3f} s, more than {WORSE} times {lone:.3f} s"
+        sink.finish()
+
+
+def main():
+    with sink_stack() as stack:
+        cases.run(globals(), stack)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"{failure}\n0 passed, 1 failed")
