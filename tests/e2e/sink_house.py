@@ -75,7 +75,7 @@ class Cell:
 
     def begin(self, records):
         """Begins a transaction of (kind, record) or, with a fingerprint yet to be given, (kind, record, encoded), and waits until Kafka has
-        them. Readers see them after commit(), which takes what this returns."""
+        them. More may be produced into it. Readers see them after commit(), which takes what this returns."""
         placed = []
 
         def note(kind, record, fingerprint):
@@ -138,11 +138,11 @@ class Cell:
             key = document_id({**record, "fingerprint": fingerprint}, partition, offset)
             self.wanted[kind][key] = documents[id(record)]
 
-    def produce(self, kind, value, on_delivery=None, partition=None):
+    def produce(self, kind, value, on_delivery=None, partition=None, headers=None):
         partition = self.dice.randrange(PARTITIONS) if partition is None else partition
         while True:
             try:
-                return self.producer.produce(self.topics[kind], value, partition=partition, on_delivery=on_delivery)
+                return self.producer.produce(self.topics[kind], value, partition=partition, on_delivery=on_delivery, headers=headers)
             except BufferError:
                 self.producer.poll(0.1)
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The sink against real Kafka and a real database process: what stands in the topics stands in the collections, once.
+Kills are in test_sink_kill.py, cells beside each other in test_sink_cells.py, a slow database in test_sink_slow.py.
 
 Records are written by fastavro and confluent-kafka, read back by pymongo, and compared document by document, _id included, with what
 sink_records.py expects. Each case has a cell and a database of its own. Set TEST_TREE=thread (or address-undefined) to run the
 binary of another build tree.
 """
 import os
+import re
 import signal
 import struct
 import sys
@@ -17,6 +19,7 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from millrace_local import Failure  # noqa: E402
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition  # noqa: E402
+from mongo_tap import Tap  # noqa: E402
 from picky_mongo import PickyServer  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from sink_house import PARTITIONS, SECONDS, Cell, Sink, read_topic, sink_stack  # noqa: E402
@@ -50,30 +53,6 @@ def test_every_document_once_and_whole(stack):
                     SECONDS, "beating")
     sink.finish()
     assert "hunter2" not in sink.log()
-
-
-def test_kill_9_loses_and_doubles_nothing(stack):
-    """The sink is killed amid writing, twice, then the database; everything is there once."""
-    cell = Cell(stack, "kills")
-    for _ in range(4):
-        cell.write(1000)
-    sink = Sink(stack, cell, batch_documents=100, instance_id="fixed")  # a static member: no wait for the dead one
-    sink.launch()
-    for share in (0.15, 0.4):
-        sink.wait_stored(int(cell.total() * share))
-        sink.kill()
-        sink.launch()
-    sink.wait_stored(int(cell.total() * 0.7))
-    database = stack.databases[0]
-    database.process.kill()
-    database.start()
-    database.wait_ready()
-    sink.wait_stored(cell.total())
-    sink.wait_committed()
-    cell.check()
-    repeated = sink.metric("millrace_sink_already_stored_total")
-    print(f"     {cell.total()} documents, {int(repeated)} of them found stored by the last instance")
-    sink.finish()
 
 
 def test_frozen_database_costs_no_place_in_the_group(stack):
@@ -169,13 +148,23 @@ def test_offsets_that_are_not_there(stack):
     sink.finish()
 
 
+def huge_aggregate(dice):
+    """A record of a megabyte whose document has seventeen: an element of a BSON array names its index."""
+    record = {**random_aggregate(dice, "minutely", 0), "kind": "distribution", "count": 3}
+    counts = [3] + [0] * 1_150_000
+    return {**record, "histogram": {"scale": 5, "zero": 0, "offset": 0, "counts": counts, "neg_offset": 0, "neg_counts": []}}
+
+
 def test_what_cannot_be_decoded_is_dead_lettered(stack):
     cell = Cell(stack, "poison")
     good = encode(AGGREGATE, random_aggregate(cell.dice, "minutely", 0))
+    texts = {**random_aggregate(cell.dice, "minutely", 0), "site": "SITE", "name": "NAME", "tags": {"KEY": "VALUE"}}
+    not_utf8 = [encode(AGGREGATE, texts).replace(text, text[:-1] + b"\xff") for text in (b"SITE", b"NAME", b"KEY", b"VALUE")]
     wrong_window = encode(AGGREGATE, random_aggregate(cell.dice, "hourly", 0))
     no_count = {**random_aggregate(cell.dice, "minutely", 0), "count": 0}
     poison = [good[:-7], os.urandom(50), b"", good + b"x", encode(CELL, {"name": "x", "epoch": 1, "partitions": 1, "created_at": 0}),
-              wrong_window, encode(AGGREGATE, no_count), None, b"\0\0\0\0\4" + b"\xff" * 40]
+              wrong_window, encode(AGGREGATE, no_count), None, b"\0\0\0\0\4" + b"\xff" * 40, *not_utf8,
+              encode(AGGREGATE, huge_aggregate(cell.dice))]
     wanted = {}
 
     def note(value):
@@ -196,6 +185,8 @@ def test_what_cannot_be_decoded_is_dead_lettered(stack):
     for letter in letters:
         assert letter["epoch"] == EPOCH and letter["program"] == "millrace-sink" and letter["reason"] and letter["code"]
         print(f"     {letter['code']}: {letter['reason']}")
+    assert sum("UTF-8" in letter["reason"] for letter in letters) == len(not_utf8)
+    assert any(re.search(r"document of 1[7-9]\d{6} bytes", letter["reason"]) for letter in letters)
     assert sink.metric("millrace_sink_dead_lettered_total") == len(poison)
     assert sink.metric("millrace_sink_consumed_total") == cell.total() + len(poison)
     sink.finish()
@@ -219,6 +210,25 @@ def test_unknown_schema_holds_its_partition_alone(stack):
     sink.wait_until(lambda: sink.get("/health/ready")[0] == 503, SECONDS, "not ready")
     assert sink.metric("millrace_sink_waiting_partitions") == 1
     cell.check()
+    sink.finish()
+
+
+def test_ids_doubled_in_one_batch(stack):
+    """Copies of a record, with its place in a header as a retry of a dead letter leaves it, arrive in one insert with it."""
+    cell = Cell(stack, "doubled")
+    records = [random_aggregate(cell.dice, "minutely", next(cell.numbers)) for _ in range(20)]
+    placed = cell.begin([("minutely", record) for record in records])  # nothing of it is seen, or inserted, before its end
+    for _, record, _, partition, offset in placed:
+        line = f"v1 topic={cell.topics['minutely']} epoch={EPOCH} partition={partition} offset={offset}"
+        for _ in range(2):
+            cell.produce("minutely", encode(AGGREGATE, record), partition=partition, headers=[("millrace-origin", line)])
+    cell.commit(placed)
+    with Tap(stack.databases[0].port) as tap:
+        sink = Sink(stack, cell, mongo_uri=f"mongodb://127.0.0.1:{tap.port}/?retryWrites=false").run()
+        sink.wait_committed()
+        assert [insert.documents for insert in tap.answered()] == [60], [insert.documents for insert in tap.answered()]
+    cell.check()
+    assert sink.metric("millrace_sink_stored_total") == 20 and sink.metric("millrace_sink_already_stored_total") == 40
     sink.finish()
 
 
