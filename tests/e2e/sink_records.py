@@ -28,7 +28,7 @@ def schema_ids():
     return {row[1]: int(row[0]) for row in rows if row}
 
 
-AGGREGATE, CELL, DEAD_LETTER, HEARTBEAT = (schema(n) for n in ("aggregate", "cell", "dead_letter", "heartbeat"))
+AGGREGATE, CELL, DEAD_LETTER, HEARTBEAT, NOTICE = (schema(n) for n in ("aggregate", "cell", "dead_letter", "heartbeat", "notice"))
 IDS = schema_ids()
 
 

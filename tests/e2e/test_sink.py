@@ -23,7 +23,7 @@ from mongo_tap import Tap  # noqa: E402
 from picky_mongo import PickyServer  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from sink_house import PARTITIONS, SECONDS, Cell, Sink, read_topic, sink_stack  # noqa: E402
-from sink_records import AGGREGATE, CELL, DEAD_LETTER, EPOCH, HEARTBEAT, decode, document_id, encode, random_aggregate  # noqa: E402
+from sink_records import AGGREGATE, CELL, DEAD_LETTER, EPOCH, HEARTBEAT, NOTICE, decode, document_id, encode, random_aggregate  # noqa: E402
 
 FREEZE_SECONDS = 15
 
@@ -192,6 +192,12 @@ def test_what_cannot_be_decoded_is_dead_lettered(stack):
     sink.finish()
 
 
+def notices(cell):
+    """What operators were told so far: event, severity, cell."""
+    read = (decode(NOTICE, value) for value in read_topic(cell.kafka, "millrace.notices"))
+    return [(notice["event"], notice["severity"], notice["cell"]) for notice in read]
+
+
 def test_unknown_schema_holds_its_partition_alone(stack):
     cell = Cell(stack, "newer")
     cell.write(40)
@@ -202,8 +208,9 @@ def test_unknown_schema_holds_its_partition_alone(stack):
     sink = Sink(stack, cell)
     sink.launch()
     sink.wait_stored(cell.total())
-    sink.wait_until(lambda: "event=schema_unknown" in sink.log(), SECONDS, "alarmed")
     held = (cell.topics["minutely"], 2)
+    sink.wait_until(lambda: ("schema_unknown", "alarm", cell.name) in notices(cell), SECONDS, "alarmed")
+    assert "event=schema_unknown" in sink.log()
     sink.wait_until(lambda: {k: v for k, v in cell.committed().items() if k != held} ==
                     {k: v for k, v in cell.ends().items() if k != held}, SECONDS, "committed elsewhere")
     assert cell.committed()[held] <= ends[held]

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A database that comes back far away and narrow: 200 ms and 1 MB/s each way, by toxiproxy. The sink empties what waits without making
-it slower still: inserts take no more than twice what a lone one of 100 documents takes on the same way, but for the five in a hundred that the
-processor kept waiting, which other tests use too; and they grow from small ones, as there is room for more.
+it slower still: at no time do inserts take more than twice what a lone one of 100 documents takes on the same way; and they grow from small
+ones, as there is room for more. "At a time" is the median of seven inserts in a row: one alone may have waited for the processor, which other
+tests use too.
 
 All latencies are taken by a tap before toxiproxy (mongo_tap.py), the sink's and the lone insert's alike."""
 import statistics
@@ -20,7 +21,8 @@ from sink_house import SECONDS, Cell, Sink, sink_stack  # noqa: E402
 LATENCY_MS, KILOBYTES_PER_S = 200, 1000
 DOCUMENTS = 12_000
 LONE, LONE_DOCUMENTS = 5, 100
-WORSE = 2  # how much longer than the lone insert an insert may take
+WORSE = 2  # how much longer than the lone insert inserts may take
+IN_A_ROW = 7
 GROWN = 1.5  # at least, the largest insert against the first
 SHOWN_S = 2
 
@@ -41,7 +43,7 @@ def concurrency(inserts, now):
 
 
 def show(inserts, begun):
-    """What was sent as time went by, and the worst of it; returns the 95th percentile of latencies."""
+    """What was sent as time went by; returns the highest latency of some inserts in a row, in seconds."""
     answered = [insert for insert in inserts if insert.ended]
     end = max(insert.ended for insert in answered)
     for at in range(0, int(end - begun) + 1, SHOWN_S):
@@ -51,12 +53,12 @@ def show(inserts, begun):
             print(f"     {at:4} s: {len(some):3} inserts of {statistics.mean(i.documents for i in some):5.0f} documents, "
                   f"{statistics.mean(i.size for i in some) / 1000:5.0f} kB, {under_way:.1f} under way, latency "
                   f"{statistics.mean(i.seconds for i in some) * 1000:5.0f} ms", flush=True)
-    latencies = statistics.quantiles((insert.seconds for insert in answered), n=20)
-    worst = max(answered, key=lambda insert: insert.seconds)
+    seconds = [insert.seconds for insert in answered]
+    risen = max(statistics.median(seconds[n:n + IN_A_ROW]) for n in range(len(seconds) - IN_A_ROW + 1))
     print(f"     {sum(i.documents for i in answered)} documents in {end - begun:.1f} s by {len(answered)} inserts; latency p50 "
-          f"{latencies[9] * 1000:.0f} ms, p95 {latencies[-1] * 1000:.0f} ms, most {worst.seconds * 1000:.0f} ms, of {worst.documents} documents, "
-          f"{worst.size / 1000:.0f} kB, after {worst.begun - begun:.1f} s", flush=True)
-    return latencies[-1]
+          f"{statistics.median(seconds) * 1000:.0f} ms, p95 {statistics.quantiles(seconds, n=20)[-1] * 1000:.0f} ms, most "
+          f"{max(seconds) * 1000:.0f} ms; of {IN_A_ROW} in a row at most {risen * 1000:.0f} ms", flush=True)
+    return risen
 
 
 def test_slow_set_is_drained_gently(stack):
@@ -79,8 +81,8 @@ def test_slow_set_is_drained_gently(stack):
         sink.wait_committed()
         cell.check()
         inserts = tap.answered(since)
-        p95 = show(inserts, begun)
-        assert p95 <= WORSE * lone, f"{p95:.3f} s, more than {WORSE} times {lone:.3f} s"
+        risen = show(inserts, begun)
+        assert risen <= WORSE * lone, f"{risen:.3f} s, more than {WORSE} times {lone:.3f} s"
         assert max(insert.size for insert in inserts) >= GROWN * inserts[0].size, "it stays with small inserts"
         sink.finish()
 

@@ -112,6 +112,9 @@ MUTANTS = [
          "test_vault_file"),
     # offsets
     unit("commit-before-stored", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "sink", "test_ledger"),
+    script("commit-before-stored-for-real", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "test_sink_kill"),
+    script("reads-on-before-a-frozen-database", "sink/mongo/reader.c", "bool reader_full(struct reader *r)\n{\n",
+           "bool reader_full(struct reader *r)\n{\n\tif (r)\n\t\treturn false;\n", "test_sink_cells"),
     # _id
     unit("ledger-off-by-one", "sink/mongo/ledger.c", "|| span->taken != sum)", "|| span->taken > sum + 1)", "sink", "test_ledger"),
     unit("ledger-takes-one-too-many", "sink/mongo/ledger.c", "	l->next = offset + 1;", "	l->next = offset + 2;", "sink", "test_ledger"),
