@@ -177,10 +177,12 @@ unit-bins: $(UNIT)
 
 # What the benches measure with.
 BENCH_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+LIBS_null_mongo := $(LIBS_sink)
+LIBS_floor_mongo := $(LIBS_sink)
 
 $(BENCH_BINS): $(B)/%: $(B)/%.o $(B)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(LINK) $^ $(LIBS_common)
+	$(Q)$(LINK) $^ $(LIBS_$(@F)) $(LIBS_common)
 
 bench-bins: $(BENCH_BINS)
 .PHONY: bench-bins

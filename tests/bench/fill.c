@@ -1,8 +1,7 @@
 /* fill.c - fills a cell's samples topic with the backlog that the processor's benches read.
  *
- * Each record is what ingest makes of one payload: 100 samples of 100 series (40 counters, 40 gauges, 20 distributions of about 11
- * buckets that wander among 16 neighbours), three tags each, in the product's own encoding. An agent has 100 series of its own, always
- * the same list in the same order, an identity, and one partition (its number modulo their count). Agents take turns, so that event
+ * Each record is what ingest makes of one payload: a sample of each of an agent's 100 series (mix.h), in the product's own encoding.
+ * An agent has always the same list in the same order, an identity, and one partition (its number modulo their count). Agents take turns, so that event
  * time passes evenly in every partition: agent a of A sends its round r at start + r x interval + a x interval / A, and stamps that time on the
  * record. The same arguments give the same bytes.
  *
@@ -19,23 +18,15 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "common/series.h"
 #include "common/str.h"
 #include "schemas/schemas.h"
+#include "tests/bench/mix.h"
 
 enum {
-	BATCH = 100, /* samples of a record, series of an agent */
-	COUNTERS = 40,
-	GAUGES = 40,
-	DISTRIBUTIONS = 20,
-	VALUES = COUNTERS + GAUGES,
-	TAGS = 3,
-	NEIGHBOURS = 16, /* buckets that a distribution's values ever fall into */
+	BATCH = MIX_SERIES, /* samples of a record */
 	BUCKETS_MIN = 9, /* of one sample: 9 to 13 */
 	BUCKETS_SPREAD = 5,
-	OFFSET_MIN = 60, /* 2^(60/32): 4 ms; to 600 ms */
-	OFFSET_SPREAD = 240,
-	BOUNDS = OFFSET_MIN + OFFSET_SPREAD + NEIGHBOURS + 1,
+	BOUNDS = MIX_OFFSET_MIN + MIX_OFFSET_SPREAD + MIX_NEIGHBOURS + 1,
 	SETTINGS_MAX = 16,
 	FLUSH_MS = 120000,
 	PROGRESS_PARTS = 10,
@@ -43,15 +34,6 @@ enum {
 
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS INT64_C(3600000)
-
-static const char *const services[] = {"checkout", "catalogue", "search", "accounts", "mailer"};
-static const char *const routes[] = {"/products/:id", "/basket", "/orders", "/orders/:id/pay", "/search", "/login", "/images/:name", "/health"};
-static const char *const counters[] = {"http.server.requests", "http.server.errors", "sql.queries", "cache.hits", "cache.misses"};
-static const char *const gauges[] = {"process.resident_memory_bytes", "worker.queue_depth", "db.pool.connections_in_use",
-				     "runtime.gc.heap_live_bytes", "load"};
-static const char *const distributions[] = {"http.server.duration_ms", "sql.query.duration_ms", "job.duration_ms"};
-
-#define NR(array) (sizeof(array) / sizeof((array)[0]))
 
 struct plan {
 	const char *bootstrap, *topic;
@@ -90,69 +72,20 @@ static void die(const char *what, const char *why)
 	exit(EXIT_FAILURE);
 }
 
-/* splitmix64: from any state to the next. */
-static uint64_t draw(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static enum series_kind kind_of(size_t i)
-{
-	return i < COUNTERS ? SERIES_KIND_COUNTER : i < VALUES ? SERIES_KIND_GAUGE : SERIES_KIND_DISTRIBUTION;
-}
-
-/* Names and routes in all their pairs, as far as a kind has series. */
-static const char *name_of(size_t i, const char **route)
-{
-	static const struct {
-		const char *const *names;
-		size_t len, first;
-	} kinds[] = {
-		[SERIES_KIND_COUNTER] = {counters, NR(counters), 0},
-		[SERIES_KIND_GAUGE] = {gauges, NR(gauges), COUNTERS},
-		[SERIES_KIND_DISTRIBUTION] = {distributions, NR(distributions), VALUES},
-	};
-	enum series_kind kind = kind_of(i);
-	size_t number = i - kinds[kind].first;
-
-	*route = routes[number / kinds[kind].len];
-	return kinds[kind].names[number % kinds[kind].len];
-}
-
-/* The series of an agent; tags has room for TAGS of each. */
-static void make_series(const struct agent *a, const char *host, const char *service, struct series_ref *series, struct tag *tags)
-{
-	for (size_t i = 0; i < BATCH; i++) {
-		struct tag *own = &tags[i * TAGS];
-		const char *route, *name = name_of(i, &route);
-
-		own[0] = (struct tag){STR("host"), str_from(host)};
-		own[1] = (struct tag){STR("route"), str_from(route)};
-		own[2] = (struct tag){STR("service"), str_from(service)};
-		series[i] = (struct series_ref){.kind = kind_of(i), .name = str_from(name), .tags = own, .tags_len = TAGS};
-		series_fingerprint(&(struct series_id){str_from(a->site), (uint8_t)series[i].kind, series[i].name, own, TAGS},
-				   series[i].fingerprint);
-	}
-}
-
 /* An agent whose records the processor takes: what the head leaves out is what the product's encoder writes behind it. */
 static void make_agent(struct fill *f, size_t number)
 {
 	struct agent *a = &f->agents[number];
 	struct series_ref series[BATCH];
-	struct tag tags[BATCH * TAGS];
+	struct tag tags[BATCH * MIX_TAGS];
 	uint64_t seed = number;
 	char host[32];
 
 	for (size_t i = 0; i < sizeof(a->id); i += sizeof(seed))
-		memcpy(a->id + i, &(uint64_t){draw(&seed)}, sizeof(seed));
+		memcpy(a->id + i, &(uint64_t){mix_draw(&seed)}, sizeof(seed));
 	snprintf(a->site, sizeof(a->site), "site-%03" PRIu64, number / f->plan.partitions % f->plan.sites);
 	snprintf(host, sizeof(host), "web-%06zu", number);
-	make_series(a, host, services[number % NR(services)], series, tags);
+	mix_series(number, a->site, host, series, tags);
 	buf_clear(&f->record);
 	codec_write_header(&f->record, SAMPLE_BATCH_SCHEMA_ID);
 	codec_write_long(&f->record, BATCH);
@@ -178,12 +111,12 @@ static void make_agents(struct fill *f)
 		f->bounds[i] = exp2((double)i / 32);
 }
 
-/* A summary whose buckets lie among the NEIGHBOURS of its series; counts has room for them. */
+/* A summary whose buckets lie among the MIX_NEIGHBOURS of its series; counts has room for them. */
 static void make_summary(struct fill *f, size_t agent, size_t i, int64_t t_ms, int64_t *counts, struct summary_sample *out)
 {
-	uint64_t place = agent * BATCH + i, bits = draw(&f->random);
+	uint64_t place = agent * BATCH + i, bits = mix_draw(&f->random);
 	size_t len = BUCKETS_MIN + bits % BUCKETS_SPREAD;
-	size_t offset = OFFSET_MIN + draw(&place) % OFFSET_SPREAD + (bits >> 8) % (NEIGHBOURS - len + 1);
+	size_t offset = MIX_OFFSET_MIN + mix_draw(&place) % MIX_OFFSET_SPREAD + (bits >> 8) % (MIX_NEIGHBOURS - len + 1);
 	double sum = 0;
 	int64_t count = 0;
 
@@ -203,23 +136,23 @@ static void make_summary(struct fill *f, size_t agent, size_t i, int64_t t_ms, i
 static void make_record(struct fill *f, size_t number, uint64_t round, int64_t t_ms)
 {
 	struct agent *a = &f->agents[number];
-	struct value_sample values[VALUES];
-	struct summary_sample summaries[DISTRIBUTIONS];
-	int64_t counts[DISTRIBUTIONS][NEIGHBOURS], seq = (int64_t)round + 1;
-	struct sample_batch rest = {.values = values, .values_len = VALUES, .summaries = summaries, .summaries_len = DISTRIBUTIONS,
+	struct value_sample values[MIX_VALUES];
+	struct summary_sample summaries[MIX_DISTRIBUTIONS];
+	int64_t counts[MIX_DISTRIBUTIONS][MIX_NEIGHBOURS], seq = (int64_t)round + 1;
+	struct sample_batch rest = {.values = values, .values_len = MIX_VALUES, .summaries = summaries, .summaries_len = MIX_DISTRIBUTIONS,
 		.site = str_from(a->site), .has_agent_id = true, .seq = seq, .floor = seq, .created_at = t_ms, .received_at = t_ms,
 		.home = true};
 
-	for (size_t i = 0; i < VALUES; i++) {
-		uint64_t bits = draw(&f->random);
+	for (size_t i = 0; i < MIX_VALUES; i++) {
+		uint64_t bits = mix_draw(&f->random);
 
 		values[i] = (struct value_sample){.series = (int32_t)i, .t = t_ms,
-						  .v = i < COUNTERS ? (double)(bits % 5000) : (double)(bits >> 24) / 1024};
+						  .v = i < MIX_COUNTERS ? (double)(bits % 5000) : (double)(bits >> 24) / 1024};
 	}
-	for (size_t i = 0; i < DISTRIBUTIONS; i++)
-		make_summary(f, number, VALUES + i, t_ms, counts[i], &summaries[i]);
+	for (size_t i = 0; i < MIX_DISTRIBUTIONS; i++)
+		make_summary(f, number, MIX_VALUES + i, t_ms, counts[i], &summaries[i]);
 	memcpy(rest.agent_id, a->id, sizeof(rest.agent_id));
-	f->counted += VALUES;
+	f->counted += MIX_VALUES;
 	buf_clear(&f->record);
 	buf_add(&f->record, a->head, a->head_len);
 	sample_batch_write(&f->record, &rest);

@@ -258,17 +258,21 @@ class Bed:
         for future in self.admin.delete_topics([cell.topic("samples"), *cell.outputs]).values():
             future.result(30)
 
-    def reset(self, cell):
-        """The cell as before its first processor: no offsets, no state, no output."""
+    def forget_group(self, group):
+        """Its offsets, once its members have gone."""
         deadline, code = time.monotonic() + QUIET_SECONDS, None
         while code != confluent_kafka.KafkaError.GROUP_ID_NOT_FOUND:  # there never was one, or it has been deleted
             try:
-                self.admin.delete_consumer_groups([cell.group])[cell.group].result(30)
+                self.admin.delete_consumer_groups([group])[group].result(30)
             except confluent_kafka.KafkaException as error:
                 code = error.args[0].code()
                 if time.monotonic() > deadline or code not in (confluent_kafka.KafkaError.GROUP_ID_NOT_FOUND, *NOT_YET):
                     raise
                 time.sleep(0.1)
+
+    def reset(self, cell):
+        """The cell as before its first processor: no offsets, no state, no output."""
+        self.forget_group(cell.group)
         ends = [confluent_kafka.TopicPartition(name, partition, confluent_kafka.OFFSET_END)
                 for name in cell.outputs for partition in range(cell.backlog.partitions)]
         for future in self.admin.delete_records(ends).values():
