@@ -23,7 +23,7 @@ from millrace_local import tail
 from processor_bed import Bed, free_port, percent, total
 from processor_cell import Codec
 
-MILLION = 1_000_000
+MILLION, MIB = 1_000_000, 1 << 20
 PARTITIONS, SERIES, RECORDS = 12, 100_000, 4 * MILLION
 FROZEN_RECORDS = 3 * MILLION // 2  # some of which are through before the database is frozen
 LIVE_SECONDS = 15
@@ -213,7 +213,8 @@ def frozen(bench, bed):
                     sink.process.wait_end(setting("BENCH_FREEZE_SECONDS"))
                 waiting = cell.records - total(sink.text(), "millrace_sink_stored_total")
                 peaks.append(memory.peak_mib)
-                print(f"peak {memory.peak_mib:.1f} MiB, {waiting:,.0f} records waited", flush=True)
+                print(f"peak {memory.peak_mib:.1f} MiB, {waiting:,.0f} records waited; in flight "
+                      f"{total(sink.text(), 'millrace_sink_inflight_bytes') / MIB:.1f} MiB by the sink's own account", flush=True)
                 if waiting < MILLION:
                     raise Failure(f"too few records waited: {waiting:,.0f}")
                 database.thaw()
