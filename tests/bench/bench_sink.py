@@ -26,7 +26,7 @@ from processor_cell import Codec
 MILLION, MIB = 1_000_000, 1 << 20
 PARTITIONS, SERIES, RECORDS = 12, 100_000, 4 * MILLION
 FROZEN_RECORDS = 3 * MILLION // 2  # some of which are through before the database is frozen
-LIVE_SECONDS = 15
+LIVE_SECONDS, WARM_UP_SECONDS = 20, 5
 READY_SECONDS, RUN_SECONDS, LOOK_SECONDS = 60, 120, 0.2
 START_MS = 1_795_372_020_000
 FETCH = {"fetch.max.bytes": "2097152", "fetch.message.max.bytes": "131072", "queued.min.messages": "1000000",
@@ -53,6 +53,9 @@ class Database(Tool):
         self.child.terminate()
         return self.result(30)
 
+    def forget_ages(self):
+        self.child.send_signal(signal.SIGUSR1)
+
     def freeze(self):
         self.child.send_signal(signal.SIGSTOP)
 
@@ -64,7 +67,7 @@ class Cell:
     """A cell with a minutely topic; written: what fill_aggregates has put there."""
 
     def __init__(self, bed, name):
-        self.bed, self.name, self.epoch, self.records, self.bytes = bed, name, random.randrange(1, 2**63), 0, 0
+        self.bed, self.name, self.epoch, self.records, self.bytes, self.was_read = bed, name, random.randrange(1, 2**63), 0, 0, False
         bed.create([NewTopic(self.topic(kind), PARTITIONS, 1, config={"retention.ms": "-1"}) for kind in ("minutely", "hourly")])
         bed.producer.produce("millrace.cells", key=name, value=Codec("Cell").encode(
             {"name": name, "epoch": self.epoch, "partitions": PARTITIONS, "created_at": 0}))
@@ -89,7 +92,9 @@ class Cell:
 
     def forget_offsets(self):
         """As before its first sink."""
-        self.bed.forget_group(f"millrace-sink-{self.name}")
+        if self.was_read:
+            self.bed.forget_group(f"millrace-sink-{self.name}")
+        self.was_read = True
 
 
 class Sink:
@@ -226,15 +231,18 @@ def frozen(bench, bed):
 
 
 def live(bench, bed, rate):
-    """Records at half of what a saturated sink stores in a second: from the client's call to the document's arrival."""
+    """Records at half of what a saturated sink stores in a second: from the filler's call of its Kafka client to the document's arrival at the
+    database, in real time, without the first seconds."""
     records = int(rate / 2 * LIVE_SECONDS) // 100 * 100
     p50, p99 = [], []
     for number in runs():
-        cell = Cell(bed, f"live-{number}")
+        cell = Cell(bed, f"live{rate:.0f}-{number}")
         with Database("--ages") as database:
             with Sink(cell, database) as sink:
                 sink.wait(lambda text: total(text, "millrace_sink_lag_records") == 0 and "lag_records{" in text, READY_SECONDS, "an assignment")
                 with cell.filling(records, **{"per-second": int(rate / 2)}) as fill:
+                    sink.process.wait_end(WARM_UP_SECONDS)
+                    database.forget_ages()
                     result = fill.result(RUN_SECONDS)
                 sink.wait_stored(records)
             said = database.end()

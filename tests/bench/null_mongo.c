@@ -6,7 +6,8 @@
  * _id, whose hash it keeps. On SIGTERM it prints what came, as JSON:
  *
  *     documents  that were inserted · distinct  _ids among them · broken  documents that were none · bytes  of all documents
- *     inserts    commands · p50_ms, p99_ms  with --ages: from a document's last_at until it was here, in real time
+ *     inserts    commands · p50_ms, p99_ms  with --ages: from a document's last_at until it was here, in real time; SIGUSR1 forgets those
+ *                of the documents that came before
  *
  * It answers broken and repeated documents as if they had been stored: whoever runs it compares the counts. Text that is no message
  * ends the process with an error, as would a client that does not read its answers. One thread. */
@@ -387,6 +388,7 @@ static void open_server(struct server *s, uint16_t port)
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	s->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -420,6 +422,30 @@ static void print_result(const struct server *s)
 	       age_of(s, 0.5), age_of(s, 0.99));
 }
 
+/* True: the end has come. */
+static bool take_signal(struct server *s)
+{
+	struct signalfd_siginfo info;
+
+	if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
+		die("signalfd");
+	if (info.ssi_signo == SIGTERM)
+		return true;
+	memset(s->by_age, 0, AGE_MAX_MS * sizeof(*s->by_age));
+	return false;
+}
+
+static bool serve_event(struct server *s, void *what)
+{
+	if (what == &s->signal_fd)
+		return take_signal(s);
+	if (what == &s->listen_fd)
+		welcome(s);
+	else
+		serve(s, what);
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct server s = {.ages = argc == 3 && strcmp(argv[2], "--ages") == 0};
@@ -430,18 +456,11 @@ int main(int argc, char **argv)
 	}
 	open_server(&s, (uint16_t)strtol(argv[1], NULL, 10));
 	for (;;) {
-		struct epoll_event events[16];
-		int n = epoll_wait(s.epoll_fd, events, 16, -1);
+		struct epoll_event event;
 
-		for (int i = 0; i < n; i++) {
-			if (events[i].data.ptr == &s.signal_fd) {
-				print_result(&s);
-				return EXIT_SUCCESS;
-			}
-			if (events[i].data.ptr == &s.listen_fd)
-				welcome(&s);
-			else
-				serve(&s, events[i].data.ptr);
-		}
+		if (epoll_wait(s.epoll_fd, &event, 1, -1) == 1 && serve_event(&s, event.data.ptr))
+			break;
 	}
+	print_result(&s);
+	return EXIT_SUCCESS;
 }

@@ -35,6 +35,11 @@ def case(name, path, find, replace, test, one):
     return dataclasses.replace(mutant, test=f"{mutant.test} {one}")
 
 
+def bench(name, path, find, replace, test):
+    """A mutant in what the benches measure with."""
+    return Mutant(name, path, find, replace, f"build/plain/{path.removesuffix('.c')}", f'"$MILLRACE_PARTS/venv/bin/python" tests/bench/{test}.py')
+
+
 def chaos(name, path, find, replace):
     """A mutant that instances which freeze and are replaced must bring to light."""
     return Mutant(name, path, find, replace, "programs",
@@ -111,6 +116,8 @@ MUTANTS = [
     unit("file-before-is-lost", "ingest/vault_file.c", 'asprintf(&f->temp, "%s.new", path)', 'asprintf(&f->temp, "%s", path)', "ingest",
          "test_vault_file"),
     # offsets
+    bench("null-database-counts-repeats-as-new", "tests/bench/null_mongo.c", "s->len += s->slots[at] == 0;", "s->len++;", "test_null_mongo"),
+    bench("null-database-counts-inserts", "tests/bench/null_mongo.c", "\ts->documents++;", "\ts->documents = s->inserts;", "test_null_mongo"),
     unit("commit-before-stored", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "sink", "test_ledger"),
     script("commit-before-stored-for-real", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "test_sink_kill"),
     script("reads-on-before-a-frozen-database", "sink/mongo/reader.c", "bool reader_full(struct reader *r)\n{\n",
