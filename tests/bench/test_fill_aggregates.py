@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import cases
 import confluent_kafka
 from bench import TOOLS
-from ingest_house import fingerprint
+from ingest_house import fingerprint, plain
 from processor_cell import Codec
 
 PARTITIONS, AGENTS, MINUTES, START_MS, EPOCH = 4, 10, 3, 1795372020000, 7 << 40  # the mock cluster's topics have four partitions
@@ -46,10 +46,6 @@ class World:
         consumer.close()
 
 
-def in_ms(time_of_day):
-    return round(time_of_day.timestamp() * 1000)
-
-
 def test_records_are_windows_of_the_mix(world):
     kinds = collections.Counter(record["kind"] for record, *_ in world.records)
     assert kinds == {"counter": RECORDS * 40 // 100, "gauge": RECORDS * 40 // 100, "distribution": RECORDS * 20 // 100}
@@ -64,7 +60,7 @@ def test_records_are_windows_of_the_mix(world):
 
 
 def test_every_series_has_every_minute_once(world):
-    windows = collections.Counter((key, in_ms(record["window_start"])) for record, key, *_ in world.records)
+    windows = collections.Counter((key, plain(record["window_start"])) for record, key, *_ in world.records)
     assert len(windows) == RECORDS and set(windows.values()) == {1}
     assert {start for _, start in windows} == {START_MS + minute * 60000 for minute in range(MINUTES)}
 
@@ -78,7 +74,7 @@ def test_a_rate_is_kept_and_last_at_is_the_real_time(world):
     said, records = world.fill("live", RATE * SECONDS, **{"per-second": RATE})
     ended_ms = time.time() * 1000
     assert SECONDS - 0.01 <= said["seconds"] < SECONDS + 10, said
-    times = [in_ms(record["last_at"]) for record, *_ in records]
+    times = [plain(record["last_at"]) for record, *_ in records]
     assert begun_ms - 1 <= min(times) and max(times) <= ended_ms and max(times) - min(times) > (SECONDS - 0.1) * 1000
 
 
