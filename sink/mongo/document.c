@@ -5,12 +5,17 @@
  * merge fragments exactly.
  *
  * Tags are a sub-document {key: value}. Keys may hold dots: the server stores them as they are, and readers reach such a key by
- * $getField. What a server refuses (older ones: a key that begins with a dollar sign) comes back as an error of that one document. */
+ * $getField. What a server refuses (older ones: a key that begins with a dollar sign) comes back as an error of that one document.
+ *
+ * A document grows in the maker's buffer; the one thing that can go wrong on the way, memory, is asked for once, at its end. */
 #include "sink/mongo/document.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "sink/mongo/element.h"
 
 static const char *const kind_names[] = {
 	[SERIES_KIND_COUNTER] = "counter",
@@ -19,19 +24,19 @@ static const char *const kind_names[] = {
 };
 
 static const struct {
-	const char *name;
+	char name[4];
 	double q;
 } percentiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}};
 
 void document_maker_init(struct document_maker *m)
 {
-	m->doc = bson_new();
-	m->hist = (struct hist)HIST_INIT;
+	*m = (struct document_maker){.doc = aligned_alloc(_Alignof(bson_t), sizeof(*m->doc))};
 }
 
 void document_maker_fini(struct document_maker *m)
 {
-	bson_destroy(m->doc);
+	free(m->doc);
+	buf_fini(&m->bytes);
 	hist_fini(&m->hist);
 }
 
@@ -64,51 +69,45 @@ static int check(const struct aggregate *a, int32_t window_ms, struct err *err)
 	return 0;
 }
 
-static bool append_str(bson_t *doc, const char *key, struct str s)
-{
-	return s.len <= INT32_MAX && bson_append_utf8(doc, key, -1, s.p, (int)s.len);
-}
-
 /* The order of the keys is the schema's promise; here it also shows a doubled key, of which readers would see either one. BSON
  * ends a key at its first NUL byte. */
-static int append_tags(bson_t *doc, const struct aggregate *a, struct err *err)
+static int check_tags(const struct aggregate *a, struct err *err)
 {
-	bool ok = true;
-	bson_t tags;
-
 	for (size_t i = 0; i < a->tags_len; i++) {
 		struct str key = a->tags[i].key;
 
-		if (key.len > INT32_MAX || memchr(key.p, 0, key.len))
+		if (memchr(key.p, 0, key.len))
 			return err_set(err, ERR_REJECT, "tag %zu: its key holds a NUL byte", i);
 		if (i && str_cmp(a->tags[i - 1].key, key) >= 0)
 			return err_set(err, ERR_REJECT, "tag %zu: keys are not in ascending order, or one is doubled", i);
 	}
-	if (!bson_append_document_begin(doc, "tags", 4, &tags))
-		return err_nomem(err, "a document's tags");
-	for (size_t i = 0; ok && i < a->tags_len; i++) {
-		struct str key = a->tags[i].key, value = a->tags[i].value;
-
-		ok = value.len <= INT32_MAX && bson_append_utf8(&tags, key.p, (int)key.len, value.p, (int)value.len);
-	}
-	ok = bson_append_document_end(doc, &tags) && ok;
-	return ok ? 0 : err_nomem(err, "a document's tags");
+	return 0;
 }
 
-static bool append_known(bson_t *doc, const char *key, bool known, double value)
+static void put_tags(struct buf *b, const struct aggregate *a)
 {
-	return !known || bson_append_double(doc, key, -1, value);
+	size_t tags = element_open(b, ELEMENT_DOCUMENT, STR("tags"));
+
+	for (size_t i = 0; i < a->tags_len; i++)
+		element_put_text(b, a->tags[i].key, a->tags[i].value);
+	element_close(b, tags);
 }
 
 /* All fields before the percentiles but _id and tags. */
-static bool append_figures(bson_t *doc, const struct aggregate *a)
+static void put_figures(struct buf *b, const struct aggregate *a)
 {
-	return bson_append_date_time(doc, "t", 1, a->window_start) && bson_append_int64(doc, "count", 5, a->count) &&
-	       bson_append_double(doc, "sum", 3, a->sum) && append_known(doc, "min", a->has_min, a->min) &&
-	       append_known(doc, "max", a->has_max, a->max) &&
-	       bson_append_double(doc, "mean", 4, a->sum / (double)a->count) &&
-	       append_known(doc, "last", a->has_last, a->last) &&
-	       (!a->has_last || bson_append_date_time(doc, "last_at", 7, a->last_at));
+	element_put_date(b, STR("t"), a->window_start);
+	element_put_int64(b, STR("count"), a->count);
+	element_put_double(b, STR("sum"), a->sum);
+	if (a->has_min)
+		element_put_double(b, STR("min"), a->min);
+	if (a->has_max)
+		element_put_double(b, STR("max"), a->max);
+	element_put_double(b, STR("mean"), a->sum / (double)a->count);
+	if (a->has_last) {
+		element_put_double(b, STR("last"), a->last);
+		element_put_date(b, STR("last_at"), a->last_at);
+	}
 }
 
 /* A histogram may be longer than what hist.h takes at a time from strangers: it goes in by pieces. */
@@ -147,90 +146,92 @@ static int merge_histogram(struct hist *h, const struct histogram *from, struct 
 	return merge_side(h, from->scale, from->neg_offset, from->neg_counts, from->neg_counts_len, true, err);
 }
 
-static bool append_percentiles(bson_t *doc, const struct aggregate *a, const struct hist *h)
+static void put_percentiles(struct buf *b, const struct aggregate *a, const struct hist *h)
 {
 	double min = a->has_min ? a->min : -INFINITY, max = a->has_max ? a->max : INFINITY;
 
 	for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
-		if (!bson_append_double(doc, percentiles[i].name, 3, hist_quantile(h, percentiles[i].q, min, max)))
-			return false;
-	return true;
+		element_put_double(b, (struct str){percentiles[i].name, 3}, hist_quantile(h, percentiles[i].q, min, max));
 }
 
-static bool append_counts(bson_t *h, const char *key, const int64_t *counts, size_t len)
+/* A list that makes the document too large is not written to its end: that document is refused. */
+static void put_counts(struct buf *b, struct str key, const int64_t *counts, size_t len)
 {
-	bool ok = true;
-	bson_t array;
+	size_t array = element_open(b, ELEMENT_ARRAY, key);
 
-	if (!bson_append_array_begin(h, key, -1, &array))
-		return false;
-	for (size_t i = 0; ok && i < len; i++) {
+	for (size_t i = 0; i < len && b->len <= DOCUMENT_MAX_BYTES; i++) {
 		char text[16];
 		const char *name;
 		size_t n = bson_uint32_to_string((uint32_t)i, &name, text, sizeof(text));
 
-		ok = bson_append_int64(&array, name, (int)n, counts[i]);
+		element_put_int64(b, (struct str){name, n}, counts[i]);
 	}
-	return bson_append_array_end(h, &array) && ok;
+	element_close(b, array);
 }
 
-static bool append_histogram(bson_t *doc, const struct histogram *from)
+static void put_histogram(struct buf *b, const struct histogram *from)
 {
-	bool ok;
-	bson_t h;
+	size_t h = element_open(b, ELEMENT_DOCUMENT, STR("h"));
 
-	if (!bson_append_document_begin(doc, "h", 1, &h))
-		return false;
-	ok = bson_append_int32(&h, "s", 1, from->scale) && bson_append_int64(&h, "z", 1, from->zero) &&
-	     bson_append_int32(&h, "o", 1, from->offset) && append_counts(&h, "c", from->counts, from->counts_len) &&
-	     bson_append_int32(&h, "no", 2, from->neg_offset) &&
-	     append_counts(&h, "nc", from->neg_counts, from->neg_counts_len);
-	return bson_append_document_end(doc, &h) && ok;
+	element_put_int32(b, STR("s"), from->scale);
+	element_put_int64(b, STR("z"), from->zero);
+	element_put_int32(b, STR("o"), from->offset);
+	put_counts(b, STR("c"), from->counts, from->counts_len);
+	element_put_int32(b, STR("no"), from->neg_offset);
+	put_counts(b, STR("nc"), from->neg_counts, from->neg_counts_len);
+	element_close(b, h);
 }
 
-static int append_distribution(struct document_maker *m, const struct aggregate *a, struct err *err)
+static int put_distribution(struct document_maker *m, const struct aggregate *a, struct err *err)
 {
 	if (a->kind != SERIES_KIND_DISTRIBUTION || !a->has_histogram)
 		return 0;
 	if (merge_histogram(&m->hist, &a->histogram, err) < 0)
 		return -1;
-	if (!append_percentiles(m->doc, a, &m->hist) || !append_histogram(m->doc, &a->histogram))
-		return err_nomem(err, "a document's histogram");
+	put_percentiles(&m->bytes, a, &m->hist);
+	put_histogram(&m->bytes, &a->histogram);
 	return 0;
+}
+
+/* m->doc over what is in the buffer, which must be a whole document. */
+static const bson_t *finish(struct document_maker *m, struct err *err)
+{
+	if (buf_failed(&m->bytes) || !m->doc) {
+		err_nomem(err, "a document");
+		return NULL;
+	}
+	if (m->bytes.len > DOCUMENT_MAX_BYTES) {
+		err_set(err, ERR_REJECT, "its document is larger than the %d bytes that a server takes", DOCUMENT_MAX_BYTES);
+		return NULL;
+	}
+	bson_init_static(m->doc, m->bytes.p, m->bytes.len);
+	return m->doc;
 }
 
 const bson_t *document_build(struct document_maker *m, const struct aggregate *a, int32_t window_ms,
 			     const struct document_origin *origin, struct err *err)
 {
 	uint8_t id[DOCUMENT_ID_BYTES];
-	bson_t *doc = m->doc;
+	struct buf *b = &m->bytes;
+	size_t doc;
 
-	if (check(a, window_ms, err) < 0)
+	if (check(a, window_ms, err) < 0 || check_tags(a, err) < 0)
 		return NULL;
 	document_id(a->fingerprint, a->window_start, origin, id);
-	bson_reinit(doc);
-	if (!bson_append_binary(doc, "_id", 3, BSON_SUBTYPE_BINARY, id, sizeof(id)) || !append_str(doc, "site", a->site) ||
-	    !append_str(doc, "name", a->name) || !bson_append_utf8(doc, "kind", 4, kind_names[a->kind], -1)) {
-		err_nomem(err, "a document");
+	buf_clear(b);
+	doc = element_open_outermost(b);
+	element_put_binary(b, STR("_id"), id, sizeof(id));
+	element_put_text(b, STR("site"), a->site);
+	element_put_text(b, STR("name"), a->name);
+	element_put_text(b, STR("kind"), str_from(kind_names[a->kind]));
+	put_tags(b, a);
+	put_figures(b, a);
+	if (put_distribution(m, a, err) < 0)
 		return NULL;
-	}
-	if (append_tags(doc, a, err) < 0)
-		return NULL;
-	if (!append_figures(doc, a)) {
-		err_nomem(err, "a document's figures");
-		return NULL;
-	}
-	if (append_distribution(m, a, err) < 0)
-		return NULL;
-	if ((a->errors > 0 && !bson_append_int64(doc, "errors", 6, a->errors)) || !bson_append_bool(doc, "late", 4, a->late) ||
-	    !bson_append_bool(doc, "approximate", 11, a->approximate)) {
-		err_nomem(err, "a document");
-		return NULL;
-	}
-	if (doc->len > DOCUMENT_MAX_BYTES) {
-		err_set(err, ERR_REJECT, "its document of %" PRIu32 " bytes is larger than the %d a server takes", doc->len,
-			DOCUMENT_MAX_BYTES);
-		return NULL;
-	}
-	return doc;
+	if (a->errors > 0)
+		element_put_int64(b, STR("errors"), a->errors);
+	element_put_bool(b, STR("late"), a->late);
+	element_put_bool(b, STR("approximate"), a->approximate);
+	element_close(b, doc);
+	return finish(m, err);
 }

@@ -26,11 +26,12 @@ struct document_origin {
 };
 
 struct document_maker {
-	bson_t *doc; /* not embedded: a bson_t lies at multiples of 128 bytes */
+	struct buf bytes; /* of the document that was built last */
+	bson_t *doc; /* over them; not embedded: a bson_t lies at multiples of 128 bytes */
 	struct hist hist; /* merged from the record's histogram, for the percentiles */
 };
 
-/* An empty maker. */
+/* An empty maker. Memory that is short is document_build()'s to say. */
 void document_maker_init(struct document_maker *m);
 
 /* Frees its buffers. */

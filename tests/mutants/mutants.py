@@ -116,6 +116,8 @@ MUTANTS = [
     unit("file-before-is-lost", "ingest/vault_file.c", 'asprintf(&f->temp, "%s.new", path)', 'asprintf(&f->temp, "%s", path)', "ingest",
          "test_vault_file"),
     # offsets
+    unit("element-without-its-end", "sink/mongo/element.h", "\tb->len++;\n", "", "sink", "test_element"),
+    unit("too-large-is-taken", "sink/mongo/document.c", "if (m->bytes.len > DOCUMENT_MAX_BYTES) {", "if (false) {", "sink", "test_document"),
     bench("null-database-counts-repeats-as-new", "tests/bench/null_mongo.c", "s->len += s->slots[at] == 0;", "s->len++;", "test_null_mongo"),
     bench("null-database-counts-inserts", "tests/bench/null_mongo.c", "\ts->documents++;", "\ts->documents = s->inserts;", "test_null_mongo"),
     unit("commit-before-stored", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "sink", "test_ledger"),
