@@ -185,7 +185,7 @@ def write_sites(cell, count, sites, change=lambda record: record):
     for error, kind, record, partition, offset in placed:
         assert error is None, error
         doc = expected_document(record, partition, offset)
-        cell.wanted[kind][doc["_id"]] = doc
+        cell.wanted[kind][doc.pop("_id")] = doc
 
 
 def forget_new(cell, before, drops):
