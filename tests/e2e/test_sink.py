@@ -7,7 +7,6 @@ sink_records.py expects. Each case has a cell and a database of its own. Set TES
 binary of another build tree.
 """
 import os
-import re
 import signal
 import struct
 import sys
@@ -186,7 +185,7 @@ def test_what_cannot_be_decoded_is_dead_lettered(stack):
         assert letter["epoch"] == EPOCH and letter["program"] == "millrace-sink" and letter["reason"] and letter["code"]
         print(f"     {letter['code']}: {letter['reason']}")
     assert sum("UTF-8" in letter["reason"] for letter in letters) == len(not_utf8)
-    assert any(re.search(r"document of 1[7-9]\d{6} bytes", letter["reason"]) for letter in letters)
+    assert any("its document is larger than the 16777216 bytes" in letter["reason"] for letter in letters)
     assert sink.metric("millrace_sink_dead_lettered_total") == len(poison)
     assert sink.metric("millrace_sink_consumed_total") == cell.total() + len(poison)
     sink.finish()
