@@ -20,8 +20,9 @@ from sink_house import SECONDS, Cell, Sink, sink_stack  # noqa: E402
 DOCUMENTS = 50_000
 FREEZE_SECONDS = 60
 PROBES_BEFORE = 30
-BUDGET = "64Mi"
-BUDGET_MIB = 64
+BUDGET_MIB = 64  # less than what all documents take beside an idle sink
+INFLIGHT_MIB = BUDGET_MIB / 4
+DRAIN_SECONDS = 240  # patience
 FLAT_MIB = 4  # growth of a sink that can do nothing but wait
 NOISE_SECONDS = 0.5  # of a median, on two cores that other tests share
 RSS_PERIOD_S = 0.25
@@ -77,13 +78,13 @@ def median_freshness(cell, mongo, enough):
 def drain(sink, cell, mongo):
     """Waits for all of a cell; how long that took from now."""
     begun = time.monotonic()
-    sink.wait_until(lambda: cell.stored(mongo) >= cell.total(), SECONDS, f"done with {cell.total()} documents")
+    sink.wait_until(lambda: cell.stored(mongo) >= cell.total(), DRAIN_SECONDS, f"done with {cell.total()} documents")
     return time.monotonic() - begun
 
 
 def test_frozen_cell_is_nobody_elses_problem(stack):
     frozen, other = Cell(stack, "frozen", 1), Cell(stack, "other", 2)
-    sinks = [Sink(stack, cell, memory_budget=BUDGET, writers=2).run() for cell in (frozen, other)]
+    sinks = [Sink(stack, cell, memory_budget=f"{BUDGET_MIB}Mi").run() for cell in (frozen, other)]
     database = stack.databases[0].process
     for cell, sink in zip((frozen, other), sinks):
         cell.write(200)
@@ -105,6 +106,7 @@ def test_frozen_cell_is_nobody_elses_problem(stack):
             during = median_freshness(other, mongo_other, lambda n: time.monotonic() >= froze + FREEZE_SECONDS and n > 0)
             assert [cell.members() for cell in (frozen, other)] == members, "a member left its group"
             assert sinks[0].metric("millrace_sink_breaker_state") > 0 and sinks[0].metric("millrace_sink_lag_records") >= waiting
+            assert sinks[0].metric("millrace_sink_inflight_bytes") <= INFLIGHT_MIB * 2**20
             assert sinks[0].metric("millrace_sink_drainable_lag_records") == 0, "an autoscaler would start more of them"
         finally:
             database.signal(signal.SIGCONT)

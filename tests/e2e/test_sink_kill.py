@@ -11,9 +11,10 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from millrace_local import Failure  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
-from sink_house import SECONDS, SEED, Cell, Sink, sink_stack  # noqa: E402
+from sink_house import SEED, Cell, Sink, sink_stack  # noqa: E402
 
 DOCUMENTS, BLOWS = (int(word) for word in (sys.argv[1:] or (100_000, 8)))
+WAVE_SECONDS = 180  # patience
 WAVES = 4  # the documents come in so many parts, so that there is also the live end of the topics to be killed at
 
 
@@ -39,7 +40,7 @@ def test_killed_amid_everything(stack):
             cell.write_many(DOCUMENTS // WAVES)
             for share, who, later in wave:
                 goal = stored + int(share * (cell.total() - stored))
-                sink.wait_until(lambda: cell.stored(mongo) >= goal, SECONDS, f"{goal} documents stored")
+                sink.wait_until(lambda: cell.stored(mongo) >= goal, WAVE_SECONDS, f"{goal} documents stored")
                 time.sleep(later)  # anywhere in a batch's life
                 died.append(f"{who} at {cell.stored(mongo)}")
                 if who == "sink":
@@ -50,7 +51,7 @@ def test_killed_amid_everything(stack):
                     database.start()
                     database.wait_ready()
             stored = cell.total()
-    sink.wait_stored(cell.total())
+        sink.wait_until(lambda: cell.stored(mongo) >= cell.total(), WAVE_SECONDS, "done")
     sink.wait_committed()
     cell.check()
     repeated = sink.metric("millrace_sink_already_stored_total")

@@ -72,6 +72,7 @@ def test_slow_set_is_drained_gently(stack):
         proxy.slow_down("database", LATENCY_MS, KILOBYTES_PER_S)
         lone = lone_insert_seconds(tap, cell)
         print(f"     a lone insert of {LONE_DOCUMENTS} documents: {lone * 1000:.0f} ms")
+        assert lone >= 2 * LATENCY_MS / 1000, "the way is not slow"
         proxy.enable("database", False)  # gone, while documents gather
         cell.write_many(DOCUMENTS)
         sink.wait_until(lambda: sink.metric("millrace_sink_retries_total") >= 5, SECONDS, "in trouble")

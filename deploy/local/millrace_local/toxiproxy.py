@@ -41,12 +41,12 @@ class Toxiproxy:
 
     def add(self, name, listen_port, upstream_port):
         """A way from 127.0.0.1:listen_port to 127.0.0.1:upstream_port, without toxics."""
-        self._call("POST", "/proxies", {"name": name, "listen": f"127.0.0.1:{listen_port}",
+        self._post("/proxies", {"name": name, "listen": f"127.0.0.1:{listen_port}",
                                         "upstream": f"127.0.0.1:{upstream_port}", "enabled": True})
 
     def enable(self, name, enabled):
         """A proxy that is not enabled refuses connections, and has cut those it had."""
-        self._call("POST", f"/proxies/{name}", {"enabled": enabled})
+        self._post(f"/proxies/{name}", {"enabled": enabled})
 
     def slow_down(self, name, latency_ms, kilobytes_per_s):
         """Both ways, new and open connections alike: what is sent arrives so much later, and no faster than that.
@@ -55,25 +55,19 @@ class Toxiproxy:
         for stream in ("upstream", "downstream"):
             for kind, attributes in (("latency", {"latency": latency_ms, "jitter": 0}),
                                      ("bandwidth", {"rate": kilobytes_per_s})):
-                self._call("POST", f"/proxies/{name}/toxics", {"name": f"{kind}-{stream}", "type": kind, "stream": stream,
+                self._post(f"/proxies/{name}/toxics", {"name": f"{kind}-{stream}", "type": kind, "stream": stream,
                                                                "toxicity": 1.0, "attributes": attributes})
 
-    def heal(self, name):
-        """Takes what slow_down() added away."""
-        for stream in ("upstream", "downstream"):
-            for kind in ("latency", "bandwidth"):
-                self._call("DELETE", f"/proxies/{name}/toxics/{kind}-{stream}")
-
-    def _call(self, method, path, body=None):
+    def _post(self, path, body):
         """One request; a Failure with its words when it is refused."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=API_SECONDS)
         try:
-            connection.request(method, path, body=json.dumps(body) if body is not None else None)
+            connection.request("POST", path, body=json.dumps(body))
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
-            raise Failure(f"{self.process.name}: {method} {path}: {error}") from error
+            raise Failure(f"{self.process.name}: {path}: {error}") from error
         finally:
             connection.close()
         if answer.status >= 300:
-            raise Failure(f"{self.process.name}: {method} {path} was answered with {answer.status}: {text.strip()}")
+            raise Failure(f"{self.process.name}: {path} was answered with {answer.status}: {text.strip()}")
