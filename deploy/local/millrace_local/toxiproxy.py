@@ -42,7 +42,7 @@ class Toxiproxy:
     def add(self, name, listen_port, upstream_port):
         """A way from 127.0.0.1:listen_port to 127.0.0.1:upstream_port, without toxics."""
         self._post("/proxies", {"name": name, "listen": f"127.0.0.1:{listen_port}",
-                                        "upstream": f"127.0.0.1:{upstream_port}", "enabled": True})
+                                 "upstream": f"127.0.0.1:{upstream_port}", "enabled": True})
 
     def enable(self, name, enabled):
         """A proxy that is not enabled refuses connections, and has cut those it had."""
@@ -56,7 +56,7 @@ class Toxiproxy:
             for kind, attributes in (("latency", {"latency": latency_ms, "jitter": 0}),
                                      ("bandwidth", {"rate": kilobytes_per_s})):
                 self._post(f"/proxies/{name}/toxics", {"name": f"{kind}-{stream}", "type": kind, "stream": stream,
-                                                               "toxicity": 1.0, "attributes": attributes})
+                                                            "toxicity": 1.0, "attributes": attributes})
 
     def _post(self, path, body):
         """One request; a Failure with its words when it is refused."""
