@@ -56,7 +56,7 @@ help:
 	@echo 'make test       all tests; test-unit, test-san, test-fuzz are parts of it'
 	@echo 'make test-long  what takes longer, mutants among it'
 	@echo 'make chaos      kills, freezes and broken brokers against exact sums; MINUTES=20 SEED=7'
-	@echo 'make bench      figures into build/bench.json; BENCH=ingest: that one'
+	@echo 'make bench      figures into build/bench.json; BENCH=ingest (processor, sink): that one'
 	@echo 'make profile    where the CPU time of the processor goes; PROFILE=SERIES.RATE, 100000.20 by default'
 	@echo 'make SAN=address,undefined [target]   the same under sanitizers (also SAN=thread)'
 
