@@ -267,8 +267,8 @@ MUTANTS = [
          "processor", "test_task"),
     unit("key-before-agent", "processor/request_keys.h", "batch->has_idempotency_key && !batch->has_agent_id", "batch->has_idempotency_key",
          "processor", "test_intake"),
-    unit("ingests-clock-moves-the-watermark", "processor/task.c", "	t->watermark_ms = watermark;\n",
-         "	t->watermark_ms = rc == 0 && batch.received_at > watermark ? batch.received_at : watermark;\n", "processor", "test_task"),
+    unit("watermark-runs-ahead", "processor/task.c", "	t->watermark_ms = watermark_with(t, record);\n",
+         "	t->watermark_ms = watermark_with(t, record) + 1;\n", "processor", "test_task"),
     # baselines
     unit("reset-not-seen", "processor/baseline.c", "if (p->start_ms >= base->t_ms)", "if (p->start_ms > base->t_ms)", "processor", "test_baseline"),
     unit("fall-not-seen", "processor/baseline.c", "return step->sum >= 0;", "return 1;", "processor", "test_baseline"),
