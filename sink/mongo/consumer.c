@@ -28,6 +28,8 @@ enum {
 	COMMIT_INTERVAL_MS = 1000,
 	REVOKE_COMMIT_MS = 5000,
 	ASSIGN_AGAIN_MS = 1000,
+	QUEUE_SHARE = 16,
+	QUEUE_MAX_KBYTES = 16384,
 	REBALANCE_LIMIT_MS = 15000, /* a rebalance that takes longer no longer holds back commits */
 };
 
@@ -83,6 +85,16 @@ static int conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, 
 	if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
 		return 0;
 	return err_set(err, ERR_REJECT, "%s = %s: %s", name, value, why);
+}
+
+/* librdkafka's queue of fetched records, of the memory budget (L4): it is looked at before a fetch only, and counts compressed bytes. */
+static int conf_set_queue(rd_kafka_conf_t *conf, const struct program *p, struct err *err)
+{
+	int64_t kbytes = p->common.memory_budget_bytes / QUEUE_SHARE / 1024;
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, kbytes < QUEUE_MAX_KBYTES ? kbytes : (int64_t)QUEUE_MAX_KBYTES);
+	return user_has_set(p, "queued.max.messages.kbytes") ? 0 : conf_set(conf, "queued.max.messages.kbytes", text, err);
 }
 
 /* Group and membership: an instance with a fixed name keeps its partitions over a restart. */
@@ -249,7 +261,7 @@ static rd_kafka_conf_t *client_conf(const struct program *p, struct err *err)
 {
 	rd_kafka_conf_t *conf = kafka_conf(p, "reader", fixed_props, err);
 
-	if (conf && conf_set_group(conf, p, err) < 0) {
+	if (conf && (conf_set_group(conf, p, err) < 0 || conf_set_queue(conf, p, err) < 0)) {
 		rd_kafka_conf_destroy(conf);
 		return NULL;
 	}

@@ -70,7 +70,7 @@ static void tell_pace(struct watch *w, const struct gate_view *view, const struc
 	if (!moved || now < w->next_pace_mono_ms)
 		return;
 	log_info(log, "pace", LOG_UINT("batch_bytes", view->batch_bytes), LOG_UINT("concurrency", view->writers),
-		 LOG_NUM("latency_ms", view->latency_ms), LOG_NUM("reference_ms", view->reference_ms));
+		 LOG_INT("latency_ms", (int64_t)view->latency_ms), LOG_INT("reference_ms", (int64_t)view->reference_ms));
 	w->batch_bytes = view->batch_bytes;
 	w->writers = view->writers;
 	w->next_pace_mono_ms = now + PACE_INTERVAL_MS;

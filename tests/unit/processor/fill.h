@@ -124,7 +124,7 @@ static inline void fill_record(struct fill *f, const struct fill_shape *shape)
 	fill_identity(f, shape);
 	buf_clear(&f->bytes);
 	ck_assert_msg(sample_batch_encode(&f->batch, &f->bytes, &err) == 0, "%s", err.msg);
-	ck_assert_msg(task_take(t, &(struct record){t->position, t->watermark_ms, buf_str(&f->bytes)}, &f->scratch, &counts, &err) == 0, "%s", err.msg);
+	ck_assert_msg(task_take(t, &(struct record){t->position, t->watermark_ms, buf_str(&f->bytes), NULL}, &f->scratch, &counts, &err) == 0, "%s", err.msg);
 }
 
 /* So many records, while event_ms pass. */
