@@ -95,9 +95,11 @@ static bool is_from_server(const bson_error_t *error)
 	return error->domain == MONGOC_ERROR_SERVER || error->domain == MONGOC_ERROR_QUERY || error->domain == MONGOC_ERROR_COMMAND;
 }
 
+/* The driver has numbers of its own in MONGOC_ERROR_COMMAND, and 22 is one of them: a command that it could not make. So only the one domain
+ * is believed into which it puts what a server said (database.c asks for that). */
 static bool blames_content(const bson_error_t *error)
 {
-	if (!is_from_server(error))
+	if (error->domain != MONGOC_ERROR_SERVER)
 		return false;
 	for (size_t i = 0; i < sizeof(content_codes) / sizeof(content_codes[0]); i++)
 		if (content_codes[i] == (int32_t)error->code)

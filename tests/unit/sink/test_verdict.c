@@ -62,7 +62,6 @@ static const struct {
 	/* The whole command was refused for what is in it: which document is not said, unless it was alone. */
 	{"{\"insertedCount\": 0}", 17, 22, "rr", VERDICT_REASON_CONTENT},
 	{"{\"insertedCount\": 0}", 17, 10334, "rrr", VERDICT_REASON_CONTENT},
-	{"{\"insertedCount\": 0}", 11, 9, "rr", VERDICT_REASON_CONTENT},
 	{"{}", 17, 9, "rr", VERDICT_REASON_CONTENT},
 	{"{\"insertedCount\": 0}", 17, 22, "p", VERDICT_REASON_NONE},
 	{"{\"insertedCount\": 0}", 17, 10334, "p", VERDICT_REASON_NONE},
@@ -75,6 +74,8 @@ static const struct {
 	{"{\"insertedCount\": 0}", 17, 10107, "r", VERDICT_REASON_NOT_PRIMARY},
 	{"{\"insertedCount\": 0}", 2, 4, "r", VERDICT_REASON_NETWORK},
 	{"{\"insertedCount\": 0}", 8, 22, "r", VERDICT_REASON_NETWORK}, /* the driver could not read the answer */
+	{"{\"insertedCount\": 0}", MONGOC_ERROR_COMMAND, MONGOC_ERROR_COMMAND_INVALID_ARG, "r", VERDICT_REASON_SERVER}, /* or not make the command */
+	{"{\"insertedCount\": 0}", MONGOC_ERROR_COMMAND, 9, "rr", VERDICT_REASON_SERVER},
 	/* An odd reply is no refusal of the command, though the driver names a code. */
 	{REPLY(0, ERROR(7, 22)), 17, 22, "r", VERDICT_REASON_SERVER},
 	{"{\"insertedCount\": 1}", 17, 22, "rr", VERDICT_REASON_SERVER},
