@@ -85,12 +85,18 @@ static int writer_reserve(struct writer *w, size_t n, struct err *err)
 	return w->cap ? 0 : err_nomem(err, "a bulk write");
 }
 
+/* Entries without a document are the poll thread's, also while the batch is here: it notes that their dead letters are acknowledged. */
+static bool is_pending(const struct batch_entry *e)
+{
+	return e->doc_len > 0 && e->state == BATCH_PENDING;
+}
+
 static size_t pending_bytes(const struct batch *b)
 {
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < b->len; i++)
-		if (b->entries[i].state == BATCH_PENDING)
+		if (is_pending(&b->entries[i]))
 			bytes += b->entries[i].doc_len;
 	return bytes;
 }
@@ -116,7 +122,7 @@ static void writer_collect(struct writer *w, const struct batch *b, const struct
 		size_t i = (w->cursor + k) % b->len;
 		const struct batch_entry *e = &b->entries[i];
 
-		if (e->state != BATCH_PENDING)
+		if (!is_pending(e))
 			continue;
 		bson_init_static(&w->docs[w->nr], b->documents.p + e->doc_at, e->doc_len);
 		w->sent[w->nr] = &w->docs[w->nr];

@@ -56,8 +56,8 @@ static void bench_fini(struct bench *b)
 	close(b->wake_fd);
 }
 
-/* Gives a batch of nr documents, each with so many bytes beside its _id. */
-static void give_large(struct bench *b, int first_id, int nr, size_t bytes)
+/* A batch of nr documents, each with so many bytes beside its _id. */
+static struct batch *make_large(int first_id, int nr, size_t bytes)
 {
 	static const uint8_t filling[8192];
 	struct err err = ERR_INIT;
@@ -74,7 +74,12 @@ static void give_large(struct bench *b, int first_id, int nr, size_t bytes)
 		ck_assert_int_eq(batch_add(batch, 0, NULL, (struct str){(const char *)bson_get_data(&doc), doc.len}, &err), i);
 		bson_destroy(&doc);
 	}
-	writers_give(b->writers, batch);
+	return batch;
+}
+
+static void give_large(struct bench *b, int first_id, int nr, size_t bytes)
+{
+	writers_give(b->writers, make_large(first_id, nr, bytes));
 }
 
 static void give(struct bench *b, int first_id)
@@ -420,6 +425,31 @@ START_TEST(late_answer)
 }
 END_TEST
 
+/* A record that became a dead letter when it was gathered stands in a batch that a writer has, and Kafka may acknowledge the letter at any
+ * time: the poll thread notes that in the entry, at which the writer therefore never looks. Told by SAN=thread alone. */
+START_TEST(letter_is_acknowledged_beside_a_writer)
+{
+	static const enum step steps[] = {CLOSE, CLOSE};
+	struct err err = ERR_INIT;
+	struct batch *batch;
+	struct bench b;
+
+	bench_init(&b, &(struct fake){.poison_rest = -1, .steps = steps, .nr_steps = NR(steps), .pause_ms = 50}, 1);
+	batch = make_large(0, DOCUMENTS, 0);
+	ck_assert_int_eq(batch_add(batch, 0, NULL, STR(""), &err), DOCUMENTS);
+	batch_condemn(batch, DOCUMENTS, "undecodable", "told so");
+	writers_give(b.writers, batch);
+	while (inserts(&b.server) < 1)
+		poll(NULL, 0, 5);
+	batch_settle(batch, DOCUMENTS, BATCH_DEAD);
+	ck_assert_ptr_eq(take(&b), batch);
+	ck_assert(batch_done(batch));
+	ck_assert_uint_eq(count(batch, BATCH_STORED), DOCUMENTS);
+	batch_free(batch);
+	bench_fini(&b);
+}
+END_TEST
+
 static void wait_indexes(struct bench *b, enum writers_indexes wanted)
 {
 	int64_t deadline = clock_mono_ms() + 20000;
@@ -469,6 +499,7 @@ int main(void)
 	tcase_add_test(tc, not_a_whole_topic);
 	tcase_add_test(tc, stop_before_an_open_breaker);
 	tcase_add_test(tc, late_answer);
+	tcase_add_test(tc, letter_is_acknowledged_beside_a_writer);
 	tcase_add_test(tc, indexes_are_made_at_the_start);
 	tcase_add_test(tc, conflicting_index_stops_no_document);
 	suite_add_tcase(suite, tc);
