@@ -73,8 +73,8 @@ int batch_add_span(struct batch *b, const struct batch_span *span, struct err *e
 /* Adds an entry to span, pending, and returns its index, or -1 with *err set. Takes message on success; copies the document. */
 int batch_add(struct batch *b, uint32_t span, rd_kafka_message_t *message, struct str document, struct err *err);
 
-/* Notes one more record of span that a control drops. It needs no memory, so a batch that waits can take any number of them. */
-void batch_drop(struct batch *b, uint32_t span);
+/* Notes one more record of span, of so many bytes, that a control drops. It weighs beside entries, whose messages keep its memory (batch.c). */
+void batch_drop(struct batch *b, uint32_t span, size_t bytes);
 
 /* Gives up a pending entry: its record goes to deadletter. code is a literal, reason is copied (memory short: "" is noted). */
 void batch_condemn(struct batch *b, size_t entry, const char *code, const char *reason);

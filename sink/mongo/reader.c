@@ -197,11 +197,13 @@ static int gather(struct reader *r, struct partition *part, rd_kafka_message_t *
 static int drop(struct reader *r, struct partition *part, rd_kafka_message_t *m, struct err *err)
 {
 	struct batch *b = filling_for(r, part, err);
+	size_t before = b ? b->bytes : 0;
 
 	if (!b)
 		return -1;
-	batch_drop(b, part->span);
+	batch_drop(b, part->span, m->len + m->key_len);
 	enter(r, part, m->offset);
+	r->inflight_bytes += b->bytes - before;
 	rd_kafka_message_destroy(m);
 	return READER_TAKEN;
 }

@@ -54,7 +54,7 @@ START_TEST(outcomes_add_up)
 		struct ledger_outcome *w = &wanted[i % 3];
 
 		if (unit_random_below(&r, 4) == 0) {
-			batch_drop(b, (uint32_t)(i % 3)); /* beside the entries */
+			batch_drop(b, (uint32_t)(i % 3), 0); /* beside the entries */
 			w->dropped++;
 		}
 		switch (unit_random_below(&r, 3)) {
@@ -90,6 +90,19 @@ START_TEST(outcomes_add_up)
 }
 END_TEST
 
+/* What a control drops among records that are kept lies in the same buffers of Kafka's client, and stays in memory as long as those. */
+START_TEST(dropped_weighs_beside_what_is_kept)
+{
+	struct batch *b = make(1, 1);
+	size_t bytes = b->bytes;
+
+	for (int i = 0; i < 1000; i++)
+		batch_drop(b, 0, 700);
+	ck_assert_uint_eq(b->bytes, bytes + 700000);
+	batch_free(b);
+}
+END_TEST
+
 /* A batch of nothing but what a control drops has nothing to write, and weighs no more for it. */
 START_TEST(dropped_needs_no_writer)
 {
@@ -98,7 +111,7 @@ START_TEST(dropped_needs_no_writer)
 	size_t bytes = b->bytes;
 
 	for (int i = 0; i < 100000; i++)
-		batch_drop(b, 1);
+		batch_drop(b, 1, 700);
 	ck_assert(batch_done(b));
 	ck_assert_uint_eq(b->bytes, bytes);
 	batch_outcome(b, 1, &got);
@@ -131,6 +144,7 @@ int main(void)
 
 	tcase_add_test(tc, documents_keep_their_bytes);
 	tcase_add_test(tc, outcomes_add_up);
+	tcase_add_test(tc, dropped_weighs_beside_what_is_kept);
 	tcase_add_test(tc, dropped_needs_no_writer);
 	tcase_add_test(tc, condemned_is_not_dead);
 	suite_add_tcase(suite, tc);
