@@ -128,8 +128,9 @@ MUTANTS = [
     unit("ledger-off-by-one", "sink/mongo/ledger.c", "|| span->taken != sum)", "|| span->taken > sum + 1)", "sink", "test_ledger"),
     unit("ledger-takes-one-too-many", "sink/mongo/ledger.c", "	l->next = offset + 1;", "	l->next = offset + 2;", "sink", "test_ledger"),
     unit("dropped-not-counted", "sink/mongo/batch.c", "{.dropped = b->spans[span].dropped}", "{0}", "sink", "test_batch"),
+    unit("dropped-weighs-nothing", "sink/mongo/batch.c", "	if (b->len)\n		b->bytes += bytes;", "	(void)bytes;", "sink", "test_batch"),
     unit("drops-every-kind", "common/controls.c", "covers(e->kind, kind) &&", "(covers(e->kind, kind) || kind.len) &&", "common", "test_controls"),
-    case("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, part->span);\n", "", "test_sink_rules",
+    case("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, part->span, m->len + m->key_len);\n", "", "test_sink_rules",
          "test_drop_counts_and_goes_on"),
     case("starts-though-paused", "sink/mongo/main.c", "	consumer_fetch(app->consumer, !app->paused);\n	log_info(", "	log_info(", "test_sink_rules",
          "test_pause_keeps_the_place"),
@@ -161,6 +162,8 @@ MUTANTS = [
     unit("full-speed-after-an-outage", "sink/mongo/gate.c", "	if (g->breaker.state == BREAKER_OPEN && g->breaker.reason != BREAKER_LETTERS)",
          "	if (g->breaker.state == BREAKER_OPEN && g->breaker.reason == BREAKER_LETTERS)", "sink", "test_gate"),
     unit("first-of-many-is-guilty", "sink/mongo/verdict.c", "if (content && nr == 1)", "if (content)", "sink", "test_verdict"),
+    unit("drivers-number-is-the-servers", "sink/mongo/verdict.c", "if (error->domain != MONGOC_ERROR_SERVER)", "if (!is_from_server(error))",
+         "sink", "test_verdict"),
     unit("bad-value-of-the-command", "sink/mongo/verdict.c", "content_codes[] = {9,", "content_codes[] = {2, 9,", "sink", "test_verdict"),
     unit("whole-topic-to-deadletter", "sink/mongo/writer.c", "if (!gate_letter(w->shared->gate, permit))", "if (gate_letter(w->shared->gate, permit), false)", "sink", "test_writer"),
     unit("bisecting-never-ends", "sink/mongo/writer.c", "w->piece_max = w->nr / 2;", "w->piece_max = w->nr;", "sink", "test_writer"),
@@ -269,6 +272,10 @@ MUTANTS = [
          "processor", "test_intake"),
     unit("watermark-runs-ahead", "processor/task.c", "	t->watermark_ms = watermark_with(t, record);\n",
          "	t->watermark_ms = watermark_with(t, record) + 1;\n", "processor", "test_task"),
+    unit("ingests-clock-moves-the-watermark", "processor/task.c", "	task_pass(t, record);\n	t->late_samples",
+         "	task_pass(t, record);\n	struct sample_batch b = {0};\n	struct arena a = {0};\n	if (rc == 0 && "
+         "sample_batch_decode(record->value, &a, &b, NULL) == 0 && b.received_at > t->watermark_ms)\n		t->watermark_ms = b.received_at;\n"
+         "	arena_fini(&a);\n	t->late_samples", "processor", "test_task"),
     # baselines
     unit("reset-not-seen", "processor/baseline.c", "if (p->start_ms >= base->t_ms)", "if (p->start_ms > base->t_ms)", "processor", "test_baseline"),
     unit("fall-not-seen", "processor/baseline.c", "return step->sum >= 0;", "return 1;", "processor", "test_baseline"),
