@@ -13,8 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Codes by which a server says that an index is there, but another one; and that it does not know a command. */
-enum { CODE_INDEX_OPTIONS_CONFLICT = 85, CODE_INDEX_KEY_SPECS_CONFLICT = 86, CODE_COMMAND_NOT_FOUND = 59 };
+/* Codes by which a server says that an index is there, but another one; that it does not know a command, or does not let the user give it. */
+enum { CODE_INDEX_OPTIONS_CONFLICT = 85, CODE_INDEX_KEY_SPECS_CONFLICT = 86, CODE_COMMAND_NOT_FOUND = 59, CODE_UNAUTHORIZED = 13 };
 
 enum index { INDEX_SERIES, INDEX_AGE, NR_INDEXES };
 
@@ -161,6 +161,16 @@ static void append_keys(bson_t *to, const char *field, enum index which)
 	bson_append_document_end(to, &keys);
 }
 
+/* Why this server will not change a retention by itself, however often it is asked; NULL: it may. The role readWrite does not include collMod. */
+static const char *never_changes(const bson_error_t *error)
+{
+	if (error->domain != MONGOC_ERROR_SERVER)
+		return NULL;
+	if (error->code == CODE_COMMAND_NOT_FOUND)
+		return "this server has no collMod: drop its index by t";
+	return error->code == CODE_UNAUTHORIZED ? "the user has no right to collMod: give it the role dbAdmin, or drop its index by t" : NULL;
+}
+
 /* Gives the TTL index the retention of the settings. */
 static int change_expiry(const struct look *l, const struct log *log, struct err *err)
 {
@@ -175,11 +185,10 @@ static int change_expiry(const struct look *l, const struct log *log, struct err
 	bson_append_document_end(&command, &index);
 	ok = mongoc_client_write_command_with_opts(l->client, l->database, &command, NULL, NULL, &error);
 	bson_destroy(&command);
-	if (!ok && error.domain == MONGOC_ERROR_SERVER && error.code == CODE_COMMAND_NOT_FOUND)
+	if (!ok && never_changes(&error))
 		return err_set(err, ERR_REJECT,
-			       "%s.%s expires documents after %" PRId64 " s, the settings (retention.%s) say %" PRId64
-			       ", and this server has no collMod: drop its index by t",
-			       l->database, l->collection, l->expires_s, l->collection, l->wanted_s);
+			       "%s.%s expires documents after %" PRId64 " s, the settings (retention.%s) say %" PRId64 ", and %s",
+			       l->database, l->collection, l->expires_s, l->collection, l->wanted_s, never_changes(&error));
 	if (!ok)
 		return fail(l, "change", &error, err);
 	log_info(log, "retention_changed", LOG_STR("collection", l->collection), LOG_INT("before_s", l->expires_s),
