@@ -29,6 +29,7 @@ enum {
 	REVOKE_COMMIT_MS = 5000,
 	ASSIGN_AGAIN_MS = 1000,
 	QUEUE_SHARE = 16,
+	QUEUE_MIN_KBYTES = 1024,
 	QUEUE_MAX_KBYTES = 16384,
 	REBALANCE_LIMIT_MS = 15000, /* a rebalance that takes longer no longer holds back commits */
 };
@@ -93,7 +94,11 @@ static int conf_set_queue(rd_kafka_conf_t *conf, const struct program *p, struct
 	int64_t kbytes = p->common.memory_budget_bytes / QUEUE_SHARE / 1024;
 	char text[24];
 
-	snprintf(text, sizeof(text), "%" PRId64, kbytes < QUEUE_MAX_KBYTES ? kbytes : (int64_t)QUEUE_MAX_KBYTES);
+	if (kbytes < QUEUE_MIN_KBYTES)
+		kbytes = QUEUE_MIN_KBYTES;
+	if (kbytes > QUEUE_MAX_KBYTES)
+		kbytes = QUEUE_MAX_KBYTES;
+	snprintf(text, sizeof(text), "%" PRId64, kbytes);
 	return user_has_set(p, "queued.max.messages.kbytes") ? 0 : conf_set(conf, "queued.max.messages.kbytes", text, err);
 }
 
