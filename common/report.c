@@ -27,8 +27,7 @@
 #define TOPIC_NOTICES "millrace.notices"
 #define TOPIC_DEADLETTER "millrace.deadletter"
 
-enum { CLOSE_TIMEOUT_MS = 1000, PURGE_TIMEOUT_MS = 500, REACH_TIMEOUT_MS = 500, KEY_SIZE = 192, SCRATCH_LIMIT_BYTES = 1 << 20,
-       LETTER_BYTES_MAX = 2000000 }; /* half of what millrace.deadletter takes; no record of ours comes near it */
+enum { CLOSE_TIMEOUT_MS = 1000, PURGE_TIMEOUT_MS = 500, REACH_TIMEOUT_MS = 500, KEY_SIZE = 192, SCRATCH_LIMIT_BYTES = 1 << 20 };
 
 /* A dead letter whose acknowledgement is awaited. */
 struct waiting {
@@ -397,28 +396,6 @@ int report_deadletter_fill(const struct program *p, const rd_kafka_message_t *me
 	return 0;
 }
 
-int report_deadletter_encode(const struct dead_letter *letter, struct buf *to, struct err *err)
-{
-	struct dead_letter cut = *letter;
-	char text[640];
-
-	if (dead_letter_encode(letter, to, err) < 0)
-		return -1;
-	if (to->len <= LETTER_BYTES_MAX)
-		return 0;
-	snprintf(text, sizeof(text), "%.*s (its %zu bytes are cut, its headers left out)", letter->reason.len < 500 ? (int)letter->reason.len : 500,
-		 letter->reason.p, letter->value.len);
-	cut.code = STR(REPORT_CUT_CODE);
-	cut.reason = str_from(text);
-	cut.headers_len = 0;
-	if (cut.key.len > LETTER_BYTES_MAX / 4)
-		cut.key.len = LETTER_BYTES_MAX / 4;
-	if (cut.value.len > LETTER_BYTES_MAX / 2)
-		cut.value.len = LETTER_BYTES_MAX / 2;
-	buf_clear(to);
-	return dead_letter_encode(&cut, to, err);
-}
-
 int report_deadletter(struct report *r, const struct dead_letter *letter, report_deadletter_fn done, void *ctx, struct err *err)
 {
 	struct waiting *w = malloc(sizeof(*w));
@@ -427,7 +404,7 @@ int report_deadletter(struct report *r, const struct dead_letter *letter, report
 		return err_nomem(err, "a dead letter");
 	*w = (struct waiting){.next = r->waiting, .link = &r->waiting, .done = done, .ctx = ctx};
 	buf_clear(&r->record);
-	if (report_deadletter_encode(letter, &r->record, err) < 0 || produce(r, TOPIC_DEADLETTER, (struct str){0}, w, err) < 0) {
+	if (dead_letter_encode(letter, &r->record, err) < 0 || produce(r, TOPIC_DEADLETTER, (struct str){0}, w, err) < 0) {
 		free(w);
 		return -1;
 	}

@@ -51,14 +51,10 @@ int report_deadletter_fill(const struct program *p, const rd_kafka_message_t *me
 /* The code of a dead letter that holds only the beginning of its record, as that is too large for any topic. */
 #define REPORT_CUT_CODE "cut_off"
 
-/* Appends a dead letter's record to an empty buffer. One that would be larger than millrace.deadletter takes loses headers and the ends of key and
- * value, gets the code "cut_off", and tells its own code's reason and that it was cut. */
-int report_deadletter_encode(const struct dead_letter *letter, struct buf *to, struct err *err);
-
 /* Called from report_poll() when a dead letter was acknowledged (ok) or given up. */
 typedef void (*report_deadletter_fn)(void *ctx, bool ok, const char *error);
 
-/* Produces a dead letter, as report_deadletter_encode() writes it; copies it. done is called exactly once, later, when this returned 0. ERR_RETRY when the queue is full. */
+/* Produces a dead letter; copies it. done is called exactly once, later, when this returned 0. ERR_RETRY when the queue is full. */
 int report_deadletter(struct report *r, const struct dead_letter *letter, report_deadletter_fn done, void *ctx, struct err *err);
 
 /* Heartbeats, notices and dead letters that could not be queued or were given up, since the start. */
