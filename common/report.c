@@ -396,6 +396,42 @@ int report_deadletter_fill(const struct program *p, const rd_kafka_message_t *me
 	return 0;
 }
 
+static size_t letter_bytes(const struct dead_letter *letter)
+{
+	size_t bytes = letter->key.len + letter->value.len + letter->reason.len;
+
+	for (size_t i = 0; i < letter->headers_len; i++)
+		bytes += letter->headers[i].name.len + letter->headers[i].value.len;
+	return bytes;
+}
+
+static void cut(struct str *bytes, size_t most)
+{
+	if (bytes->len > most)
+		bytes->len = most;
+}
+
+int report_deadletter_encode(const struct dead_letter *letter, struct buf *out, struct err *err)
+{
+	struct dead_letter part = *letter;
+	struct buf reason = BUF_INIT;
+	int rc;
+
+	buf_clear(out);
+	if (letter_bytes(letter) <= REPORT_LETTER_BYTES_MAX)
+		return dead_letter_encode(letter, out, err);
+	buf_printf(&reason, STR_FMT ": " STR_FMT " (its %zu bytes are cut, its headers left out)", STR_ARG(letter->code), STR_ARG(letter->reason),
+		   letter->value.len);
+	part.code = STR(REPORT_CUT_CODE);
+	part.reason = buf_str(&reason);
+	part.headers_len = 0;
+	cut(&part.key, REPORT_LETTER_BYTES_MAX / 4);
+	cut(&part.value, REPORT_LETTER_BYTES_MAX / 2);
+	rc = buf_failed(&reason) ? err_nomem(err, "a dead letter") : dead_letter_encode(&part, out, err);
+	buf_fini(&reason);
+	return rc;
+}
+
 int report_deadletter(struct report *r, const struct dead_letter *letter, report_deadletter_fn done, void *ctx, struct err *err)
 {
 	struct waiting *w = malloc(sizeof(*w));
@@ -403,8 +439,7 @@ int report_deadletter(struct report *r, const struct dead_letter *letter, report
 	if (!w)
 		return err_nomem(err, "a dead letter");
 	*w = (struct waiting){.next = r->waiting, .link = &r->waiting, .done = done, .ctx = ctx};
-	buf_clear(&r->record);
-	if (dead_letter_encode(letter, &r->record, err) < 0 || produce(r, TOPIC_DEADLETTER, (struct str){0}, w, err) < 0) {
+	if (report_deadletter_encode(letter, &r->record, err) < 0 || produce(r, TOPIC_DEADLETTER, (struct str){0}, w, err) < 0) {
 		free(w);
 		return -1;
 	}

@@ -48,13 +48,20 @@ void report_notice(struct report *r, enum severity severity, const char *event, 
 int report_deadletter_fill(const struct program *p, const rd_kafka_message_t *message, int64_t epoch, const char *code,
 			   const char *reason, struct arena *arena, struct dead_letter *out, struct err *err);
 
-/* The code of a dead letter that holds only the beginning of its record, as that is too large for any topic. */
+/* The code of a dead letter that holds only the beginning of its record, as that is too large for any topic: compressed, it was not. */
 #define REPORT_CUT_CODE "cut_off"
+
+/* From how many bytes on a letter is cut: half of what the topic takes. No record of ours comes near it. */
+enum { REPORT_LETTER_BYTES_MAX = 2000000 };
+
+/* Replaces out's content by the letter's record; of a letter over REPORT_LETTER_BYTES_MAX key and value are cut, headers left out, its code is
+ * REPORT_CUT_CODE, and its reason says so. -1 with *err set when memory is short. */
+int report_deadletter_encode(const struct dead_letter *letter, struct buf *out, struct err *err);
 
 /* Called from report_poll() when a dead letter was acknowledged (ok) or given up. */
 typedef void (*report_deadletter_fn)(void *ctx, bool ok, const char *error);
 
-/* Produces a dead letter; copies it. done is called exactly once, later, when this returned 0. ERR_RETRY when the queue is full. */
+/* Produces a dead letter, cut as above; copies it. done is called exactly once, later, when this returned 0. ERR_RETRY when the queue is full. */
 int report_deadletter(struct report *r, const struct dead_letter *letter, report_deadletter_fn done, void *ctx, struct err *err);
 
 /* Heartbeats, notices and dead letters that could not be queued or were given up, since the start. */

@@ -7,10 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum {
-	START_AGAIN_MS = 200,
-	LETTER_BYTES_MAX = 2000000, /* half of what the topic takes; no record of ours comes near it */
-};
+enum { START_AGAIN_MS = 200 };
 
 void feed_fini(struct feed *f)
 {
@@ -80,29 +77,15 @@ static void take_end(struct feed *f, struct task *t, int64_t offset)
 	}
 }
 
-/* Encodes a dead letter into f->letter; what would be too large for any topic loses its value's end. */
+/* Encodes a dead letter into f->letter. */
 static int encode_letter(struct feed *f, const rd_kafka_message_t *message, const char *code, const char *reason, struct err *err)
 {
 	struct dead_letter letter;
-	char text[640];
 
 	arena_clear(&f->scratch);
-	buf_clear(&f->letter);
-	if (report_deadletter_fill(f->with.program, message, f->with.topics->epoch, code, reason, &f->scratch, &letter, err) < 0 ||
-	    dead_letter_encode(&letter, &f->letter, err) < 0)
+	if (report_deadletter_fill(f->with.program, message, f->with.topics->epoch, code, reason, &f->scratch, &letter, err) < 0)
 		return -1;
-	if (f->letter.len <= LETTER_BYTES_MAX)
-		return 0;
-	snprintf(text, sizeof(text), "%s (its %zu bytes are cut, its headers left out)", reason, message->len);
-	letter.code = STR(REPORT_CUT_CODE);
-	letter.reason = str_from(text);
-	letter.headers_len = 0;
-	if (letter.key.len > LETTER_BYTES_MAX / 4)
-		letter.key.len = LETTER_BYTES_MAX / 4;
-	if (letter.value.len > LETTER_BYTES_MAX / 2)
-		letter.value.len = LETTER_BYTES_MAX / 2;
-	buf_clear(&f->letter);
-	return dead_letter_encode(&letter, &f->letter, err);
+	return report_deadletter_encode(&letter, &f->letter, err);
 }
 
 /* The record at the position was refused: it goes to the dead letters with the next checkpoint, and the partition goes on. */

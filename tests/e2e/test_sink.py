@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import bson  # noqa: E402
 import cases  # noqa: E402
 from millrace_local import Failure  # noqa: E402
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition  # noqa: E402
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition  # noqa: E402
 from mongo_tap import Tap  # noqa: E402
 from picky_mongo import PickyServer  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
@@ -192,6 +192,25 @@ def test_what_cannot_be_decoded_is_dead_lettered(stack):
     assert sum("larger than the 16777216" in letter["reason"] for letter in letters) == 1
     assert sink.metric("millrace_sink_dead_lettered_total") == len(poison)
     assert sink.metric("millrace_sink_consumed_total") == cell.total() + len(poison)
+    sink.finish()
+
+
+def test_record_that_is_larger_than_a_letter(stack):
+    """Six megabytes that were a few hundred bytes on their way: the letter holds the beginning, and the partition goes on."""
+    cell = Cell(stack, "larger")
+    cell.write(50)
+    producer = Producer({"bootstrap.servers": cell.kafka, "compression.type": "zstd", "message.max.bytes": 8 << 20})
+    producer.produce(cell.topics["minutely"], b"x" * (6 << 20), partition=0)
+    assert producer.flush(30) == 0
+    cell.write(50)
+    sink = Sink(stack, cell).run()
+    sink.wait_committed()
+    cell.check()
+    letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
+    letter, = [x for x in letters if x["topic"] in cell.topics.values()]
+    assert (letter["code"], letter["partition"], letter["value"]) == ("cut_off", 0, b"x" * 1_000_000), letter["code"]
+    assert letter["reason"].startswith("undecodable: ") and "6291456 bytes" in letter["reason"], letter["reason"]
+    assert sink.metric("millrace_sink_dead_lettered_total") == 1
     sink.finish()
 
 

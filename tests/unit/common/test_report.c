@@ -423,25 +423,44 @@ START_TEST(deadletter_errors)
 }
 END_TEST
 
+/* Compressed, a record of any size goes through a topic; its letter is cut rather than refused, or its partition would wait for ever. */
 START_TEST(deadletter_too_large)
 {
-	struct dead_letter large = small_letter;
+	struct dead_letter large = small_letter, got;
 	struct outcome outcome = {0};
+	struct header headers[2] = {{.name = {"h", 1}}, {.name = {"big", 3}, .has_value = true}};
+	rd_kafka_message_t *stored;
 	struct err err = ERR_INIT;
+	struct reader rd;
 	struct fixture f;
 	size_t len = 5 << 20;
 	char *bytes = calloc(1, len);
 
 	setup(&f, "main");
 	ck_assert_ptr_nonnull(bytes);
-	large.has_value = true;
-	large.value = (struct str){bytes, len};
-	ck_assert_int_eq(report_deadletter(f.report, &large, on_done, &outcome, &err), -1);
-	ck_assert_int_eq(err.kind, ERR_REJECT);
-	large.value.len = 1000000; /* as large as a record may be: it fits with all that is added */
+	bytes[0] = 'x';
+	large.has_key = large.has_value = true;
+	large.value = large.key = headers[1].value = (struct str){bytes, len};
+	large.headers = headers;
+	large.headers_len = 2;
 	ck_assert_msg(report_deadletter(f.report, &large, on_done, &outcome, &err) == 0, "%s", err.msg);
-	poll_until_done(&f, &outcome, 1);
-	ck_assert_int_eq(outcome.ok, 1);
+	large.value.len = 1000000; /* as large as a record may be: it fits with all that is added */
+	large.key.len = headers[1].value.len = 400000;
+	ck_assert_msg(report_deadletter(f.report, &large, on_done, &outcome, &err) == 0, "%s", err.msg);
+	poll_until_done(&f, &outcome, 2);
+	ck_assert_int_eq(outcome.ok, 2);
+	reader_open(&rd, &f.m, "millrace.deadletter");
+	for (int i = 0; i < 2; i++) {
+		stored = reader_next(&rd, &f, WAIT_MS);
+		ck_assert_ptr_nonnull(stored);
+		ck_assert_msg(dead_letter_decode(value_of(stored), &f.arena, &got, &err) == 0, "%s", err.msg);
+		assert_str(got.code, i == 0 ? REPORT_CUT_CODE : "c");
+		assert_str(got.reason, i == 0 ? "c: r (its 5242880 bytes are cut, its headers left out)" : "r");
+		ck_assert_uint_eq(got.headers_len, i == 0 ? 0 : 2);
+		ck_assert(got.value.len == 1000000 && got.value.p[0] == 'x' && got.key.len == (i == 0 ? 500000 : 400000));
+		rd_kafka_message_destroy(stored);
+	}
+	reader_close(&rd);
 	free(bytes);
 	teardown(&f);
 }
