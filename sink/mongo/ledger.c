@@ -1,8 +1,9 @@
 /* ledger.c - see ledger.h.
  *
- * Spans are numbered from 0 in the order in which they are opened; the ring holds numbers [first_id, first_id + len). A span that is
- * settled stays in the ring until all older ones are settled too, so the oldest one in the ring is always open, and its begin is
- * what may be committed. There are as many spans as batches in flight, few: nothing here needs to be faster than a walk. */
+ * Spans are numbered in the order in which they are opened, and the ring holds them in this order. One that is settled says nothing any more: at
+ * the ring's head it goes at once, so that the oldest one there is always open and its begin is what may be committed; behind an open one it
+ * goes when room is wanted. So a span that stays open for days costs no memory, whatever is settled behind it, and the ring has as many places
+ * as twice the batches in flight, few: nothing here needs to be faster than a walk. */
 #include "sink/mongo/ledger.h"
 
 #include <inttypes.h>
@@ -26,11 +27,29 @@ static struct ledger_span *span_at(const struct ledger *l, size_t i)
 	return &l->spans[(l->head + i) % l->cap];
 }
 
-static int ring_grow(struct ledger *l, struct err *err)
+/* Takes the settled spans out. */
+static void ring_tidy(struct ledger *l)
+{
+	size_t open = 0;
+
+	for (size_t i = 0; i < l->len; i++)
+		if (!span_at(l, i)->settled)
+			*span_at(l, open++) = *span_at(l, i);
+	l->len = open;
+}
+
+/* Makes room for one more; half of a ring that is kept is free, so that it is not tidied at every step. */
+static int ring_reserve(struct ledger *l, struct err *err)
 {
 	size_t cap = l->cap ? l->cap * 2 : RING_MIN;
-	struct ledger_span *spans = calloc(cap, sizeof(*spans));
+	struct ledger_span *spans;
 
+	if (l->len < l->cap)
+		return 0;
+	ring_tidy(l);
+	if (l->len < l->cap / 2)
+		return 0;
+	spans = calloc(cap, sizeof(*spans));
 	if (!spans)
 		return err_nomem(err, "a partition's ledger");
 	for (size_t i = 0; i < l->len; i++)
@@ -44,11 +63,11 @@ static int ring_grow(struct ledger *l, struct err *err)
 
 int ledger_open(struct ledger *l, uint64_t *id, struct err *err)
 {
-	if (l->len == l->cap && ring_grow(l, err) < 0)
+	if (ring_reserve(l, err) < 0)
 		return -1;
-	*id = l->first_id + l->len;
+	*id = l->next_id++;
 	l->len++;
-	*span_at(l, l->len - 1) = (struct ledger_span){.begin = l->next};
+	*span_at(l, l->len - 1) = (struct ledger_span){.id = *id, .begin = l->next};
 	return 0;
 }
 
@@ -71,14 +90,22 @@ static void ring_shrink(struct ledger *l)
 	while (l->len && span_at(l, 0)->settled) {
 		l->head = (l->head + 1) % l->cap;
 		l->len--;
-		l->first_id++;
 	}
+}
+
+/* NULL: settled, and gone. */
+static struct ledger_span *find(const struct ledger *l, uint64_t id)
+{
+	for (size_t i = 0; i < l->len; i++)
+		if (span_at(l, i)->id == id)
+			return span_at(l, i);
+	return NULL;
 }
 
 int ledger_settle(struct ledger *l, uint64_t id, const struct ledger_outcome *outcome, struct err *err)
 {
 	uint64_t sum = outcome->stored + outcome->already_stored + outcome->dead_lettered + outcome->dropped;
-	struct ledger_span *span = id - l->first_id < l->len ? span_at(l, id - l->first_id) : NULL;
+	struct ledger_span *span = find(l, id);
 
 	if (!span || span->settled || span->taken != sum) {
 		l->broken = true;

@@ -23,6 +23,7 @@ struct ledger_outcome {
 };
 
 struct ledger_span {
+	uint64_t id;
 	int64_t begin;  /* committable while this span is the oldest open one */
 	uint64_t taken; /* records */
 	bool settled;
@@ -32,9 +33,9 @@ struct ledger {
 	int64_t next;           /* follows the last record taken */
 	uint64_t consumed;      /* records taken since ledger_init() */
 	struct ledger_outcome settled;
-	struct ledger_span *spans; /* a ring: the oldest at head, whose number is first_id */
+	struct ledger_span *spans; /* a ring: the oldest at head */
 	size_t head, len, cap;
-	uint64_t first_id;
+	uint64_t next_id;
 	bool broken;            /* I3 was violated */
 };
 

@@ -126,9 +126,10 @@ MUTANTS = [
            "bool reader_full(struct reader *r)\n{\n\tif (r)\n\t\treturn false;\n", "test_sink_cells"),
     # _id
     unit("ledger-off-by-one", "sink/mongo/ledger.c", "|| span->taken != sum)", "|| span->taken > sum + 1)", "sink", "test_ledger"),
+    unit("ledger-keeps-what-is-settled", "sink/mongo/ledger.c", "	ring_tidy(l);\n", "	if (l->len > l->cap)\n		ring_tidy(l);\n", "sink", "test_ledger"),
     unit("ledger-takes-one-too-many", "sink/mongo/ledger.c", "	l->next = offset + 1;", "	l->next = offset + 2;", "sink", "test_ledger"),
     unit("dropped-not-counted", "sink/mongo/batch.c", "{.dropped = b->spans[span].dropped}", "{0}", "sink", "test_batch"),
-    unit("large-letter-is-sent-whole", "common/report.c", "if (letter_bytes(letter) <= REPORT_LETTER_BYTES_MAX)", "if (letter)", "common", "test_report"),
+    unit("large-letter-is-sent-whole", "common/report.c", "if (letter_bytes(letter) <= REPORT_LETTER_BYTES_MAX)", "if (letter_bytes(letter) > 0)", "common", "test_report"),
     unit("dropped-weighs-nothing", "sink/mongo/batch.c", "	if (b->len)\n		b->bytes += bytes;", "	(void)bytes;", "sink", "test_batch"),
     unit("drops-every-kind", "common/controls.c", "covers(e->kind, kind) &&", "(covers(e->kind, kind) || kind.len) &&", "common", "test_controls"),
     case("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, part->span, m->len + m->key_len);\n", "", "test_sink_rules",

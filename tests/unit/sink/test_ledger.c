@@ -158,6 +158,36 @@ START_TEST(end_does_not_pass_what_is_open)
 }
 END_TEST
 
+/* One record that a person must help (another unique index, say) is open for days, and all that is settled behind it must cost no memory. */
+START_TEST(one_stuck_for_ever)
+{
+	struct ledger_outcome one = {.stored = 1};
+	uint64_t stuck, beside, id;
+	struct err err = ERR_INIT;
+	struct ledger l;
+
+	ledger_init(&l, 100);
+	ck_assert_int_eq(ledger_open(&l, &stuck, &err), 0);
+	ledger_take(&l, 100);
+	for (int64_t offset = 101; offset < 100101; offset += 2) { /* two are away at a time, and come back the later one first */
+		ck_assert_int_eq(ledger_open(&l, &beside, &err), 0);
+		ledger_take(&l, offset);
+		ck_assert_int_eq(ledger_open(&l, &id, &err), 0);
+		ledger_take(&l, offset + 1);
+		ck_assert_int_eq(ledger_settle(&l, id, &one, &err), 0);
+		ck_assert_int_eq(ledger_settle(&l, beside, &one, &err), 0);
+	}
+	ck_assert_uint_le(l.cap, 16);
+	ck_assert_int_eq(ledger_committable(&l), 100);
+	ck_assert(ledger_balanced(&l) && l.consumed == 100001);
+	ck_assert_int_eq(ledger_settle(&l, stuck, &one, &err), 0);
+	ck_assert_int_eq(ledger_committable(&l), 100101);
+	ck_assert(ledger_balanced(&l) && l.len == 0);
+	ck_assert_int_eq(ledger_settle(&l, beside, &one, &err), -1); /* twice */
+	ledger_fini(&l);
+}
+END_TEST
+
 /* One record too few, too many, and a span settled twice: each stops the commits at that span, for ever. */
 START_TEST(imbalance_stops_commits)
 {
@@ -194,6 +224,7 @@ int main(void)
 	tcase_add_loop_test(tc, random_completion, 0, 4);
 	tcase_add_test(tc, empty_commits_its_beginning);
 	tcase_add_test(tc, end_does_not_pass_what_is_open);
+	tcase_add_test(tc, one_stuck_for_ever);
 	tcase_add_loop_test(tc, imbalance_stops_commits, 0, 3);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
