@@ -20,6 +20,7 @@ struct gate {
 	struct aimd aimd;
 	struct breaker breaker;
 	size_t max_documents;
+	uint64_t other_index; /* as in struct gate_view */
 	uint64_t next_number, next_served;
 	bool closed;
 	atomic_size_t batch_bytes;
@@ -179,6 +180,7 @@ bool gate_leave(struct gate *g, const struct gate_permit *permit, const struct g
 	if (!permit->letter) /* else this probe's answer is given already */
 		breaker_tell(&g->breaker, now, permit->probe, told, news->verdict->reason);
 	aimd_end(&g->aimd, now, &permit->insert, news->bytes, news->full, outcome_of(g, news));
+	g->other_index += news->verdict->reason == VERDICT_REASON_OTHER_INDEX;
 	alone = g->breaker.state == BREAKER_CLOSED;
 	publish(g);
 	pthread_mutex_unlock(&g->lock);
@@ -227,7 +229,7 @@ void gate_look(struct gate *g, struct gate_view *view)
 	pthread_mutex_lock(&g->lock);
 	*view = (struct gate_view){
 		.state = g->breaker.state, .reason = g->breaker.reason, .openings = g->breaker.openings,
-		.opened_mono_ms = g->breaker.opened_ms, .batch_bytes = aimd_batch_bytes(&g->aimd), .writers = aimd_writers(&g->aimd),
+		.opened_mono_ms = g->breaker.opened_ms, .other_index = g->other_index, .batch_bytes = aimd_batch_bytes(&g->aimd), .writers = aimd_writers(&g->aimd),
 		.latency_ms = g->aimd.latency_ms, .reference_ms = g->aimd.reference_ms,
 	};
 	pthread_mutex_unlock(&g->lock);

@@ -40,6 +40,7 @@ struct gate_view {
 	int reason;            /* of the last opening; breaker_reason_name() */
 	uint64_t openings;
 	int64_t opened_mono_ms;
+	uint64_t other_index;  /* inserts of which another unique index refused documents, since the start */
 	size_t batch_bytes, writers;
 	double latency_ms, reference_ms; /* 0: not known */
 };

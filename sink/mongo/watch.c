@@ -18,6 +18,8 @@ static const char *meaning_of(int reason)
 		return "the database refuses our credentials or rights: mend mongo.uri or the user; records wait in Kafka";
 	case VERDICT_REASON_SPACE:
 		return "the database has no space left, or its quota is used up: make room; records wait in Kafka";
+	case VERDICT_REASON_OTHER_INDEX:
+		return "a unique index beside that of _id refuses documents, which wait, with the offsets behind them: drop it (the log names it)";
 	case BREAKER_LETTERS:
 		return "more than 100 records a minute went to deadletter: find out what they have in common (deadletter says why each one "
 		       "was refused); until then one is tried now and then, and the others wait in Kafka";
@@ -31,13 +33,25 @@ static bool needs_a_person(int reason)
 	return reason == VERDICT_REASON_AUTH || reason == VERDICT_REASON_SPACE || reason == BREAKER_LETTERS;
 }
 
-static void raise_alarm(struct watch *w, const struct gate_view *view, const struct log *log, struct report *report)
+static void raise_alarm(int reason, const struct log *log, struct report *report)
 {
-	const struct tag fields[] = {{STR("reason"), str_from(breaker_reason_name(view->reason))}};
+	const struct tag fields[] = {{STR("reason"), str_from(breaker_reason_name(reason))}};
 
-	w->alarmed = true;
-	log_error(log, "database_alarm", LOG_STR("reason", breaker_reason_name(view->reason)), LOG_STR("error", meaning_of(view->reason)));
-	report_notice(report, SEVERITY_ALARM, "database_alarm", meaning_of(view->reason), fields, sizeof(fields) / sizeof(fields[0]));
+	log_error(log, "database_alarm", LOG_STR("reason", breaker_reason_name(reason)), LOG_STR("error", meaning_of(reason)));
+	report_notice(report, SEVERITY_ALARM, "database_alarm", meaning_of(reason), fields, sizeof(fields) / sizeof(fields[0]));
+}
+
+/* The breaker stays closed then, as the database is well. What is refused is repeated every few seconds: told once, until that has ended. */
+static void tell_index(struct watch *w, const struct gate_view *view, const struct log *log, struct report *report)
+{
+	int64_t now = clock_mono_ms();
+
+	if (view->other_index == w->other_index)
+		return;
+	if (w->other_index == 0 || now - w->refused_mono_ms >= ALARM_AFTER_MS)
+		raise_alarm(VERDICT_REASON_OTHER_INDEX, log, report);
+	w->other_index = view->other_index;
+	w->refused_mono_ms = now;
 }
 
 static void tell_breaker(struct watch *w, const struct gate_view *view, const struct log *log, struct report *report)
@@ -53,8 +67,10 @@ static void tell_breaker(struct watch *w, const struct gate_view *view, const st
 		w->open = true;
 	}
 	w->openings = view->openings;
-	if (open && !w->alarmed && (needs_a_person(view->reason) || now - w->opened_mono_ms >= ALARM_AFTER_MS))
-		raise_alarm(w, view, log, report);
+	if (open && !w->alarmed && (needs_a_person(view->reason) || now - w->opened_mono_ms >= ALARM_AFTER_MS)) {
+		raise_alarm(view->reason, log, report);
+		w->alarmed = true;
+	}
 	if (!open && w->open)
 		log_info(log, "breaker_closed", LOG_STR("reason", breaker_reason_name(view->reason)),
 			 LOG_INT("after_ms", now - w->opened_mono_ms));
@@ -91,5 +107,6 @@ void watch_turn(struct watch *w, const struct gate_view *view, int64_t lag, cons
 	metric_set(meters->reference_latency, view->reference_ms / 1000);
 	metric_set(meters->drainable_lag, open ? 0 : (double)lag);
 	tell_breaker(w, view, log, report);
+	tell_index(w, view, log, report);
 	tell_pace(w, view, log);
 }

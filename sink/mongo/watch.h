@@ -16,6 +16,8 @@ struct watch {
 	uint64_t openings;     /* that were told */
 	bool open, alarmed;
 	int64_t opened_mono_ms;
+	uint64_t other_index;  /* inserts that were seen */
+	int64_t refused_mono_ms; /* when the last one was seen */
 	size_t batch_bytes, writers; /* that were told */
 	int64_t next_pace_mono_ms;
 };

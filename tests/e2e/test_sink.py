@@ -242,6 +242,23 @@ def test_unknown_schema_holds_its_partition_alone(stack):
     sink.finish()
 
 
+def test_another_unique_index_is_an_alarm(stack):
+    """Made while the sink runs. What it refuses waits, is told to operators, once, and arrives when it is gone."""
+    cell = Cell(stack, "unique")
+    sink = Sink(stack, cell).run()
+    with MongoClient(cell.uri) as mongo:
+        mongo[cell.name].minutely.create_index([("approximate", 1)], unique=True, name="one_only")
+        cell.write(50)
+        alarm = ("database_alarm", "alarm", cell.name)
+        sink.wait_until(lambda: alarm in notices(cell), SECONDS, "alarmed")
+        sink.wait_until(lambda: sink.metric("millrace_sink_retries_total") >= 4, SECONDS, "repeating")
+        assert notices(cell).count(alarm) == 1 and cell.stored(mongo) < 50
+        mongo[cell.name].minutely.drop_index("one_only")
+        sink.wait_committed()
+    cell.check()
+    sink.finish()
+
+
 def test_ids_doubled_in_one_batch(stack):
     """Copies of a record, with its place in a header as a retry of a dead letter leaves it, arrive in one insert with it."""
     cell = Cell(stack, "doubled")

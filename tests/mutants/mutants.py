@@ -137,6 +137,8 @@ MUTANTS = [
     case("starts-though-paused", "sink/mongo/main.c", "	consumer_fetch(app->consumer, !app->paused);\n	log_info(", "	log_info(", "test_sink_rules",
          "test_pause_keeps_the_place"),
     unit("retention-stays", "sink/mongo/indexes.c", "	if (expires_s != l->wanted_s) {", "	if (expires_s < 0) {", "sink", "test_indexes"),
+    case("another-index-is-no-alarm", "sink/mongo/watch.c", "		raise_alarm(VERDICT_REASON_OTHER_INDEX, log, report);", "		return;", "test_sink",
+         "test_another_unique_index_is_an_alarm"),
     unit("unique-index-is-fine", "sink/mongo/indexes.c", 'if (is_true(index, "unique"))', 'if (is_true(index, "uniquely"))', "sink", "test_indexes"),
     unit("makes-what-is-there", "sink/mongo/indexes.c", "		l->found[i] = true;", "		l->found[i] = false;", "sink", "test_indexes"),
     unit("id-without-offset", "sink/mongo/document.c", "put_be(p, (uint64_t)origin->offset, 8);", "put_be(p, (uint64_t)origin->epoch, 8);",
