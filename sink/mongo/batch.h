@@ -29,7 +29,7 @@ enum batch_state {
 struct batch_entry {
 	rd_kafka_message_t *message; /* owned; NULL in tests without Kafka */
 	size_t doc_at;               /* of its document in the batch's bytes */
-	size_t doc_len;
+	size_t doc_len;              /* 0: there is none, or its dead letter is under way; writers let it alone then */
 	uint32_t span;
 	enum batch_state state;
 	const char *code;   /* of a dead letter: a literal */

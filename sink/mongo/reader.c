@@ -295,19 +295,27 @@ int reader_take(struct reader *r, struct partition *part, rd_kafka_message_t *m,
 	return READER_TAKEN;
 }
 
-/* A batch is back, or was stopped half-way, with entries pending: then it stays until the end of the reader. What the database refused
- * for good goes to deadletter; entries without a document had their letters when they were gathered. */
+/* A batch is back. What the database refused for good goes to deadletter, each once: its document is forgotten. Entries without one had their
+ * letters when they were gathered. With entries pending it goes to the writers again; when they have stopped nobody comes here any more. */
 static int take_back(struct reader *r, struct batch *b, struct err *err)
 {
 	bool any = b->condemned > 0;
 
 	b->away = false;
-	for (size_t i = 0; any && i < b->len; i++)
-		if (b->entries[i].state == BATCH_CONDEMNED && b->entries[i].doc_len > 0 && letters_send(r->letters, b, i, err) < 0)
+	for (size_t i = 0; any && i < b->len; i++) {
+		if (b->entries[i].state != BATCH_CONDEMNED || b->entries[i].doc_len == 0)
+			continue;
+		if (letters_send(r->letters, b, i, err) < 0)
 			return -1;
+		b->entries[i].doc_len = 0;
+	}
 	/* letters_send() finishes nothing: acknowledgements come from report_poll(). */
-	if (batch_done(b))
+	if (batch_done(b)) {
 		finish(r, b);
+	} else if (b->pending) {
+		b->away = true;
+		writers_give(r->spec.writers, b);
+	}
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* writer.c - see writer.h.
  *
  * Invariants:
- *  I1  A batch leaves a writer only when nothing in it is pending, or when the queue is closed (the sink stops).
+ *  I1  A batch leaves a writer only when nothing in it is pending, or when the queue is closed (the sink stops), or before an open breaker to
+ *      have its dead letters sent: who comes to see why it is open finds them in deadletter.
  *  I2  Every attempt sends exactly the documents that are still pending, and only a reply that accounts for all of them settles
  *      any (verdict.h). So an answer that was lost costs a repetition, never a document.
  *  I3  Nothing is sent without a permit of the gate's.
@@ -48,6 +49,7 @@ struct writer {
 	size_t nr, bytes;            /* of the piece that is being sent */
 	size_t cursor;               /* entry of the batch where the next piece begins */
 	size_t piece_max;            /* documents of a piece, while bisecting */
+	size_t condemned;            /* documents of this batch that were given up here */
 	bool connected;              /* the last attempt was answered: this one needs no new connection */
 	enum verdict_reason trouble; /* of the last attempt */
 	int64_t troubled_mono_ms;    /* since when */
@@ -85,7 +87,7 @@ static int writer_reserve(struct writer *w, size_t n, struct err *err)
 	return w->cap ? 0 : err_nomem(err, "a bulk write");
 }
 
-/* Entries without a document are the poll thread's, also while the batch is here: it notes that their dead letters are acknowledged. */
+/* Entries without a document, which have their dead letters under way, are the poll thread's, also while the batch is here. */
 static bool is_pending(const struct batch_entry *e)
 {
 	return e->doc_len > 0 && e->state == BATCH_PENDING;
@@ -150,6 +152,7 @@ static void writer_apply(struct writer *w, struct batch *b, struct gate_permit *
 				break;
 			snprintf(reason, sizeof(reason), "the database refuses its document with code %" PRId32 ": %s", d->code, d->text);
 			batch_condemn(b, w->entries[i], "document_refused", reason);
+			w->condemned++;
 			break;
 		case VERDICT_RETRY:
 			break;
@@ -254,7 +257,7 @@ static bool writer_prepare(struct writer *w, const struct batch *b)
 {
 	struct err err = ERR_INIT;
 
-	w->cursor = 0;
+	w->cursor = w->condemned = 0;
 	w->piece_max = SIZE_MAX;
 	while (writer_reserve(w, b->len, &err) < 0)
 		if (queue_wait_closed(w->shared->todo, BACKOFF_MAX_MS))
@@ -262,7 +265,13 @@ static bool writer_prepare(struct writer *w, const struct batch *b)
 	return true;
 }
 
-/* Repeats until nothing is pending, or the sink stops (I1). The first attempt of a batch goes out as soon as the gate allows; what paused
+/* Have documents been given up of which nobody would hear for as long as the breaker is open? */
+static bool letters_wait(const struct writer *w)
+{
+	return w->condemned && !gate_is_open_to_all(w->shared->gate);
+}
+
+/* Repeats until nothing is pending, or else what (I1) says. The first attempt of a batch goes out as soon as the gate allows; what paused
  * the last one was over when it got through. */
 static void writer_store(struct writer *w, struct batch *b)
 {
@@ -270,7 +279,7 @@ static void writer_store(struct writer *w, struct batch *b)
 
 	if (!writer_prepare(w, b))
 		return;
-	while (b->pending && gate_enter(w->shared->gate, &permit)) {
+	while (b->pending && !letters_wait(w) && gate_enter(w->shared->gate, &permit)) {
 		w->pauses = writer_attempt(w, b, &permit) ? w->pauses + 1 : 0;
 		if (w->pauses && queue_wait_closed(w->shared->todo, writer_backoff_ms(w)))
 			return;

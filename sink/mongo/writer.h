@@ -43,7 +43,8 @@ void writers_free(struct writers *w);
 /* Gives a batch to the writers. */
 void writers_give(struct writers *w, struct batch *b);
 
-/* Takes back a batch, with nothing pending any more unless the writers were stopped, waiting up to timeout_ms (real). NULL when there is none. */
+/* Takes back a batch, with nothing pending any more unless the writers were stopped, or condemned documents want their letters sent: then give
+ * it again, with doc_len 0 where a letter is under way. Waits up to timeout_ms (real); NULL when there is none. */
 struct batch *writers_take(struct writers *w, int64_t timeout_ms);
 
 /* Are there as many batches waiting as there are writers? Then more would only wait longer: let the next one grow. */

@@ -242,6 +242,23 @@ def test_unknown_schema_holds_its_partition_alone(stack):
     sink.finish()
 
 
+def test_what_stopped_the_sink_is_in_deadletter(stack):
+    """A database that refuses everything: a hundred letters, and an operator can read them though their batches are not through."""
+    cell = Cell(stack, "validator")
+    cell.write(600)
+    with PickyServer({**cell.wanted["minutely"], **cell.wanted["hourly"]}) as server:
+        sink = Sink(stack, cell, mongo_uri=f"mongodb://127.0.0.1:{server.server_address[1]}/?retryWrites=false")
+        sink.launch()
+
+        def places():
+            letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
+            return [(x["topic"], x["partition"], x["offset"]) for x in letters if x["topic"] in cell.topics.values()]
+        sink.wait_until(lambda: sink.metric("millrace_sink_breaker_state") > 0, SECONDS, "stopped")
+        sink.wait_until(lambda: len(places()) >= 100, 10, "done with a hundred letters")
+        assert len(set(places())) == len(places()) == 100, places()
+        sink.finish()
+
+
 def test_another_unique_index_is_an_alarm(stack):
     """Made while the sink runs. What it refuses waits, is told to operators, once, and arrives when it is gone."""
     cell = Cell(stack, "unique")
