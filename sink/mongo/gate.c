@@ -1,8 +1,8 @@
 /* gate.c - see gate.h.
  *
  * First come, first served, since offsets are committed behind the oldest batch: a writer that goes on with the rest of its batch must not
- * overtake one that has waited. Hence numbers, as at a counter: only the writer whose number is next may go by, and it is the one that
- * watches the clock when the breaker is open.
+ * overtake one that has waited. Hence a queue: only the writer at its head may go by, and it is the one that watches the clock when the breaker is
+ * open.
  *
  * What the poll thread asks for every record is kept beside the lock, in atomics that are set whenever something has changed. */
 #include "sink/mongo/gate.h"
@@ -14,6 +14,11 @@
 
 #include "common/clock.h"
 
+/* A writer that waits; it lies on its stack. */
+struct waiter {
+	struct waiter *next;
+};
+
 struct gate {
 	pthread_mutex_t lock; /* over all up to the atomics */
 	pthread_cond_t changed;
@@ -21,7 +26,7 @@ struct gate {
 	struct breaker breaker;
 	size_t max_documents;
 	uint64_t other_index; /* as in struct gate_view */
-	uint64_t next_number, next_served;
+	struct waiter *first; /* NULL: nobody waits */
 	bool closed;
 	atomic_size_t batch_bytes;
 	_Atomic int64_t unread_until_ms; /* monotonic; 0: read */
@@ -103,28 +108,53 @@ static bool try_enter(struct gate *g, struct gate_permit *permit, int64_t *until
 	return true;
 }
 
-/* A writer that waits never turns back but at the end, so that every number comes up. */
-bool gate_enter(struct gate *g, struct gate_permit *permit)
+static void join(struct gate *g, struct waiter *me)
 {
+	struct waiter **at = &g->first;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = me;
+}
+
+static void go_out(struct gate *g, const struct waiter *me)
+{
+	struct waiter **at = &g->first;
+
+	while (*at != me)
+		at = &(*at)->next;
+	*at = me->next;
+}
+
+static bool enter(struct gate *g, struct gate_permit *permit, bool unless_open)
+{
+	struct waiter me = {NULL};
 	bool entered = false;
-	uint64_t number;
 
 	pthread_mutex_lock(&g->lock);
-	number = g->next_number++;
-	while (!g->closed && !entered) {
+	join(g, &me);
+	while (!g->closed && !entered && !(unless_open && g->breaker.state != BREAKER_CLOSED)) {
 		int64_t until_ms = INT64_MAX;
 
-		if (number == g->next_served)
+		if (g->first == &me)
 			entered = try_enter(g, permit, &until_ms);
 		if (!entered)
 			wait_until(g, until_ms);
 	}
-	if (entered) {
-		g->next_served++;
-		publish(g);
-	}
+	go_out(g, &me);
+	publish(g);
 	pthread_mutex_unlock(&g->lock);
 	return entered;
+}
+
+bool gate_enter(struct gate *g, struct gate_permit *permit)
+{
+	return enter(g, permit, false);
+}
+
+bool gate_enter_unless_open(struct gate *g, struct gate_permit *permit)
+{
+	return enter(g, permit, true);
 }
 
 /* A database that stored something is not dead, whatever it could not do besides. But one that is full, or not primary any more, will

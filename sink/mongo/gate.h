@@ -54,6 +54,9 @@ void gate_free(struct gate *g);
 /* Waits until one more insert may be sent. True: *permit, and gate_leave() must follow. False: the gate is closed for good. */
 bool gate_enter(struct gate *g, struct gate_permit *permit);
 
+/* The same for a writer that has better to do than wait for probes: false, too, as soon as the breaker is not closed. */
+bool gate_enter_unless_open(struct gate *g, struct gate_permit *permit);
+
 /* The insert has ended. True: it failed and nobody else says when to try again, so the writer should pause by itself. */
 bool gate_leave(struct gate *g, const struct gate_permit *permit, const struct gate_news *news);
 

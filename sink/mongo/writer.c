@@ -265,10 +265,10 @@ static bool writer_prepare(struct writer *w, const struct batch *b)
 	return true;
 }
 
-/* Have documents been given up of which nobody would hear for as long as the breaker is open? */
-static bool letters_wait(const struct writer *w)
+/* Waits for leave to send; but documents that were given up must not wait for as long as the breaker is open (I1). */
+static bool writer_enter(struct writer *w, struct gate_permit *permit)
 {
-	return w->condemned && !gate_is_open_to_all(w->shared->gate);
+	return w->condemned ? gate_enter_unless_open(w->shared->gate, permit) : gate_enter(w->shared->gate, permit);
 }
 
 /* Repeats until nothing is pending, or else what (I1) says. The first attempt of a batch goes out as soon as the gate allows; what paused
@@ -279,7 +279,7 @@ static void writer_store(struct writer *w, struct batch *b)
 
 	if (!writer_prepare(w, b))
 		return;
-	while (b->pending && !letters_wait(w) && gate_enter(w->shared->gate, &permit)) {
+	while (b->pending && writer_enter(w, &permit)) {
 		w->pauses = writer_attempt(w, b, &permit) ? w->pauses + 1 : 0;
 		if (w->pauses && queue_wait_closed(w->shared->todo, writer_backoff_ms(w)))
 			return;
