@@ -168,8 +168,6 @@ MUTANTS = [
     unit("first-of-many-is-guilty", "sink/mongo/verdict.c", "if (content && nr == 1)", "if (content)", "sink", "test_verdict"),
     unit("letters-wait-for-their-batch", "sink/mongo/writer.c", "return w->condemned ? gate", "return w->condemned > 1000 ? gate",
          "sink", "test_writer"),
-    case("letters-are-sent-twice", "sink/mongo/reader.c", "		b->entries[i].doc_len = 0;\n", "", "test_sink",
-         "test_what_stopped_the_sink_is_in_deadletter"),
     unit("drivers-number-is-the-servers", "sink/mongo/verdict.c", "if (error->domain != MONGOC_ERROR_SERVER)", "if (!is_from_server(error))",
          "sink", "test_verdict"),
     unit("bad-value-of-the-command", "sink/mongo/verdict.c", "content_codes[] = {9,", "content_codes[] = {2, 9,", "sink", "test_verdict"),
