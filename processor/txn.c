@@ -83,8 +83,10 @@ struct txn *txn_new(const struct program *p, const struct cell_topics *topics)
 	return t;
 }
 
-static void drop_topics(struct txn *t)
+static void drop_topics(void *ctx)
 {
+	struct txn *t = ctx;
+
 	for (size_t i = 0; i < NR_TXN_TOPICS; i++)
 		if (t->rkt[i])
 			rd_kafka_topic_destroy(t->rkt[i]);
@@ -398,7 +400,6 @@ int txn_flush(struct txn *t, struct err *err)
 /* The client belongs to the call that hangs in it. */
 static void give_up_client(struct txn *t)
 {
-	drop_topics(t);
 	t->rk = NULL;
 	t->state = STATE_CLOSED;
 	log_warn(&t->program->log, "producer_left_behind", LOG_UINT("clients", ++t->left_behind));
@@ -409,9 +410,10 @@ static enum verdict send_offsets(struct txn *t, const rd_kafka_topic_partition_l
 				 struct err *err)
 {
 	int left = left_ms(t);
+	const struct txn_offsets_request request = {t->rk, offsets, group, left, left + OFFSETS_PATIENCE_MS, drop_topics, t};
 	rd_kafka_error_t *error = NULL;
 
-	switch (txn_offsets_send(t->rk, offsets, group, left, left + OFFSETS_PATIENCE_MS, &error, err)) {
+	switch (txn_offsets_send(&request, &error, err)) {
 	case TXN_OFFSETS_ANSWERED:
 		return judge(t, error, "send offsets", err);
 	case TXN_OFFSETS_HANG:

@@ -54,8 +54,7 @@ static rd_kafka_consumer_group_metadata_t *copy_of(const rd_kafka_consumer_group
 	return NULL;
 }
 
-static struct call *call_new(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
-			     int timeout_ms)
+static struct call *call_new(const struct txn_offsets_request *request)
 {
 	struct call *c = calloc(1, sizeof(*c));
 	pthread_condattr_t attr;
@@ -67,11 +66,11 @@ static struct call *call_new(rd_kafka_t *rk, const rd_kafka_topic_partition_list
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->answered, &attr);
 	pthread_condattr_destroy(&attr);
-	c->rk = rk;
-	c->timeout_ms = timeout_ms;
-	c->offsets = rd_kafka_topic_partition_list_copy(offsets);
-	c->group = group ? copy_of(group) : NULL; /* NULL: librdkafka refuses it */
-	if (!group || c->group)
+	c->rk = request->rk;
+	c->timeout_ms = request->timeout_ms;
+	c->offsets = rd_kafka_topic_partition_list_copy(request->offsets);
+	c->group = request->group ? copy_of(request->group) : NULL; /* NULL: librdkafka refuses it */
+	if (!request->group || c->group)
 		return c;
 	call_free(c);
 	return NULL;
@@ -98,9 +97,9 @@ static void *call_main(void *arg)
 	return NULL;
 }
 
-static bool call_await(struct call *c, int patience_ms)
+static bool call_await(struct call *c, const struct txn_offsets_request *request)
 {
-	int64_t until_ms = clock_mono_ms() + patience_ms;
+	int64_t until_ms = clock_mono_ms() + request->patience_ms;
 	struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
 	bool done;
 
@@ -109,16 +108,17 @@ static bool call_await(struct call *c, int patience_ms)
 		;
 	done = c->done;
 	c->given_up = !done;
-	if (!done) /* here, as the client is the thread's afterwards */
+	if (!done) { /* under the lock, as the client is the thread's afterwards */
 		kafka_abandon(c->rk);
+		request->part(request->ctx);
+	}
 	pthread_mutex_unlock(&c->lock);
 	return done;
 }
 
-enum txn_offsets txn_offsets_send(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
-				  int timeout_ms, int patience_ms, rd_kafka_error_t **error, struct err *err)
+enum txn_offsets txn_offsets_send(const struct txn_offsets_request *request, rd_kafka_error_t **error, struct err *err)
 {
-	struct call *c = call_new(rk, offsets, group, timeout_ms);
+	struct call *c = call_new(request);
 	pthread_t thread;
 
 	if (!c) {
@@ -130,7 +130,7 @@ enum txn_offsets txn_offsets_send(rd_kafka_t *rk, const rd_kafka_topic_partition
 		err_set(err, ERR_RETRY, "send offsets: the system gives no thread");
 		return TXN_OFFSETS_NOT_SENT;
 	}
-	if (!call_await(c, patience_ms)) { /* c is not ours any more */
+	if (!call_await(c, request)) { /* c is not ours any more */
 		pthread_detach(thread);
 		return TXN_OFFSETS_HANG;
 	}

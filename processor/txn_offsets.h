@@ -16,9 +16,19 @@ enum txn_offsets {
 	TXN_OFFSETS_NOT_SENT, /* for want of memory or a thread */
 };
 
-/* Calls rd_kafka_send_offsets_to_transaction(rk, offsets, group, timeout_ms), and waits for it up to patience_ms (real), which should be more. ANSWERED
- * sets *error to what it returned, the caller's to destroy; NOT_SENT sets *err. Copies offsets and group. Only rk's one owner may call it. */
-enum txn_offsets txn_offsets_send(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
-				  int timeout_ms, int patience_ms, rd_kafka_error_t **error, struct err *err);
+/* What is sent, and by whom; all borrowed for the call, but rk when it hangs. */
+struct txn_offsets_request {
+	rd_kafka_t *rk;
+	const rd_kafka_topic_partition_list_t *offsets;
+	const rd_kafka_consumer_group_metadata_t *group;
+	int timeout_ms;  /* what librdkafka is told */
+	int patience_ms; /* how long it is waited for, real; should be more */
+	void (*part)(void *ctx); /* it hangs: let go of all that belongs to rk, which is there until this returns, and no longer */
+	void *ctx;
+};
+
+/* Calls rd_kafka_send_offsets_to_transaction(). ANSWERED sets *error to what it returned, the caller's to destroy; NOT_SENT sets *err. Only rk's one
+ * owner may call it. */
+enum txn_offsets txn_offsets_send(const struct txn_offsets_request *request, rd_kafka_error_t **error, struct err *err);
 
 #endif
