@@ -14,7 +14,7 @@ SAN     ?=# make SAN=address,undefined test-unit | make SAN=thread test-unit
 comma   := ,
 B       := build/$(or $(subst $(comma),-,$(SAN)),plain)
 GEN     := build/gen
-PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl
+PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl libprotobuf-c
 CPPFLAGS += -I. -I$(GEN) $(shell pkg-config --cflags $(PKGS))
 FLAGS   := $(WARN) -O2 -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALLOC   := $(if $(SAN),,-Wl$(comma)-u$(comma)malloc_conf -ljemalloc)# with the settings of common/memory.c
@@ -25,10 +25,13 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 LIBS_common    := -lrdkafka -lxxhash -lmicrohttpd -lz -lm -lpthread
+LIBS_without_kafka := $(filter-out -lrdkafka,$(LIBS_common))
 LIBS_ingest    := -lyajl -lcrypto -lgnutls -lzstd
 LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
 LIBS_ctl       := -lyajl -lcrypto -lcurl
+LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
+BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c
@@ -39,8 +42,9 @@ SRC_ingest    := $(wildcard ingest/*.c)
 SRC_processor := $(wildcard processor/*.c)
 SRC_sink      := $(wildcard sink/mongo/*.c)
 SRC_ctl       := $(wildcard deploy/ctl/*.c)
-PARTS    := common ingest processor sink ctl
-PROGRAMS := ingest processor sink ctl
+SRC_agent     := $(wildcard ingest/agent/*.c)
+PARTS    := common ingest processor sink ctl agent
+PROGRAMS := ingest processor sink ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
@@ -113,11 +117,12 @@ $(GEN)/schemas_test/equal.h: tests/unit/common/gen_equal.py $(GEN)/schemas/.done
 	$(PYTHON) $< --out $@
 $(B)/tests/unit/common/test_codec_avro.o: $(GEN)/schemas_test/equal.h
 
-# protobuf-c, the oracle of the protobuf decoder: generated, compiled and linked for tests alone, without our warnings.
-PB_ORACLE := $(GEN)/pb/push.pb-c
-$(PB_ORACLE).c $(PB_ORACLE).h &: schemas/push.proto
+# What protobuf-c makes of the payload's definition: the agent builds payloads with it, and in tests it is the oracle of ingest's decoder.
+# Compiled without our warnings.
+PB_C := $(GEN)/pb/push.pb-c
+$(PB_C).c $(PB_C).h &: schemas/push.proto
 	@mkdir -p $(@D)
-	$(call say,GEN,$(PB_ORACLE).c)
+	$(call say,GEN,$(PB_C).c)
 	$(Q)protoc-c --c_out=$(@D) -Ischemas $<
 
 $(B)/gen/pb/%.o: $(GEN)/pb/%.c
@@ -125,7 +130,8 @@ $(B)/gen/pb/%.o: $(GEN)/pb/%.c
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=c11 $(filter-out $(WARN),$(FLAGS)) $(CFLAGS) -c $< -o $@
 
-$(B)/tests/unit/ingest/test_push_pb_oracle.o: $(PB_ORACLE).h
+$(B)/tests/unit/ingest/test_push_pb_oracle.o: $(PB_C).h
+$(call objects,$(SRC_agent) $(wildcard tests/unit/agent/*.c tests/bench/agent_*.c)): | $(PB_C).h
 $(B)/tests/unit/ingest/test_push_pb_oracle: $(B)/gen/pb/push.pb-c.o
 LIBS_test_push_pb_oracle := -lprotobuf-c
 
@@ -142,7 +148,7 @@ $(B)/%.o: %.c | $(GEN_H)
 
 # One archive a part, without its main, for the program and its unit tests alike.
 define part_rules
-$(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(filter common,$(1)),$$(GEN_OBJ))
+$(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(filter common,$(1)),$$(GEN_OBJ)) $(if $(filter agent,$(1)),$$(B)/gen/pb/push.pb-c.o)
 	@rm -f $$@
 	@mkdir -p $$(@D)
 	$$(call say,AR,$$@)
@@ -150,7 +156,7 @@ $(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(fil
 
 $(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib$(1).a $(B)/libcommon.a
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LINK) $$(filter %.o,$$^) $$(filter %.a,$$^) $$(LIBS_$$(@F)) $$(LIBS_$(1)) $$(LIBS_common) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
+	$$(Q)$$(LINK) $$(filter %.o,$$^) $$(filter %.a,$$^) $$(LIBS_$$(@F)) $$(LIBS_$(1)) $$(or $$(BASE_$(1)),$$(LIBS_common)) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
 endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
 
@@ -167,7 +173,7 @@ $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if 
 	$(B)/lib$(1).a $(B)/libcommon.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LINK) $$^ $$(LIBS_$(1)) $$(LIBS_common) $$(ALLOC)
+	$$(Q)$$(LINK) $$^ $$(LIBS_$(1)) $$(or $$(BASE_$(1)),$$(LIBS_common)) $$(ALLOC)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 
@@ -180,9 +186,15 @@ BENCH_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 LIBS_null_mongo := $(LIBS_sink)
 LIBS_floor_mongo := $(LIBS_sink)
 
-$(BENCH_BINS): $(B)/%: $(B)/%.o $(B)/libcommon.a
+AGENT_BENCH_BINS := $(filter $(B)/tests/bench/agent_%,$(BENCH_BINS))
+
+$(filter-out $(AGENT_BENCH_BINS),$(BENCH_BINS)): $(B)/%: $(B)/%.o $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(LINK) $^ $(LIBS_$(@F)) $(LIBS_common)
+
+$(AGENT_BENCH_BINS): $(B)/%: $(B)/%.o $(B)/libagent.a $(B)/libcommon.a
+	$(call say,LINK,$@)
+	$(Q)$(LINK) $^ $(LIBS_agent) $(BASE_agent) $(ALLOC)
 
 bench-bins: $(BENCH_BINS)
 .PHONY: bench-bins
@@ -196,10 +208,10 @@ test-san:
 # libFuzzer targets, tests/fuzz/fuzz_*.c, by clang with the sanitizers on; an object tree of their own.
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
-FUZZ_PARTS := common ingest processor
+FUZZ_PARTS := common ingest processor agent
 FUZZ_FLAGS := $(WARN) -Wno-gnu-statement-expression -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
 FUZZ_OBJ   := $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part))))) \
-	      $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C))
+	      $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C) $(PB_C).c)
 
 build/fuzz/obj/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)
@@ -214,7 +226,7 @@ build/fuzz/obj/%.o: %.c | $(GEN_H)
 build/fuzz/libfuzzed.a: $(FUZZ_OBJ)
 	@rm -f $@
 	$(call say,AR,$@)
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) qcs $@ $^
 
 build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/libfuzzed.a
 	$(call say,LINK,$@)
@@ -225,9 +237,8 @@ build/fuzz/obj/gen/pb/%.o: $(GEN)/pb/%.c
 	$(call say,CC,$<)
 	$(Q)clang $(filter-out $(WARN),$(FUZZ_FLAGS)) -c $< -o $@
 
-build/fuzz/obj/tests/fuzz/fuzz_push_pb.o: $(PB_ORACLE).h
-build/fuzz/fuzz_push_pb: build/fuzz/obj/gen/pb/push.pb-c.o
-LIBS_fuzz_push_pb := -lprotobuf-c
+build/fuzz/obj/tests/fuzz/fuzz_push_pb.o: $(PB_C).h
+$(patsubst %.c,build/fuzz/obj/%.o,$(SRC_agent)): | $(PB_C).h
 
 fuzz-bins: $(FUZZ)
 .PHONY: fuzz-bins

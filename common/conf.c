@@ -33,6 +33,7 @@ struct setting {
 struct conf {
 	struct setting *settings;
 	size_t nr_settings;
+	bool without_kafka;
 	struct conf_kafka kafka;
 	char **options;
 	size_t nr_options;
@@ -66,6 +67,11 @@ struct conf *conf_new(const struct conf_section *sections, size_t nr)
 		for (size_t j = 0; j < count_fields(&sections[i]); j++)
 			c->settings[c->nr_settings++] = (struct setting){.field = sections[i].fields[j], .target = sections[i].target};
 	return c;
+}
+
+void conf_without_kafka(struct conf *c)
+{
+	c->without_kafka = true;
 }
 
 /* Back to before conf_load(); targets lose their strings. */
@@ -201,6 +207,13 @@ int conf_reject(const struct conf *c, const char *name, const char *why, struct 
 	return reject_value(c, s, setting_text(s), s->source, why, err);
 }
 
+bool conf_is_option(const struct conf *c, const char *name)
+{
+	const struct setting *s = find(c, name);
+
+	return s && s->source.kind == CONF_SOURCE_OPTION;
+}
+
 /* In a file a key stands once: which of two was meant, nobody can know. Over the sources, and among options, the later one counts. */
 static int check_repeated(const struct conf *c, const char *key, struct conf_source before, struct conf_source now, struct err *err)
 {
@@ -253,7 +266,7 @@ static int apply(struct conf *c, const char *key, const char *text, struct conf_
 	struct setting *s;
 	char where[SOURCE_SIZE];
 
-	if (strncmp(key, kafka_prefix, sizeof(kafka_prefix) - 1) == 0)
+	if (!c->without_kafka && strncmp(key, kafka_prefix, sizeof(kafka_prefix) - 1) == 0)
 		return apply_kafka(c, key, text, source, err);
 	s = find(c, key);
 	if (!s)
@@ -305,7 +318,7 @@ static int apply_variable(struct conf *c, const char *variable, struct err *err)
 
 	if (is_other(variable, len))
 		return 0;
-	if (strncmp(variable, env_kafka_prefix, sizeof(env_kafka_prefix) - 1) == 0 && kafka_key_of(variable, len, key) == 0)
+	if (!c->without_kafka && strncmp(variable, env_kafka_prefix, sizeof(env_kafka_prefix) - 1) == 0 && kafka_key_of(variable, len, key) == 0)
 		return apply_kafka(c, key, text, source, err);
 	for (size_t i = 0; i < c->nr_settings; i++) {
 		env_name(c->settings[i].field.name, name);
@@ -414,12 +427,17 @@ void conf_print_help(const struct conf *c, FILE *out)
 
 		fprintf(out, "%-28s %-16s %-20s %s\n", f->name, f->def ? f->def : "", conf_value_range(f, range), f->help ? f->help : "");
 	}
-	fprintf(out, "%-28s %-16s %-20s %s\n", "kafka.*", "", "", "handed to librdkafka");
+	if (!c->without_kafka)
+		fprintf(out, "%-28s %-16s %-20s %s\n", "kafka.*", "", "", "handed to librdkafka");
 	fputs("\nA setting is what the last of these says: its default; the file of --config, lines \"key = value\", # for comments;\n"
 	      "the environment, MILLRACE_ and the name in upper case with _ for every dot; --set KEY=VALUE. The range of a text is its\n"
-	      "length. MILLRACE_KAFKA_A_B means kafka.a.b, so a property of librdkafka with an underscore in its name can only stand\n"
-	      "in the file or in --set. Other names that start with MILLRACE_ are refused, but for MILLRACE_PARTS, which is make's.\n",
+	      "length. ",
 	      out);
+	if (!c->without_kafka)
+		fputs("MILLRACE_KAFKA_A_B means kafka.a.b, so a property of librdkafka with an underscore in its name can only stand\n"
+		      "in the file or in --set. ",
+		      out);
+	fputs("Other names that start with MILLRACE_ are refused, but for MILLRACE_PARTS, which is make's.\n", out);
 }
 
 int conf_kafka_at(const struct conf *c, size_t i, const char **name, const char **value)

@@ -4,10 +4,12 @@
  * the environment (MILLRACE_ + upper case, dots as underscores), --set key=value. An unknown key in any source (in the
  * environment: any name that starts with MILLRACE_), and a value out of its range, is an ERR_REJECT that names key, value,
  * range and source. Keys beginning with "kafka." are kept as they are for librdkafka (common/kafka.h);
- * from the environment, MILLRACE_KAFKA_BOOTSTRAP_SERVERS means kafka.bootstrap.servers. */
+ * from the environment, MILLRACE_KAFKA_BOOTSTRAP_SERVERS means kafka.bootstrap.servers. A program that has no Kafka knows none of
+ * them (conf_without_kafka()). */
 #ifndef MILLRACE_CONF_H
 #define MILLRACE_CONF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,6 +47,9 @@ struct conf;
 /* An empty configuration over nr sections; copies the array and the rows, borrows their strings and the targets until conf_free(). NULL: out of memory. */
 struct conf *conf_new(const struct conf_section *sections, size_t nr);
 
+/* From now on a kafka.* key is an unknown one, and --help has none. Call before conf_load(). */
+void conf_without_kafka(struct conf *c);
+
 /* Frees the strings in the targets too; NULL is a no-op. */
 void conf_free(struct conf *c);
 
@@ -59,6 +64,9 @@ int conf_load(struct conf *c, char *const *environ_list, struct err *err);
 /* An ERR_REJECT about a setting that only its program can judge: "key NAME = 'VALUE' from SOURCE WHY", a kafka.* one among
  * them; a secret's value is masked. Always -1. Use after conf_load(). */
 int conf_reject(const struct conf *c, const char *name, const char *why, struct err *err);
+
+/* Was the setting given by --set, and so is it in the process list for everybody to read? Use after conf_load(). */
+bool conf_is_option(const struct conf *c, const char *name);
 
 /* Prints every setting as "key = value  # source", sections in order, then the kafka.* ones; secrets are masked (a kafka.* key
  * that holds "password" or "secret" or "key.pem" counts as one). */

@@ -45,17 +45,33 @@ struct options {
 	bool help, version, check_config, print_config, test_clock;
 };
 
-/* All programs have the same rows, but for where their admin port is. */
+/* Is the setting one that only programs with Kafka have? */
+static bool is_of_cells(const char *name)
+{
+	return strcmp(name, "cell") == 0 || strcmp(name, "heartbeat.interval") == 0 || strcmp(name, "admin.token_file") == 0;
+}
+
+/* All programs have the same rows, but for some defaults, and for one that has no Kafka. */
 static struct conf *make_conf(struct program *p, const struct program_spec *spec)
 {
-	struct conf_field fields[NR_COMMON_FIELDS];
+	struct conf_field fields[NR_COMMON_FIELDS] = {{0}};
 	struct conf_section sections[2] = {{fields, &p->common}, spec->section};
+	struct conf *c;
 
-	memcpy(fields, common_fields, sizeof(fields));
-	for (size_t i = 0; fields[i].name; i++)
-		if (strcmp(fields[i].name, "admin.listen") == 0 && spec->admin_default)
-			fields[i].def = spec->admin_default;
-	return conf_new(sections, 2);
+	for (size_t i = 0, to = 0; common_fields[i].name; i++) {
+		if (spec->without_kafka && is_of_cells(common_fields[i].name))
+			continue;
+		fields[to] = common_fields[i];
+		if (strcmp(fields[to].name, "admin.listen") == 0 && spec->admin_default)
+			fields[to].def = spec->admin_default;
+		if (strcmp(fields[to].name, "memory.budget") == 0 && spec->memory_default)
+			fields[to].def = spec->memory_default;
+		to++;
+	}
+	c = conf_new(sections, 2);
+	if (c && spec->without_kafka)
+		conf_without_kafka(c);
+	return c;
 }
 
 enum { OPT_CONFIG = 256, OPT_SET, OPT_CHECK, OPT_PRINT, OPT_CLOCK, OPT_FAULTS, OPT_HELP, OPT_VERSION };
@@ -125,8 +141,9 @@ static void print_help(const struct program *p, const struct program_spec *spec)
 {
 	printf("%s - %s\n\n"
 	       "usage: %s [--config FILE] [--set KEY=VALUE].. [--check-config] [--print-config] [--help] [--version]\n"
+	       "%s"
 	       "       for tests: [--test-clock [--test-faults NAME[@N],..]]\n\n",
-	       spec->name, spec->summary, spec->name);
+	       spec->name, spec->summary, spec->name, spec->usage ? spec->usage : "");
 	conf_print_help(p->conf, stdout);
 }
 
@@ -160,7 +177,7 @@ static int setup_names(struct program *p, struct err *err)
 	static const char any[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	const char *id = p->common.instance_id;
 
-	if (p->common.cell[strspn(p->common.cell, lower)])
+	if (p->common.cell && p->common.cell[strspn(p->common.cell, lower)])
 		return conf_reject(p->conf, "cell", "holds something else than a-z, 0-9 and -", err);
 	if (id[strspn(id, any)]) /* it becomes a group.instance.id and a transactional.id */
 		return conf_reject(p->conf, "instance.id", "holds something else than A-Z, a-z, 0-9, '.', '_' and '-'", err);

@@ -14,7 +14,7 @@
 
 /* Settings that all programs share; their rows stand in program.c. */
 struct common_conf {
-	char *cell;             /* cell: the one this program serves; ignored by ingest */
+	char *cell;             /* cell: the one this program serves; ignored by ingest; NULL in one without Kafka */
 	char *instance_id;      /* instance.id: empty is host name and process id (and dynamic group membership) */
 	char *admin_listen;     /* admin.listen: host:port of metrics and health; empty is none */
 	char *admin_token_file; /* admin.token_file */
@@ -45,6 +45,9 @@ struct program_spec {
 	const char *admin_default;     /* admin.listen's default, e.g. "127.0.0.1:9101" */
 	struct conf_section section;   /* its own settings */
 	const char *const *faults;     /* what --test-faults may name, ended by NULL; NULL: nothing */
+	const char *usage;             /* more lines for --help's usage, each with its line end; NULL: there are none */
+	const char *memory_default;    /* memory.budget's default; NULL: the common one */
+	bool without_kafka;            /* it has neither kafka.* nor what is for a cell's programs: cell, heartbeat.interval, admin.token_file */
 	/* Refuses settings with which the program could not start, before it opens anything; NULL: there are none. Gets the
 	 * section's target, and p complete. -1 with *err set. */
 	int (*check)(const struct program *p, const void *target, struct err *err);

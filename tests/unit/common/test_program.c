@@ -41,7 +41,8 @@ static void run(struct fixture *f, const char *args)
 {
 	char words[1024], *argv[ARGS_MAX + 1] = {(char[]){"millrace-test"}}, *save = NULL;
 	static const char *const known[] = {"commit", "emit", "last", NULL};
-	const struct program_spec spec = {"millrace-test", "does nothing", "127.0.0.1:9109", {own_fields, &f->own}, known, check};
+	const struct program_spec spec = {.name = "millrace-test", .summary = "does nothing", .admin_default = "127.0.0.1:9109",
+		.section = {own_fields, &f->own}, .faults = known, .check = check};
 	int argc = 1, to = memfd_create("stdout", MFD_CLOEXEC), before = dup(STDOUT_FILENO);
 	ssize_t n;
 
