@@ -1,0 +1,218 @@
+/* status.c - see status.h.
+ *
+ * A table: group and name are the JSON's, the metric's name is millrace_agent_ and what the row says, and a row without one is for people alone (texts,
+ * times as text). A figure that is only in one of the two would be missed by whoever reads the other. */
+#include "ingest/agent/status.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <yajl/yajl_gen.h>
+
+#include "common/clock.h"
+
+enum type { POINTER, TEXT, TIME, AGO, U64, SIZE, INT, I64, BOOL };
+
+struct row {
+	const char *group, *name; /* a row of group "" stands at the top */
+	enum type type;
+	size_t offset;
+	const char *metric;       /* NULL: none */
+	bool counter;
+	const char *help;
+};
+
+#define AT(member) offsetof(struct status, member)
+
+static const struct row rows[] = {
+	{"", "version", POINTER, AT(version), NULL, false, NULL},
+	{"", "host", POINTER, AT(host), NULL, false, NULL},
+	{"", "agent_id", TEXT, AT(agent_id), NULL, false, NULL},
+	{"", "now", TIME, AT(now_ms), NULL, false, NULL},
+	{"", "started", TIME, AT(started_ms), NULL, false, NULL},
+	{"flush", "flushes", U64, AT(flushes), "flushes_total", true, "slots of 30 s that became payloads"},
+	{"flush", "late", U64, AT(late_flushes), "late_flushes_total", true, "flushes more than a slot after their time"},
+	{"flush", "payloads", U64, AT(payloads_made), "payloads_total", true, "payloads made"},
+	{"flush", "samples", U64, AT(samples_made), "samples_total", true, "samples in them"},
+	{"push", "url", POINTER, AT(url), NULL, false, NULL},
+	{"push", "last_attempt", TIME, AT(push.last_attempt_ms), NULL, false, NULL},
+	{"push", "last_accepted", TIME, AT(push.last_accepted_ms), NULL, false, NULL},
+	{"push", "last_failed", TIME, AT(push.last_failed_ms), NULL, false, NULL},
+	{"push", "last_status", INT, AT(push.last_status), "push_last_status", false, "HTTP status of the last answer; 0: none came"},
+	{"push", "last_error", TEXT, AT(push.last_error), NULL, false, NULL},
+	{"push", "retry_in_ms", I64, AT(push.retry_in_ms), "push_retry_in_milliseconds", false, "until the next attempt; 0: no wait"},
+	{"push", "key_refused", BOOL, AT(push.key_refused), "push_key_refused", false, "1 while the server knows no such key"},
+	{"push", "posts", U64, AT(push.posts), "posts_total", true, "posts begun"},
+	{"push", "failed_posts", U64, AT(push.failed_posts), "failed_posts_total", true, "posts that are tried again"},
+	{"push", "accepted_payloads", U64, AT(push.accepted_payloads), "accepted_payloads_total", true, "payloads that the server has"},
+	{"push", "accepted_samples", U64, AT(push.accepted_samples), "accepted_samples_total", true, "samples that the server has accepted"},
+	{"push", "rejected_samples", U64, AT(push.rejected_samples), "rejected_samples_total", true, "samples that the server has refused by name"},
+	{"push", "set_aside_payloads", U64, AT(push.set_aside_payloads), "set_aside_payloads_total", true, "payloads it will never take, in rejected/"},
+	{"push", "halved_payloads", U64, AT(push.halved_payloads), "halved_payloads_total", true, "payloads that were too large, and split"},
+	{"spool", "state", POINTER, AT(spool_state), NULL, false, NULL},
+	{"spool", "why", TEXT, AT(spool.why), NULL, false, NULL},
+	{"spool", "payloads", SIZE, AT(spool.payloads), "spool_payloads", false, "payloads that wait"},
+	{"spool", "in_memory", SIZE, AT(spool.in_memory), "spool_memory_payloads", false, "of them in memory alone, as the disk refuses"},
+	{"spool", "bytes", U64, AT(spool.bytes), "spool_bytes", false, "what they take"},
+	{"spool", "memory_bytes", U64, AT(spool.memory_bytes), "spool_memory_bytes", false, "of them in memory"},
+	{"spool", "oldest", TIME, AT(spool.oldest_ms), NULL, false, NULL},
+	{"spool", "oldest_age_ms", AGO, AT(spool.oldest_ms), "spool_oldest_age_milliseconds", false, "age of the oldest payload"},
+	{"spool", "dropped_payloads", U64, AT(spool.dropped_payloads), "dropped_payloads_total", true, "payloads given up, rejected ones among them"},
+	{"spool", "dropped_samples", U64, AT(spool.dropped_samples), "dropped_samples_total", true, "samples in them"},
+	{"spool", "rejected_payloads", U64, AT(spool.rejected_payloads), "spool_rejected_payloads_total", true, "set aside by the server's verdict"},
+	{"spool", "set_aside_files", U64, AT(spool.set_aside_files), "spool_set_aside_files_total", true, "torn or foreign files set aside"},
+	{"losses", "ranges", SIZE, AT(losses.ranges), "losses_ranges", false, "ranges of lost payloads that the server does not know of yet"},
+	{"losses", "payloads", U64, AT(losses.payloads), "losses_payloads", false, "payloads in them"},
+	{"losses", "samples", U64, AT(losses.samples), "losses_samples", false, "samples in them"},
+	{"losses", "unnamed_payloads", U64, AT(losses.unnamed_payloads), "losses_unnamed_payloads", false, "payloads lost beyond what can be reported"},
+};
+
+enum { NR_ROWS = sizeof(rows) / sizeof(rows[0]), STALE_MS = 5 * 60000 };
+
+const char *status_trouble(const struct status *s)
+{
+	if (s->push.key_refused)
+		return "the server knows no such key";
+	if (s->spool.state != SPOOL_DISK)
+		return "the spool's disk takes nothing: payloads wait in memory";
+	if (*s->push.last_error && s->now_ms - s->push.last_accepted_ms > STALE_MS)
+		return "the Push API takes nothing: payloads wait in the spool";
+	return "ok";
+}
+
+/* What a row of a number says. */
+static double number(const struct row *r, const struct status *s)
+{
+	const void *at = (const char *)s + r->offset;
+
+	switch (r->type) {
+	case U64:
+		return (double)*(const uint64_t *)at;
+	case SIZE:
+		return (double)*(const size_t *)at;
+	case INT:
+		return *(const int *)at;
+	case BOOL:
+		return *(const bool *)at;
+	case AGO:
+		return *(const int64_t *)at ? (double)(s->now_ms - *(const int64_t *)at) : 0;
+	default:
+		return (double)*(const int64_t *)at;
+	}
+}
+
+static void put_text(yajl_gen gen, const char *text)
+{
+	if (!text || !str_is_utf8(str_from(text)))
+		text = ""; /* a host's name may be anything */
+	yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+}
+
+static void put_value(yajl_gen gen, const struct row *r, const struct status *s)
+{
+	const char *at = (const char *)s + r->offset;
+	char iso[CLOCK_ISO_SIZE];
+
+	switch (r->type) {
+	case POINTER:
+		put_text(gen, *(const char *const *)at);
+		return;
+	case TEXT:
+		put_text(gen, at);
+		return;
+	case TIME:
+		if (*(const int64_t *)at)
+			put_text(gen, clock_iso(*(const int64_t *)at, iso, sizeof(iso)));
+		else
+			yajl_gen_null(gen);
+		return;
+	case BOOL:
+		yajl_gen_bool(gen, *(const bool *)at);
+		return;
+	default:
+		yajl_gen_integer(gen, (long long)number(r, s));
+	}
+}
+
+static void print(void *ctx, const char *text, size_t len)
+{
+	buf_add(ctx, text, len);
+}
+
+static void put_rows(yajl_gen gen, const struct status *s)
+{
+	const char *group = "";
+
+	for (size_t i = 0; i < NR_ROWS; i++) {
+		if (strcmp(rows[i].group, group) != 0) {
+			if (*group)
+				yajl_gen_map_close(gen);
+			group = rows[i].group;
+			put_text(gen, group);
+			yajl_gen_map_open(gen);
+		}
+		put_text(gen, rows[i].name);
+		put_value(gen, &rows[i], s);
+	}
+	yajl_gen_map_close(gen);
+}
+
+void status_json(const struct status *s, struct buf *out)
+{
+	yajl_gen gen = yajl_gen_alloc(NULL);
+
+	if (!gen) {
+		out->failed = true;
+		return;
+	}
+	yajl_gen_config(gen, yajl_gen_print_callback, print, out);
+	yajl_gen_config(gen, yajl_gen_beautify, 1);
+	yajl_gen_config(gen, yajl_gen_indent_string, "  ");
+	yajl_gen_map_open(gen);
+	put_text(gen, "state");
+	put_text(gen, status_trouble(s));
+	put_rows(gen, s);
+	yajl_gen_map_close(gen);
+	yajl_gen_free(gen);
+}
+
+struct status_metrics {
+	struct metric *handle[NR_ROWS];
+	double told[NR_ROWS]; /* of a counter: how far it is */
+};
+
+struct status_metrics *status_metrics_new(struct metrics *metrics)
+{
+	struct status_metrics *m = calloc(1, sizeof(*m));
+	char name[128];
+
+	for (size_t i = 0; m && i < NR_ROWS; i++) {
+		if (!rows[i].metric)
+			continue;
+		snprintf(name, sizeof(name), "millrace_agent_%s", rows[i].metric);
+		m->handle[i] = rows[i].counter ? metrics_counter(metrics, name, rows[i].help, NULL) : metrics_gauge(metrics, name, rows[i].help, NULL);
+	}
+	return m;
+}
+
+void status_metrics_free(struct status_metrics *m)
+{
+	free(m);
+}
+
+void status_metrics_set(struct status_metrics *m, const struct status *s)
+{
+	for (size_t i = 0; m && i < NR_ROWS; i++) {
+		double value = rows[i].metric ? number(&rows[i], s) : 0;
+
+		if (!rows[i].metric)
+			continue;
+		if (!rows[i].counter)
+			metric_set(m->handle[i], value);
+		else if (value > m->told[i]) {
+			metric_add(m->handle[i], (uint64_t)(value - m->told[i]));
+			m->told[i] = value;
+		}
+	}
+}
