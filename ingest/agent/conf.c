@@ -12,7 +12,7 @@
 #define ROW(member) offsetof(struct agent_conf, member)
 
 const struct conf_field agent_conf_fields[] = {
-	{"push.url", CONF_STR, ROW(push_url), "http://127.0.0.1:4318", 8, 1024, "scheme://host[:port] of the Push API"},
+	{"push.url", CONF_STR, ROW(push_url), "http://127.0.0.1:4318", 8, 1024, "scheme://host[:port] of the Push API, and a path where it has one before /v1/push"},
 	{"push.ca_file", CONF_STR, ROW(ca_file), "", 0, 4096, "PEM, the authorities that the Push API's certificate may be of; empty: the system's"},
 	{"push.max_bytes", CONF_BYTES, ROW(push_max_bytes), "512Ki", 1024, INT64_C(16) << 20,
 	 "a payload is split so that it is no larger, before it is compressed"},
@@ -42,7 +42,7 @@ static bool is_url(const char *url)
 {
 	size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
 
-	return scheme > 0 && url[scheme] && !strpbrk(url + scheme, "/?#@ ");
+	return scheme > 0 && url[scheme] && !strpbrk(url + scheme, "?#@ ");
 }
 
 /* Where only this machine's programs can send to? */
@@ -71,7 +71,7 @@ int agent_conf_check(const struct program *p, const void *target, struct err *er
 	if (n && c->push_url[n - 1] == '/')
 		c->push_url[n - 1] = '\0';
 	if (!is_url(c->push_url))
-		return conf_reject(p->conf, "push.url", "is not http://host[:port] or https://host[:port]", err);
+		return conf_reject(p->conf, "push.url", "is not http://host[:port][/path] or https://...", err);
 	if (!admin_listen_valid(c->statsd_listen))
 		return conf_reject(p->conf, "statsd.listen", "is neither IPv4:port nor [IPv6]:port", err);
 	if (*c->statsd_listen && !is_loopback(c->statsd_listen))

@@ -10,7 +10,7 @@
 
 /* Virtual times follow the test clock, real ones do not (common/clock.h). */
 struct agent_conf {
-	char *push_url;           /* without a path, and without a slash at its end after agent_conf_check() */
+	char *push_url;           /* without a slash at its end after agent_conf_check() */
 	char *ca_file;
 	int64_t push_max_bytes;   /* of a payload, inflated */
 	int64_t push_timeout_ms;  /* real */

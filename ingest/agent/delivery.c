@@ -1,0 +1,180 @@
+/* delivery.c - see delivery.h. */
+#include "ingest/agent/delivery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ingest/agent/courier.h"
+#include "ingest/agent/spool.h"
+
+enum {
+	LIVE_MAX = 256,          /* payloads of a flush that are posted at once; those beyond are backlog, which is posted too */
+	SPOOL_MEMORY_PART = 4,   /* of memory.budget may be payloads while the disk refuses */
+	SPOOL_RETRY_MS = 5000,
+};
+
+struct delivery {
+	const struct program *program;
+	struct identity identity;
+	struct bundle *bundle;
+	struct spool *spool;
+	struct courier *courier;
+	char machine[512];       /* what draws the flush's time after the slot */
+	uint64_t live[LIVE_MAX]; /* of the flush that is being spooled */
+	size_t live_nr;
+	uint64_t payloads, samples;
+};
+
+/* What is this agent and no other, as long as it is installed as it is. */
+static void name_machine(struct delivery *d, const struct agent_conf *c, const char *host)
+{
+	char id[64] = "";
+	FILE *file = fopen("/etc/machine-id", "re");
+
+	if (file) {
+		if (!fgets(id, sizeof(id), file))
+			id[0] = '\0';
+		fclose(file);
+	}
+	snprintf(d->machine, sizeof(d->machine), "%.40s %.200s %.200s", id, host, c->spool_dir);
+}
+
+static int open_spool(struct delivery *d, const struct agent_conf *c, struct err *err)
+{
+	const struct spool_conf conf = {
+		.dir = c->spool_dir,
+		.max_bytes = (uint64_t)c->spool_max_bytes,
+		.max_age_ms = c->spool_max_age_ms,
+		.min_free = (double)c->spool_min_free / 100,
+		.memory_bytes = (uint64_t)d->program->common.memory_budget_bytes / SPOOL_MEMORY_PART,
+		.retry_ms = SPOOL_RETRY_MS,
+	};
+
+	d->spool = spool_new(&conf, &d->program->clock, &d->program->log, err);
+	return d->spool ? 0 : -1;
+}
+
+static int open_courier(struct delivery *d, const struct agent_conf *c, struct err *err)
+{
+	const struct courier_conf conf = {
+		.url = c->push_url,
+		.ca_file = c->ca_file,
+		.key = c->key,
+		.key_file = c->key_file,
+		.timeout_ms = c->push_timeout_ms,
+	};
+
+	d->courier = courier_new(&conf, d->spool, spool_losses(d->spool), &d->identity, &d->program->clock, &d->program->log, err);
+	return d->courier ? 0 : -1;
+}
+
+struct delivery *delivery_new(const struct program *p, const struct agent_conf *c, const char *host, struct err *err)
+{
+	const struct bundle_conf bundle = {(size_t)c->push_max_bytes, host, c->environment, c->revision};
+	struct delivery *d = calloc(1, sizeof(*d));
+
+	if (!d) {
+		err_nomem(err, "the delivery");
+		return NULL;
+	}
+	d->program = p;
+	name_machine(d, c, host);
+	d->bundle = bundle_new(&bundle, err);
+	if (d->bundle && identity_init(&d->identity, err) == 0 && open_spool(d, c, err) == 0 && open_courier(d, c, err) == 0)
+		return d;
+	delivery_free(d);
+	return NULL;
+}
+
+void delivery_free(struct delivery *d)
+{
+	if (!d)
+		return;
+	courier_free(d->courier);
+	spool_free(d->spool);
+	bundle_free(d->bundle);
+	free(d);
+}
+
+static int keep(void *ctx, const struct envelope *e, struct err *err)
+{
+	struct delivery *d = ctx;
+	uint64_t id;
+
+	if (spool_put(d->spool, e, &id, err) < 0)
+		return -1;
+	if (d->live_nr < LIVE_MAX)
+		d->live[d->live_nr++] = id;
+	return 0;
+}
+
+void delivery_flush(struct delivery *d, struct store *store, struct events *events, int64_t slot_end_ms)
+{
+	const struct bundle_flush flush = {
+		.store = store,
+		.events = events,
+		.losses = spool_losses(d->spool),
+		.identity = &d->identity,
+		.lowest_pending = spool_lowest_seq(d->spool, d->identity.agent_id),
+		.slot_end_ms = slot_end_ms,
+		.created_at_ms = clock_now_ms(&d->program->clock),
+		.take = keep,
+		.ctx = d,
+	};
+	struct bundle_result result = {0};
+	struct err err = ERR_INIT;
+
+	d->live_nr = 0;
+	if (bundle_make(d->bundle, &flush, &result, &err) < 0)
+		log_error(&d->program->log, "payload_lost", LOG_STR("error", err.msg), LOG_UINT("payloads", result.lost),
+			  LOG_UINT("samples", result.lost_samples), LOG_STR("effect", "told to the server by a later payload"));
+	d->payloads += result.payloads;
+	d->samples += result.samples;
+	spool_give_up_below(d->spool, d->identity.agent_id, d->identity.floor); /* the server would take them for repeats */
+	courier_take_live(d->courier, d->live, d->live_nr);
+}
+
+int64_t delivery_flush_at_ms(const struct delivery *d, int64_t slot_end_ms)
+{
+	return courier_flush_at_ms(slot_end_ms, d->machine);
+}
+
+int delivery_fd(const struct delivery *d)
+{
+	return courier_fd(d->courier);
+}
+
+int delivery_timeout_ms(const struct delivery *d)
+{
+	return courier_timeout_ms(d->courier, clock_mono_ms());
+}
+
+void delivery_turn(struct delivery *d)
+{
+	courier_turn(d->courier, clock_mono_ms());
+}
+
+void delivery_every_second(struct delivery *d)
+{
+	spool_turn(d->spool);
+}
+
+/* courier_stop() begins no post, so the last flush's is begun before. */
+void delivery_stop(struct delivery *d, int64_t within_ms)
+{
+	delivery_turn(d);
+	courier_stop(d->courier, within_ms);
+}
+
+void delivery_read(const struct delivery *d, struct status *out)
+{
+	for (size_t i = 0; i < IDENTITY_BYTES; i++)
+		snprintf(out->agent_id + 2 * i, 3, "%02x", d->identity.agent_id[i]);
+	out->payloads_made = d->payloads;
+	out->samples_made = d->samples;
+	courier_read_status(d->courier, clock_mono_ms(), &out->push);
+	spool_figures(d->spool, &out->spool);
+	out->spool_state = spool_state_name(out->spool.state);
+	losses_figures(spool_losses(d->spool), &out->losses);
+}
