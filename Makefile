@@ -208,10 +208,12 @@ test-san:
 # libFuzzer targets, tests/fuzz/fuzz_*.c, by clang with the sanitizers on; an object tree of their own.
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 10
-FUZZ_PARTS := common ingest processor agent
+FUZZ_PARTS := common ingest processor
 FUZZ_FLAGS := $(WARN) -Wno-gnu-statement-expression -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
-FUZZ_OBJ   := $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part))))) \
-	      $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C) $(PB_C).c)
+FUZZ_OF_AGENT := $(patsubst %,build/fuzz/fuzz_%,statsd lines)
+fuzz_objects = $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(1)))
+FUZZ_GEN   := $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C) $(PB_C).c)
+
 
 build/fuzz/obj/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)
@@ -223,14 +225,18 @@ build/fuzz/obj/%.o: %.c | $(GEN_H)
 	$(call say,CC,$<)
 	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
 
-build/fuzz/libfuzzed.a: $(FUZZ_OBJ)
+build/fuzz/libfuzzed.a: $(call fuzz_objects,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part)))) $(FUZZ_GEN)
+build/fuzz/libagent.a: $(call fuzz_objects,$(SRC_common) $(SRC_agent)) $(FUZZ_GEN)
+build/fuzz/lib%.a:
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) qcs $@ $^
 
-build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/libfuzzed.a
+$(filter-out $(FUZZ_OF_AGENT),$(FUZZ)): build/fuzz/libfuzzed.a
+$(FUZZ_OF_AGENT): build/fuzz/libagent.a
+build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o
 	$(call say,LINK,$@)
-	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS),$(LIBS_$(part))) -o $@
+	$(Q)clang -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS) agent,$(LIBS_$(part))) -o $@
 
 build/fuzz/obj/gen/pb/%.o: $(GEN)/pb/%.c
 	@mkdir -p $(@D)

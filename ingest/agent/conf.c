@@ -5,6 +5,7 @@
 #include "ingest/agent/conf.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/admin.h"
@@ -63,10 +64,50 @@ static int check_key(const struct program *p, const struct agent_conf *c, struct
 	return 0;
 }
 
+static bool tag_valid(const struct tag *t)
+{
+	return series_name_valid(t->key) && t->value.len <= SERIES_STRING_MAX && t->value.len > 0 && str_is_utf8(t->value);
+}
+
+static bool has_key(const struct tag *tags, size_t nr, struct str key)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (str_eq(tags[i].key, key))
+			return true;
+	return false;
+}
+
+static int add_tag(struct tag tags[SERIES_TAGS_MAX], size_t *nr, struct str key, struct str value)
+{
+	const struct tag tag = {key, value};
+
+	if (*nr == SERIES_TAGS_MAX || !tag_valid(&tag) || has_key(tags, *nr, key))
+		return -1;
+	tags[(*nr)++] = tag;
+	return 0;
+}
+
+int agent_conf_tags(const struct agent_conf *c, const char *host, struct tag tags[SERIES_TAGS_MAX], size_t *nr)
+{
+	*nr = 0;
+	for (const char *at = c->tags; *at; at += *at == ',') {
+		size_t key = strcspn(at, "=,"), value;
+
+		if (at[key] != '=')
+			return -1;
+		value = strcspn(at + key + 1, ",");
+		if (add_tag(tags, nr, (struct str){at, key}, (struct str){at + key + 1, value}) < 0)
+			return -1;
+		at += key + 1 + value;
+	}
+	return c->app_host_tag ? add_tag(tags, nr, STR("host"), str_from(host)) : 0;
+}
+
 int agent_conf_check(const struct program *p, const void *target, struct err *err)
 {
 	const struct agent_conf *c = target;
-	size_t n = strlen(c->push_url);
+	struct tag tags[SERIES_TAGS_MAX];
+	size_t n = strlen(c->push_url), nr;
 
 	if (n && c->push_url[n - 1] == '/')
 		c->push_url[n - 1] = '\0';
@@ -76,5 +117,21 @@ int agent_conf_check(const struct program *p, const void *target, struct err *er
 		return conf_reject(p->conf, "statsd.listen", "is neither IPv4:port nor [IPv6]:port", err);
 	if (*c->statsd_listen && !is_loopback(c->statsd_listen))
 		return conf_reject(p->conf, "statsd.listen", "is not a loopback address: anybody could count here", err);
+	if (agent_conf_tags(c, *c->host ? c->host : p->host, tags, &nr) < 0)
+		return conf_reject(p->conf, "tags", "is not key=value,key=value, up to 32, with keys of [A-Za-z0-9_.:/-]", err);
 	return check_key(p, c, err);
+}
+
+void agent_conf_hide_key(char **environ_list)
+{
+	static const char name[] = "MILLRACE_KEY=";
+
+	for (; *environ_list; environ_list++)
+		if (strncmp(*environ_list, name, sizeof(name) - 1) == 0)
+			explicit_bzero(*environ_list + sizeof(name) - 1, strlen(*environ_list) - (sizeof(name) - 1));
+}
+
+void agent_conf_host(const struct program *p, const struct agent_conf *c, char *out, size_t size)
+{
+	snprintf(out, size, "%s", *c->host ? c->host : p->host);
 }

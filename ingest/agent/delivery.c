@@ -109,7 +109,7 @@ static int keep(void *ctx, const struct envelope *e, struct err *err)
 	return 0;
 }
 
-void delivery_flush(struct delivery *d, struct store *store, struct events *events, int64_t slot_end_ms)
+void delivery_flush(struct delivery *d, struct store *store, struct event_queue *events, int64_t slot_end_ms)
 {
 	const struct bundle_flush flush = {
 		.store = store,

@@ -22,7 +22,7 @@ void delivery_free(struct delivery *d);
 
 /* Payloads of all that the store has before slot_end_ms, and of the events, go to the spool, and are next to be posted. What could not be kept is
  * a loss that later payloads tell, and is logged. */
-void delivery_flush(struct delivery *d, struct store *store, struct events *events, int64_t slot_end_ms);
+void delivery_flush(struct delivery *d, struct store *store, struct event_queue *events, int64_t slot_end_ms);
 
 /* When the slot that ends at slot_end_ms is to be flushed, virtual: always the same time after it on this machine. */
 int64_t delivery_flush_at_ms(const struct delivery *d, int64_t slot_end_ms);

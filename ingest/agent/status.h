@@ -10,8 +10,13 @@
 #include "common/metrics.h"
 #include "common/str.h"
 #include "ingest/agent/courier.h"
+#include "ingest/agent/datagrams.h"
+#include "ingest/agent/event_queue.h"
+#include "ingest/agent/inlets.h"
+#include "ingest/agent/lines.h"
 #include "ingest/agent/losses.h"
 #include "ingest/agent/spool.h"
+#include "ingest/agent/store.h"
 
 /* A snapshot of everything, as main.c gathers it. Times are virtual milliseconds since the epoch, 0: never. */
 struct status {
@@ -24,6 +29,13 @@ struct status {
 	struct courier_status push;
 	struct spool_figures spool;
 	struct losses_figures losses;
+	struct store_figures store;
+	struct inlets_figures inlets;
+	struct datagrams datagrams;
+	struct event_queue_figures events;
+	struct lines_figures lines;
+	uint64_t refused_datagram_values, refused_lines;  /* sums over all reasons */
+	uint64_t host_values, host_values_refused;        /* of this machine's own figures */
 };
 
 /* "ok", or the worst of what is wrong, as words: for a person and for /health/ready. A literal. */
