@@ -9,9 +9,9 @@
  * At risk: a payload that only memory holds. It is written down here, so that a process that is killed leaves it as a loss.
  *
  * All of it stands in one file that is allocated beforehand, so that it can be written when the disk is full (losses_file.h). Until
- * losses_save() returns 0, changes are in memory alone; the spool calls it where its order demands it. Bounded: beyond LOSSES_MAX entries the two
- * open ranges of an agent_id that are nearest to each other become one, `attempted`, as payloads in between may have arrived; where
- * there are none, the oldest is counted as unnamed. Not thread-safe: one owner. */
+ * losses_save() returns 0, changes are in memory alone; the spool calls it where its order demands it. Bounded: beyond LOSSES_MAX entries all open
+ * ranges of one agent_id become one, which is `attempted`, as payloads in between may have arrived; where no agent_id has two, the oldest
+ * is counted as unnamed. Not thread-safe: one owner. */
 #ifndef MILLRACE_AGENT_LOSSES_H
 #define MILLRACE_AGENT_LOSSES_H
 
@@ -52,11 +52,11 @@ void losses_free(struct losses *l); /* does not save; NULL is a no-op */
 /* Adds an open loss; copies. What is already there of the same agent_id and seqs is not added again, by whole ranges. Never fails. */
 void losses_add(struct losses *l, const struct loss *loss);
 
-/* Is the payload in an open or carried range? */
+/* Is the payload known to be in an open or carried range? Not of one that was made of several. */
 bool losses_has(const struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq);
 
 /* Copies up to max open losses, oldest first, into out and makes the payload (agent_id, seq), which is not spooled yet, their carrier.
- * Returns how many. The caller saves (spool_losses_take() does) before it spools that payload. */
+ * Returns how many. spool_put() saves this before it has that payload; one that is not put gives back. */
 size_t losses_take(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, struct loss *out, size_t max);
 
 /* Whether there is an open loss: then a payload is worth sending though it has no samples. */
@@ -86,10 +86,12 @@ struct spool_io;
  * anew by the next save; ERR_RETRY: it cannot be read. */
 int losses_load(struct losses *l, const struct spool_io *io, int folder_fd, struct err *err);
 
-typedef bool (*losses_has_payload_fn)(void *ctx, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq);
+enum losses_place { LOSSES_NOWHERE, LOSSES_IN_MEMORY, LOSSES_ON_DISK };
+typedef enum losses_place (*losses_place_fn)(void *ctx, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq);
 
-/* After losses_load(), once the spool knows its files: what is carried by, or at risk as, a payload that is not there is open. */
-void losses_settle(struct losses *l, losses_has_payload_fn has, void *ctx);
+/* After losses_load(), once the spool knows its files: what is carried by, or at risk as, a payload that is nowhere is open; what is at
+ * risk as a payload on disk is not. */
+void losses_settle(struct losses *l, losses_place_fn place, void *ctx);
 
 /* Writes all to the folder's file and waits for the disk, if anything has changed since the last time. ERR_RETRY: call again later. */
 int losses_save(struct losses *l, const struct spool_io *io, int folder_fd, struct err *err);

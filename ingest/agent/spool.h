@@ -73,11 +73,8 @@ struct spool *spool_new(const struct spool_conf *conf, const struct clock *clock
 /* Leaves the files, and what memory alone holds as losses for the next start. NULL is a no-op. */
 void spool_free(struct spool *s);
 
-/* The losses, which the spool keeps and saves; for figures and losses_open(). */
+/* The losses, which the spool keeps and saves: what losses_take() hands to a payload is saved by the spool_put() of that payload, before it is. */
 struct losses *spool_losses(struct spool *s);
-
-/* losses_take(), saved: call it for each new payload, and spool_put() that payload next. If it is not put after all: losses_give_back(). */
-size_t spool_losses_take(struct spool *s, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, struct loss *out, size_t max);
 
 /* Keeps a payload; copies. 0: *id is set, and it is on the disk, synced, or in memory while the disk refuses. ERR_REJECT: it is larger than the
  * spool may be, has no valid identity, or is there already; ERR_FATAL: memory is short. Where it fails it is a loss, told like any other. */
