@@ -15,7 +15,7 @@
 const struct conf_field agent_conf_fields[] = {
 	{"push.url", CONF_STR, ROW(push_url), "http://127.0.0.1:4318", 8, 1024, "scheme://host[:port] of the Push API, and a path where it has one before /v1/push"},
 	{"push.ca_file", CONF_STR, ROW(ca_file), "", 0, 4096, "PEM, the authorities that the Push API's certificate may be of; empty: the system's"},
-	{"push.max_bytes", CONF_BYTES, ROW(push_max_bytes), "512Ki", 1024, INT64_C(16) << 20,
+	{"push.max_bytes", CONF_BYTES, ROW(push_max_bytes), "400000", 4096, INT64_C(16) << 20,
 	 "a payload is split so that it is no larger, before it is compressed"},
 	{"push.timeout", CONF_MS, ROW(push_timeout_ms), "30s", 100, 600000, "an answer must be there by then"},
 	{"key.file", CONF_STR, ROW(key_file), "", 0, 4096, "file with the site's API key, readable by the agent alone; read again when it is refused"},

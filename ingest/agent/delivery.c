@@ -9,7 +9,6 @@
 #include "ingest/agent/spool.h"
 
 enum {
-	LIVE_MAX = 256,          /* payloads of a flush that are posted at once; those beyond are backlog, which is posted too */
 	SPOOL_MEMORY_PART = 4,   /* of memory.budget may be payloads while the disk refuses */
 	SPOOL_RETRY_MS = 5000,
 };
@@ -21,7 +20,7 @@ struct delivery {
 	struct spool *spool;
 	struct courier *courier;
 	char machine[512];       /* what draws the flush's time after the slot */
-	uint64_t live[LIVE_MAX]; /* of the flush that is being spooled */
+	uint64_t live[COURIER_LIVE_MAX]; /* of the flush that is being spooled */
 	size_t live_nr;
 	uint64_t payloads, samples;
 };
@@ -65,7 +64,7 @@ static int open_courier(struct delivery *d, const struct agent_conf *c, struct e
 		.timeout_ms = c->push_timeout_ms,
 	};
 
-	d->courier = courier_new(&conf, d->spool, spool_losses(d->spool), &d->identity, &d->program->clock, &d->program->log, err);
+	d->courier = courier_new(&conf, d->spool, &d->program->clock, &d->program->log, err);
 	return d->courier ? 0 : -1;
 }
 
@@ -104,7 +103,7 @@ static int keep(void *ctx, const struct envelope *e, struct err *err)
 
 	if (spool_put(d->spool, e, &id, err) < 0)
 		return -1;
-	if (d->live_nr < LIVE_MAX)
+	if (d->live_nr < COURIER_LIVE_MAX)
 		d->live[d->live_nr++] = id;
 	return 0;
 }
@@ -114,9 +113,8 @@ void delivery_flush(struct delivery *d, struct store *store, struct event_queue 
 	const struct bundle_flush flush = {
 		.store = store,
 		.events = events,
-		.losses = spool_losses(d->spool),
+		.spool = d->spool,
 		.identity = &d->identity,
-		.lowest_pending = spool_lowest_seq(d->spool, d->identity.agent_id),
 		.slot_end_ms = slot_end_ms,
 		.created_at_ms = clock_now_ms(&d->program->clock),
 		.take = keep,
@@ -127,7 +125,7 @@ void delivery_flush(struct delivery *d, struct store *store, struct event_queue 
 
 	d->live_nr = 0;
 	if (bundle_make(d->bundle, &flush, &result, &err) < 0)
-		log_error(&d->program->log, "payload_lost", LOG_STR("error", err.msg), LOG_UINT("payloads", result.lost),
+		log_error(&d->program->log, "payload_lost", LOG_STR("error", err.msg), LOG_UINT("payloads", result.lost_payloads),
 			  LOG_UINT("samples", result.lost_samples), LOG_STR("effect", "told to the server by a later payload"));
 	d->payloads += result.payloads;
 	d->samples += result.samples;
@@ -169,7 +167,7 @@ void delivery_stop(struct delivery *d, int64_t within_ms)
 
 void delivery_read(const struct delivery *d, struct status *out)
 {
-	for (size_t i = 0; i < IDENTITY_BYTES; i++)
+	for (size_t i = 0; i < ENVELOPE_AGENT_ID_BYTES; i++)
 		snprintf(out->agent_id + 2 * i, 3, "%02x", d->identity.agent_id[i]);
 	out->payloads_made = d->payloads;
 	out->samples_made = d->samples;

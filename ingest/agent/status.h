@@ -21,7 +21,7 @@
 /* A snapshot of everything, as main.c gathers it. Times are virtual milliseconds since the epoch, 0: never. */
 struct status {
 	const char *version, *host, *url;
-	char agent_id[2 * IDENTITY_BYTES + 1];
+	char agent_id[2 * ENVELOPE_AGENT_ID_BYTES + 1];
 	int64_t started_ms, now_ms;
 	uint64_t flushes, late_flushes;       /* late: more than a slot after their time */
 	uint64_t payloads_made, samples_made; /* since the start */
