@@ -129,7 +129,6 @@ void delivery_flush(struct delivery *d, struct store *store, struct event_queue 
 			  LOG_UINT("samples", result.lost_samples), LOG_STR("effect", "told to the server by a later payload"));
 	d->payloads += result.payloads;
 	d->samples += result.samples;
-	spool_give_up_below(d->spool, d->identity.agent_id, d->identity.floor); /* the server would take them for repeats */
 	courier_take_live(d->courier, d->live, d->live_nr);
 }
 
