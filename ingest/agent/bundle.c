@@ -107,7 +107,7 @@ static size_t take_losses(struct bundle *b, struct loss out[LOSSES_A_PAYLOAD_MAX
 	if (!b->first || !b->f->spool)
 		return 0;
 	room = room < 1 ? 1 : room < LOSSES_A_PAYLOAD_MAX ? room : LOSSES_A_PAYLOAD_MAX;
-	return spool_losses_take(b->f->spool, b->e.agent_id, b->e.seq, out, room);
+	return losses_take(spool_losses(b->f->spool), b->e.agent_id, b->e.seq, out, room);
 }
 
 /* The Payload with what is told once. */

@@ -98,7 +98,7 @@ static double value_of(struct metrics *metrics, const char *name)
 	return value;
 }
 
-START_TEST(metrics)
+START_TEST(among_metrics)
 {
 	struct metrics *metrics = metrics_new("millrace-agent");
 	struct status_metrics *m = status_metrics_new(metrics);
@@ -196,7 +196,7 @@ int main(void)
 
 	tcase_add_test(tc, json);
 	tcase_add_test(tc, trouble);
-	tcase_add_test(tc, metrics);
+	tcase_add_test(tc, among_metrics);
 	tcase_add_test(tc, socket_tells);
 	tcase_add_test(tc, no_socket);
 	suite_add_tcase(suite, tc);
