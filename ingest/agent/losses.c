@@ -295,10 +295,12 @@ void losses_give_back(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID
 	l->changed = true;
 }
 
-void losses_move(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, uint64_t to_seq)
+void losses_move(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, const uint8_t to_agent_id[ENVELOPE_AGENT_ID_BYTES],
+		 uint64_t to_seq)
 {
 	for (size_t i = 0; i < l->len; i++)
 		if (carried_by(&l->entries[i], agent_id, seq)) {
+			memcpy(l->entries[i].carrier.agent_id, to_agent_id, sizeof(l->entries[i].carrier.agent_id));
 			l->entries[i].carrier.seq = to_seq;
 			l->changed = true;
 		}

@@ -69,7 +69,8 @@ void losses_acknowledged(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT
 void losses_give_back(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq);
 
 /* Another payload carries what this one did: halves of a payload that was too large. */
-void losses_move(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, uint64_t to_seq);
+void losses_move(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, const uint8_t to_agent_id[ENVELOPE_AGENT_ID_BYTES],
+		 uint64_t to_seq);
 
 /* The payload is in memory alone, from now on; again: its `attempted` changes. False when as many are: it must not be kept so. */
 bool losses_at_risk(struct losses *l, const struct envelope *e);

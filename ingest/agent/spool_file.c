@@ -16,7 +16,7 @@
 static const char magic[8] = "MRspool\n";
 
 static const char *const stages[NR_SPOOL_STAGES] = {
-	[SPOOL_PAYLOAD] = "payload", [SPOOL_TRIED] = "tried", [SPOOL_LOST] = "lost",
+	[SPOOL_PAYLOAD] = "payload", [SPOOL_TRIED] = "tried", [SPOOL_LOST] = "lost", [SPOOL_LOST_TRIED] = "lost-tried",
 	[SPOOL_HALF] = "half",       [SPOOL_SPLIT] = "split", [SPOOL_TMP] = "tmp",
 };
 
@@ -61,12 +61,12 @@ char *spool_file_name(const struct spool_label *label, char out[SPOOL_NAME_SIZE]
 bool spool_file_parse(const char *name, struct spool_label *out)
 {
 	struct spool_label label = {0};
-	char hex[2 * ENVELOPE_AGENT_ID_BYTES + 1], stage[9], again[SPOOL_NAME_SIZE];
+	char hex[2 * ENVELOPE_AGENT_ID_BYTES + 1], stage[12], again[SPOOL_NAME_SIZE];
 	long long created_at;
 	unsigned long long seq;
 	unsigned byte;
 
-	if (sscanf(name, "%16lld-%32[0-9a-f]-%20llu.%8s", &created_at, hex, &seq, stage) != 4 || created_at < 1 || seq < 1 ||
+	if (sscanf(name, "%16lld-%32[0-9a-f]-%20llu.%11s", &created_at, hex, &seq, stage) != 4 || created_at < 1 || seq < 1 ||
 	    strlen(hex) != sizeof(hex) - 1)
 		return false;
 	for (size_t i = 0; i < ENVELOPE_AGENT_ID_BYTES; i++) {
@@ -166,7 +166,7 @@ static enum spool_file_found judge(const struct head *h, const struct spool_labe
 		return SPOOL_FILE_FOREIGN;
 	*out = (struct envelope){.seq = h->seq, .floor = h->floor, .created_at_ms = h->created_at_ms, .samples = h->samples};
 	memcpy(out->agent_id, h->agent_id, sizeof(out->agent_id));
-	if (label->stage == SPOOL_LOST)
+	if (label->stage == SPOOL_LOST || label->stage == SPOOL_LOST_TRIED)
 		return SPOOL_FILE_WHOLE;
 	return h->body_bytes <= SPOOL_BODY_MAX && h->body_bytes + sizeof(*h) == bytes ? SPOOL_FILE_WHOLE : SPOOL_FILE_TORN;
 }

@@ -18,6 +18,7 @@ enum spool_stage {
 	SPOOL_PAYLOAD, /* waits; no post of it was begun */
 	SPOOL_TRIED,   /* waits; it may have arrived */
 	SPOOL_LOST,    /* given up, and not yet known to be among the losses */
+	SPOOL_LOST_TRIED, /* likewise, and it may have arrived */
 	SPOOL_HALF,    /* waits, if there is a split payload; else it never came to be */
 	SPOOL_SPLIT,   /* gone, its halves take its place */
 	SPOOL_TMP,     /* being written */

@@ -19,6 +19,8 @@ struct spool_entry {
 	uint64_t floor, samples;
 	uint64_t bytes;      /* of the file, or of the body in memory */
 	int64_t age_from_ms; /* created_at, or when it was first seen if that lay in the future */
+	bool attempted;      /* the stage may lag behind, while the disk refuses */
+	bool lost;           /* gone, and among the losses */
 	bool in_memory;      /* then it has no file */
 	uint8_t *body;       /* in memory: owned */
 	unsigned failures;   /* of reading it, in a row */
