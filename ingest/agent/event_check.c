@@ -8,7 +8,7 @@
 #include "common/series.h"
 #include "pb/push.pb-c.h"
 
-typedef Millrace__Push__Error pb_error; /* style: short names for generated ones, as their own go over a line */
+typedef Millrace__Push__Error pb_error; /* their own names fill a line */
 typedef Millrace__Push__Transaction pb_transaction;
 typedef Millrace__Push__Error__TagsEntry pb_entry;
 

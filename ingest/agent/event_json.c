@@ -7,11 +7,9 @@
  *  I1  Each object of the line is a message in the arena, made by its descriptor's own init: what is not there has protobuf's default.
  *  I2  Lists and maps hold messages only, so that a list is an array of pointers, whatever it is of. An entry of a map is a message of the
  *      fields key and value; all maps here are from string to string.
- *  I3  Text never holds U+0000: protobuf-c's strings end there. mend() sees to it before the parser does. */
+ *  I3  Text never holds U+0000: protobuf-c's strings end there. event_text_mend() sees to it before the parser does. */
 #include "ingest/agent/event_json.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +17,7 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "ingest/agent/event_text.h"
 #include "pb/push.pb-c.h"
 
 enum {
@@ -247,28 +246,11 @@ static int on_boolean(void *ctx, int value)
 	return 1;
 }
 
-/* An integer, in whatever notation; up to 2^53 where it has a point or an exponent, as a double is exact so far. */
-static bool to_integer(const char *z, int64_t *out)
-{
-	char *end;
-	double d;
-
-	errno = 0;
-	*out = strtoll(z, &end, 10);
-	if (!*end)
-		return errno == 0;
-	d = strtod(z, NULL);
-	if (!(fabs(d) <= 0x1p53) || d != trunc(d))
-		return false;
-	*out = (int64_t)d;
-	return true;
-}
-
 static int store_integer(struct parser *p, struct frame *f, const char *z)
 {
 	int64_t n;
 
-	if (!to_integer(z, &n))
+	if (!event_text_integer(z, &n))
 		return refuse_type(p);
 	if (f->field->type == PROTOBUF_C_TYPE_INT64) {
 		*(int64_t *)place(f) = n;
@@ -533,36 +515,6 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_close,
 };
 
-/* The code unit of the \uXXXX at p, or -1 when there is none (the parser refuses what is malformed). */
-static int32_t code_unit(const char *p, const char *end)
-{
-	char hex[5] = "";
-
-	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		if (!isxdigit((unsigned char)p[2 + i]))
-			return -1;
-		hex[i] = p[2 + i];
-	}
-	return (int32_t)strtol(hex, NULL, 16);
-}
-
-/* Replaces escapes that stand for no character, or for one that ends C's strings, by one of the same length for the replacement character.
- * The parser would make other text of them, silently; refused, they would take a whole error with them. In JSON a backslash stands in strings only. */
-static void mend(char *p, const char *end)
-{
-	while (p < end && (p = memchr(p, '\\', (size_t)(end - p)))) {
-		int32_t unit = code_unit(p, end), next = unit < 0 ? -1 : code_unit(p + 6, end);
-		bool high = unit >= 0xD800 && unit <= 0xDBFF, low = unit >= 0xDC00 && unit <= 0xDFFF;
-		bool pair = high && next >= 0xDC00 && next <= 0xDFFF;
-
-		if (unit == 0 || low || (high && !pair))
-			memcpy(p + 2, "fffd", 4);
-		p += pair ? 12 : 2;
-	}
-}
-
 /* The message is yajl's without its excerpt of the line, which would be somebody's data in somebody's log. */
 static void refuse_syntax(struct parser *p)
 {
@@ -598,7 +550,7 @@ bool event_json_parse(struct str line, int64_t now_ms, struct arena *arena, stru
 	if (!p.yajl)
 		return event_refuse(no, LINES_TOO_LARGE, "out of memory");
 	memcpy(copy, line.p, line.len);
-	mend(copy, copy + line.len);
+	event_text_mend(copy, copy + line.len);
 	p.line = (struct str){copy, line.len};
 	ok = run(&p);
 	yajl_free(p.yajl);
