@@ -8,6 +8,7 @@
 #include "ingest/agent/spool_keep.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct taking {

@@ -18,16 +18,22 @@ CELL = "main"
 SITE = "demo"
 PUSH_PORT = 4318
 ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103}
+AGENT_PORTS = {"admin": 9106, "statsd": 8125}
 READY_SECONDS = 60
 
 
-def pick_port(wanted):
+def pick_port(wanted, kind=socket.SOCK_STREAM):
     """wanted if nobody holds it, else one that the kernel says is free."""
-    if not port_is_open(wanted):
-        return wanted
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    with socket.socket(type=kind) as probe:
+        try:
+            if kind == socket.SOCK_STREAM and port_is_open(wanted):
+                raise OSError
+            if kind == socket.SOCK_DGRAM:
+                probe.bind(("127.0.0.1", wanted))
+            return wanted
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
 
 
 def is_ready(admin_port):
@@ -96,3 +102,26 @@ class Programs:
         """Returns when all three say that they are ready."""
         for name, process in self.processes.items():
             process.wait_until(lambda port=self.admin_ports[name]: is_ready(port), READY_SECONDS, "ready")
+
+
+class Agent:
+    """The agent of this machine, with its spool and its sockets in one directory. Its key comes from a file."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.process = Process("agent", directory)
+        self.admin_port, self.statsd_port = AGENT_PORTS["admin"], AGENT_PORTS["statsd"]
+        self.statsd_socket = directory / "statsd.sock"
+
+    def start(self, push_port, key_file):
+        """Starts it; the ports are chosen now."""
+        self.admin_port, self.statsd_port = pick_port(self.admin_port), pick_port(self.statsd_port, socket.SOCK_DGRAM)
+        settings = {"push.url": f"http://127.0.0.1:{push_port}", "key.file": key_file, "spool.dir": self.directory / "spool",
+                    "admin.listen": f"127.0.0.1:{self.admin_port}", "statsd.listen": f"127.0.0.1:{self.statsd_port}",
+                    "statsd.socket": self.statsd_socket, "lines.socket": self.directory / "lines.sock",
+                    "status.socket": self.directory / "status.sock"}
+        words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        self.process.start([BINARIES / "millrace-agent", *words])
+
+    def wait_ready(self):
+        self.process.wait_until(lambda: is_ready(self.admin_port), READY_SECONDS, "ready")
