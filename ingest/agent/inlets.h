@@ -27,7 +27,7 @@ enum {
 #define INLETS_IDLE_MS (INT64_C(5) * 60000)  /* real; a connection silent for longer is closed */
 
 struct inlets_conf {
-	const char *statsd_listen; /* "127.0.0.1:8125", "[::1]:8125", "localhost:8125": loopback only; NULL or "": none. Port 0: any that is free */
+	const char *statsd_listen; /* "127.0.0.1:8125", "[::1]:8125": loopback only; port 0: any that is free. NULL or "": none */
 	const char *statsd_socket; /* path; NULL or "": none */
 	const char *lines_socket;  /* likewise */
 };

@@ -8,6 +8,7 @@
 #ifndef MILLRACE_AGENT_LABEL_H
 #define MILLRACE_AGENT_LABEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/err.h"
@@ -20,7 +21,7 @@ struct label {
 	struct tag tags[SERIES_TAGS_MAX];
 	size_t tags_len;
 	size_t used;
-	char bytes[SERIES_STRING_MAX + SERIES_TAGS_MAX * 2 * SERIES_STRING_MAX];
+	char bytes[SERIES_STRING_MAX + (SERIES_TAGS_MAX * 2 + 1) * SERIES_STRING_MAX]; /* and a key that may turn out to be there */
 };
 
 /* Makes *out of a name and of tags as StatsD writes them ("key:value,bare"), and adds those of `more` (configured ones: good already) whose

@@ -19,7 +19,7 @@
 
 enum { STATSD_WEIGHT_MAX = 1000000 }; /* what one value may stand for */
 
-enum statsd_what { STATSD_METRIC, STATSD_EVENT, STATSD_SERVICE_CHECK, STATSD_REFUSED };
+enum statsd_what { STATSD_END, STATSD_METRIC, STATSD_EVENT, STATSD_SERVICE_CHECK, STATSD_REFUSED };
 
 enum statsd_kind { STATSD_COUNTER, STATSD_GAUGE, STATSD_GAUGE_ADD, STATSD_DISTRIBUTION, STATSD_SET };
 
@@ -35,8 +35,8 @@ struct statsd_metric {
 	struct str values;  /* the text of the others, for statsd_value(); each of them good */
 };
 
-/* Takes the next line off *rest (empty lines are passed over) and reads it. What it is; STATSD_REFUSED with *why. Call while rest->len. A
- * rest of empty lines is STATSD_REFUSED with REASON_NONE, and nothing is left. */
+/* Takes the next line off *rest (empty ones are passed over) and says what it is: STATSD_METRIC with *out, STATSD_REFUSED with *why,
+ * STATSD_END when nothing is left. */
 enum statsd_what statsd_next(struct str *rest, struct statsd_metric *out, enum reason *why);
 
 /* The line's next value behind the first: takes it off m->values and puts it into m->value. False: there is none. */

@@ -3,12 +3,10 @@
  * A sample belongs to the slot of its time, whenever it comes. A slot that ended is cut: each series that something was told of in it
  * yields one point, and begins anew. What a point says:
  *     counter       v, the weighted sum; t is the slot's start
- *     gauge         v and its own t when there was one reading, else count, sum, min, max, last and last_at of all readings; t is the
- * slot's start
- *     distribution  the same with a histogram of scale 5; v only for a single measurement of weight 1
- *     set           a gauge: v, the number of different members; exact up to STORE_SET_EXACT, beyond an estimate within 2.5 % (or so: one
- * standard
- *                   error), less exact when memory is short
+ *     gauge         v with its own t when there was one reading, else count, sum, min, max, last and last_at, t being the slot's start
+ *     distribution  the same, with a histogram of scale 5; v only for one measurement of weight 1
+ *     set           a gauge: v, the number of different members; exact up to MEMBERS_MAX, beyond it, or when memory is short, an
+ *                   estimate with a standard error of 2.5 % (of 4,096; members.h)
  * A gauge keeps its value from slot to slot for signed additions, but is sent only in slots in which it was told. A sample for a slot that
  * was cut already is sent with the next cut: points merge.
  *
@@ -32,7 +30,6 @@
 #define STORE_OVERFLOW_NAME "__overflow__"
 
 enum {
-	STORE_SET_EXACT = 4096,
 	STORE_IDLE_SLOTS = 20,
 	STORE_IDLE_ADDED_SLOTS = 2880,
 	STORE_OPEN_SLOTS_MAX = 64, /* of one series: samples with times of their own may open others than the current one */
@@ -48,8 +45,7 @@ struct store_sample {
 	struct str member;  /* of a set; any bytes */
 	double value;       /* finite; not of a set */
 	uint64_t weight;    /* how often value was measured or counted, at least 1; not of gauges and sets */
-	int64_t t_ms;       /* virtual */
-	bool plain;         /* without the configured tags (host metrics, whose tags are complete) */
+	int64_t t_ms;       /* virtual; within what clock_iso() can write */
 };
 
 struct store_conf {
