@@ -220,11 +220,10 @@ void post_ended(struct post *p, CURLcode code, struct post_answer *out)
 	long status = 0;
 
 	*out = (struct post_answer){.retry_after_ms = -1};
-	if (code == CURLE_OK || p->answered)
-		curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (p->answered) {
+	if (p->answered) { /* an end in the middle of the headers is no error to libcurl */
 		char date[64];
 
+		curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
 		snprintf(date, sizeof(date), "%s", header(p, "Date") ? header(p, "Date") : "");
 		out->retry_after_ms = outcome_retry_after_ms(header(p, "Retry-After"), date[0] ? date : NULL, clock_wall_ms());
 	}
