@@ -57,7 +57,6 @@ static void take_measure(void *ctx, const struct host_sample *h)
 		.value = h->value,
 		.weight = 1,
 		.t_ms = h->t_ms,
-		.plain = true,
 	};
 
 	if (store_add(c->store, &sample) == REASON_NONE)

@@ -23,7 +23,7 @@ const struct conf_field agent_conf_fields[] = {
 	{"host", CONF_STR, ROW(host), "", 0, 255, "the name of this machine; empty: what the system calls it"},
 	{"environment", CONF_STR, ROW(environment), "", 0, 255, "of the application: production, staging, .."},
 	{"revision", CONF_STR, ROW(revision), "", 0, 255, "what the application was built from"},
-	{"tags", CONF_STR, ROW(tags), "", 0, 4096, "put on the application's metrics: key=value,key=value"},
+	{"tags", CONF_STR, ROW(tags), "", 0, 4096, "put on every metric: key=value,key=value"},
 	{"tags.host", CONF_BOOL, ROW(app_host_tag), "false", 0, 0, "the application's metrics get a tag host as well: a series each machine"},
 	{"host.metrics", CONF_BOOL, ROW(host_metrics), "true", 0, 0, "measure this machine: CPU, memory, disks, network, the cgroup's limits"},
 	{"statsd.listen", CONF_STR, ROW(statsd_listen), "127.0.0.1:8125", 0, 64, "loopback address and port of StatsD over UDP; empty: none"},

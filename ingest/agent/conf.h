@@ -41,7 +41,7 @@ extern const struct conf_field agent_conf_fields[];
 /* Refuses what no agent could work with: a program_spec's check. target is a struct agent_conf; a slash at the end of push_url goes. */
 int agent_conf_check(const struct program *p, const void *target, struct err *err);
 
-/* The tags that the application's metrics get: parsed, and host's if it is asked for; borrows c and host. -1: what is configured are none. */
+/* The tags that every metric gets: parsed, and host if it is asked for; borrows c and host. -1: what is configured are none. */
 int agent_conf_tags(const struct agent_conf *c, const char *host, struct tag tags[SERIES_TAGS_MAX], size_t *nr);
 
 /* Overwrites MILLRACE_KEY in the environment, where /proc shows it to the same user, and to whoever gets a core dump. Call after the settings are read. */
