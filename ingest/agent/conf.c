@@ -36,6 +36,7 @@ const struct conf_field agent_conf_fields[] = {
 	{"spool.max_age", CONF_MS, ROW(spool_max_age_ms), "24h", 60000, INT64_C(48) * 3600000, "how long one waits; likewise"},
 	{"spool.min_free", CONF_INT, ROW(spool_min_free), "5", 0, 99, "per cent of the disk that stay free; likewise"},
 	{"stop.timeout", CONF_MS, ROW(stop_timeout_ms), "10s", 0, 300000, "how long a stop waits for the answer to its last payload, which is spooled before"},
+	{"test.journal", CONF_STR, ROW(journal), "", 0, 4096, "file to write payloads to as they are made; --test-clock only"},
 	{0},
 };
 
@@ -119,6 +120,8 @@ int agent_conf_check(const struct program *p, const void *target, struct err *er
 		return conf_reject(p->conf, "statsd.listen", "is not a loopback address: anybody could count here", err);
 	if (agent_conf_tags(c, *c->host ? c->host : p->host, tags, &nr) < 0)
 		return conf_reject(p->conf, "tags", "is not key=value,key=value, up to 32, with keys of [A-Za-z0-9_.:/-]", err);
+	if (*c->journal && !p->clock.test)
+		return conf_reject(p->conf, "test.journal", "needs --test-clock", err);
 	return check_key(p, c, err);
 }
 

@@ -33,6 +33,7 @@ struct agent_conf {
 	int64_t spool_max_age_ms; /* virtual */
 	int64_t spool_min_free;   /* per cent of the disk */
 	int64_t stop_timeout_ms;  /* real */
+	char *journal;            /* --test-clock only */
 };
 
 /* One row a setting; the last one is {0}. */

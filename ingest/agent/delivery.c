@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ingest/agent/courier.h"
+#include "ingest/agent/journal.h"
 #include "ingest/agent/spool.h"
 
 enum {
@@ -19,6 +21,7 @@ struct delivery {
 	struct bundle *bundle;
 	struct spool *spool;
 	struct courier *courier;
+	int journal;             /* -1: none */
 	char machine[512];       /* what draws the flush's time after the slot */
 	uint64_t live[COURIER_LIVE_MAX]; /* of the flush that is being spooled */
 	size_t live_nr;
@@ -79,8 +82,9 @@ struct delivery *delivery_new(const struct program *p, const struct agent_conf *
 	}
 	d->program = p;
 	name_machine(d, c, host);
+	d->journal = journal_open(c->journal, err);
 	d->bundle = bundle_new(&bundle, err);
-	if (d->bundle && identity_init(&d->identity, err) == 0 && open_spool(d, c, err) == 0 && open_courier(d, c, err) == 0)
+	if (d->journal != -2 && d->bundle && identity_init(&d->identity, err) == 0 && open_spool(d, c, err) == 0 && open_courier(d, c, err) == 0)
 		return d;
 	delivery_free(d);
 	return NULL;
@@ -93,6 +97,8 @@ void delivery_free(struct delivery *d)
 	courier_free(d->courier);
 	spool_free(d->spool);
 	bundle_free(d->bundle);
+	if (d->journal >= 0)
+		close(d->journal);
 	free(d);
 }
 
@@ -100,8 +106,12 @@ static int keep(void *ctx, const struct envelope *e, struct err *err)
 {
 	struct delivery *d = ctx;
 	uint64_t id;
+	int rc;
 
-	if (spool_put(d->spool, e, &id, err) < 0)
+	journal_write(d->journal, JOURNAL_MADE, e);
+	rc = spool_put(d->spool, e, &id, err);
+	journal_write(d->journal, rc == 0 ? JOURNAL_KEPT : JOURNAL_LOST, e);
+	if (rc < 0)
 		return -1;
 	if (d->live_nr < COURIER_LIVE_MAX)
 		d->live[d->live_nr++] = id;
