@@ -4,9 +4,8 @@
  * program's loop: inlets_fds() before poll(), inlets_turn() behind it. A turn takes a bounded number of datagrams and bytes, so that no
  * sender keeps the loop from its other work; poll() is level-triggered, what is left is taken at the next turn.
  *
- * A socket file is made with mode 0666 (who may connect is the folder's business) under a new name and renamed into place. One that is
- * there is replaced only when it is a socket and nobody listens; a second agent does not take a running one's. Not thread-safe: one owner.
- * */
+ * A socket file has mode 0666: who may reach it is its folder's business. One that is there is replaced only when it is a socket to which
+ * nobody listens, so a second agent does not take a running one's. Not thread-safe: one owner. */
 #ifndef MILLRACE_AGENT_INLETS_H
 #define MILLRACE_AGENT_INLETS_H
 
@@ -18,12 +17,13 @@
 #include "common/str.h"
 
 enum {
-	INLETS_CONNECTIONS_MAX = 64, /* of JSON lines; one more is closed at once */
+	INLETS_CONNECTIONS_MAX = 64, /* of JSON lines; others wait in the kernel until one ends */
 	INLETS_FDS_MAX = 3 + INLETS_CONNECTIONS_MAX,
 	INLETS_DATAGRAM_MAX = 65535,
 };
 
-#define INLETS_LINE_MAX ((size_t)1 << 20)    /* a longer line is dropped to its end, and counted */
+#define INLETS_LINE_MAX ((size_t)1 << 20)    /* a longer line is dropped up to its end, and counted */
+#define INLETS_PENDING_MAX ((size_t)8 << 20) /* likewise when the lines begun on all connections are longer together */
 #define INLETS_IDLE_MS (INT64_C(5) * 60000)  /* real; a connection silent for longer is closed */
 
 struct inlets_conf {
@@ -43,9 +43,9 @@ struct inlets_taker {
 struct inlets_figures {
 	uint64_t datagrams, datagram_bytes;
 	uint64_t truncated_datagrams; /* longer than INLETS_DATAGRAM_MAX: not taken */
-	uint64_t kernel_drops;        /* of UDP: datagrams that found no room in the socket's buffer (SO_RXQ_OVFL) */
+	uint64_t kernel_drops;        /* of UDP: datagrams that found no room in the socket's buffer */
 	uint64_t lines, lines_too_long;
-	uint64_t connections_accepted, connections_refused, connections_idle;
+	uint64_t connections_accepted, connections_idle; /* the latter were closed as they were silent */
 	size_t connections;
 	int udp_port;                 /* 0: none */
 	int receive_buffer_bytes;     /* of the UDP socket, as the kernel gave it */
@@ -69,7 +69,7 @@ void inlets_turn(struct inlets *in, const struct pollfd *fds, size_t nr, int64_t
 /* Takes all that the kernel still holds, of what was sent until now: before the last flush. Bounded. */
 void inlets_drain(struct inlets *in, int64_t now_mono_ms);
 
-/* What is counted. */
-struct inlets_figures inlets_figures(const struct inlets *in);
+/* What is counted. Asks the kernel for what it dropped. */
+struct inlets_figures inlets_figures(struct inlets *in);
 
 #endif
