@@ -22,9 +22,14 @@ static const char probe_name[] = "diagnose.tmp";
 /* Does an agent hold the spool's lock? */
 static bool agent_runs(const char *dir)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	bool held;
 
+	if (folder < 0)
+		return false;
+	fd = openat(folder, "lock", O_RDONLY | O_CLOEXEC);
+	close(folder);
+	held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 	if (fd >= 0)
 		close(fd); /* and with it the lock */
 	return held;

@@ -51,7 +51,8 @@ class Agent:
         self.env = {**ENVIRONMENT, **(env or {})}
 
     def command(self, *words):
-        return [str(BINARY), *words, *self.test, *self.settings]
+        first = [word for word in words[:1] if word in ("diagnose", "status")]
+        return [str(BINARY), *first, *self.test, *self.settings, *words[len(first):]]
 
     def run(self, *words, seconds=PATIENCE):
         """A command that ends by itself: (exit code, standard output, standard error)."""
