@@ -306,6 +306,7 @@ void spool_turn(struct spool *s)
 	if (usable) {
 		spool_keep_room(s, 0);
 		spool_keep_end_split(s);
+		spool_keep_sweep(s);
 		spool_keep_flush(s);
 	}
 	spool_keep_settle(s);

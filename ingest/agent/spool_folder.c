@@ -24,7 +24,9 @@ static int cannot(struct err *err, const char *what, const char *name)
 
 static int take_lock(struct spool_folder *f, const char *dir, struct err *err)
 {
-	f->lock_fd = spool_io_open(f->io, f->fd, LOCK_NAME, O_RDWR | O_CREAT);
+	f->lock_fd = spool_io_open(f->io, f->fd, LOCK_NAME, O_RDWR);
+	if (f->lock_fd < 0 && errno == ENOENT) /* only then: a full disk refuses O_CREAT */
+		f->lock_fd = spool_io_open(f->io, f->fd, LOCK_NAME, O_RDWR | O_CREAT);
 	if (f->lock_fd < 0 && (errno == EROFS || errno == EACCES))
 		f->lock_fd = spool_io_open(f->io, f->fd, LOCK_NAME, O_RDONLY);
 	if (f->lock_fd < 0)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ int spool_io_open(const struct spool_io *io, int at, const char *name, int flags
 {
 	int fd;
 
-	if (fails(io, SPOOL_CALL_OPEN))
+	if (fails(io, flags & O_CREAT ? SPOOL_CALL_CREATE : SPOOL_CALL_OPEN))
 		return -1;
 	do
 		fd = openat(at, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);

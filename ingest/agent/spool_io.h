@@ -16,6 +16,7 @@
 
 enum spool_call {
 	SPOOL_CALL_OPEN,
+	SPOOL_CALL_CREATE, /* an open that may make a file */
 	SPOOL_CALL_READ,
 	SPOOL_CALL_WRITE,
 	SPOOL_CALL_SYNC,

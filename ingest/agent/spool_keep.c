@@ -217,6 +217,7 @@ struct spool_entry *spool_keep_on_disk(struct spool *s, const struct envelope *e
 	if (spool_file_write(s->conf.io, s->folder.fd, &entry->label, e) < 0) {
 		int code = errno;
 
+		s->stale = true; /* its removal may have failed too */
 		spool_index_remove(&s->index, entry);
 		spool_entry_free(entry);
 		spool_keep_trouble(s, "cannot write to the spool", code);
@@ -278,12 +279,46 @@ void spool_keep_flush(struct spool *s)
 		memcpy(e.agent_id, entry->label.agent_id, sizeof(e.agent_id));
 		entry->label.stage = entry->attempted ? SPOOL_TRIED : SPOOL_PAYLOAD;
 		if (spool_file_write(s->conf.io, s->folder.fd, &entry->label, &e) < 0) {
+			s->stale = true;
 			spool_keep_trouble(s, "cannot write to the spool", errno);
 			return;
 		}
 		spool_index_moved(&s->index, entry, entry->bytes + SPOOL_HEAD_BYTES);
 		losses_safe(s->losses, e.agent_id, e.seq);
 	}
+}
+
+/* Is the file one that the spool knows? */
+static bool known(const struct spool *s, const struct spool_label *label)
+{
+	const struct spool_entry *e = spool_index_find(&s->index, label->agent_id, label->seq);
+
+	if (e && !e->in_memory && e->label.stage == label->stage && spool_label_cmp(&e->label, label) == 0)
+		return true;
+	TAILQ_FOREACH(e, &s->gone, order)
+		if (e->label.stage == label->stage && spool_label_cmp(&e->label, label) == 0)
+			return true;
+	return false;
+}
+
+bool spool_keep_sweep(struct spool *s)
+{
+	struct spool_label *labels = NULL;
+	struct err err = ERR_INIT;
+	char name[SPOOL_NAME_SIZE];
+	size_t nr = 0, aside = 0;
+
+	if (!s->stale)
+		return true;
+	s->stale = spool_folder_list(&s->folder, &labels, &nr, &aside, &err) < 0;
+	for (size_t i = 0; i < nr; i++)
+		if (!known(s, &labels[i]) && spool_io_unlink(s->conf.io, s->folder.fd, spool_file_name(&labels[i], name)) < 0)
+			s->stale = true;
+	if (s->stale)
+		spool_keep_trouble(s, "cannot tidy up the spool", errno);
+	free(labels);
+	s->set_aside += aside;
+	return !s->stale;
 }
 
 void spool_keep_end_split(struct spool *s)

@@ -18,7 +18,7 @@ struct spool {
 	struct spool_entries gone; /* no longer held, but their files are there */
 	struct losses *losses;
 	bool splitting;    /* a split payload is committed, and its halves do not all have their names */
-	bool stale_halves; /* some of a split that never came to be may lie in the folder */
+	bool stale;        /* files that were not written or removed as they should may lie in the folder */
 	enum spool_state state;
 	char why[256];
 	int64_t retry_mono_ms;
@@ -55,6 +55,9 @@ struct spool_entry *spool_keep_in_memory(struct spool *s, const struct envelope 
 
 /* Moves to the disk what memory holds, oldest first, a few at a time. */
 void spool_keep_flush(struct spool *s);
+
+/* Deletes files of ours that are no payload's, left where a removal failed. False: the disk refuses. */
+bool spool_keep_sweep(struct spool *s);
 
 /* Ends a committed split: the halves get their names, then the split file goes. */
 void spool_keep_end_split(struct spool *s);

@@ -6,25 +6,6 @@
 #include "ingest/agent/spool_keep.h"
 
 #include <errno.h>
-#include <stdlib.h>
-
-/* Deletes halves that are none of ours. */
-static int sweep_halves(struct spool *s)
-{
-	struct spool_label *labels = NULL;
-	char name[SPOOL_NAME_SIZE];
-	size_t nr = 0, aside = 0;
-	int rc = s->stale_halves ? spool_folder_list(&s->folder, &labels, &nr, &aside, NULL) : 0;
-
-	for (size_t i = 0; rc == 0 && i < nr; i++)
-		if (labels[i].stage == SPOOL_HALF)
-			rc = spool_io_unlink(s->conf.io, s->folder.fd, spool_file_name(&labels[i], name));
-	free(labels);
-	s->set_aside += aside;
-	if (rc == 0)
-		s->stale_halves = false;
-	return rc;
-}
 
 /* Takes the first nr halves back, before the decision. */
 static void undo(struct spool *s, const struct envelope *halves, size_t nr)
@@ -34,7 +15,7 @@ static void undo(struct spool *s, const struct envelope *halves, size_t nr)
 		char name[SPOOL_NAME_SIZE];
 
 		if (!e->in_memory && spool_io_unlink(s->conf.io, s->folder.fd, spool_file_name(&e->label, name)) < 0)
-			s->stale_halves = true;
+			s->stale = true;
 		if (e->in_memory)
 			losses_safe(s->losses, e->label.agent_id, e->label.seq);
 		spool_index_remove(&s->index, e);
@@ -46,7 +27,6 @@ static int split_on_disk(struct spool *s, struct spool_entry *parent, const stru
 {
 	for (size_t i = 0; i < nr; i++)
 		if (!spool_keep_on_disk(s, &halves[i], SPOOL_HALF)) {
-			s->stale_halves = true; /* its removal may have failed with its writing */
 			undo(s, halves, i);
 			return -1;
 		}
@@ -97,7 +77,7 @@ int spool_replace(struct spool *s, uint64_t id, const struct envelope *halves, s
 		rc = split_in_memory(s, halves, nr);
 	} else {
 		spool_keep_end_split(s);
-		rc = s->splitting || sweep_halves(s) < 0 ? -1 : split_on_disk(s, parent, halves, nr);
+		rc = s->splitting || !spool_keep_sweep(s) ? -1 : split_on_disk(s, parent, halves, nr);
 	}
 	if (rc < 0)
 		return err_set(err, ERR_RETRY, "the spool cannot take the halves of a payload now");

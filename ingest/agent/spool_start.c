@@ -120,7 +120,7 @@ static void remove_now(struct taking *t, const struct spool_label *label)
 
 	if (spool_io_unlink(t->s->conf.io, t->s->folder.fd, spool_file_name(label, name)) == 0)
 		return;
-	t->s->stale_halves |= label->stage == SPOOL_HALF;
+	t->s->stale = true;
 	spool_keep_trouble(t->s, "cannot remove a file of the spool", errno);
 }
 
