@@ -102,7 +102,10 @@ void spool_folder_settle(const struct spool_folder *f)
 
 static int compare(const void *a, const void *b)
 {
-	return spool_label_cmp(a, b);
+	const struct spool_label *one = a, *two = b;
+	int rc = spool_label_cmp(one, two);
+
+	return rc ? rc : (int)one->stage - (int)two->stage;
 }
 
 /* Does the name end as only the spool's do? */
@@ -131,17 +134,6 @@ static void list_names(const struct spool_folder *f, DIR *dir, struct buf *label
 			++*aside;
 }
 
-/* Leaves one of the labels that differ in their stage alone: it is the same file, seen before and after a step. */
-static size_t unique(struct spool_label *labels, size_t nr)
-{
-	size_t to = 0;
-
-	for (size_t i = 0; i < nr; i++)
-		if (to == 0 || spool_label_cmp(&labels[to - 1], &labels[i]) != 0)
-			labels[to++] = labels[i];
-	return to;
-}
-
 int spool_folder_list(const struct spool_folder *f, struct spool_label **out, size_t *nr, size_t *aside, struct err *err)
 {
 	DIR *dir = spool_io_list(f->io, f->fd);
@@ -162,7 +154,6 @@ int spool_folder_list(const struct spool_folder *f, struct spool_label **out, si
 	*nr = labels.len / sizeof(**out);
 	if (*nr > 0)
 		qsort(*out, *nr, sizeof(**out), compare);
-	*nr = unique(*out, *nr);
 	return 0;
 }
 

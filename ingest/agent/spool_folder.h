@@ -31,7 +31,7 @@ bool spool_folder_moved(const struct spool_folder *f);
 
 void spool_folder_settle(const struct spool_folder *f); /* it is used here, from now on; as well as it can be noted */
 
-/* All names of ours, in order of creation, in *out (to be freed; its labels have no two of one identity and creation). Files with our endings but
+/* All names of ours, in order of creation, in *out (to be freed). Files with our endings but
  * other names are set aside; *aside counts them. ERR_RETRY, ERR_FATAL (memory). */
 int spool_folder_list(const struct spool_folder *f, struct spool_label **out, size_t *nr, size_t *aside, struct err *err);
 

@@ -74,7 +74,8 @@ static int take_live(struct taking *t, const struct spool_label *label, const st
 
 	if (losses_has(s->losses, label->agent_id, label->seq))
 		return take_lost(t, label, "given-up");
-	if (e) {
+	if (e) { /* a removal that failed, or somebody's copy */
+		e->attempted |= label->stage == SPOOL_TRIED;
 		set_aside(t, label, "double");
 		return 0;
 	}
