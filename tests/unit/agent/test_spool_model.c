@@ -359,19 +359,19 @@ END_TEST
 
 START_TEST(killed_at_any_call)
 {
-	play(KILLS, "killed_at_any_call", 40);
+	play(KILLS, "killed_at_any_call", 25);
 }
 END_TEST
 
 START_TEST(refused_by_the_disk)
 {
-	play(ERRORS, "refused_by_the_disk", 40);
+	play(ERRORS, "refused_by_the_disk", 25);
 }
 END_TEST
 
 START_TEST(killed_while_the_disk_is_full)
 {
-	play(FULL_AND_KILLS, "killed_while_the_disk_is_full", 40);
+	play(FULL_AND_KILLS, "killed_while_the_disk_is_full", 25);
 }
 END_TEST
 
@@ -399,7 +399,7 @@ START_TEST(every_call_fails_once)
 	static const int codes[] = {0, ENOSPC, EROFS, EIO};
 	unsigned long calls = 1, at = 1;
 
-	for (; at <= calls; at += 1 + at / 40) {
+	for (; at <= calls; at += 1 + at / 30) {
 		struct world *w = world_new((struct unit_random){77});
 
 		w->dead = codes[_i] == 0;
