@@ -135,6 +135,10 @@ $(call objects,$(SRC_agent) $(wildcard tests/unit/agent/*.c tests/bench/agent_*.
 $(B)/tests/unit/ingest/test_push_pb_oracle: $(B)/gen/pb/push.pb-c.o
 LIBS_test_push_pb_oracle := -lprotobuf-c
 
+# Ingest's decoder and split are the oracle of what the agent builds.
+$(B)/tests/unit/agent/test_bundle: $(B)/tests/unit/agent/ingest_oracle.o $(B)/libingest.a
+LIBS_test_bundle := $(B)/libingest.a $(B)/libcommon.a $(LIBS_ingest)
+
 # Objects depend on what they include, and the first build on all that is generated.
 $(B)/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)

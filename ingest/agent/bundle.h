@@ -18,8 +18,8 @@ struct spool;
 struct store;
 
 enum {
-	/* The samples of one partition become one record of the server's, of 1,000,000 bytes by default. A site may have a single partition, and a series
-	 * takes up to 2.2 times as much in a record as in a message (its fingerprint; a short name's series is hit hardest). */
+	/* The samples of one partition become one record of the server's, of 1,000,000 bytes by default. A site may have a single partition, and what
+	 * is in a message takes up to twice as much in a record: a bucket's count of 64 to 127 two bytes, a series a fingerprint of 16. */
 	BUNDLE_MAX_BYTES_DEFAULT = 400000,
 	BUNDLE_TRUNCATION_BYTES = 64, /* what one takes at most */
 };

@@ -76,6 +76,7 @@ static inline void bench_open(struct bench *b, const char *key_file)
 /* Answers by steps; b may not be moved. */
 static inline void bench_init(struct bench *b, const struct step *steps, size_t steps_len)
 {
+	unsetenv("http_proxy"); /* the server is on this machine */
 	*b = (struct bench){.spool = fake_spool_new(), .steps = steps, .steps_len = steps_len, .now_ms = 5000};
 	b->log = (struct log){.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_LEVEL_DEBUG, .program = "test"};
 	server_init(&b->server, bench_answer, b);

@@ -422,6 +422,28 @@ START_TEST(a_stop_ends_in_time)
 }
 END_TEST
 
+/* The proxy is the environment's, and its refusals are no payload's fault. */
+START_TEST(a_proxy_is_taken_from_the_environment)
+{
+	static const struct step steps[] = {{LINE("407 Proxy Authentication Required") EMPTY, SERVER_KEEPS}, {OK, SERVER_KEEPS}};
+	const struct courier_conf conf = {.url = "http://push.example/deep/", .key = BENCH_KEY};
+	struct err err = ERR_INIT;
+	struct bench b;
+	char proxy[64];
+
+	bench_init(&b, steps, NR(steps));
+	bench_put(&b, 1, 1);
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", b.server.port);
+	setenv("http_proxy", proxy, 1);
+	b.courier = courier_new(&conf, b.spool, &b.clock, &b.log, &err);
+	ck_assert_msg(b.courier && bench_run(&b, 2), "%s", err.msg);
+	ck_assert(memcmp(b.last_head.p, "POST http://push.example/deep/v1/push HTTP/1.1\r\n", 47) == 0);
+	ck_assert_int_eq(fake_payload(b.spool, 1)->state, FAKE_DONE);
+	unsetenv("http_proxy");
+	bench_fini(&b);
+}
+END_TEST
+
 START_TEST(bad_settings_are_refused)
 {
 	static const struct courier_conf bad[] = {
@@ -486,6 +508,7 @@ int main(void)
 	tcase_add_test(tc, the_key_is_nowhere);
 	tcase_add_test(tc, rejected_samples_are_counted_and_told_once);
 	tcase_add_test(tc, a_stop_ends_in_time);
+	tcase_add_test(tc, a_proxy_is_taken_from_the_environment);
 	tcase_add_loop_test(tc, bad_settings_are_refused, 0, 7);
 	tcase_add_test(tc, flushes_are_spread);
 	suite_add_tcase(s, tc);
