@@ -191,15 +191,15 @@ static void end_halve(struct courier *c, struct lane *l, const struct post_answe
 	struct buf body[2] = {BUF_INIT, BUF_INIT};
 	struct err err = ERR_INIT;
 
-	if (halves_make(&l->e, half, body, &err) < 0 && err.kind == ERR_REJECT) {
-		set_aside(c, l, a->status, err.msg);
-	} else if (err.kind != 0 || (spool_replace(c->spool, l->id, half, 2, &err) < 0 && err.kind != ERR_REJECT)) {
-		end_failed(c, l, a, err.msg);
-	} else if (err.kind == 0) {
+	if (halves_make(&l->e, half, body, &err) == 0 && spool_replace(c->spool, l->id, half, 2, &err) == 0) {
 		l->failures = 0;
 		c->status.halved_payloads++;
 		log_info(c->log, "payload_halved", LOG_UINT("seq", l->e.seq), LOG_UINT("samples", l->e.samples),
 			 LOG_UINT("body_bytes", l->e.body.len));
+	} else if (err.kind == ERR_REJECT) {
+		set_aside(c, l, a->status, err.msg);
+	} else {
+		end_failed(c, l, a, err.msg);
 	}
 	buf_fini(&body[0]);
 	buf_fini(&body[1]);
