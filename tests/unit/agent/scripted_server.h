@@ -51,7 +51,7 @@ struct server {
 	void (*ended)(void *ctx, void *tag); /* an answer is out, or the connection gone; may be NULL */
 	void *ctx;
 	void *next_tag;  /* set by answer, when it wants to hear of the end */
-	size_t requests, accepted;
+	size_t requests, accepted, sent; /* sent: bytes */
 };
 
 static inline void server_init(struct server *s, server_answer_fn answer, void *ctx)
@@ -152,6 +152,7 @@ static inline void server_send(struct server *s, struct server_connection *c)
 	if (n > 0)
 		memmove(c->out.p, c->out.p + n, c->out.len - (size_t)n);
 	c->out.len -= (size_t)n;
+	s->sent += (size_t)n;
 	if (c->out.len || !c->answering)
 		return;
 	if (c->then == SERVER_KEEPS)

@@ -99,6 +99,21 @@ START_TEST(an_answer_decides)
 }
 END_TEST
 
+/* What the sockets buffer is sent besides, and no more. */
+START_TEST(an_endless_answer_is_cut_off)
+{
+	static const struct step steps[] = {{LINE("202 Accepted") "\r\n ", SERVER_FLOODS}};
+	struct bench b;
+
+	bench_init(&b, steps, NR(steps));
+	bench_put(&b, 1, 1);
+	bench_open(&b, NULL);
+	ck_assert(bench_run(&b, 1));
+	ck_assert_uint_lt(b.server.sent, 8 << 20);
+	bench_fini(&b);
+}
+END_TEST
+
 /* Answers, and how long (at least, at most) it is until the next post. */
 static const struct {
 	const char *answer;
@@ -496,6 +511,7 @@ int main(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, a_request_says_what_it_must);
 	tcase_add_loop_test(tc, an_answer_decides, 0, NR(answers));
+	tcase_add_test(tc, an_endless_answer_is_cut_off);
 	tcase_add_loop_test(tc, waits_are_kept, 0, NR(waits));
 	tcase_add_test(tc, waits_grow_up_to_a_minute);
 	tcase_add_test(tc, live_goes_first_then_the_newest);
