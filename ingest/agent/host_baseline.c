@@ -55,6 +55,8 @@ bool host_baseline_since(struct host_baseline *b, struct str key, uint64_t value
 		add(b, hash, value);
 		return false;
 	}
+	if (e->seen) /* two devices of one name: the first one has it */
+		return false;
 	before = e->value;
 	e->value = value;
 	e->seen = true;

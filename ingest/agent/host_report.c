@@ -16,7 +16,6 @@ static const char *const source_names[NR_HOST_SOURCES] = {
 	[HOST_IO] = "io",
 	[HOST_NETWORK] = "network",
 	[HOST_CGROUP_MEMORY] = "cgroup.memory",
-	[HOST_CGROUP_CPU] = "cgroup.cpu",
 	[HOST_TOO_MANY] = "devices",
 };
 

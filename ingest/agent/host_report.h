@@ -24,7 +24,6 @@ enum host_source {
 	HOST_IO,
 	HOST_NETWORK,
 	HOST_CGROUP_MEMORY,
-	HOST_CGROUP_CPU,
 	HOST_TOO_MANY, /* more devices of a kind than HOST_DEVICES_MAX */
 	NR_HOST_SOURCES
 };
