@@ -546,6 +546,8 @@ bool event_json_parse(struct str line, int64_t now_ms, struct arena *arena, stru
 	bool ok;
 
 	*out = (struct event_json){0};
+	if (!str_is_utf8(line)) /* yajl lets surrogates through */
+		return event_refuse(no, LINES_BAD_JSON, "the line is not UTF-8");
 	p.yajl = copy ? yajl_alloc(&callbacks, NULL, &p) : NULL;
 	if (!p.yajl)
 		return event_refuse(no, LINES_TOO_LARGE, "out of memory");
