@@ -1,83 +1,7 @@
-/* test_lines.c - what a line becomes: tables of accepted and refused ones, and a property over random events.
+/* test_lines.c - what a line becomes: tables of accepted and refused ones.
  *
  * Accepted lines are judged by protobuf-c's own unpacking of the payload that the queue's fields make, not by anything of the reader's. */
-#include <inttypes.h>
-#include <string.h>
-
-#include "ingest/agent/lines.h"
-#include "pb/push.pb-c.h"
-#include "tests/unit/unit.h"
-
-/* The test's clock stands still: speed 0. */
-#define NOW_MS INT64_C(1795372000000)
-
-struct house {
-	struct clock clock;
-	struct log log;
-	FILE *said;
-	struct event_queue *queue;
-	struct lines *lines;
-};
-
-static void house_open(struct house *h)
-{
-	struct err err = ERR_INIT;
-
-	*h = (struct house){.clock = {.test = true, .start_ms = NOW_MS}, .said = tmpfile()};
-	h->log = (struct log){.fd = fileno(h->said), .program = "test"};
-	h->queue = event_queue_new(1000, 16 << 20, &err);
-	h->lines = lines_new(h->queue, &h->clock, &h->log, &err);
-	ck_assert(h->queue && h->lines);
-}
-
-static void house_close(struct house *h)
-{
-	lines_free(h->lines);
-	event_queue_free(h->queue);
-	fclose(h->said);
-}
-
-static bool take(struct house *h, const char *text, struct lines_refusal *no)
-{
-	char *exact = malloc(strlen(text) + 1); /* so that a sanitizer sees a byte read behind it */
-	bool taken;
-
-	memcpy(exact, text, strlen(text));
-	taken = lines_take(h->lines, (struct str){exact, strlen(text)}, no);
-	free(exact);
-	return taken;
-}
-
-/* All that waits, as the payload it will be in. */
-static Millrace__Push__Payload *unpack(struct house *h)
-{
-	struct buf all = BUF_INIT;
-	struct event e;
-	Millrace__Push__Payload *p;
-
-	for (; event_queue_first(h->queue, &e); event_queue_drop(h->queue))
-		buf_add(&all, e.field.p, e.field.len);
-	p = millrace__push__payload__unpack(NULL, all.len, all.p);
-	ck_assert_ptr_nonnull(p);
-	buf_fini(&all);
-	return p;
-}
-
-static void unpack_free(Millrace__Push__Payload *p)
-{
-	millrace__push__payload__free_unpacked(p, NULL);
-}
-
-static uint64_t refused_in_all(const struct house *h)
-{
-	struct lines_figures f;
-	uint64_t n = 0;
-
-	lines_figures(h->lines, &f);
-	for (int i = 0; i < NR_LINES_REASONS; i++)
-		n += f.refused[i];
-	return n;
-}
+#include "tests/unit/agent/lines_house.h"
 
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
@@ -279,18 +203,6 @@ START_TEST(the_other_kinds)
 }
 END_TEST
 
-/* A marker whose text fills the line to len bytes. */
-static char *line_of(size_t len)
-{
-	static const char head[] = "{\"marker\":{\"revision\":\"r\",\"text\":\"", tail[] = "\"}}";
-	char *line = malloc(len + 1);
-
-	memset(line, 'x', len);
-	memcpy(line, head, sizeof(head) - 1);
-	memcpy(line + len - (sizeof(tail) - 1), tail, sizeof(tail));
-	return line;
-}
-
 START_TEST(length_is_bounded)
 {
 	struct house h;
@@ -376,210 +288,11 @@ START_TEST(refusals_are_logged_at_a_bounded_rate)
 }
 END_TEST
 
-/* Cut into pieces anywhere, a stream is the same lines; and what is too long is one refusal however it comes. */
-START_TEST(streams_are_cut_anywhere)
-{
-	static const char *const lines[] = {
-		"{\"marker\":{\"revision\":\"r\"}}", "{\"check_in\":{\"name\":\"n\",\"kind\":\"cron\",\"event\":\"start\"}}\r", "", "nonsense", "{\"error\":{}}",
-	};
-	struct unit_random random = unit_random_new("streams_are_cut_anywhere");
-
-	for (int round = 0; round < 60; round++) {
-		struct lines_stream s = LINES_STREAM_INIT;
-		struct house h;
-		struct lines_figures f;
-		struct buf all = BUF_INIT;
-		uint64_t good = 0, bad = 0, too_long = 0;
-		bool ended = unit_random_below(&random, 2);
-
-		house_open(&h);
-		for (uint64_t i = 0, n = unit_random_below(&random, 30); i <= n; i++) {
-			size_t pick = unit_random_below(&random, NR(lines) + 1);
-
-			if (pick == NR(lines)) {
-				char *longer = line_of(LINES_MAX_BYTES + 1 + unit_random_below(&random, 3) * LINES_MAX_BYTES);
-
-				buf_add(&all, longer, strlen(longer));
-				free(longer);
-				too_long++;
-			} else {
-				buf_add(&all, lines[pick], strlen(lines[pick]));
-				good += pick < 2;
-				bad += pick > 2;
-			}
-			if (i < n || ended)
-				buf_add(&all, "\n", 1);
-		}
-		for (size_t at = 0; at < all.len;) {
-			size_t most = (size_t)1 << unit_random_below(&random, 18), n = 1 + unit_random_below(&random, most);
-
-			n = n < all.len - at ? n : all.len - at;
-			lines_stream_feed(&s, h.lines, (struct str){(const char *)all.p + at, n});
-			ck_assert_uint_le(s.rest.len, LINES_MAX_BYTES);
-			at += n;
-		}
-		lines_stream_end(&s, h.lines);
-		lines_figures(h.lines, &f);
-		ck_assert_uint_eq(f.accepted, good);
-		ck_assert_uint_eq(f.refused[LINES_TOO_LONG], too_long);
-		ck_assert_uint_eq(refused_in_all(&h), bad + too_long);
-		ck_assert_ptr_null(s.rest.p);
-		buf_fini(&all);
-		house_close(&h);
-	}
-}
-END_TEST
-
-/* Text with all that JSON has escapes for; freed by the caller. */
-static char *random_text(struct unit_random *r, size_t max)
-{
-	static const char *const pieces[] = {"a", "Z", "/", "\"", "\\", "\n", "\t", "\x01", "\x7f", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\\ud83d"};
-	size_t len = 1 + unit_random_below(r, max);
-	char *text = calloc(len * 8 + 1, 1);
-
-	for (size_t i = 0; i < len; i++)
-		strcat(text, pieces[unit_random_below(r, NR(pieces))]); /* style: the room is counted above */
-	return text;
-}
-
-/* Some as they are, some as escapes. */
-static void write_text(struct buf *out, struct unit_random *r, const char *text)
-{
-	buf_add(out, "\"", 1);
-	for (const char *p = text; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			buf_printf(out, "\\%c", *p);
-		else if ((uint8_t)*p < ' ' || ((uint8_t)*p < 0x80 && unit_random_below(r, 4) == 0))
-			buf_printf(out, unit_random_below(r, 2) ? "\\u%04x" : "\\u%04X", *p);
-		else
-			buf_add(out, p, 1);
-	}
-	buf_add(out, "\"", 1);
-}
-
-static void write_field(struct buf *out, struct unit_random *r, const char *name, const char *text)
-{
-	buf_printf(out, ",%s\"%s\": ", unit_random_below(r, 3) ? "" : "\"new\":[{\"x\":[\"]}\"]}],", name);
-	write_text(out, r, text);
-}
-
-/* The message as the test's own JSON, field by field in protobuf's order, then packed again by protobuf-c from what the reader made of it. */
-static void random_error_is_kept(struct house *h, struct unit_random *r)
-{
-	Millrace__Push__Error want = MILLRACE__PUSH__ERROR__INIT;
-	Millrace__Push__Frame frames[4];
-	Millrace__Push__Frame *list[4];
-	Millrace__Push__Error__ParamsEntry entries[4];
-	Millrace__Push__Error__ParamsEntry *params[4];
-	char keys[4][8];
-	struct buf out = BUF_INIT;
-	struct event got;
-	uint8_t *packed;
-	struct lines_refusal no = {.text = ""};
-	size_t len;
-
-	want.t = NOW_MS - (int64_t)unit_random_below(r, 1000000);
-	want.class_ = random_text(r, 20);
-	want.message = random_text(r, 300);
-	want.n_backtrace = unit_random_below(r, 5);
-	want.backtrace = list;
-	want.n_params = unit_random_below(r, 5);
-	want.params = params;
-	buf_printf(&out, "{\"error\":{\"t\":%" PRId64, want.t);
-	write_field(&out, r, "class", want.class_);
-	write_field(&out, r, "message", want.message);
-	buf_printf(&out, ",\"backtrace\":[");
-	for (size_t i = 0; i < want.n_backtrace; i++) {
-		list[i] = &frames[i];
-		millrace__push__frame__init(list[i]);
-		frames[i].line = (uint32_t)unit_random_next(r);
-		frames[i].file = random_text(r, 30);
-		frames[i].in_app = unit_random_below(r, 2);
-		buf_printf(&out, "%s{\"line\":%" PRIu32 ",\"in_app\":%s", i ? "," : "", frames[i].line, frames[i].in_app ? "true" : "false");
-		write_field(&out, r, "file", frames[i].file);
-		buf_printf(&out, "}");
-	}
-	buf_printf(&out, "],\"params\":{");
-	for (size_t i = 0; i < want.n_params; i++) {
-		params[i] = &entries[i];
-		millrace__push__error__params_entry__init(params[i]);
-		snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
-		entries[i].key = keys[i];
-		entries[i].value = random_text(r, 50);
-	}
-	for (size_t i = want.n_params; i-- > 0;) { /* backwards: the reader sorts */
-		buf_printf(&out, "\"k%zu\":", i);
-		write_text(&out, r, entries[i].value);
-		buf_printf(&out, "%s", i ? "," : "");
-	}
-	buf_printf(&out, "}}}");
-	ck_assert_msg(lines_take(h->lines, buf_str(&out), &no), "%s: %.*s", no.text, (int)out.len, (char *)out.p);
-	ck_assert(event_queue_first(h->queue, &got));
-	len = millrace__push__error__get_packed_size(&want);
-	packed = malloc(len);
-	millrace__push__error__pack(&want, packed);
-	ck_assert_uint_gt(got.field.len, len);
-	ck_assert_msg(memcmp(got.field.p + got.field.len - len, packed, len) == 0, "%.*s", (int)out.len, (char *)out.p);
-	event_queue_drop(h->queue);
-	for (size_t i = 0; i < want.n_backtrace; i++)
-		free(frames[i].file);
-	for (size_t i = 0; i < want.n_params; i++)
-		free(entries[i].value);
-	free(want.class_);
-	free(want.message);
-	free(packed);
-	buf_fini(&out);
-}
-
-START_TEST(random_errors_are_kept)
-{
-	struct unit_random random = unit_random_new("random_errors_are_kept");
-	struct house h;
-
-	house_open(&h);
-	for (int i = 0; i < 2000; i++)
-		random_error_is_kept(&h, &random);
-	house_close(&h);
-}
-END_TEST
-
-/* Every prefix of a good line is refused; what is damaged is taken or refused, and counted either way. */
-START_TEST(damaged_lines)
-{
-	static const char good[] = "{\"transaction\":{\"action\":\"A\\u00e4\\ud83d\\ude00\",\"duration_ms\":1.5,\"spans\":[{\"name\":\"n\",\"tags\":{\"a\":[1,{}]}}],"
-				   "\"tags\":{\"k\":\"v\"},\"new\":[null,true]}}";
-	struct unit_random random = unit_random_new("damaged_lines");
-	struct house h;
-	struct lines_figures f;
-	char line[sizeof(good)];
-
-	house_open(&h);
-	ck_assert(take(&h, good, NULL));
-	for (size_t n = 1; n < sizeof(good) - 1; n++) {
-		memcpy(line, good, n);
-		line[n] = '\0';
-		ck_assert_msg(!take(&h, line, NULL), "%s", line);
-	}
-	for (int i = 0; i < 20000; i++) {
-		memcpy(line, good, sizeof(good));
-		for (uint64_t k = 0, n = 1 + unit_random_below(&random, 3); k < n; k++)
-			line[unit_random_below(&random, sizeof(good) - 1)] = unit_random_below(&random, 2) ? "{}[]\",:\\u0"[unit_random_below(&random, 10)]
-													: (char)(1 + unit_random_below(&random, 255));
-		if (take(&h, line, NULL))
-			unpack_free(unpack(&h));
-	}
-	lines_figures(h.lines, &f);
-	ck_assert_uint_eq(f.accepted + refused_in_all(&h), 1 + sizeof(good) - 2 + 20000);
-	house_close(&h);
-}
-END_TEST
-
 static Suite *suite(void)
 {
 	Suite *s = suite_create("lines");
 	TCase *tc = tcase_create("lines");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, refused_lines, 0, NR(refused));
 	tcase_add_test(tc, an_error);
 	tcase_add_test(tc, the_other_kinds);
@@ -587,9 +300,6 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, memory_is_bounded, 0, 2);
 	tcase_add_test(tc, no_room);
 	tcase_add_test(tc, refusals_are_logged_at_a_bounded_rate);
-	tcase_add_test(tc, streams_are_cut_anywhere);
-	tcase_add_test(tc, random_errors_are_kept);
-	tcase_add_test(tc, damaged_lines);
 	suite_add_tcase(s, tc);
 	return s;
 }
