@@ -163,7 +163,8 @@ def live_through_the_outage(house, runs, disk, rng):
     runs.start(absence.port, clock)
     for at, act in events:
         time.sleep(max(0, begun + at - time.time()))
-        worst = runs.agent.status()["spool"]["state"] if act is disk.free else worst
+        if act == disk.free:
+            worst = runs.agent.status()["spool"]["state"]
         act()
         if act == runs.kill:
             absence.answer = rng.choice(moods)
