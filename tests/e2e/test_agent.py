@@ -239,6 +239,27 @@ def test_tls_is_verified(house):
     assert stored(house)["counter tls.orders"]["sum"] == 1
 
 
+def test_the_proxy_of_the_environment_is_used(house):
+    heard = []
+
+    def serve(listener):
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            heard.append(connection.recv(65536))
+            connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        own = agent(house, "proxied", "host.metrics=false", "stop.timeout=0", url="http://push.example",
+                    env={"http_proxy": f"http://127.0.0.1:{listener.getsockname()[1]}"}).start()
+        own.tell("proxied.orders:1|c")
+        thread.join(30)
+    own.wait_status(lambda s: s["push"]["failed_posts"] > 0 and s["spool"]["payloads"] == 1, "keeping what the proxy refused")
+    own.process.kill()
+    assert heard and heard[0].startswith(b"POST http://push.example/v1/push"), heard
+
+
 def test_diagnose_names_what_is_wrong(house):
     code, out, _ = house.agent.run("diagnose")
     assert code == 0 and "FAIL" not in out and "an agent is using it" in out and "in use, as an agent runs" in out, out

@@ -524,6 +524,18 @@ MUTANTS = [
            "test_deadletter"),
     script("dry-run-that-acts", "deploy/ctl/deadletter_act.c", "	if (!act->dry_run)", "	if (act->ctl)", "test_deadletter"),
     unit("retried-goes-by-its-mark-alone", "processor/retried.c", "		gaps = outcome->gaps;", "		return 0;", "processor", "test_retried"),
+    # agent: the program
+    unit("key-of-the-command-line", "ingest/agent/conf.c", '	if (conf_is_option(p->conf, "key"))', "	if (!p->conf)", "agent", "test_conf"),
+    unit("key-stays-in-the-environment", "ingest/agent/conf.c", "			explicit_bzero(*environ_list", "			if (!environ_list) explicit_bzero(*environ_list", "agent", "test_conf"),
+    unit("statsd-for-the-whole-network", "ingest/agent/conf.c", "	if (*c->statsd_listen && !is_loopback(c->statsd_listen))", "	if (*c->statsd_listen && !c)", "agent",
+         "test_conf"),
+    unit("kafka-settings-of-a-program-without", "common/conf.c", "	if (!c->without_kafka && strncmp(key, kafka_prefix", "	if (strncmp(key, kafka_prefix", "agent", "test_conf"),
+    unit("status-counts-twice", "ingest/agent/status.c", "			m->told[i] = value;\n", "", "agent", "test_status"),
+    unit("status-for-everybody", "ingest/agent/status_socket.c", "umask(0177)", "umask(0)", "agent", "test_status"),
+    unit("zero-that-is-there-left-out", "ingest/agent/payload_json.c", "	if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)", "	if (field->flags > 99)", "agent", "test_payload_json"),
+    script("losses-never-told", "ingest/agent/delivery.c", "		.spool = d->spool,", "		.spool = NULL,", "test_agent_outage"),
+    script("stop-forgets-the-open-slot", "ingest/agent/main.c", "	flush(app, slot_end_after(clock_now_ms(&app->program.clock)));\n", "", "test_agent"),
+
     # agent: from a flush to an answer
     unit("floor-above-what-waits", "ingest/agent/bundle.c", "	if (b->lowest == 0)\n		b->lowest = seq; /* (I2) */\n", "", "agent", "test_bundle"),
     unit("floor-falls", "ingest/agent/identity.c", "	if (id->floor < lowest)", "	if (lowest > 0)", "agent", "test_identity"),
