@@ -281,6 +281,31 @@ START_TEST(what_memory_held_is_a_loss_of_a_killed_process)
 }
 END_TEST
 
+START_TEST(a_loss_that_cannot_be_saved_keeps_its_file)
+{
+	struct house h;
+	struct spool *s;
+
+	house_init(&h);
+	s = house_open(&h);
+	spool_attempted(s, put(s, 1, HOUSE_NOW_MS));
+	house_fail(&h, 1, 1UL << 40, EIO);
+	h.faults.which = 1U << SPOOL_CALL_WRITE;
+	spool_give_up_below(s, (const uint8_t *)"aaaaaaaaaaaaaaaa", 2);
+	spool_turn(s);
+	h.faults.which = 0;
+	spool_free(s);
+	house_heal(&h);
+	ck_assert_int_eq(house_count(h.dir, ".lost-tried"), 1);
+	s = house_open(&h);
+	ck_assert_uint_eq(figures(s).payloads, 0);
+	ck_assert_lost(s, 1, 1, 10, true);
+	ck_assert_int_eq(house_count(h.dir, NULL), 2);
+	spool_free(s);
+	house_fini(&h);
+}
+END_TEST
+
 START_TEST(a_folder_that_cannot_be_opened_is_tried_again)
 {
 	struct house h;
@@ -455,6 +480,7 @@ int main(void)
 	tcase_add_test(tc, a_file_system_that_is_too_full_is_left_alone);
 	tcase_add_loop_test(tc, memory_holds_what_the_disk_refuses_until_it_takes_again, 0, NR(refusals));
 	tcase_add_test(tc, what_memory_held_is_a_loss_of_a_killed_process);
+	tcase_add_test(tc, a_loss_that_cannot_be_saved_keeps_its_file);
 	tcase_add_test(tc, a_folder_that_cannot_be_opened_is_tried_again);
 	tcase_add_test(tc, rejected_ones_are_kept_apart_and_bounded);
 	tcase_add_test(tc, foreign_files_are_set_aside_and_others_left_alone);
