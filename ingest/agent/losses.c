@@ -429,7 +429,7 @@ void losses_settle(struct losses *l, losses_place_fn place, void *ctx)
 	absorb_all(l);
 }
 
-int losses_save(struct losses *l, const struct spool_io *io, int folder_fd, struct err *err)
+int losses_save(struct losses *l, const struct spool_io *io, int folder_fd, bool make, struct err *err)
 {
 	struct totals totals = {l->unnamed_payloads, l->unnamed_samples};
 	struct buf content = BUF_INIT;
@@ -453,7 +453,7 @@ int losses_save(struct losses *l, const struct spool_io *io, int folder_fd, stru
 		buf_add(&content, &r, sizeof(r));
 	}
 	rc = buf_failed(&content) ? err_nomem(err, "losses")
-				  : losses_file_write(io, folder_fd, l->generation + 1, buf_str(&content), ROOM_BYTES, err);
+				  : losses_file_write(io, folder_fd, l->generation + 1, buf_str(&content), ROOM_BYTES, make, err);
 	buf_fini(&content);
 	if (rc < 0)
 		return -1;

@@ -94,7 +94,8 @@ typedef enum losses_place (*losses_place_fn)(void *ctx, const uint8_t agent_id[E
  * risk as a payload on disk is not. */
 void losses_settle(struct losses *l, losses_place_fn place, void *ctx);
 
-/* Writes all to the folder's file and waits for the disk, if anything has changed since the last time. ERR_RETRY: call again later. */
-int losses_save(struct losses *l, const struct spool_io *io, int folder_fd, struct err *err);
+/* Writes all to the folder's file and waits for the disk, if anything has changed since the last time. ERR_RETRY: call again later. make: a
+ * file that is not there is made; else errno is ENOENT, as its half a MiB is not to be tried again and again on a disk that is full. */
+int losses_save(struct losses *l, const struct spool_io *io, int folder_fd, bool make, struct err *err);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -130,7 +129,7 @@ static int overwrite(const struct spool_io *io, int folder_fd, struct str copy, 
 }
 
 /* The file before, if there is one of another size, stays until the new one has its name. */
-static int make(const struct spool_io *io, int folder_fd, struct str copy, off_t at, size_t bytes)
+static int make_file(const struct spool_io *io, int folder_fd, struct str copy, off_t at, size_t bytes)
 {
 	int fd = spool_io_open(io, folder_fd, TEMPORARY_NAME, O_RDWR | O_CREAT | O_TRUNC), code;
 
@@ -148,7 +147,7 @@ static int make(const struct spool_io *io, int folder_fd, struct str copy, off_t
 	return -1;
 }
 
-int losses_file_write(const struct spool_io *io, int folder_fd, uint64_t generation, struct str content, size_t room, struct err *err)
+int losses_file_write(const struct spool_io *io, int folder_fd, uint64_t generation, struct str content, size_t room, bool make, struct err *err)
 {
 	struct head head = {.generation = generation, .len = content.len};
 	struct buf copy = BUF_INIT;
@@ -165,8 +164,9 @@ int losses_file_write(const struct spool_io *io, int folder_fd, uint64_t generat
 	if (buf_failed(&copy))
 		return err_nomem(err, "losses");
 	rc = overwrite(io, folder_fd, buf_str(&copy), at, bytes);
+	errno = rc > 0 ? ENOENT : errno;
 	if (rc > 0)
-		rc = make(io, folder_fd, buf_str(&copy), at, bytes);
+		rc = !make ? -1 : make_file(io, folder_fd, buf_str(&copy), at, bytes);
 	if (rc < 0)
 		err_set(err, ERR_RETRY, "cannot write %s: %s", LOSSES_FILE_NAME, strerror(errno));
 	buf_fini(&copy);

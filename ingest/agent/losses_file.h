@@ -6,6 +6,7 @@
 #ifndef MILLRACE_AGENT_LOSSES_FILE_H
 #define MILLRACE_AGENT_LOSSES_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,8 +21,9 @@
 int losses_file_read(const struct spool_io *io, int folder_fd, uint64_t *generation, struct buf *out, struct err *err);
 
 /* Saves content, of at most room bytes, as the copy of this generation, which is one more than the last that was read or written. room is the same in
- * all calls: a copy's share of the file. Makes the file if it is not there. ERR_RETRY: the copy of the generation before is still whole; call
+ * all calls: a copy's share of the file. Where the file is not there it is made, or errno is ENOENT if make says no. ERR_RETRY: the copy of the generation before is still whole; call
  * again with the same generation. */
-int losses_file_write(const struct spool_io *io, int folder_fd, uint64_t generation, struct str content, size_t room, struct err *err);
+int losses_file_write(const struct spool_io *io, int folder_fd, uint64_t generation, struct str content, size_t room, bool make,
+		      struct err *err);
 
 #endif

@@ -284,10 +284,14 @@ static void expire(struct spool *s, bool usable)
 {
 	int64_t now_ms = clock_now_ms(s->clock);
 	struct spool_entry *e, *after;
+	int given_up = 0;
 
-	for (e = TAILQ_FIRST(&s->index.entries); e; e = after) {
+	for (e = TAILQ_FIRST(&s->index.entries); e && given_up < SPOOL_GIVEN_UP_A_CALL; e = after) {
 		after = TAILQ_NEXT(e, order);
-		if (now_ms - e->age_from_ms > s->conf.max_age_ms && (usable || e->in_memory) && spool_keep_lose(s, e, NULL) < 0)
+		if (now_ms - e->age_from_ms <= s->conf.max_age_ms || !(usable || e->in_memory))
+			continue;
+		given_up++;
+		if (spool_keep_lose(s, e, NULL) < 0)
 			usable = false;
 	}
 }

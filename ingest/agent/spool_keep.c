@@ -111,12 +111,14 @@ void spool_keep_drop(struct spool *s, struct spool_entry *e)
 static bool save_losses(struct spool *s)
 {
 	struct err err = ERR_INIT;
+	bool make = spool_keep_usable(s);
 
 	if (s->folder.fd < 0)
 		return false;
-	if (losses_save(s->losses, s->conf.io, s->folder.fd, &err) == 0)
+	if (losses_save(s->losses, s->conf.io, s->folder.fd, make, &err) == 0)
 		return true;
-	spool_keep_trouble(s, err.msg, errno ? errno : EIO);
+	if (make || errno != ENOENT) /* else it is known */
+		spool_keep_trouble(s, err.msg, errno ? errno : EIO);
 	return false;
 }
 
@@ -170,10 +172,11 @@ bool spool_keep_room(struct spool *s, uint64_t bytes)
 {
 	int64_t missing = missing_space(s, bytes);
 	struct spool_entry *e;
+	int given_up = 0;
 
 	while (s->index.disk_bytes + bytes > s->conf.max_bytes || s->index.len >= SPOOL_FILES_MAX || missing > 0) {
 		e = spool_index_oldest(&s->index, false);
-		if (!e)
+		if (!e || given_up++ == SPOOL_GIVEN_UP_A_CALL)
 			break;
 		missing -= (int64_t)e->bytes;
 		if (spool_keep_lose(s, e, NULL) < 0)

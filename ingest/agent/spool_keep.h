@@ -8,6 +8,8 @@
 #include "ingest/agent/spool_folder.h"
 #include "ingest/agent/spool_index.h"
 
+enum { SPOOL_GIVEN_UP_A_CALL = 256 }; /* at most, for age and for room: a turn is short, and there is another */
+
 struct spool {
 	struct spool_conf conf;
 	char *dir; /* owned */

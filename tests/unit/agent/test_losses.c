@@ -214,7 +214,7 @@ START_TEST(they_come_back_from_the_file)
 	ck_assert(losses_at_risk(l, &at_risk));
 	at_risk.attempted = true;
 	ck_assert(losses_at_risk(l, &at_risk) && losses_at_risk(l, &saved));
-	ck_assert_int_eq(losses_save(l, &d.house.io, d.fd, &err), 0);
+	ck_assert_int_eq(losses_save(l, &d.house.io, d.fd, true, &err), 0);
 	ck_assert_int_eq(losses_load(again, &d.house.io, d.fd, &err), 0);
 	losses_settle(again, nowhere, &spooled); /* payload 6 is there, 7 and 3 are not */
 	ck_assert_str_eq(taken(again, 9, text), "a 2-2 5 attempted; b 3-3 8 attempted");
@@ -252,12 +252,12 @@ START_TEST(any_call_of_a_save_may_fail)
 	for (uint64_t seq = 1; seq <= 5; seq++) {
 		add(l, 'a', seq, seq, 1, false);
 		house_fail(&d.house, (unsigned long)_i, 1UL << 40, ENOSPC);
-		rc = losses_save(l, &d.house.io, d.fd, &err);
+		rc = losses_save(l, &d.house.io, d.fd, true, &err);
 		ck_assert_int_eq(rc, d.house.faults.fired ? -1 : 0);
 		ck_assert_uint_ge(found(&d), before);
 		ck_assert_uint_le(found(&d), seq);
 		house_heal(&d.house);
-		ck_assert_int_eq(losses_save(l, &d.house.io, d.fd, &err), 0);
+		ck_assert_int_eq(losses_save(l, &d.house.io, d.fd, true, &err), 0);
 		before = found(&d);
 		ck_assert_uint_eq(before, seq);
 	}
@@ -276,9 +276,11 @@ START_TEST(a_damaged_copy_is_not_believed)
 
 	desk_init(&d);
 	snprintf(path, sizeof(path), "%s/losses", d.house.dir);
+	ck_assert_int_eq(losses_save(l, NULL, d.fd, false, &err), -1);
+	ck_assert_int_eq(errno, ENOENT);
 	for (uint64_t seq = 1; seq <= 2; seq++) {
 		add(l, 'a', seq, seq, 1, false);
-		ck_assert_int_eq(losses_save(l, NULL, d.fd, &err), 0);
+		ck_assert_int_eq(losses_save(l, NULL, d.fd, true, &err), 0);
 	}
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	for (off_t at = 0; at < 32 + 16 + 72; at++) { /* generation 2 stands first */
@@ -297,7 +299,7 @@ START_TEST(a_damaged_copy_is_not_believed)
 	l = losses_new();
 	ck_assert_int_eq(losses_load(l, NULL, d.fd, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
-	ck_assert_int_eq(losses_save(l, NULL, d.fd, &err), 0);
+	ck_assert_int_eq(losses_save(l, NULL, d.fd, true, &err), 0);
 	ck_assert_uint_eq(found(&d), 0);
 	losses_free(l);
 	desk_fini(&d);

@@ -2,6 +2,9 @@
 #include "ingest/agent/spool.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <xxhash.h>
 
 #include "ingest/agent/spool_file.h"
 #include "tests/unit/agent/spool_house.h"
@@ -281,6 +284,83 @@ START_TEST(what_memory_held_is_a_loss_of_a_killed_process)
 }
 END_TEST
 
+START_TEST(the_kernel_cuts_a_write_off)
+{
+	struct house h;
+	struct spool *s;
+	struct rlimit before, small;
+
+	house_init(&h);
+	s = house_open(&h);
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = SPOOL_HEAD_BYTES + 4;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	put(s, 1, HOUSE_NOW_MS);
+	ck_assert_uint_eq(figures(s).in_memory, 1);
+	ck_assert_int_eq(figures(s).state, SPOOL_FULL);
+	ck_assert_int_eq(house_count(h.dir, NULL), 2);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	spool_turn(s);
+	spool_turn(s);
+	ck_assert_int_eq(figures(s).state, SPOOL_DISK);
+	ck_assert_int_eq(house_count(h.dir, ".payload"), 1);
+	ck_assert_uint_eq(newest(s, NULL, NULL), 1);
+	spool_free(s);
+	house_fini(&h);
+}
+END_TEST
+
+/* A payload's file, written without a sync, and by a layout that stands here a second time. */
+static void write_file(const struct house *h, uint64_t seq)
+{
+	char path[512];
+	uint8_t file[88 + 9] = "MRspool\n\1\0\0\0\x58\0\0\0aaaaaaaaaaaaaaaa";
+	uint64_t words[6] = {seq, 1, HOUSE_NOW_MS, 10 * seq, 9, XXH3_64bits("body\0body", 9)}, sum;
+	FILE *f;
+
+	memcpy(file + 32, words, sizeof(words));
+	sum = XXH3_64bits(file, 80);
+	memcpy(file + 80, &sum, 8);
+	memcpy(file + 88, "body\0body", 9);
+	snprintf(path, sizeof(path), "%s/%016lld-61616161616161616161616161616161-%020llu.payload", h->dir, (long long)HOUSE_NOW_MS,
+		 (unsigned long long)seq);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(file, 1, sizeof(file), f), sizeof(file));
+	fclose(f);
+}
+
+START_TEST(many_files_are_taken_in)
+{
+	struct house h;
+	struct spool *s;
+	int64_t begun;
+
+	house_init(&h);
+	s = house_open(&h);
+	spool_free(s);
+	for (uint64_t seq = 1; seq <= 10000; seq++)
+		write_file(&h, seq);
+	begun = clock_mono_ms();
+	s = house_open(&h);
+	printf("10,000 files taken in after %lld ms\n", (long long)(clock_mono_ms() - begun));
+	ck_assert_uint_eq(figures(s).payloads, 10000);
+	ck_assert_uint_eq(newest(s, NULL, NULL), 10000);
+	h.clock.start_ms += h.conf.max_age_ms + 1;
+	spool_turn(s);
+	ck_assert_uint_gt(figures(s).payloads, 9000); /* a turn is short */
+	for (int i = 0; i < 50; i++)
+		spool_turn(s);
+	ck_assert_uint_eq(figures(s).payloads, 0);
+	ck_assert_lost(s, 1, 10000, UINT64_C(10) * 10000 * 10001 / 2, false);
+	ck_assert_int_eq(house_count(h.dir, NULL), 2);
+	spool_free(s);
+	house_fini(&h);
+}
+END_TEST
+
 START_TEST(a_loss_that_cannot_be_saved_keeps_its_file)
 {
 	struct house h;
@@ -480,6 +560,8 @@ int main(void)
 	tcase_add_test(tc, a_file_system_that_is_too_full_is_left_alone);
 	tcase_add_loop_test(tc, memory_holds_what_the_disk_refuses_until_it_takes_again, 0, NR(refusals));
 	tcase_add_test(tc, what_memory_held_is_a_loss_of_a_killed_process);
+	tcase_add_test(tc, the_kernel_cuts_a_write_off);
+	tcase_add_test(tc, many_files_are_taken_in);
 	tcase_add_test(tc, a_loss_that_cannot_be_saved_keeps_its_file);
 	tcase_add_test(tc, a_folder_that_cannot_be_opened_is_tried_again);
 	tcase_add_test(tc, rejected_ones_are_kept_apart_and_bounded);
