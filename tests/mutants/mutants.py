@@ -549,6 +549,8 @@ MUTANTS = [
     unit("torn-headers-are-an-answer", "ingest/agent/post.c", "	if (p->answered) { /*", "	if (code == CURLE_OK || p->answered) { /*", "agent", "test_courier"),
     unit("an-answer-without-its-end-is-none", "ingest/agent/post.c", "		p->answered = p->answered || status >= 200;", "		p->answered = false;", "agent", "test_courier"),
     unit("name-holds-up-the-loop", "ingest/agent/post.c", "CURLOPT_QUICK_EXIT, 1L", "CURLOPT_QUICK_EXIT, 0L", "agent", "test_slow_names"),
+    unit("anybody-is-trusted", "ingest/agent/post.c", "CURLOPT_NOSIGNAL, 1L);", "CURLOPT_NOSIGNAL, 1L), curl_easy_setopt(p->curl, CURLOPT_SSL_VERIFYPEER, 0L);",
+         "agent", "test_courier_tls"),
     unit("redirect-followed", "ingest/agent/post.c", "CURLOPT_FOLLOWLOCATION, 0L", "CURLOPT_FOLLOWLOCATION, 1L", "agent", "test_courier"),
     unit("answer-without-bound", "ingest/agent/post.c", "	if (size * n > REPLY_MAX_BYTES - p->answer.len)", "	if (size * n > REPLY_MAX_BYTES)", "agent", "test_courier"),
     unit("backlog-beside-live", "ingest/agent/courier.c", "	if (live_waits(c) || c->lanes[LIVE].busy || !may_begin(c, l))", "	if (!may_begin(c, l))", "agent", "test_courier_model"),
