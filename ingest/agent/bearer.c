@@ -1,9 +1,13 @@
-/* bearer.c - see bearer.h. */
+/* bearer.c - see bearer.h.
+ *
+ * What makes a file a key's is common/token's to say, for the operator's token and for this one alike: who may read it, and what it may
+ * hold. */
 #include "ingest/agent/bearer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* A line end in a key would end its header line, and begin another. */
 static int take_literal(struct bearer *b, const char *key, struct err *err)
 {
 	size_t n = strlen(key);
@@ -49,6 +53,7 @@ void bearer_fini(struct bearer *b)
 	b->path = NULL;
 }
 
+/* ctime, too: a file that is written within one tick of mtime, or put back to an old mtime, is noticed all the same. */
 static bool is_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&

@@ -1,9 +1,10 @@
 /* bundle.c - see bundle.h.
  *
  * Invariants, cited as (I1)..:
- *  I1  A message is a row of packed Payloads, one behind the other: one with the identity, then one for each entry of a list. By protobuf's rules that is
- *      the same as one Payload with all of them, so no entry is held unpacked, or packed twice.
- *  I2  No payload's floor is above the seq of another that may still be sent: the first payload's seq bounds the floor of all that follow.
+ *  I1  A message is a row of packed Payloads, one behind the other: one with the identity, then one for each entry of a list. By
+ *      protobuf's rules that is the same as one Payload with all of them, so no entry is held unpacked, or packed twice.
+ *  I2  No payload's floor is above the seq of another that may still be sent: the first payload's seq bounds the floor of all that
+ *      follow.
  *  I3  A seq that was drawn ends as a payload that was taken, or as a loss. */
 #include "ingest/agent/bundle.h"
 

@@ -1,8 +1,9 @@
 /* bundle.h - a flush becomes payloads: messages of schemas/push.proto, compressed, each small enough for the server.
  *
- * All payloads of a flush have the same created_at, and each a seq of its own. The limit is of the message before compression, as the server's
- * strictest limit, the record of one partition, grows with that. One message at a time is held, then handed on, so memory does not follow the number
- * of series. What cannot be built is a loss under a seq of its own: a flush loses nothing quietly. Not thread-safe: one owner. */
+ * All payloads of a flush have the same created_at, and each a seq of its own. The limit is of the message before compression, as the
+ * server's strictest limit, the record of one partition, grows with that. One message at a time is held, then handed on, so memory does
+ * not follow the number of series. What cannot be built is a loss under a seq of its own: a flush loses nothing quietly. Not
+ * thread-safe: one owner. */
 #ifndef MILLRACE_AGENT_BUNDLE_H
 #define MILLRACE_AGENT_BUNDLE_H
 
@@ -18,8 +19,9 @@ struct spool;
 struct store;
 
 enum {
-	/* The samples of one partition become one record of the server's, of 1,000,000 bytes by default. A site may have a single partition, and what
-	 * is in a message takes up to twice as much in a record: a bucket's count of 64 to 127 two bytes, a series a fingerprint of 16. */
+	/* The samples of one partition become one record of the server's, of 1,000,000 bytes by default. A site may have a single partition,
+	 * and what is in a message takes up to twice as much in a record: a bucket's count of 64 to 127 two bytes, a series a fingerprint of
+	 * 16. */
 	BUNDLE_MAX_BYTES_DEFAULT = 400000,
 	BUNDLE_TRUNCATION_BYTES = 64, /* what one takes at most */
 };
@@ -35,8 +37,8 @@ struct bundle;
 struct bundle *bundle_new(const struct bundle_conf *conf, struct err *err);
 void bundle_free(struct bundle *b); /* NULL is a no-op */
 
-/* Takes one finished payload; e and its body are borrowed for the call. It has to be spooled (spool_put()) when this returns 0, as the next one's
- * floor counts on it. -1 with *err set: it could not be kept, and is a loss already; the flush goes on. */
+/* Takes one finished payload; e and its body are borrowed for the call. It has to be spooled (spool_put()) when this returns 0, as the
+ * next one's floor counts on it. -1 with *err set: it could not be kept, and is a loss already; the flush goes on. */
 typedef int (*bundle_take_fn)(void *ctx, const struct envelope *e, struct err *err);
 
 struct bundle_flush {
@@ -59,9 +61,9 @@ struct bundle_result {
 	uint64_t lost_samples;
 };
 
-/* Builds and hands on all payloads of a flush: none when there is nothing to tell, one without samples when there are only losses to tell. Payloads
- * of this identity that lie below the new floor are given up first. 0; -1 with *err set to the first failure when something was lost: *out is
- * right in both cases. */
+/* Builds and hands on all payloads of a flush: none when there is nothing to tell, one without samples when there are only losses to
+ * tell. Payloads of this identity that lie below the new floor are given up first. 0; -1 with *err set to the first failure when
+ * something was lost: *out is right in both cases. */
 int bundle_make(struct bundle *b, const struct bundle_flush *f, struct bundle_result *out, struct err *err);
 
 #endif

@@ -2,13 +2,13 @@
  *
  * Invariants, cited as (I1)..:
  *  I1  A payload is in the spool from before its first post until an answer ends it: the courier holds no payload's only copy.
- *  I2  A payload is on one lane at most: the backlog's lane looks for one only while the live one is idle, and the live lane passes over what is
- *      in flight as backlog.
+ *  I2  A payload is on one lane at most: the backlog's lane looks for one only while the live one is idle, and the live lane passes over
+ *      what is in flight as backlog.
  *  I3  While a live payload waits, for its turn or for a hold to end, no post of backlog begins.
  *  I4  Nothing is posted while its lane is on hold; what the server asked for is never shortened, but by a new key after a 401.
  *
- * Why backlog passes over a payload: newest first, one that always fails (an answer that a proxy makes of its bytes, say) would keep all older ones
- * until it is given up for its age. So one that fails again, though another was taken since, goes behind all others. */
+ * Why backlog passes over a payload: newest first, one that always fails (an answer that a proxy makes of its bytes, say) would keep all
+ * older ones until it is given up for its age. So one that fails again, though another was taken since, goes behind all others. */
 #include "ingest/agent/courier.h"
 
 #include <curl/curl.h>
@@ -93,12 +93,15 @@ static int64_t wait_ms(struct lane *l, int64_t retry_after_ms)
 /* What holds live holds backlog, too (I3); and so does what is about all posts alike. */
 static void hold_after(struct courier *c, struct lane *l, int64_t wait, bool both)
 {
-	if (both || l == &c->lanes[LIVE])
-		for (size_t i = 0; i < NR_LANES; i++)
-			hold(&c->lanes[i], c->mono_ms + wait);
 	hold(l, c->mono_ms + wait);
+	if (both || l == &c->lanes[LIVE])
+		hold(&c->lanes[BACKLOG], c->mono_ms + wait);
+	if (both)
+		hold(&c->lanes[LIVE], c->mono_ms + wait);
 }
 
+/* What fails at every post, while the server takes others, is passed over until nothing else is left (see above). An outage fails all
+ * alike, and nothing is passed over then: when it ends, the newest is still the first. */
 static void suspect(struct courier *c, const struct lane *l)
 {
 	if (l != &c->lanes[BACKLOG])
@@ -119,6 +122,7 @@ static bool is_told(struct courier *c, const char *reason)
 	return false;
 }
 
+/* Once for each reason, as an application that sends bad names does so every 30 s; the figures go on counting. */
 static void tell_rejected(struct courier *c, const struct lane *l, const struct reply *r)
 {
 	for (size_t i = 0; i < r->reasons_len; i++)
@@ -127,6 +131,7 @@ static void tell_rejected(struct courier *c, const struct lane *l, const struct 
 				 LOG_UINT("seq", l->e.seq), LOG_STR("meaning", "counted from now on without a line"));
 }
 
+/* The spool forgets the payload, and with it the losses that it told. */
 static void end_done(struct courier *c, struct lane *l, const struct reply *r)
 {
 	uint64_t rejected = r->rejected < l->e.samples ? r->rejected : l->e.samples;
@@ -142,6 +147,7 @@ static void end_done(struct courier *c, struct lane *l, const struct reply *r)
 	tell_rejected(c, l, r);
 }
 
+/* The end of a payload that no later try would save. */
 static void set_aside(struct courier *c, struct lane *l, int status, const char *why)
 {
 	spool_reject(c->spool, l->id, status, why);
@@ -159,6 +165,7 @@ static void tell_failed(struct courier *c, const struct lane *l, const char *err
 			 LOG_STR("meaning", "it is kept and sent again"));
 }
 
+/* The payload stays where it is, in the spool. */
 static void end_failed(struct courier *c, struct lane *l, const struct post_answer *a, const char *why)
 {
 	int64_t wait = wait_ms(l, a->retry_after_ms);
@@ -170,6 +177,7 @@ static void end_failed(struct courier *c, struct lane *l, const struct post_answ
 	tell_failed(c, l, why, wait);
 }
 
+/* Not the payload's fault, and no backoff: a person has to act. Said once, until a post is taken again. */
 static void end_key_refused(struct courier *c, struct lane *l, const struct post_answer *a)
 {
 	int64_t wait = COURIER_KEY_RETRY_MS + outcome_wait_ms(1, draw());
@@ -359,6 +367,7 @@ static void begin_live(struct courier *c)
 	}
 }
 
+/* One at a time, and none while a live payload waits or is under way (I3). */
 static void begin_backlog(struct courier *c)
 {
 	struct spool_skip skip = {.ids = c->passed_over, .nr = c->passed_over_len};

@@ -1,12 +1,12 @@
 /* courier.h - brings payloads from the spool to the Push API, and acts on its answers.
  *
- * Every payload is in the spool before the courier sees it and leaves it by an answer alone, so nothing is lost with the courier. Two posts run
- * at most, one of the latest flush and one of backlog, never two of one payload. Live goes first: backlog begins only while no live payload
- * waits, newest first, and pauses after each post as long as it took. A live payload that is refused keeps both waiting, by the server's
- * Retry-After or by full jitter; one of backlog keeps backlog waiting, and lets others go first if it alone is refused.
+ * Every payload is in the spool before the courier sees it and leaves it by an answer alone, so nothing is lost with the courier. Two
+ * posts run at most, one of the latest flush and one of backlog, never two of one payload. Live goes first: backlog begins only while no
+ * live payload waits, newest first, and pauses after each post as long as it took. A live payload that is refused keeps both waiting, by
+ * the server's Retry-After or by full jitter; one of backlog keeps backlog waiting, and lets others go first if it alone is refused.
  *
- * One thread, no locks. libcurl resolves names on a thread of its own (Debian's build has no c-ares); that thread is left behind, not waited
- * for, when a post ends before it. Waits here are real time: courier_turn() is told the time and tests may tell any. */
+ * One thread, no locks. libcurl resolves names on a thread of its own (Debian's build has no c-ares); that thread is left behind, not
+ * waited for, when a post ends before it. Waits here are real time: courier_turn() is told the time and tests may tell any. */
 #ifndef MILLRACE_AGENT_COURIER_H
 #define MILLRACE_AGENT_COURIER_H
 
@@ -55,8 +55,8 @@ struct courier_status {
 
 struct courier;
 
-/* Borrows spool, clock and log for its life. NULL with *err: ERR_REJECT for an address or a key that cannot be used (named, but never the key),
- * ERR_FATAL otherwise. curl_global_init() is the program's. */
+/* Borrows spool, clock and log for its life. NULL with *err: ERR_REJECT for an address or a key that cannot be used (named, but never
+ * the key), ERR_FATAL otherwise. curl_global_init() is the program's. */
 struct courier *courier_new(const struct courier_conf *conf, struct spool *spool, const struct clock *clock, const struct log *log,
 			    struct err *err);
 void courier_free(struct courier *c); /* NULL is a no-op; posts in flight are cut off, their payloads are in the spool */
@@ -73,15 +73,16 @@ int courier_timeout_ms(const struct courier *c, int64_t mono_ms);
 /* Moves posts on, acts on answers, begins what may begin. mono_ms: clock_mono_ms(). Never blocks, but for the spool's writes. */
 void courier_turn(struct courier *c, int64_t mono_ms);
 
-/* No further posts; those in flight have until within_ms (real) from now. Returns when they have ended, or then. All that is not acknowledged
- * is in the spool. */
+/* No further posts; those in flight have until within_ms (real) from now. Returns when they have ended, or then. All that is not
+ * acknowledged is in the spool. */
 void courier_stop(struct courier *c, int64_t within_ms);
 
 /* The figures now. */
 void courier_read_status(const struct courier *c, int64_t mono_ms, struct courier_status *out);
 
-/* When the flush of the slot that ends at slot_end_ms is due: a fixed part of COURIER_FLUSH_SPREAD_MS later, drawn from what names the machine
- * and the agent (machine id, host, configuration's path), so that agents do not all post in the same second, and each always in the same. */
+/* When the flush of the slot that ends at slot_end_ms is due: a fixed part of COURIER_FLUSH_SPREAD_MS later, drawn from what names the
+ * machine and the agent (machine id, host, configuration's path), so that agents do not all post in the same second, and each always in
+ * the same. */
 int64_t courier_flush_at_ms(int64_t slot_end_ms, const char *machine);
 
 #endif

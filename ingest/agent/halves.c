@@ -1,7 +1,7 @@
 /* halves.c - see halves.h.
  *
- * All entries of a payload, its metrics first and then its events, are one row that is cut in its middle; a half borrows its entries from the
- * unpacked whole. So halving ends: each half has fewer entries, or points, than the whole. */
+ * All entries of a payload, its metrics first and then its events, are one row that is cut in its middle; a half borrows its entries
+ * from the unpacked whole. So halving ends: each half has fewer entries, or points, than the whole. */
 #include "ingest/agent/halves.h"
 
 #include <string.h>

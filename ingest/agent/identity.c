@@ -22,7 +22,7 @@ void identity_stamp(struct identity *id, uint64_t lowest_pending, uint64_t *seq,
 {
 	uint64_t lowest = lowest_pending && lowest_pending < id->next_seq ? lowest_pending : id->next_seq;
 
-	if (id->next_seq - lowest > IDENTITY_SPAN_MAX)
+	if (id->next_seq - lowest > IDENTITY_SPAN_MAX) /* the server would refuse the payload */
 		lowest = id->next_seq - IDENTITY_SPAN_MAX;
 	if (id->floor < lowest)
 		id->floor = lowest;

@@ -1,9 +1,9 @@
 /* identity.h - who this run of the agent is, and the numbers its payloads go by.
  *
- * (agent_id, seq) makes a payload countable exactly once. agent_id is drawn at each start: a machine's image or spool may be copied, a run of
- * a process cannot. floor tells the server which numbers may still come: it never falls, and it is never further below seq than the server
- * remembers. A payload of this agent_id below its floor would be taken for a duplicate, so whoever numbers a payload gives up those
- * first (spool_give_up_below()). Not thread-safe: one owner. */
+ * (agent_id, seq) makes a payload countable exactly once. agent_id is drawn at each start: a machine's image or spool may be copied, a
+ * run of a process cannot. floor tells the server which numbers may still come: it never falls, and it is never further below seq than
+ * the server remembers. A payload of this agent_id below its floor would be taken for a duplicate, so whoever numbers a payload gives up
+ * those first (spool_give_up_below()). Not thread-safe: one owner. */
 #ifndef MILLRACE_AGENT_IDENTITY_H
 #define MILLRACE_AGENT_IDENTITY_H
 

@@ -8,6 +8,7 @@ typedef Millrace__Push__Point pb_point;
 typedef Millrace__Push__Histogram pb_histogram;
 typedef Millrace__Push__Metric__TagsEntry pb_tag;
 
+/* protobuf-c wants a NUL where a str has none. NULL: there is no room, so the series is longer than any may be. */
 static char *zero_ended(struct metric_pb *p, struct str s)
 {
 	char *at = p->bytes + p->used;
@@ -40,6 +41,7 @@ static void set_histogram(pb_histogram *to, const struct hist_dense *h)
 	to->n_neg_counts = h->neg_counts_len;
 }
 
+/* A counter's or a lone reading's value alone, or all figures of what was merged: ingest takes nothing in between. */
 static void set_point(pb_point *to, pb_histogram *histogram, const struct store_point *point)
 {
 	*to = (pb_point)MILLRACE__PUSH__POINT__INIT;
@@ -71,6 +73,7 @@ static int kind_of(enum store_kind kind)
 	       kind == STORE_DISTRIBUTION ? MILLRACE__PUSH__METRIC__KIND__distribution : MILLRACE__PUSH__METRIC__KIND__gauge;
 }
 
+/* All of it lives on the stack, but for the strings. */
 int metric_pb_pack(struct metric_pb *p, const struct store_metric *m, struct buf *out)
 {
 	Millrace__Push__Payload payload = MILLRACE__PUSH__PAYLOAD__INIT;

@@ -1,7 +1,7 @@
 /* outcome.h - what an answer of the Push API means for the payload that was posted, and how long to wait before the next post.
  *
- * Pure functions. Only an answer that blames the payload itself ends it; where the key, the address, a proxy or the server is to blame, the payload
- * is kept. */
+ * Pure functions. Only an answer that blames the payload itself ends it; where the key, the address, a proxy or the server is to blame,
+ * the payload is kept. */
 #ifndef MILLRACE_AGENT_OUTCOME_H
 #define MILLRACE_AGENT_OUTCOME_H
 
@@ -29,8 +29,8 @@ enum outcome outcome_of(int status);
  * nothing. date: the answer's Date header, by whose clock the other is meant, or NULL: then wall_ms stands for it. */
 int64_t outcome_retry_after_ms(const char *retry_after, const char *date, int64_t wall_ms);
 
-/* Full jitter: evenly drawn from (0, ceiling], where the ceiling is the base at the first failure in a row and doubles up to the maximum. failures
- * is at least 1; random is 64 random bits. */
+/* Full jitter: evenly drawn from (0, ceiling], where the ceiling is the base at the first failure in a row and doubles up to the
+ * maximum. failures is at least 1; random is 64 random bits. */
 int64_t outcome_wait_ms(unsigned failures, uint64_t random);
 
 #endif

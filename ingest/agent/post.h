@@ -1,9 +1,9 @@
 /* post.h - one payload on its way to the Push API and the answer back, over a connection that is kept for the next.
  *
  * HTTP/1.1 over TLS that is verified, or over plain HTTP where the address says so; the proxy is the environment's, as libcurl takes it;
- * redirects are not followed. An answer counts once its headers are whole: what a body lacks, or has too much, cannot undo the status. Headers
- * and body are bounded, and so is the time. The key is in the request's headers alone, which libcurl neither logs nor tells a proxy of
- * CONNECT. Not thread-safe: one owner. */
+ * redirects are not followed. An answer counts once its headers are whole: what a body lacks, or has too much, cannot undo the status.
+ * Headers and body are bounded, and so is the time. The key is in the request's headers alone, which libcurl neither logs nor tells a
+ * proxy of CONNECT. Not thread-safe: one owner. */
 #ifndef MILLRACE_AGENT_POST_H
 #define MILLRACE_AGENT_POST_H
 

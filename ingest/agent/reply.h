@@ -1,7 +1,7 @@
 /* reply.h - what the body of an answer says: samples that were rejected, or why the payload was refused.
  *
- * Answers may come from anything that listens there. All is bounded, and what is kept of foreign text is printable ASCII. A body that is no JSON, or
- * other JSON than the Push API's, says nothing, which is no error: the status decides. */
+ * Answers may come from anything that listens there. All is bounded, and what is kept of foreign text is printable ASCII. A body that is
+ * no JSON, or other JSON than the Push API's, says nothing, which is no error: the status decides. */
 #ifndef MILLRACE_AGENT_REPLY_H
 #define MILLRACE_AGENT_REPLY_H
 

@@ -39,6 +39,7 @@ static int on_socket(CURL *transfer, curl_socket_t fd, int what, void *ctx, void
 	return 0;
 }
 
+/* libcurl has one timer for all transfers, and sets it anew with each call. */
 static int on_timer(CURLM *multi, long ms, void *ctx)
 {
 	struct wire *w = ctx;
@@ -107,6 +108,7 @@ int wire_timeout_ms(const struct wire *w)
 	return ms < 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
+/* What does not fit into one turn is ready again at the next. */
 static void hear_sockets(struct wire *w)
 {
 	struct epoll_event events[EVENTS_A_TURN];
@@ -120,6 +122,7 @@ static void hear_sockets(struct wire *w)
 	}
 }
 
+/* The timer is off before libcurl is called, as the call may set the next. */
 void wire_turn(struct wire *w)
 {
 	CURLMsg *msg;

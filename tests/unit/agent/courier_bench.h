@@ -1,5 +1,5 @@
-/* courier_bench.h - a courier between a fake spool and a scripted server, in one thread. Its waits are skipped: time is moved on to where the courier
- * wants to be woken whenever nothing is in flight. */
+/* courier_bench.h - a courier between a fake spool and a scripted server, in one thread. Its waits are skipped: time is moved on to
+ * where the courier wants to be woken whenever nothing is in flight. */
 #ifndef MILLRACE_TESTS_AGENT_COURIER_BENCH_H
 #define MILLRACE_TESTS_AGENT_COURIER_BENCH_H
 

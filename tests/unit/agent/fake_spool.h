@@ -1,5 +1,5 @@
-/* fake_spool.h - a spool and losses in memory, which remember what became of each payload. Defines what the real ones define, so that their
- * archive members stay out: include it in one .c of a test. */
+/* fake_spool.h - a spool and losses in memory, which remember what became of each payload. Defines what the real ones define, so that
+ * their archive members stay out: include it in one .c of a test. */
 #ifndef MILLRACE_TESTS_AGENT_FAKE_SPOOL_H
 #define MILLRACE_TESTS_AGENT_FAKE_SPOOL_H
 

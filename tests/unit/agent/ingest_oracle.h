@@ -28,8 +28,8 @@ struct oracle_head {
 	int64_t truncated_samples;
 };
 
-/* Reads a message that came at received_at_ms; each() borrows a sample, in their order within values and within summaries of a series list.
- * Fails the test when ingest would not take it: cannot read it, or a record of all samples for one partition would be too long. */
+/* Reads a message that came at received_at_ms; each() borrows a sample, in their order within values and within summaries of a series
+ * list. Fails the test when ingest would not take it: cannot read it, or a record of all samples for one partition would be too long. */
 void oracle_read(struct str message, int64_t received_at_ms, size_t record_max_bytes, struct oracle_head *head,
 		 void (*each)(void *ctx, const struct oracle_sample *s), void *ctx);
 

@@ -11,8 +11,8 @@
 enum { MAKER_SAMPLES_MAX = 64 };
 
 /* A payload of counters named "p<number>.<i>", as many as samples; body is filled and borrowed. */
-static inline struct envelope maker_payload(const uint8_t agent_id[16], uint64_t seq, uint64_t number, size_t samples, int64_t created_at_ms,
-					    struct buf *body)
+static inline struct envelope maker_payload(const uint8_t agent_id[16], uint64_t seq, uint64_t number, size_t samples,
+					    int64_t created_at_ms, struct buf *body)
 {
 	Millrace__Push__Payload p = MILLRACE__PUSH__PAYLOAD__INIT;
 	Millrace__Push__Metric metrics[MAKER_SAMPLES_MAX], *metric_list[MAKER_SAMPLES_MAX];

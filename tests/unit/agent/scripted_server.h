@@ -1,7 +1,7 @@
 /* scripted_server.h - an HTTP server that answers as a test tells it to, in the test's own thread.
  *
- * server_turn() takes what has come, without waiting. A request that is whole goes to the test's function, which says what comes back: any bytes, and
- * what becomes of the connection. */
+ * server_turn() takes what has come, without waiting. A request that is whole goes to the test's function, which says what comes back:
+ * any bytes, and what becomes of the connection. */
 #ifndef MILLRACE_TESTS_AGENT_SCRIPTED_SERVER_H
 #define MILLRACE_TESTS_AGENT_SCRIPTED_SERVER_H
 

@@ -35,7 +35,8 @@ START_TEST(a_request_says_what_it_must)
 }
 END_TEST
 
-/* What becomes of a payload by the first answer, and whether the courier would post it again (it is there, and so the second answer takes it). */
+/* What becomes of a payload by the first answer, and whether the courier would post it again (it is there, and so the second answer
+ * takes it). */
 static const struct {
 	struct step first;
 	enum fake_state then;
@@ -391,8 +392,8 @@ START_TEST(rejected_samples_are_counted_and_told_once)
 {
 	static const struct step steps[] = {
 		{LINE("202 Accepted") "\r\n"
-		 "{\"accepted\": 1, \"rejected\": [{\"index\": \"metrics[0]\", \"reason\": \"bad_name\"}, {\"index\": \"metrics[1]\", \"reason\": \"bad_name\"}], "
-		 "\"rejected_total\": 2}", SERVER_CLOSES}};
+		 "{\"accepted\": 1, \"rejected\": [{\"index\": \"metrics[0]\", \"reason\": \"bad_name\"}, {\"index\": \"metrics[1]\", "
+		 "\"reason\": \"bad_name\"}], \"rejected_total\": 2}", SERVER_CLOSES}};
 	struct buf log = BUF_INIT;
 	struct bench b;
 	const char *first;

@@ -1,8 +1,9 @@
 /* test_courier_model.c - whatever a server answers, no payload is on two posts at once, and none is lost.
  *
- * Payloads of random sizes, some of them live, meet a server that takes, refuses, fails and goes silent by chance. It remembers as the real one does: a
- * payload (agent_id, seq) counts once, also when its answer never arrived. In the end each sample was counted exactly once, or its payload is
- * rejected, or it still waits. What the server counted and the courier does not know of may also be rejected or waiting: that is `attempted`. */
+ * Payloads of random sizes, some of them live, meet a server that takes, refuses, fails and goes silent by chance. It remembers as the
+ * real one does: a payload (agent_id, seq) counts once, also when its answer never arrived. In the end each sample was counted exactly
+ * once, or its payload is rejected, or it still waits. What the server counted and the courier does not know of may also be rejected or
+ * waiting: that is `attempted`. */
 #include "tests/unit/agent/courier_bench.h"
 
 enum { PAYLOADS = 40, ROUNDS = 8, SAMPLES_MAX = 9, ENTRIES_MAX = 1024, LARGE = 3 };

@@ -114,7 +114,8 @@ START_TEST(trust_decides)
 	snprintf(url, sizeof(url), "https://127.0.0.1:%d", h.port);
 	b.courier = courier_new(&conf, b.spool, &b.clock, &b.log, &err);
 	ck_assert_msg(b.courier && bench_run(&b, 1), "%s", err.msg);
-	ck_assert_msg(fake_payload(b.spool, 1)->state == (cases[_i].taken ? FAKE_DONE : FAKE_WAITS), "case %d: %s", _i, bench_status(&b).last_error);
+	ck_assert_msg(fake_payload(b.spool, 1)->state == (cases[_i].taken ? FAKE_DONE : FAKE_WAITS), "case %d: %s", _i,
+		      bench_status(&b).last_error);
 	ck_assert_int_eq(bench_status(&b).last_error[0] != '\0', !cases[_i].taken);
 	bench_fini(&b);
 	house_fini(&h);

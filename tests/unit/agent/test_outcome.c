@@ -10,8 +10,11 @@ static enum outcome wanted(int status)
 	for (size_t i = 0; i < NR(kept); i++)
 		if (status == kept[i])
 			return OUTCOME_RETRY;
-	return status < 200 ? OUTCOME_RETRY : status < 300 ? OUTCOME_DONE : status < 400 ? OUTCOME_RETRY : status == 401 || status == 403 ? OUTCOME_KEY :
-	       status == 413 ? OUTCOME_HALVE : status < 500 ? OUTCOME_REJECT : OUTCOME_RETRY;
+	if (status == 401 || status == 403)
+		return OUTCOME_KEY;
+	if (status == 413)
+		return OUTCOME_HALVE;
+	return status / 100 == 2 ? OUTCOME_DONE : status / 100 == 4 ? OUTCOME_REJECT : OUTCOME_RETRY;
 }
 
 START_TEST(every_status_has_an_outcome)

@@ -14,15 +14,17 @@ static const struct {
 	const char *error, *detail;
 } cases[] = {
 	{"{\"accepted\": 3, \"rejected\": [], \"rejected_total\": 0}", 3, 0, 0, "", 0, "", ""},
-	{"{\"accepted\": 1, \"rejected\": [{\"index\": \"metrics[0]\", \"reason\": \"name_empty\"}, {\"index\": \"metrics[1]\", \"reason\": \"name_empty\"}, "
-	 "{\"index\": \"metrics[2]\", \"reason\": \"time_too_old\"}], \"rejected_total\": 5}", 1, 5, 2, "name_empty", 2, "", ""},
+	{"{\"accepted\": 1, \"rejected\": [{\"index\": \"metrics[0]\", \"reason\": \"name_empty\"}, {\"index\": \"metrics[1]\", "
+	 "\"reason\": \"name_empty\"}, {\"index\": \"metrics[2]\", \"reason\": \"time_too_old\"}], "
+	 "\"rejected_total\": 5}", 1, 5, 2, "name_empty", 2, "", ""},
 	{"{\"error\": \"bad_payload\", \"detail\": \"byte 3: \\u0007 \\u00e9\"}", 0, 0, 0, "", 0, "bad_payload", "byte 3: ? ??"},
 	{"{\"error\": \"" SECRET "\", \"detail\": \"the key " SECRET " is odd\"}", 0, 0, 0, "", 0, "", ""},
 	{"{\"error\": \"mr_a-\\u006bey-0123456789\"}", 0, 0, 0, "", 0, "", ""},
 	{"{\"accepted\": -3, \"rejected_total\": \"many\"}", 0, 0, 0, "", 0, "", ""},
 	{"{\"accepted\": 3.5}", 0, 0, 0, "", 0, "", ""},
 	{"{\"accepted\": 3, \"rejected\": [{\"reason\": \"name_empty\"}", 3, 0, 1, "name_empty", 1, "", ""}, /* cut off */
-	{"{\"rejected\": {\"reason\": \"no\"}, \"other\": [{\"reason\": \"no\"}], \"x\": {\"accepted\": 9, \"error\": \"no\"}}", 0, 0, 0, "", 0, "", ""},
+	{"{\"rejected\": {\"reason\": \"no\"}, \"other\": [{\"reason\": \"no\"}], "
+	 "\"x\": {\"accepted\": 9, \"error\": \"no\"}}", 0, 0, 0, "", 0, "", ""},
 	{"[{\"accepted\": 3}]", 0, 0, 0, "", 0, "", ""},
 	{"<html>Bad Gateway</html>", 0, 0, 0, "", 0, "", ""},
 	{"\xff\xfe", 0, 0, 0, "", 0, "", ""},
@@ -35,7 +37,9 @@ START_TEST(bodies_are_read)
 	struct reply r;
 
 	reply_read(str_from(cases[_i].body), STR(SECRET), &r);
-	ck_assert_msg(r.accepted == cases[_i].accepted && r.rejected == cases[_i].rejected && r.reasons_len == cases[_i].reasons_len, "case %d", _i);
+	ck_assert_uint_eq(r.accepted, cases[_i].accepted);
+	ck_assert_uint_eq(r.rejected, cases[_i].rejected);
+	ck_assert_uint_eq(r.reasons_len, cases[_i].reasons_len);
 	ck_assert_str_eq(r.reasons[0].reason, cases[_i].reason);
 	ck_assert_uint_eq(r.reasons[0].samples, cases[_i].samples);
 	ck_assert_str_eq(r.error, cases[_i].error);
