@@ -77,6 +77,19 @@ def push_json():
     yield "rejected", one % ("counter", '{"v":-1},{"t":1,"v":1},{},{"v":1e999}')
 
 
+def statsd():
+    tags = "|#env:prod,route:/v2/a,bare,u:http://x:80/"
+    yield "counter", "requests:1|c|@0.1" + tags
+    yield "gauges", f"busy:3.5|g{tags}\nbusy:+4|g\nbusy:-10|g\nbusy:1:2|g"
+    yield "timers", f"t:320|ms|@0.5\nt:1.5:-2:3e2|d{tags}\nt:0|h\nt:1e-300:1e300|d"
+    yield "set", "users:u1|s\nusers:u2|s\nusers:\xff:|s"
+    yield "fields", f"a:1|c{tags}|c:in-42|e:it-false|card:low|T1795372000|zz:9||"
+    yield "no-metrics", "_e{5,4}:title|te\\nxt|d:1|h:x|#k:v\n_sc|name|0|m:x\r\n\n"
+    yield "refused", "a\n:1|c\na:1|x\na:x|c\na:1|c|@2\na:1|c|T0\na\tb:1|c\na:1|c|#:v\na:-1|c\na:1e308|c|@0.1\n"
+    yield "numbers", "a:123456789012345678901234567890.5e-20|d\na:5e-324|d\na:.5|d\na:5.|d\na:1e309|d\na:0x1|d\na:nan|d"
+    yield "many", "\n".join(f"n{i}:{i}|{'cgds'[i % 4]}" for i in range(30))
+
+
 def zstd_frame(text, header):
     """One raw block and one that repeats a byte, without check value."""
     blocks = (len(text) << 3).to_bytes(3, "little") + text + (300 << 3 | 1 << 1 | 1).to_bytes(3, "little") + b"z"
@@ -107,7 +120,8 @@ def origin():
 
 
 def main():
-    for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate())):
+    for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
+                        ("fuzz_statsd", statsd())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
