@@ -113,6 +113,21 @@ def inflate():
         yield f"text-{name}", bytes([0x90 + form]) + text
 
 
+def lines():
+    """The first byte says how the stream is cut."""
+    error = ('{"error":{"t":1795372000000,"class":"IOError","message":"gr\\u00f6\\ud83d\\ude00\\ud83d\\u0000","backtrace":[{"file":"a.rb","line":7,'
+             '"function":"f","in_app":true},{}],"action":"A#b","namespace":"web","tags":{"a":"b","n":7,"z":null},'
+             '"params":{"q":"x","nested":{"a":[1,{"b":"\\ud800"}]},"f":false},"breadcrumbs":[{"t":1,"category":"c","metadata":{"k":"v"}}]}}')
+    transaction = ('{"new":[{}],"transaction":{"id":"x","action":"A#b","namespace":"web","duration_ms":12.5,"queue_ms":0.4,"error":true,'
+                   '"tags":{"a":"b"},"spans":[{"id":"1","parent_id":"0","name":"sql","start_ms":0,"duration_ms":1e0,"tags":{}}]}}')
+    yield "error", " " + error
+    yield "transaction", "\t" + transaction + "\n"
+    yield "marker", '\x01{"marker":{"revision":"a1b2c3","user":"u","text":"t"}}\r\n\n'
+    yield "check-ins", '\x03{"check_in":{"name":"n","kind":"cron","event":"start"}}\n{"check_in":{"name":"n","kind":"heartbeat","event":"beat"}}'
+    yield "several", "\x05" + "\n".join([error, "nonsense", transaction, "{}", '{"error":{"class":7}}', '{"marker":{"revision":"r","t":1}}'])
+    yield "deep", "x" + '{"error":{"class":"E","params":{"a":' + "[" * 40 + "]" * 40 + "}}}"
+
+
 def origin():
     yield "sound", "v1 topic=millrace.c.main.minutely epoch=-5 partition=3 offset=1001"
     yield "limits", f"v1 topic={'x' * 249} epoch=-9223372036854775808 partition=2147483647 offset=9223372036854775807"
@@ -121,7 +136,7 @@ def origin():
 
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
-                        ("fuzz_statsd", statsd())):
+                        ("fuzz_lines", lines())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
