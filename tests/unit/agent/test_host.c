@@ -310,7 +310,7 @@ START_TEST(names_are_made_fit_to_be_tags)
 	static const struct {
 		const char *name, *tag;
 	} odd[] = {
-		{"a,b|c", "interface:a_b_c"}, {"a_b|c", "interface:a_b_c"}, {"h\xc3\xb6lle", "interface:h\xc3\xb6lle"}, {"\xff\xfe" "x\x01", "interface:__x_"}, {"#:x", "interface:#:x"},
+		{"a,b|c", "interface:a_b_c"}, {"x|y", "interface:x_y"}, {"x\x01y", "interface:x_y"}, {"h\xc3\xb6lle", "interface:h\xc3\xb6lle"}, {"\xff\xfe" "x\x01", "interface:__x_"}, {"#:x", "interface:#:x"},
 	};
 	struct traffic t = {.column = {7}};
 	struct house h;

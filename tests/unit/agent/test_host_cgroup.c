@@ -78,6 +78,8 @@ static void furnish(struct house *h, int i)
 	tree_write(&h->tree, "/proc/self/mountinfo", houses[i].mounts);
 	write_in(h, houses[i].memory, is_v1_memory(i) ? "memory.usage_in_bytes" : "memory.current", "123456789\n");
 	write_in(h, houses[i].memory, is_v1_memory(i) ? "memory.limit_in_bytes" : "memory.max", "536870912\n");
+	tree_write(&h->tree, "/sys/fs/other/memory.current", "1\n"); /* where "/../other" would lead */
+	tree_write(&h->tree, "/sys/fs/other/cpu.stat", "usage_usec 1\n");
 }
 
 START_TEST(limits_and_use)
