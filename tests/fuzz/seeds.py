@@ -136,7 +136,7 @@ def origin():
 
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
-                        ("fuzz_lines", lines())):
+                        ("fuzz_lines", lines()), ("fuzz_statsd", statsd())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():

@@ -527,7 +527,7 @@ MUTANTS = [
     # agent: the program
     unit("key-of-the-command-line", "ingest/agent/conf.c", '	if (conf_is_option(p->conf, "key"))', "	if (!p->conf)", "agent", "test_conf"),
     unit("key-stays-in-the-environment", "ingest/agent/conf.c", "			explicit_bzero(*environ_list", "			if (!environ_list) explicit_bzero(*environ_list", "agent", "test_conf"),
-    unit("statsd-for-the-whole-network", "ingest/agent/conf.c", "	if (*c->statsd_listen && !is_loopback(c->statsd_listen))", "	if (*c->statsd_listen && !c)", "agent",
+    unit("statsd-for-the-whole-network", "ingest/agent/conf.c", "	if (*c->statsd_listen && !is_loopback(c->statsd_listen))", "	if (!*c->statsd_listen && !is_loopback(c->statsd_listen))", "agent",
          "test_conf"),
     unit("kafka-settings-of-a-program-without", "common/conf.c", "	if (!c->without_kafka && strncmp(key, kafka_prefix", "	if (strncmp(key, kafka_prefix", "agent", "test_conf"),
     unit("status-counts-twice", "ingest/agent/status.c", "			m->told[i] = value;\n", "", "agent", "test_status"),
