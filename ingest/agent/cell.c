@@ -64,7 +64,8 @@ void cell_point(const struct cell *c, enum store_kind kind, struct dense *d, str
 		out->v = c->last;
 	} else {
 		*out = (struct store_point){
-			.t = c->slot_ms, .count = c->count, .sum = c->sum, .min = c->min, .max = c->max, .last = c->last, .last_at = c->last_at,
+			.t = c->slot_ms, .count = c->count, .sum = c->sum, .min = c->min, .max = c->max,
+			.last = c->last, .last_at = c->last_at,
 			.has_histogram = kind == STORE_DISTRIBUTION,
 		};
 		if (out->has_histogram)

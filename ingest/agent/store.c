@@ -5,7 +5,7 @@
  * it.
  *
  * Invariants:
- *  I1  Every series but the overflow ones is in by_id and in all, at `at`; aliases lead to such series only, as whoever frees one sweeps
+ *  I1  Every series but the overflow ones is in by_id and in all; aliases lead to such series only, as whoever frees one sweeps
  * first.  I2  Cells of a series stand newest slot first, none twice; each has taken a sample, as one that could not is taken out again at
  * once.  I3  bytes is what series, cells, their heaps and the tables take. New series are made below three quarters of the budget, so that
  *      what is left is for the cells of those that are there: a series that was admitted is not starved by ones that came later. */
@@ -30,7 +30,6 @@ struct series {
 	struct cell *cells;
 	double value;     /* of a gauge, for signed additions */
 	int64_t told_ms;  /* the end of the last cut that found something, or of the first one */
-	size_t at;
 	uint8_t id[MAP_KEY_BYTES];
 	uint8_t kind;     /* enum store_kind, not STORE_GAUGE_ADD */
 	bool added;       /* value is the work of signed additions */
@@ -161,7 +160,6 @@ static struct series *admit(struct store *s, enum store_kind kind, const uint8_t
 		return s->overflow[kind];
 	}
 	memcpy(sr->id, id, sizeof(sr->id));
-	sr->at = at;
 	s->all[at] = sr;
 	s->bytes += series_bytes(sr);
 	return sr;
@@ -364,7 +362,6 @@ static void drop_gone(struct store *s)
 		if (!sr->gone)
 			continue;
 		s->all[i] = last;
-		last->at = i;
 		map_remove(&s->by_id, sr->id);
 		s->bytes -= series_bytes(sr);
 		s->figures.idle_dropped++;

@@ -1,11 +1,12 @@
 /* agent_load.c - an application for the agent: datagrams of 20 metrics each, as a busy service would send them.
  *
  * SERIES series: of twenty, eight are counters, six gauges, five timers and one a set, with three tags each, in DogStatsD's form; a line is
- * some 75 bytes. Timers are log-normal about a median of their own (sigma 0.7: nine in ten within a factor of ten), which is what durations of requests
- * look like; a set has a thousand members. Lines are made beforehand, for series drawn evenly: the hardest case for caches. The same for the
- * same arguments.
+ * some 75 bytes. Timers are log-normal about a median of their own (sigma 0.7: nine in ten within a factor of ten), which is what durations
+ * of requests look like; a set has a thousand members. Lines are made beforehand, for series drawn evenly: the hardest case for caches. The
+ * same for the same arguments.
  *
- * Usage: agent_load PORT SERIES RATE SECONDS   (RATE: metrics a second, 0: as fast as the kernel takes them). By UDP; prints one line of JSON. */
+ * Usage: agent_load PORT SERIES RATE SECONDS   (RATE: metrics a second, 0: as fast as the kernel takes them). By UDP; prints one line of
+ * JSON. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <math.h>
@@ -139,8 +140,8 @@ int main(int argc, char **argv)
 	if (make_datagrams(l, (unsigned)strtoul(argv[2], NULL, 10)) < 0 || connect(l->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return perror("agent_load"), 1;
 	run(l, strtod(argv[3], NULL), seconds);
-	printf("{\"datagrams\": %" PRIu64 ", \"metrics\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"broken\": 0}\n", l->sent,
-	       l->sent * METRICS, l->sent_bytes, l->failed);
+	printf("{\"datagrams\": %" PRIu64 ", \"metrics\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"broken\": 0}\n",
+	       l->sent, l->sent * METRICS, l->sent_bytes, l->failed);
 	free(l->bytes);
 	close(l->fd);
 	free(l);

@@ -2,8 +2,8 @@
 """millrace-agent with its default settings and 10,000 series by UDP, in front of a server that takes everything: metrics per CPU-second,
 memory, CPU at 10,000 metrics a second, bytes a payload.
 
-Counted is what the store has taken, so what the kernel drops of a flood is neither work nor a result. A measurement lasts as long as a slot: each has
-a flush in it, with all that comes of it (compression, the spool's syncs, the post). BENCH_SECONDS shortens it.
+Counted is what the store has taken, so what the kernel drops of a flood is neither work nor a result. A measurement lasts as long as a slot: each
+has a flush in it, with all that comes of it (compression, the spool's syncs, the post). BENCH_SECONDS shortens it.
 """
 import http.server
 import signal
@@ -13,8 +13,8 @@ import threading
 import time
 from pathlib import Path
 
-from bench import (BINARIES, TOOLS, WARM_UP_SECONDS, Bench, Failure, PeakMemory, Process, Tool, cpu_seconds, metric, per_cpu_second, setting,
-                   shortened)
+from bench import (BINARIES, TOOLS, WARM_UP_SECONDS, Bench, Failure, PeakMemory, Process, Tool, cpu_seconds, metric, per_cpu_second,
+                   setting, shortened)
 from ingest_house import free_port
 from millrace_local.programs import is_ready
 
@@ -58,7 +58,8 @@ class Bed:
 
     def __enter__(self):
         settings = (f"push.url=http://127.0.0.1:{self.server.server_port}", f"statsd.listen=127.0.0.1:{self.udp_port}",
-                    f"admin.listen=127.0.0.1:{self.admin_port}", f"spool.dir={self.directory / 'spool'}", f"key.file={self.directory / 'key'}")
+                    f"admin.listen=127.0.0.1:{self.admin_port}", f"spool.dir={self.directory / 'spool'}",
+                    f"key.file={self.directory / 'key'}")
         (self.directory / "key").write_text("bench-bench-bench-bench\n")
         (self.directory / "key").chmod(0o600)
         (self.directory / "spool").mkdir()

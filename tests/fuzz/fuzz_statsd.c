@@ -1,8 +1,8 @@
 /* fuzz_statsd.c - any bytes as a StatsD datagram.
  *
- * Each line is counted once, whatever it is; what is taken lies within the datagram; and what the store makes of it is what the server takes: names
- * and tags by its rules, numbers that are finite, counts that add up. Taken by a store with little room, so that overflow, and sets and histograms
- * that may not grow, are met too. */
+ * Each line is counted once, whatever it is; what is taken lies within the datagram; and what the store makes of it is what the server
+ * takes: names and tags by its rules, numbers that are finite, counts that add up. Taken by a store with little room, so that overflow, and
+ * sets and histograms that may not grow, are met too. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

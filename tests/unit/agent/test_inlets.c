@@ -475,9 +475,12 @@ static const struct {
 	enum err_kind kind; /* 0: opened */
 } addresses[] = {
 	{"127.0.0.1:0", 0}, {"127.1.2.3:0", 0}, {"", 0},
-	{"0.0.0.0:0", ERR_REJECT}, {"10.0.0.1:8125", ERR_REJECT}, {"[::]:0", ERR_REJECT}, {"[::ffff:127.0.0.1]:0", ERR_REJECT}, {"::1:8125", ERR_REJECT},
-	{"128.0.0.1:0", ERR_REJECT}, {"126.255.255.255:0", ERR_REJECT}, {"localhost:0", ERR_REJECT}, {"127.0.0.1", ERR_REJECT}, {":8125", ERR_REJECT},
-	{"127.0.0.1:", ERR_REJECT}, {"127.0.0.1:65536", ERR_REJECT}, {"127.0.0.1:-1", ERR_REJECT}, {"127.0.0.1:0x10", ERR_REJECT}, {"[127.0.0.1]:0", ERR_REJECT},
+	{"0.0.0.0:0", ERR_REJECT}, {"10.0.0.1:8125", ERR_REJECT}, {"[::]:0", ERR_REJECT}, {"[::ffff:127.0.0.1]:0", ERR_REJECT},
+	{"::1:8125", ERR_REJECT},
+	{"128.0.0.1:0", ERR_REJECT}, {"126.255.255.255:0", ERR_REJECT}, {"localhost:0", ERR_REJECT}, {"127.0.0.1", ERR_REJECT},
+	{":8125", ERR_REJECT},
+	{"127.0.0.1:", ERR_REJECT}, {"127.0.0.1:65536", ERR_REJECT}, {"127.0.0.1:-1", ERR_REJECT}, {"127.0.0.1:0x10", ERR_REJECT},
+	{"[127.0.0.1]:0", ERR_REJECT},
 	{"127.0.0.1:000000", ERR_REJECT}, {"[::1:0", ERR_REJECT},
 };
 

@@ -1,5 +1,5 @@
-/* test_store_model.c - the store against a list of all samples: whatever the order of kinds, spellings, times and cuts, each sample is in exactly one
- * point, and each point says what its samples say when they are gone through one by one. */
+/* test_store_model.c - the store against a list of all samples: whatever the order of kinds, spellings, times and cuts, each sample is in
+ * exactly one point, and each point says what its samples say when they are gone through one by one. */
 #include "ingest/agent/store.h"
 
 #include <math.h>
@@ -147,7 +147,8 @@ static void check_set(const struct store_metric *m, const struct told *const *sa
 	ck_assert(m->point.has_v && m->point.v == (double)different);
 }
 
-/* Which samples this point stands for: those of its series and slot that no cut has taken. Gauges and sets of one name are told apart by what fits. */
+/* Which samples this point stands for: those of its series and slot that no cut has taken. Gauges and sets of one name are told apart by
+ * what fits. */
 static void check_point(void *ctx, const struct store_metric *m)
 {
 	static const struct told *samples[SAMPLES_MAX];
@@ -182,7 +183,8 @@ static void cut(struct model *model, struct store *s, int64_t slot_end_ms)
 		ck_assert(model->told[i].cut || store_slot(model->told[i].t_ms) > slot_end_ms - 30000);
 }
 
-/* The series that a sample goes to: its own, or the overflow one. Sets and gauges overflow into two that look the same, so no set does here. */
+/* The series that a sample goes to: its own, or the overflow one. Sets and gauges overflow into two that look the same, so no set does
+ * here. */
 static int admitted(struct model *model, enum store_kind kind, int id)
 {
 	if (!model->admitted[kind][id]) {
