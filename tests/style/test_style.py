@@ -93,7 +93,7 @@ def test_time_is_read_in_one_place():
 
 
 def test_programs_stay_apart():
-    """A program includes common/, schemas/, what protoc makes of them (pb/) and its own folder only."""
+    """A program includes common/, schemas/ and its own folder only."""
     found = []
     for path, lines in sources(".c", ".h"):
         part = "deploy/ctl" if path.startswith("deploy/") else "sink/mongo" if path.startswith("sink/") else path.split("/")[0]
