@@ -158,7 +158,7 @@ static void forget_oldest(struct losses *l)
 {
 	size_t at = 0;
 
-	for (enum state state = OPEN; state < NR_STATES; state++)
+	for (enum state state = OPEN; state < NR_STATES; state++) /* what is carried is being told */
 		for (at = 0; at < l->len; at++)
 			if (l->entries[at].state == state)
 				goto found;
@@ -295,8 +295,8 @@ void losses_give_back(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID
 	l->changed = true;
 }
 
-void losses_move(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, const uint8_t to_agent_id[ENVELOPE_AGENT_ID_BYTES],
-		 uint64_t to_seq)
+void losses_move(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq,
+		 const uint8_t to_agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t to_seq)
 {
 	for (size_t i = 0; i < l->len; i++)
 		if (carried_by(&l->entries[i], agent_id, seq)) {
@@ -358,6 +358,7 @@ void losses_figures(const struct losses *l, struct losses_figures *out)
 	}
 }
 
+/* A row is checked though the file's sum held: an older or newer program may have written it. */
 static int load_row(struct losses *l, const struct row *r)
 {
 	struct entry e = {.loss = {.from_seq = r->from_seq, .to_seq = r->to_seq, .samples = r->samples, .attempted = r->attempted != 0},
@@ -407,6 +408,7 @@ int losses_load(struct losses *l, const struct spool_io *io, int folder_fd, stru
 	return rc;
 }
 
+/* Backwards, as an entry may go. What was at risk and is nowhere died with its process. */
 void losses_settle(struct losses *l, losses_place_fn place, void *ctx)
 {
 	for (size_t i = l->len; i-- > 0;) {

@@ -1,17 +1,17 @@
 /* losses.h - payloads that were given up, until the server knows of them.
  *
  * A loss is a range of seqs of one agent_id, which need not be this process's. It is open until losses_take() hands it to a payload,
- * its carrier, which tells it in `truncated`; carried until that payload is acknowledged, when it is forgotten; and open again when the carrier
- * is lost itself. So every loss is told at least once, whatever is killed when; and twice only when the carrier's post arrived
- * without an answer and the carrier was then given up too. A report that comes twice names the same agent_id and seqs, so that the
- * union of all reports is exact.
+ * its carrier, which tells it in `truncated`; carried until that payload is acknowledged, when it is forgotten; and open again when the
+ * carrier is lost itself. So every loss is told at least once, whatever is killed when; and twice only when the carrier's post arrived
+ * without an answer and the carrier was then given up too. A report that comes twice names the same agent_id and seqs, so that the union
+ * of all reports is exact.
  *
  * At risk: a payload that only memory holds. It is written down here, so that a process that is killed leaves it as a loss.
  *
  * All of it stands in one file that is allocated beforehand, so that it can be written when the disk is full (losses_file.h). Until
- * losses_save() returns 0, changes are in memory alone; the spool calls it where its order demands it. Bounded: beyond LOSSES_MAX entries all open
- * ranges of one agent_id become one, which is `attempted`, as payloads in between may have arrived; where no agent_id has two, the oldest
- * is counted as unnamed. Not thread-safe: one owner. */
+ * losses_save() returns 0, changes are in memory alone; the spool calls it where its order demands it. Bounded: beyond LOSSES_MAX
+ * entries all open ranges of one agent_id become one, which is `attempted`, as payloads in between may have arrived; where no agent_id
+ * has two, the oldest is counted as unnamed. Not thread-safe: one owner. */
 #ifndef MILLRACE_AGENT_LOSSES_H
 #define MILLRACE_AGENT_LOSSES_H
 
@@ -69,8 +69,8 @@ void losses_acknowledged(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT
 void losses_give_back(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq);
 
 /* Another payload carries what this one did: halves of a payload that was too large. */
-void losses_move(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, const uint8_t to_agent_id[ENVELOPE_AGENT_ID_BYTES],
-		 uint64_t to_seq);
+void losses_move(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq,
+		 const uint8_t to_agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t to_seq);
 
 /* The payload is in memory alone, from now on; again: its `attempted` changes. False when as many are: it must not be kept so. */
 bool losses_at_risk(struct losses *l, const struct envelope *e);

@@ -16,13 +16,14 @@
 
 #define LOSSES_FILE_NAME "losses"
 
-/* Appends the content of the newest whole copy to out and sets *generation to its number. No file, or one in which nothing was ever saved: 0, nothing
- * is appended. ERR_REJECT: there is no whole copy, but there was; ERR_RETRY: it cannot be read; ERR_FATAL: memory is short. */
+/* Appends the content of the newest whole copy to out and sets *generation to its number. No file, or one in which nothing was ever
+ * saved: 0, nothing is appended. ERR_REJECT: there is no whole copy, but there was; ERR_RETRY: it cannot be read; ERR_FATAL: memory is
+ * short. */
 int losses_file_read(const struct spool_io *io, int folder_fd, uint64_t *generation, struct buf *out, struct err *err);
 
-/* Saves content, of at most room bytes, as the copy of this generation, which is one more than the last that was read or written. room is the same in
- * all calls: a copy's share of the file. Where the file is not there it is made, or errno is ENOENT if make says no. ERR_RETRY: the copy of the generation before is still whole; call
- * again with the same generation. */
+/* Saves content, of at most room bytes, as the copy of this generation, which is one more than the last that was read or written. room, the
+ * same in all calls, is a copy's share of the file. Where the file is not there it is made, or errno is ENOENT if make says no.
+ * ERR_RETRY: the copy of the generation before is still whole; call again with the same generation. */
 int losses_file_write(const struct spool_io *io, int folder_fd, uint64_t generation, struct str content, size_t room, bool make,
 		      struct err *err);
 

@@ -1,11 +1,12 @@
 /* spool.c - see spool.h.
  *
- * Rooms: spool_file.h a payload's file, spool_folder.h the folder, spool_index.h what is held, spool_start.c taking in what lies there, losses.h what
- * was given up; spool_keep.c has the invariants by which they work together. Here is what the courier and the loop ask for.
+ * Rooms: spool_file.h a payload's file, spool_folder.h the folder, spool_index.h what is held, spool_start.c taking in what lies there,
+ * spool_split.c halves, losses.h what was given up; spool_keep.c has the invariants by which they work together. Here is what the courier
+ * and the loop ask for.
  *
- * Age. created_at by the program's clock. Where it lies in the future, as a clock was set back, the payload is as old as the time it was first
- * seen here, by the file's mtime after a start: it goes after max_age at the latest, and no earlier than one whose clock was right. A clock that is set
- * forward by more than max_age ends what is older by it; the server refuses that anyway. */
+ * Age. created_at by the program's clock. Where it lies in the future, as a clock was set back, the payload is as old as the time it was
+ * first seen here, by the file's mtime after a start: it goes after max_age at the latest, and no earlier than one whose clock was
+ * right. A clock that is set forward by more than max_age ends what is older by it; the server refuses that anyway. */
 #include "ingest/agent/spool.h"
 
 #include <errno.h>
@@ -124,13 +125,14 @@ int spool_put(struct spool *s, const struct envelope *e, uint64_t *id, struct er
 		entry = spool_keep_on_disk(s, e, e->attempted ? SPOOL_TRIED : SPOOL_PAYLOAD);
 	if (!entry) {
 		entry = spool_keep_in_memory(s, e);
-		spool_keep_settle(s);
+		spool_keep_settle(s); /* at risk, which the losses' file can take though the disk is full */
 	}
 	if (!entry) {
 		int code = errno;
 
 		lose_unheld(s, e);
-		return code == ENOMEM ? err_nomem(err, "a payload") : err_set(err, ERR_REJECT, "neither disk nor memory takes a payload of %zu bytes", e->body.len);
+		return code == ENOMEM ? err_nomem(err, "a payload")
+				      : err_set(err, ERR_REJECT, "neither disk nor memory takes a payload of %zu bytes", e->body.len);
 	}
 	*id = entry->id;
 	return 0;
@@ -149,6 +151,7 @@ static int lose_torn(struct spool *s, struct spool_entry *e, const char *ending,
 	return err_set(err, ERR_REJECT, "the file %s is %s", name, ending);
 }
 
+/* The body is copied, as the payload may go while it is in flight. */
 static int get_from_memory(const struct spool_entry *entry, struct envelope *out, struct buf *body, struct err *err)
 {
 	buf_clear(body);
@@ -187,6 +190,7 @@ int spool_get(struct spool *s, uint64_t id, struct envelope *out, struct buf *bo
 	case SPOOL_FILE_UNREADABLE:
 		break;
 	}
+	/* What the process lacks says nothing of the file. */
 	if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && ++entry->failures >= READ_FAILURES_MAX)
 		return lose_torn(s, entry, "unreadable", err);
 	return err_set(err, ERR_RETRY, "cannot read from the spool: %s", strerror(errno));
@@ -231,6 +235,8 @@ void spool_attempted(struct spool *s, uint64_t id)
 	spool_keep_settle(s);
 }
 
+/* Acknowledged losses are saved before the file goes. Killed in between, the payload comes again under its own identity, which the server
+ * knows; the other way round its losses would come again under another's. */
 void spool_done(struct spool *s, uint64_t id)
 {
 	struct spool_entry *entry = spool_index_get(&s->index, id);
@@ -280,6 +286,7 @@ void spool_give_up_below(struct spool *s, const uint8_t agent_id[ENVELOPE_AGENT_
 	spool_keep_settle(s);
 }
 
+/* Gives up what is too old; no longer on a disk that refuses, as nothing can be taken away there. */
 static void expire(struct spool *s, bool usable)
 {
 	int64_t now_ms = clock_now_ms(s->clock);

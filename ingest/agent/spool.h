@@ -1,8 +1,8 @@
 /* spool.h - payloads that wait for the server, on disk, and in memory where the disk refuses.
  *
  * Every payload goes through here before it is posted, so that kill -9 loses none that was put. One file a payload (spool_file.h); the
- * directory listing is in order of creation. A payload leaves in one of three ways: spool_done(), the server has it; spool_replace(), its halves
- * are there; or it is given up, and is then a loss (losses.h), told to the server by a later payload. What is given up goes
+ * directory listing is in order of creation. A payload leaves in one of three ways: spool_done(), the server has it; spool_replace(), its
+ * halves are there; or it is given up, and is then a loss (losses.h), told to the server by a later payload. What is given up goes
  * oldest first, by bytes, number, age and the file system's free space; so does what memory holds beyond its share.
  *
  * `id` names a payload within this process. A payload may be given up while it is in flight: a call with an id that is gone is a no-op.
@@ -35,7 +35,8 @@ struct spool_conf {
 	const struct spool_io *io; /* NULL: the system's calls; a test's fail when it wants (spool_io.h). Borrowed */
 };
 
-#define SPOOL_CONF_DEFAULT {.max_bytes = 256 << 20, .max_age_ms = 24 * CLOCK_HOUR_MS, .min_free = 0.05, .memory_bytes = 16 << 20, .retry_ms = 5000}
+#define SPOOL_CONF_DEFAULT \
+	{.max_bytes = 256 << 20, .max_age_ms = 24 * CLOCK_HOUR_MS, .min_free = 0.05, .memory_bytes = 16 << 20, .retry_ms = 5000}
 
 enum spool_state {
 	SPOOL_DISK,      /* all is well */
@@ -65,19 +66,21 @@ struct spool_skip {
 
 struct spool;
 
-/* Opens the folder and takes its lock, which ends with the process; reads what is there. Torn files are set aside in rejected/. A folder that cannot be
- * made, opened or written is no error: memory holds payloads, and the folder is tried again. ERR_FATAL: another agent has its lock, it
- * is no folder, or memory is short. Borrows clock and log. */
+/* Opens the folder and takes its lock, which ends with the process; reads what is there. Torn files are set aside in rejected/. A folder
+ * that cannot be made, opened or written is no error: memory holds payloads, and the folder is tried again. ERR_FATAL: another agent has
+ * its lock, it is no folder, or memory is short. Borrows clock and log. */
 struct spool *spool_new(const struct spool_conf *conf, const struct clock *clock, const struct log *log, struct err *err);
 
 /* Leaves the files, and what memory alone holds as losses for the next start. NULL is a no-op. */
 void spool_free(struct spool *s);
 
-/* The losses, which the spool keeps and saves: what losses_take() hands to a payload is saved by the spool_put() of that payload, before it is. */
+/* The losses, which the spool keeps and saves: what losses_take() hands to a payload is saved by the spool_put() of that payload, before
+ * it is. */
 struct losses *spool_losses(struct spool *s);
 
-/* Keeps a payload; copies. 0: *id is set, and it is on the disk, synced, or in memory while the disk refuses. ERR_REJECT: it is larger than the
- * spool may be, has no valid identity, or is there already; ERR_FATAL: memory is short. Where it fails it is a loss, told like any other. */
+/* Keeps a payload; copies. 0: *id is set, and it is on the disk, synced, or in memory while the disk refuses. ERR_REJECT: it is larger
+ * than the spool may be, has no valid identity, or is there already; ERR_FATAL: memory is short. Where it fails it is a loss, told like
+ * any other. */
 int spool_put(struct spool *s, const struct envelope *e, uint64_t *id, struct err *err);
 
 /* Reads a payload: fills *out, whose body borrows body (cleared first). ERR_REJECT: gone, or torn and now set aside and a loss; go on with
@@ -87,8 +90,8 @@ int spool_get(struct spool *s, uint64_t id, struct envelope *out, struct buf *bo
 /* The newest payload (by created_at, then seq) that is not in skip (NULL: none). False: there is none. */
 bool spool_newest(const struct spool *s, const struct spool_skip *skip, uint64_t *id);
 
-/* A post of it begins. Survives kill -9: the file's name says so, by a rename that is not synced. After a power failure, or in a spool that was
- * copied, all payloads count as attempted. */
+/* A post of it begins. Survives kill -9: the file's name says so, by a rename that is not synced. After a power failure, or in a spool
+ * that was copied, all payloads count as attempted. */
 void spool_attempted(struct spool *s, uint64_t id);
 
 /* The server has it: it goes, and with it the losses that it told. */
@@ -97,8 +100,8 @@ void spool_done(struct spool *s, uint64_t id);
 /* The server will never take it: set aside in rejected/, and a loss. status is HTTP's, why a short text for the log. */
 void spool_reject(struct spool *s, uint64_t id, int status, const char *why);
 
-/* The halves take a payload's place, all or none at any crash. The first of them must have its `truncated`. ERR_RETRY: the disk refuses, and
- * nothing has changed: try again later. ERR_REJECT: id is gone, or a half is no valid payload. */
+/* The halves take a payload's place, all or none at any crash. The first of them must have its `truncated`. ERR_RETRY: the disk refuses,
+ * and nothing has changed: try again later. ERR_REJECT: id is gone, or a half is no valid payload. */
 int spool_replace(struct spool *s, uint64_t id, const struct envelope *halves, size_t nr, struct err *err);
 
 /* The lowest seq of this agent_id that waits; 0: none. For `floor`. */

@@ -1,7 +1,7 @@
 /* spool_folder.h - spool.dir: its lock, its listing, and rejected/, where what cannot be sent is set aside.
  *
- * One agent a folder: the lock is the kernel's and ends with the process; a folder that is copied is another folder, with another lock. Files whose
- * names do not end like the spool's are left alone. Not thread-safe: one owner. */
+ * One agent a folder: the lock is the kernel's and ends with the process; a folder that is copied is another folder, with another lock.
+ * Files whose names do not end like the spool's are left alone. Not thread-safe: one owner. */
 #ifndef MILLRACE_AGENT_SPOOL_FOLDER_H
 #define MILLRACE_AGENT_SPOOL_FOLDER_H
 
@@ -20,8 +20,8 @@ struct spool_folder {
 
 #define SPOOL_FOLDER_CLOSED {.fd = -1, .lock_fd = -1}
 
-/* Opens dir, which is made with mode 0700 if its parent is there, and takes its lock. ERR_FATAL: another process has it, or dir is no folder; ERR_RETRY: it
- * cannot be opened now. */
+/* Opens dir, which is made with mode 0700 if its parent is there, and takes its lock. ERR_FATAL: another process has it, or dir is no
+ * folder; ERR_RETRY: it cannot be opened now. */
 int spool_folder_open(struct spool_folder *f, const struct spool_io *io, const char *dir, struct err *err);
 
 void spool_folder_close(struct spool_folder *f); /* gives the lock back; closed: a no-op */

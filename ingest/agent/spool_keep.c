@@ -31,6 +31,7 @@ static enum spool_state state_of(int code)
 	}
 }
 
+/* The state is told when it changes, and not at every failure: a disk that is full stays so for hours. */
 void spool_keep_trouble(struct spool *s, const char *what, int code)
 {
 	enum spool_state state = state_of(code);
@@ -108,6 +109,7 @@ void spool_keep_drop(struct spool *s, struct spool_entry *e)
 	depart(s, e);
 }
 
+/* Tried even while the disk is left alone: the file is there already, and what it is told matters most then. */
 static bool save_losses(struct spool *s)
 {
 	struct err err = ERR_INIT;
@@ -136,6 +138,7 @@ static bool remove_file(struct spool *s, const struct spool_entry *e)
 	return false;
 }
 
+/* The one place where files are removed, so that (I3) holds wherever a payload ends. */
 void spool_keep_settle(struct spool *s)
 {
 	struct spool_entry *e, *after;
@@ -266,6 +269,7 @@ failed:
 	return NULL;
 }
 
+/* Killed between the file and the losses' save, a payload is on disk and at risk: a start believes the file. */
 void spool_keep_flush(struct spool *s)
 {
 	for (int i = 0; i < FLUSHED_A_TURN; i++) {
@@ -304,6 +308,7 @@ static bool known(const struct spool *s, const struct spool_label *label)
 	return false;
 }
 
+/* A file whose writing failed and could not be removed would be sent by the next start, though it was given up from memory meanwhile. */
 bool spool_keep_sweep(struct spool *s)
 {
 	struct spool_label *labels = NULL;
@@ -336,6 +341,7 @@ void spool_keep_end_split(struct spool *s)
 			spool_keep_trouble(s, "cannot rename a file of the spool", errno);
 			return;
 		}
+	/* The split file may go only once the names are on the disk. */
 	if (spool_io_sync(s->conf.io, s->folder.fd) < 0) {
 		spool_keep_trouble(s, "cannot sync the spool", errno);
 		return;

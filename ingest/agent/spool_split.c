@@ -1,8 +1,8 @@
 /* spool_split.c - see spool.h: halves take the place of a payload that the server finds too large.
  *
- * The halves have new seqs, so a crash must leave the payload or all of its halves, never both: both would be counted, as nobody refused the
- * halves. They are written as `half`, which counts for nothing by itself; then one rename, payload to `split`, decides; then they get their names. So
- * there is one split at a time, and none while an undecided half may lie in the folder. */
+ * The halves have new seqs, so a crash must leave the payload or all of its halves, never both: both would be counted, as nobody refused
+ * the halves. They are written as `half`, which counts for nothing by itself; then one rename, payload to `split`, decides; then they
+ * get their names. So there is one split at a time, and none while an undecided half may lie in the folder. */
 #include "ingest/agent/spool_keep.h"
 
 #include <errno.h>

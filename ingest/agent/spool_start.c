@@ -48,6 +48,7 @@ static int take_gone(struct taking *t, const struct spool_label *label, bool los
 	return 0;
 }
 
+/* A file that is no payload any more, or never was a whole one: a loss, by its name, with the samples that its head tells. */
 static int take_lost(struct taking *t, const struct spool_label *label, const char *ending)
 {
 	struct envelope e = {.samples = 0};
@@ -178,7 +179,7 @@ static int take_all(struct taking *t, const struct spool_label *labels, size_t n
 {
 	for (size_t i = 0; i < nr; i++)
 		t->split_seen |= labels[i].stage == SPOOL_SPLIT;
-	t->s->splitting = t->split_seen;
+	t->s->splitting = t->split_seen; /* its file stays until the halves have their names */
 	for (size_t i = 0; i < nr; i++)
 		if (take(t, &labels[i]) < 0)
 			return err_nomem(err, "the spool's index");
@@ -198,6 +199,7 @@ int spool_start_attach(struct spool *s, struct err *err)
 	struct err losses = ERR_INIT;
 	int rc;
 
+	/* All that can fail for the disk's sake comes first: what follows changes what is held, and could not be begun again. */
 	if (spool_folder_open(&s->folder, s->conf.io, s->dir, err) < 0)
 		return -1;
 	rc = spool_folder_list(&s->folder, &labels, &nr, &foreign, err);

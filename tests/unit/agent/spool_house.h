@@ -81,7 +81,7 @@ static inline void house_heal(struct house *h)
 	h->faults.which = 0;
 }
 
-/* Calls visit for each regular file of a folder; returns how many there are whose name ends so (NULL: all). */
+/* How many files of a folder have a name that ends so (NULL: any). */
 static inline int house_count(const char *dir, const char *ending)
 {
 	DIR *d = opendir(dir);
