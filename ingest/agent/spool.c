@@ -6,7 +6,7 @@
  *
  * Age. created_at by the program's clock. Where it lies in the future, as a clock was set back, the payload is as old as the time it was
  * first seen here, by the file's mtime after a start: it goes after max_age at the latest, and no earlier than one whose clock was
- * right. A clock that is set forward by more than max_age ends what is older by it; the server refuses that anyway. */
+ * right. A clock that is wrongly set forward by more than max_age ends what is there; that is told like any other loss. */
 #include "ingest/agent/spool.h"
 
 #include <errno.h>
