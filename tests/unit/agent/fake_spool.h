@@ -190,9 +190,8 @@ struct losses *spool_losses(struct spool *s)
 	return &s->losses;
 }
 
-size_t spool_losses_take(struct spool *s, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, struct loss *out, size_t max)
+size_t losses_take(struct losses *l, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq, struct loss *out, size_t max)
 {
-	struct losses *l = &s->losses;
 	size_t n = l->open_len < max ? l->open_len : max;
 
 	(void)agent_id;
