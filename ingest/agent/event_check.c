@@ -1,16 +1,12 @@
 /* event_check.c - see event_check.h.
  *
- * What names something (a class, an action, an id) is up to 255 bytes long, as names are everywhere here; what tells something (a message, a text,
- * a frame) may be as long as the line. Tags follow the rule for series, since transactions yield samples with theirs; keys of params
- * and metadata are the application's own and may be anything. */
+ * What names something (a class, an action, an id) is up to 255 bytes long, as names are everywhere here; what tells something (a message,
+ * a text, a frame) may be as long as the line. Tags follow the rule for series, since transactions yield samples with theirs; keys of
+ * params and metadata are the application's own and may be anything. */
 #include "ingest/agent/event_check.h"
 
 #include "common/series.h"
 #include "pb/push.pb-c.h"
-
-typedef Millrace__Push__Error pb_error; /* their own names fill a line */
-typedef Millrace__Push__Transaction pb_transaction;
-typedef Millrace__Push__Error__TagsEntry pb_entry;
 
 /* What an event cannot do without. */
 static const char *const needed[NR_EVENT_KINDS][4] = {
@@ -39,7 +35,7 @@ static bool duration_good(struct lines_refusal *no, const char *field, double ms
 /* entries: of a map that is called tags (all maps' entries are alike). */
 static bool tags_good(struct lines_refusal *no, void *entries, size_t nr)
 {
-	pb_entry **tags = entries;
+	Millrace__Push__Error__TagsEntry **tags = entries;
 
 	if (nr > SERIES_TAGS_MAX)
 		return event_refuse(no, LINES_BAD_TAGS, "more than 32 tags");
@@ -54,7 +50,7 @@ static bool tags_good(struct lines_refusal *no, void *entries, size_t nr)
 
 static bool keys_good(struct lines_refusal *no, const char *field, void *entries, size_t nr)
 {
-	pb_entry **e = entries;
+	Millrace__Push__Error__TagsEntry **e = entries;
 
 	for (size_t i = 0; i < nr; i++)
 		if (!*e[i]->key || strlen(e[i]->key) > SERIES_STRING_MAX)
@@ -62,7 +58,7 @@ static bool keys_good(struct lines_refusal *no, const char *field, void *entries
 	return true;
 }
 
-static bool error_good(const pb_error *e, struct lines_refusal *no)
+static bool error_good(const Millrace__Push__Error *e, struct lines_refusal *no)
 {
 	if (!name_good(no, "class", e->class_) || !name_good(no, "action", e->action) || !name_good(no, "namespace", e->namespace_) ||
 	    !tags_good(no, e->tags, e->n_tags) || !keys_good(no, "params", e->params, e->n_params))
@@ -86,7 +82,7 @@ static bool span_good(const Millrace__Push__Span *s, struct lines_refusal *no)
 	       tags_good(no, s->tags, s->n_tags);
 }
 
-static bool transaction_good(const pb_transaction *t, struct lines_refusal *no)
+static bool transaction_good(const Millrace__Push__Transaction *t, struct lines_refusal *no)
 {
 	if (!name_good(no, "id", t->id) || !name_good(no, "action", t->action) || !name_good(no, "namespace", t->namespace_) ||
 	    !duration_good(no, "duration_ms", t->duration_ms) || !duration_good(no, "queue_ms", t->queue_ms) || !tags_good(no, t->tags, t->n_tags))
@@ -124,6 +120,8 @@ static bool time_good(int64_t t_ms, int64_t now_ms, struct lines_refusal *no)
 
 bool event_check(const struct event_json *e, int64_t now_ms, struct lines_refusal *no)
 {
+	const Millrace__Push__Error *error = (const void *)e->message;
+	const Millrace__Push__Transaction *transaction = (const void *)e->message;
 	const Millrace__Push__Marker *marker = (const void *)e->message;
 	const Millrace__Push__CheckIn *check_in = (const void *)e->message;
 
@@ -131,9 +129,9 @@ bool event_check(const struct event_json *e, int64_t now_ms, struct lines_refusa
 		return false;
 	switch (e->kind) {
 	case EVENT_ERROR:
-		return time_good(((const pb_error *)e->message)->t, now_ms, no) && error_good((const pb_error *)e->message, no);
+		return time_good(error->t, now_ms, no) && error_good(error, no);
 	case EVENT_TRANSACTION:
-		return time_good(((const pb_transaction *)e->message)->t, now_ms, no) && transaction_good((const pb_transaction *)e->message, no);
+		return time_good(transaction->t, now_ms, no) && transaction_good(transaction, no);
 	case EVENT_MARKER:
 		return time_good(marker->t, now_ms, no) && name_good(no, "revision", marker->revision) && name_good(no, "user", marker->user);
 	case EVENT_CHECK_IN:

@@ -1,7 +1,7 @@
 /* event_json.c - see event_json.h.
  *
- * yajl's callbacks walk the descriptors. A frame is an object, list or map that we know; what nobody knows is passed over, where only the depth is
- * counted. A callback returns 0 to end the parse, with the refusal set; yajl then reports that we cancelled.
+ * yajl's callbacks walk the descriptors. A frame is an object, list or map that we know; what nobody knows is passed over, where only the
+ * depth is counted. A callback returns 0 to end the parse, with the refusal set; yajl then reports that we cancelled.
  *
  * Invariants:
  *  I1  Each object of the line is a message in the arena, made by its descriptor's own init: what is not there has protobuf's default.
@@ -27,7 +27,12 @@ enum {
 };
 
 /* All maps' entries look like this one (I2). */
-typedef Millrace__Push__Error__TagsEntry map_entry;
+struct map_entry {
+	ProtobufCMessage base;
+	char *key, *value;
+};
+_Static_assert(sizeof(struct map_entry) == sizeof(Millrace__Push__Error__TagsEntry) &&
+		       offsetof(struct map_entry, value) == offsetof(Millrace__Push__Error__TagsEntry, value), "an entry of a map");
 
 enum shape { SHAPE_ROOT, SHAPE_OBJECT, SHAPE_LIST, SHAPE_MAP };
 
@@ -162,7 +167,7 @@ static int append(struct parser *p, struct frame *f, ProtobufCMessage *m)
 static int append_entry(struct parser *p, struct str value)
 {
 	struct frame *f = top(p);
-	map_entry *entry = (map_entry *)message_new(p, f->field->descriptor);
+	struct map_entry *entry = (struct map_entry *)message_new(p, f->field->descriptor);
 
 	if (!entry)
 		return refuse_size(p);
@@ -421,14 +426,14 @@ static int close_object(struct parser *p, const struct frame *f)
 
 static int by_key(const void *a, const void *b)
 {
-	return strcmp((*(map_entry *const *)a)->key, (*(map_entry *const *)b)->key);
+	return strcmp((*(struct map_entry *const *)a)->key, (*(struct map_entry *const *)b)->key);
 }
 
 /* Sorted, doubles are neighbours; there can be thousands in a line. */
 static int close_map(struct parser *p, const struct frame *f)
 {
 	size_t n = *(size_t *)((char *)f->message + f->field->quantifier_offset);
-	map_entry **entries = *(map_entry ***)place(f);
+	struct map_entry **entries = *(struct map_entry ***)place(f);
 
 	if (n)
 		qsort(entries, n, sizeof(*entries), by_key);

@@ -1,7 +1,7 @@
 /* event_json.h - one line of JSON becomes one message of schemas/push.proto.
  *
- * The grammar is the definition itself: protobuf-c's descriptors say which fields an Error, a Transaction, a Marker or a CheckIn has and of what
- * type. A new field of theirs is known here as soon as push.proto has it. Only lines.c includes this. */
+ * The grammar is the definition itself: protobuf-c's descriptors say which fields an Error, a Transaction, a Marker or a CheckIn has and
+ * of what type. A new field of theirs is known here as soon as push.proto has it. Only lines.c includes this. */
 #ifndef MILLRACE_AGENT_EVENT_JSON_H
 #define MILLRACE_AGENT_EVENT_JSON_H
 
@@ -21,8 +21,8 @@ struct event_json {
 	uint32_t seen;             /* which of its fields stood there and were not null: bits by their place in the descriptor */
 };
 
-/* Reads a line of at most LINES_MAX_BYTES. A `t` that is left out, of the event or inside of it, is now_ms. *out lives as long as what arena handed
- * out. False, with *no set, when the line is refused. */
+/* Reads a line of at most LINES_MAX_BYTES. A `t` that is left out, of the event or inside of it, is now_ms. *out lives as long as what
+ * arena handed out. False, with *no set, when the line is refused. */
 bool event_json_parse(struct str line, int64_t now_ms, struct arena *arena, struct event_json *out, struct lines_refusal *no);
 
 /* Did the field of this name, which there must be, stand there? */

@@ -1,12 +1,12 @@
 /* host.h - how the machine is: CPU, memory, disks, network and the cgroup, from /proc and /sys.
  *
- * METRICS.md lists what there is. Each sample has the tag host. Rates are never computed here: what the kernel counts becomes a counter of what was
- * counted since the last reading, so a first reading gives gauges only, and so does a device's first. A count that is lower than before
- * (wrapped, or another device under the same name) is a new beginning, not a jump.
+ * METRICS.md lists what there is. Each sample has the tag host. Rates are never computed here: what the kernel counts becomes a counter of
+ * what was counted since the last reading, so a first reading gives gauges only, and so does a device's first. A count that is lower than
+ * before (wrapped, or another device under the same name) is a new beginning, not a jump.
  *
- * A reading never waits: files of /proc and /sys are in memory, and only file systems on local disks are asked for their use. What is missing or
- * makes no sense is left out, and said once. Bounded: HOST_FILE_MAX_BYTES of a file, HOST_DEVICES_MAX devices of a kind.
- * Not thread-safe: one owner. */
+ * A reading never waits: files of /proc and /sys are in memory, and only file systems on local disks are asked for their use. What is
+ * missing or makes no sense is left out, and said once. Bounded: HOST_FILE_MAX_BYTES of a file, HOST_DEVICES_MAX devices of a kind. Not
+ * thread-safe: one owner. */
 #ifndef MILLRACE_AGENT_HOST_H
 #define MILLRACE_AGENT_HOST_H
 

@@ -1,7 +1,7 @@
 /* host_baseline.c - see host_baseline.h.
  *
- * The kernel lists its devices in the same order each time, so an entry is nearly always found where the last one ended; a search is the exception.
- * Keys are kept as hashes: of the few hundred there are, no two meet. */
+ * The kernel lists its devices in the same order each time, so an entry is nearly always found where the last one ended; a search is the
+ * exception. Keys are kept as hashes: of the few hundred there are, no two meet. */
 #include "ingest/agent/host_baseline.h"
 
 #include <stdlib.h>

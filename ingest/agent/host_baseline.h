@@ -29,8 +29,8 @@ struct host_baseline {
 /* Frees all; as after HOST_BASELINE_INIT. */
 void host_baseline_fini(struct host_baseline *b);
 
-/* The counter of this key stands at value. True, with what was counted since the last reading; false when it begins here, or was told already
- * at this reading. Short of memory, it begins at each reading. */
+/* The counter of this key stands at value. True, with what was counted since the last reading; false when it begins here, or was told
+ * already at this reading. Short of memory, it begins at each reading. */
 bool host_baseline_since(struct host_baseline *b, struct str key, uint64_t value, uint64_t *since);
 
 /* A reading ends. */

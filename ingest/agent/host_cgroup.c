@@ -1,8 +1,8 @@
 /* host_cgroup.c - see host_cgroup.h.
  *
- * The way to a cgroup's files is its path (/proc/self/cgroup) below the place where its hierarchy is mounted (/proc/self/mountinfo), less what of the
- * hierarchy is not mounted there. In a container the path is often the outside one: where it leads nowhere, what is mounted is the
- * container's own cgroup. Both versions may be there at once: a controller that version 1 has is asked there.
+ * The way to a cgroup's files is its path (/proc/self/cgroup) below the place where its hierarchy is mounted (/proc/self/mountinfo), less
+ * what of the hierarchy is not mounted there. In a container the path is often the outside one: where it leads nowhere, what is mounted is
+ * the container's own cgroup. Both versions may be there at once: a controller that version 1 has is asked there.
  *
  * No limit is no metric: a number for "unlimited" would be somebody's graph. */
 #include "ingest/agent/host_cgroup.h"

@@ -4,7 +4,8 @@
 
 #include "ingest/agent/host_report.h"
 
-/* Memory and CPU, of version 2 or, for the controllers that are there, of version 1. The root cgroup has neither limits nor figures of its own: nothing. */
+/* Memory and CPU, of version 2 or, for the controllers that are there, of version 1. The root cgroup has neither limits nor figures of its
+ * own: nothing. */
 void host_cgroup_read(struct host_report *r);
 
 #endif

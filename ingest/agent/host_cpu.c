@@ -1,7 +1,7 @@
 /* host_cpu.c - see host_cpu.h.
  *
- * Shares are of the sum of all states' ticks, not of the time between readings: so they add up to 1 whatever the clock does. The kernel lets idle and
- * iowait go back a little at times; what went back counts as nothing. Time of guests is within user and nice already. */
+ * Shares are of the sum of all states' ticks, not of the time between readings: so they add up to 1 whatever the clock does. The kernel
+ * lets idle and iowait go back a little at times; what went back counts as nothing. Time of guests is within user and nice already. */
 #include "ingest/agent/host_cpu.h"
 
 #include <ctype.h>

@@ -1,10 +1,11 @@
 /* host_disk.c - see host_disk.h.
  *
- * statvfs() waits for whoever answers for the file system, and for those of all directories on the way to it. So only types in a list are asked: those
- * on local disks, and only where the way leads over types of that list or of the one of types that are memory. A server of NFS that is away, or a
- * FUSE process that hangs, is never asked, whatever is mounted above or below it.
+ * statvfs() waits for whoever answers for the file system, and for those of all directories on the way to it. So only types in a list are
+ * asked: those on local disks, and only where the way leads over types of that list or of the one of types that are memory. A server of
+ * NFS that is away, or a FUSE process that hangs, is never asked, whatever is mounted above or below it.
  *
- * A mount that a later one hides cannot be asked by its path, and is left out. A device mounted several times is told once, at its shortest path. */
+ * A mount that a later one hides cannot be asked by its path, and is left out. A device mounted several times is told once, at its
+ * shortest path. */
 #include "ingest/agent/host_disk.h"
 
 #include <stdio.h>
@@ -14,7 +15,8 @@
 static const char *const on_disks[] = {"ext2", "ext3",     "ext4", "xfs",  "btrfs", "zfs",      "f2fs",   "bcachefs", "jfs",
 				       "ufs",  "reiserfs", "vfat", "exfat", "ntfs3", "hfsplus", "nilfs2", NULL};
 
-static const char *const in_memory[] = {"rootfs", "tmpfs", "devtmpfs", "ramfs", "overlay", "squashfs", "erofs", "proc", "sysfs", "iso9660", NULL};
+static const char *const in_memory[] = {"rootfs",   "tmpfs", "devtmpfs", "ramfs", "overlay",
+					"squashfs", "erofs", "proc",     "sysfs", "iso9660", NULL};
 
 static bool is_one_of(struct str type, const char *const *list)
 {

@@ -1,7 +1,8 @@
 /* host_io.c - see host_io.h.
  *
- * What is a whole disk is known by /sys/block, where a '/' in a device's name (cciss/c0d0) is a '!'. Another disk under the same name begins
- * its counters at 0: should they have passed the old one's by the next reading, what is told is less than what it did, never more. */
+ * What is a whole disk is known by /sys/block, where a '/' in a device's name (cciss/c0d0) is a '!'. Another disk under the same name
+ * begins its counters at 0: should they have passed the old one's by the next reading, what is told is less than what it did, never more.
+ * */
 #include "ingest/agent/host_io.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* host_memory.c - see host_memory.h.
  *
- * Used is what is not available: what the kernel would give to a new program without swapping counts as free, whatever it is used for now. */
+ * Used is what is not available: what the kernel would give to a new program without swapping counts as free, whatever it is used for now.
+ * */
 #include "ingest/agent/host_memory.h"
 
 #include "ingest/agent/host_text.h"

@@ -1,7 +1,7 @@
 /* host_network.c - see host_network.h.
  *
- * A container's end outside of it (veth..) has a name by chance, a new one at each start, and what goes through it goes through a bridge as well: one
- * series each would be a leak of series. */
+ * A container's end outside of it (veth..) has a name by chance, a new one at each start, and what goes through it goes through a bridge
+ * as well: one series each would be a leak of series. */
 #include "ingest/agent/host_network.h"
 
 #include "ingest/agent/host_text.h"

@@ -1,7 +1,7 @@
 /* host_report.h - what the sources of host metrics share: files to read, samples to give, and a word about what is missing.
  *
- * Only host.c and the sources (host_cpu, host_memory, host_disk, host_io, host_network, host_cgroup) include this. A source is a function that
- * reads its files and reports; it keeps nothing from one reading to the next but its counters' baselines, which are here. */
+ * Only host.c and the sources (host_cpu, host_memory, host_disk, host_io, host_network, host_cgroup) include this. A source is a function
+ * that reads its files and reports; it keeps nothing from one reading to the next but its counters' baselines, which are here. */
 #ifndef MILLRACE_AGENT_HOST_REPORT_H
 #define MILLRACE_AGENT_HOST_REPORT_H
 
@@ -47,21 +47,23 @@ struct host_report {
 	int64_t t_ms;
 };
 
-/* Reads all of a file below the root ("/proc/stat"); *out is borrowed until the next file. False: there is none, or it is too large. Never waits. */
+/* Reads all of a file below the root ("/proc/stat"); *out is borrowed until the next file. False: there is none, or it is too large. Never
+ * waits. */
 bool host_report_read(struct host_report *r, const char *path, struct str *out);
 
 /* Says, once for each source, that (a part of) it is left out, and why. */
 void host_report_missing(struct host_report *r, enum host_source source, const char *why);
 
-/* The tag host and one more, whose value is made fit to be one: bytes that end a tag become '_', and so does what is not UTF-8; cut at 255 bytes. */
+/* The tag host and one more, whose value is made fit to be one: bytes that end a tag become '_', and so does what is not UTF-8; cut at 255
+ * bytes. */
 struct host_tags host_report_tag(const struct host_report *r, const char *key, struct str value);
 void host_report_tag_more(struct host_tags *tags, const char *key, struct str value); /* one more behind those; see above */
 
 /* A reading. tags NULL: host alone. */
 void host_report_gauge(struct host_report *r, const char *name, const struct host_tags *tags, double value);
 
-/* A counter of the kernel's stands at value; what was counted since the last reading is reported, times unit. One that never counted anything
- * is not: most machines have no errors on their network, and no use for the series. */
+/* A counter of the kernel's stands at value; what was counted since the last reading is reported, times unit. One that never counted
+ * anything is not: most machines have no errors on their network, and no use for the series. */
 void host_report_counter(struct host_report *r, const char *name, const struct host_tags *tags, uint64_t value, double unit);
 
 #endif

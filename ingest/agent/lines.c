@@ -1,7 +1,7 @@
 /* lines.c - see lines.h.
  *
- * A line goes event_json (grammar) -> event_check (judgement) -> packed -> event_queue. What it needs meanwhile comes from one arena with a limit, so
- * that a line of the worst kind (thousands of empty spans) costs a bounded amount of memory, which is given back after it. */
+ * A line goes event_json (grammar) -> event_check (judgement) -> packed -> event_queue. What it needs meanwhile comes from one arena with
+ * a limit, so that a line of the worst kind (thousands of empty spans) costs a bounded amount of memory, which is given back after it. */
 #include "ingest/agent/lines.h"
 
 #include <stdlib.h>
@@ -144,61 +144,4 @@ bool lines_take(struct lines *l, struct str line, struct lines_refusal *no)
 void lines_figures(const struct lines *l, struct lines_figures *out)
 {
 	*out = l->figures;
-}
-
-/* The line is refused as soon as it is too long; the rest of it is not kept. */
-static void skip_line(struct lines_stream *s, struct lines *l)
-{
-	struct lines_refusal why;
-
-	event_refuse(&why, LINES_TOO_LONG, "a line of more than %d bytes", LINES_MAX_BYTES);
-	refuse_line(l, &why, NULL);
-	s->skipping = true;
-	buf_clear(&s->rest);
-}
-
-/* A piece of a line, which goes on or ends behind it. Memory that is short makes every line a too long one. */
-static void hold(struct lines_stream *s, struct lines *l, struct str piece)
-{
-	bool fits = piece.len <= LINES_MAX_BYTES - s->rest.len;
-
-	if (s->skipping)
-		return;
-	if (fits)
-		buf_add(&s->rest, piece.p, piece.len);
-	if (!fits || buf_failed(&s->rest))
-		skip_line(s, l);
-}
-
-/* The line ends here. */
-static void finish(struct lines_stream *s, struct lines *l)
-{
-	if (!s->skipping)
-		lines_take(l, buf_str(&s->rest), NULL);
-	s->skipping = false;
-	buf_clear(&s->rest);
-}
-
-void lines_stream_feed(struct lines_stream *s, struct lines *l, struct str bytes)
-{
-	const char *end;
-
-	while (bytes.len && (end = memchr(bytes.p, '\n', bytes.len))) {
-		struct str piece = {bytes.p, (size_t)(end - bytes.p)};
-
-		if (s->rest.len == 0 && !s->skipping) {
-			lines_take(l, piece, NULL); /* as it lies there: most lines come whole */
-		} else {
-			hold(s, l, piece);
-			finish(s, l);
-		}
-		bytes = (struct str){end + 1, bytes.len - piece.len - 1};
-	}
-	hold(s, l, bytes);
-}
-
-void lines_stream_end(struct lines_stream *s, struct lines *l)
-{
-	finish(s, l);
-	buf_fini(&s->rest);
 }

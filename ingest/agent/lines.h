@@ -1,4 +1,4 @@
-/* lines.h - events as lines of JSON, from a Unix stream socket.
+/* lines.h - events as lines of JSON, as they come from the Unix stream socket (inlets.h).
  *
  * A line is one object with one event in it, under its kind, with the fields that schemas/push.proto gives it:
  *     {"error": {"class": "IOError", "message": "disk is gone", "action": "Jobs#run", "backtrace": [{"file": "a.rb", "line": 7}]}}
@@ -62,7 +62,8 @@ struct lines;
 struct lines *lines_new(struct event_queue *queue, const struct clock *clock, const struct log *log, struct err *err);
 void lines_free(struct lines *l); /* NULL is a no-op */
 
-/* Takes one line, without its end. True: its event is in the queue, or the line is empty; false: counted, logged, and *no says why. no may be NULL. */
+/* Takes one line, without its end. True: its event is in the queue, or the line is empty; false: counted, logged, and *no says why. no may
+ * be NULL. */
 bool lines_take(struct lines *l, struct str line, struct lines_refusal *no);
 
 /* Of all lines so far. */
@@ -70,19 +71,5 @@ void lines_figures(const struct lines *l, struct lines_figures *out);
 
 /* "too_long", ..: a label. */
 const char *lines_reason_name(enum lines_reason reason);
-
-/* What one connection has sent of a line that has not ended. Bounded: what is longer than a line may be is not kept. */
-struct lines_stream {
-	struct buf rest;
-	bool skipping; /* inside of a line that is too long and already refused */
-};
-
-#define LINES_STREAM_INIT {BUF_INIT, false}
-
-/* Bytes as they come: each line that ends in them is taken. */
-void lines_stream_feed(struct lines_stream *s, struct lines *l, struct str bytes);
-
-/* The connection ended: what is left is a line, too, as `printf` writes no end. Frees; the stream is as after LINES_STREAM_INIT. */
-void lines_stream_end(struct lines_stream *s, struct lines *l);
 
 #endif

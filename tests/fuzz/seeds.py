@@ -114,18 +114,17 @@ def inflate():
 
 
 def lines():
-    """The first byte says how the stream is cut."""
     error = ('{"error":{"t":1795372000000,"class":"IOError","message":"gr\\u00f6\\ud83d\\ude00\\ud83d\\u0000","backtrace":[{"file":"a.rb","line":7,'
              '"function":"f","in_app":true},{}],"action":"A#b","namespace":"web","tags":{"a":"b","n":7,"z":null},'
              '"params":{"q":"x","nested":{"a":[1,{"b":"\\ud800"}]},"f":false},"breadcrumbs":[{"t":1,"category":"c","metadata":{"k":"v"}}]}}')
     transaction = ('{"new":[{}],"transaction":{"id":"x","action":"A#b","namespace":"web","duration_ms":12.5,"queue_ms":0.4,"error":true,'
                    '"tags":{"a":"b"},"spans":[{"id":"1","parent_id":"0","name":"sql","start_ms":0,"duration_ms":1e0,"tags":{}}]}}')
-    yield "error", " " + error
-    yield "transaction", "\t" + transaction + "\n"
-    yield "marker", '\x01{"marker":{"revision":"a1b2c3","user":"u","text":"t"}}\r\n\n'
-    yield "check-ins", '\x03{"check_in":{"name":"n","kind":"cron","event":"start"}}\n{"check_in":{"name":"n","kind":"heartbeat","event":"beat"}}'
-    yield "several", "\x05" + "\n".join([error, "nonsense", transaction, "{}", '{"error":{"class":7}}', '{"marker":{"revision":"r","t":1}}'])
-    yield "deep", "x" + '{"error":{"class":"E","params":{"a":' + "[" * 40 + "]" * 40 + "}}}"
+    yield "error", error
+    yield "transaction", transaction + "\n"
+    yield "marker", '{"marker":{"revision":"a1b2c3","user":"u","text":"t"}}\r\n\n'
+    yield "check-ins", '{"check_in":{"name":"n","kind":"cron","event":"start"}}\n{"check_in":{"name":"n","kind":"heartbeat","event":"beat"}}'
+    yield "several", "\n".join([error, "nonsense", transaction, "{}", '{"error":{"class":7}}', '{"marker":{"revision":"r","t":1}}'])
+    yield "deep", '{"error":{"class":"E","params":{"a":' + "[" * 40 + "]" * 40 + "}}}"
 
 
 def origin():

@@ -596,8 +596,6 @@ MUTANTS = [
     unit("two-events-in-a-line", "ingest/agent/event_json.c", "	if (out->message)\n		return event_refuse", "	if (!out)\n		return event_refuse", "agent", "test_lines"),
     unit("list-that-does-not-grow", "ingest/agent/event_json.c", "(*n >= LIST_FIRST && (*n & (*n - 1)) == 0)", "(*n > LIST_FIRST && (*n & (*n - 1)) == 0)",
          "agent", "test_lines"),
-    unit("skips-for-ever", "ingest/agent/lines.c", "	s->skipping = false;\n", "", "agent", "test_lines_random"),
-    unit("rest-of-a-long-line-is-a-line", "ingest/agent/lines.c", "	s->skipping = true;\n", "", "agent", "test_lines_random"),
     unit("every-refusal-is-logged", "ingest/agent/lines.c", "	if (l->logged_mono_ms && now", "	if (l->logged_mono_ms > now && now", "agent", "test_lines"),
     # agent: from datagrams to points
     unit("inexact-by-division", "ingest/agent/statsd.c", "	if (d.inexact || d.power < -EXACT_POWER", "	if (d.power < -EXACT_POWER", "agent", "test_statsd"),

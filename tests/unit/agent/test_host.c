@@ -1,7 +1,7 @@
 /* test_host.c - CPU, load, memory, disks' traffic and network, on trees of files as several kernels write them.
  *
- * What is expected is never computed from a file's text: the test draws what was counted between two readings, writes tables that say so, and asks for
- * just that. */
+ * What is expected is never computed from a file's text: the test draws what was counted between two readings, writes tables that say so,
+ * and asks for just that. */
 #include <inttypes.h>
 #include <sys/sysinfo.h>
 

@@ -1,10 +1,11 @@
-/* test_host_disk.c - which file systems are asked for their use, each once, and above all which are never asked: those that may not answer. */
+/* test_host_disk.c - which file systems are asked for their use, each once, and above all which are never asked: those that may not
+ * answer. */
 #include <errno.h>
 
 #include "tests/unit/agent/host_house.h"
 
-/* What stands behind a path is said by the path itself, so that nothing has to be kept between the two: a file system of as many blocks as the path
- * has bytes, a quarter of them free. A path with "hang" in it would never have come back. */
+/* What stands behind a path is said by the path itself, so that nothing has to be kept between the two: a file system of as many blocks as
+ * the path has bytes, a quarter of them free. A path with "hang" in it would never have come back. */
 static int fake(const char *path, struct statvfs *out)
 {
 	const char *point = strstr(path, "millrace-tree-");

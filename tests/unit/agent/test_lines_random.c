@@ -1,63 +1,9 @@
-/* test_lines_random.c - properties: a stream may be cut anywhere, an error at random is kept to the byte, damage is counted.
+/* test_lines_random.c - properties: an error at random is kept to the byte, and damage is counted.
  *
  * The JSON is the test's own; what it should have become is packed by protobuf-c from what it was made of. */
 #include <inttypes.h>
 
 #include "tests/unit/agent/lines_house.h"
-
-/* Cut into pieces anywhere, a stream is the same lines; and what is too long is one refusal however it comes. */
-START_TEST(streams_are_cut_anywhere)
-{
-	static const char *const lines[] = {
-		"{\"marker\":{\"revision\":\"r\"}}", "{\"check_in\":{\"name\":\"n\",\"kind\":\"cron\",\"event\":\"start\"}}\r", "", "nonsense", "{\"error\":{}}",
-	};
-	struct unit_random random = unit_random_new("streams_are_cut_anywhere");
-
-	for (int round = 0; round < 60; round++) {
-		struct lines_stream s = LINES_STREAM_INIT;
-		struct house h;
-		struct lines_figures f;
-		struct buf all = BUF_INIT;
-		uint64_t good = 0, bad = 0, too_long = 0;
-		bool ended = unit_random_below(&random, 2);
-
-		house_open(&h);
-		for (uint64_t i = 0, n = unit_random_below(&random, 30); i <= n; i++) {
-			size_t pick = unit_random_below(&random, NR(lines) + 1);
-
-			if (pick == NR(lines)) {
-				char *longer = line_of(LINES_MAX_BYTES + 1 + unit_random_below(&random, 3) * LINES_MAX_BYTES);
-
-				buf_add(&all, longer, strlen(longer));
-				free(longer);
-				too_long++;
-			} else {
-				buf_add(&all, lines[pick], strlen(lines[pick]));
-				good += pick < 2;
-				bad += pick > 2;
-			}
-			if (i < n || ended)
-				buf_add(&all, "\n", 1);
-		}
-		for (size_t at = 0; at < all.len;) {
-			size_t most = (size_t)1 << unit_random_below(&random, 18), n = 1 + unit_random_below(&random, most);
-
-			n = n < all.len - at ? n : all.len - at;
-			lines_stream_feed(&s, h.lines, (struct str){(const char *)all.p + at, n});
-			ck_assert_uint_le(s.rest.len, LINES_MAX_BYTES);
-			at += n;
-		}
-		lines_stream_end(&s, h.lines);
-		lines_figures(h.lines, &f);
-		ck_assert_uint_eq(f.accepted, good);
-		ck_assert_uint_eq(f.refused[LINES_TOO_LONG], too_long);
-		ck_assert_uint_eq(refused_in_all(&h), bad + too_long);
-		ck_assert_ptr_null(s.rest.p);
-		buf_fini(&all);
-		house_close(&h);
-	}
-}
-END_TEST
 
 /* Text with all that JSON has escapes for; freed by the caller. */
 static char *random_text(struct unit_random *r, size_t max)
@@ -228,7 +174,6 @@ static Suite *suite(void)
 	TCase *tc = tcase_create("lines_random");
 
 	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, streams_are_cut_anywhere);
 	tcase_add_test(tc, random_errors_are_kept);
 	tcase_add_test(tc, damaged_lines);
 	suite_add_tcase(s, tc);
