@@ -56,13 +56,12 @@ static int print_payload(void *ctx, const struct envelope *e, struct err *err)
 	return rc;
 }
 
-/* Counters of the machine are differences, so it is measured at the beginning and at the end. */
+/* Counters of the machine are differences: it was measured when the collector was made, and is again at the end. */
 static void listen_a_while(struct collector *collector)
 {
 	struct pollfd fds[COLLECTOR_FDS_MAX];
 	int64_t until = clock_mono_ms() + LISTEN_MS;
 
-	collector_measure(collector);
 	for (int64_t left; (left = until - clock_mono_ms()) > 0;) {
 		size_t nr = collector_fds(collector, fds);
 
