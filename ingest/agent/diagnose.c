@@ -63,6 +63,17 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
+/* Makes what a server has answered fit to be shown: its first line, without what a terminal obeys, and without the key if somebody echoes it. */
+static void make_showable(struct request *r, const struct bearer *key)
+{
+	r->body[strcspn(r->body, "\r\n")] = '\0';
+	if (strstr(r->body, key->key.text))
+		snprintf(r->body, sizeof(r->body), "(an answer that repeats the key)");
+	for (char *at = r->body; *at; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+}
+
 static bool behind_proxy(const char *url)
 {
 	bool tls = strncmp(url, "https:", 6) == 0;
@@ -177,23 +188,21 @@ static void check_answer(struct diagnosis *d, const struct request *r)
 {
 	switch (r->status) {
 	case OK:
-		diagnose_ok(d, "key", "is good: %.*s", (int)strcspn(r->body, "\r\n"), r->body);
+		diagnose_ok(d, "key", "is good: %s", r->body);
 		return;
 	case UNAUTHORIZED:
-		diagnose_fail(d, "key", "make a key for the site and put it into key.file", "the server knows no such key: %.*s",
-			      (int)strcspn(r->body, "\r\n"), r->body);
+		diagnose_fail(d, "key", "make a key for the site and put it into key.file", "the server knows no such key: %s", r->body);
 		return;
 	case FORBIDDEN:
-		diagnose_fail(d, "key", "the server asks for a client certificate: a proxy that has one must stand in between", "%.*s",
-			      (int)strcspn(r->body, "\r\n"), r->body);
+		diagnose_fail(d, "key", "the server asks for a client certificate: a proxy that has one must stand in between", "%s",
+			      r->body);
 		return;
 	case BUSY:
-		diagnose_fail(d, "key", "try again in a minute; payloads wait meanwhile", "the server takes nothing now: %.*s",
-			      (int)strcspn(r->body, "\r\n"), r->body);
+		diagnose_fail(d, "key", "try again in a minute; payloads wait meanwhile", "the server takes nothing now: %s", r->body);
 		return;
 	default:
-		diagnose_fail(d, "key", "is push.url the Push API's? what a proxy in between says may stand above", "answer %ld: %.*s", r->status,
-			      (int)strcspn(r->body, "\r\n"), r->body);
+		diagnose_fail(d, "key", "is push.url the Push API's? what a proxy in between says may stand above", "answer %ld: %s", r->status,
+			      r->body);
 	}
 }
 
@@ -223,6 +232,7 @@ static void check_network(struct diagnosis *d)
 	}
 	if (check_dns(d) == 0) {
 		ask(&r, d->conf, &key);
+		make_showable(&r, &key);
 		if (check_connection(d, &r) == 0) {
 			check_answer(d, &r);
 			check_clock(d, &r);

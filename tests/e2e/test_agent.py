@@ -278,6 +278,25 @@ def test_diagnose_names_what_is_wrong(house):
     assert code == 1 and [line.split()[1] for line in out.splitlines() if line.startswith("FAIL")] == ["name"], out
 
 
+def test_diagnose_shows_no_more_than_it_should(house):
+    """A server that repeats the key, and one that would command the terminal; both years off."""
+    def serve(listener):
+        for text in (KEY, "\x1b[2Jgone"):
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(10)
+                connection.recv(65536)
+                connection.sendall(f"HTTP/1.1 418 no\r\nDate: Thu, 01 Jan 2015 00:00:00 GMT\r\nConnection: close\r\n\r\nsee {text}\nmore".encode())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        own = agent(house, "echo", url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        own.spool.mkdir()
+        for shown in ("(an answer that repeats the key)", "see ?[2Jgone"):
+            code, out, err = own.run("diagnose")
+            assert code == 1 and KEY not in out + err and "\x1b" not in out and f"answer 418: {shown}" in out and "more" not in out, out
+            assert re.search(r"FAIL clock +\d+ s ahead of the server's", out), out
+
+
 def test_a_second_agent_does_not_take_the_spool(house):
     code, _, err = house.agent.run("--set", "admin.listen=")
     assert code == 1 and "spool" in err, err
