@@ -26,7 +26,7 @@ from agent_house import Agent  # noqa: E402
 from millrace_local import free_base_port  # noqa: E402
 from pipeline import Pipeline  # noqa: E402
 
-SPEED = 20       # of the pipeline: a post takes less than the 30 virtual s that would be taken for skew
+SPEED = 10       # of the pipeline: 3 s between a post's Sent-At and its arrival would be taken for skew, and shift its samples
 AWAY_S = 55      # real
 AWAY_MS = 3 * 3600_000
 BEHIND_MS = 5 * 60_000  # so much behind the pipeline's clock the fast one ends
@@ -174,7 +174,7 @@ def live_through_the_outage(house, runs, disk, rng):
     runs.kill()  # as the next one's clock is another
     absence.end()
     print(f"{runs.number} starts; {absence.seen} posts met no server; {status['spool']['payloads']} payloads wait; disk: {disk.how}, it was {worst}", flush=True)
-    assert absence.seen and status["spool"]["payloads"] > 200, status
+    assert absence.seen and status["spool"]["payloads"] > 150, status
     assert worst != "disk" or not (disk.mounted or disk.forbids), "the disk was never full"
 
 
@@ -238,14 +238,14 @@ def test_a_copied_spool_counts_once(house):
     try:
         first.start(9, house.clock)
         clients.append(Client(str(house.directory / "original" / "statsd.sock"), random.Random(1)))
-        first.agent.wait_status(lambda s: s["spool"]["payloads"] >= 5, "spooling")
+        first.agent.wait_status(lambda s: s["spool"]["payloads"] >= 3, "spooling")
         first.kill()
         shutil.copytree(first.spool, second.spool)
         clients.append(Client(str(house.directory / "copy" / "statsd.sock"), random.Random(2)))
         for runs in (first, second):
             runs.start(house.pipeline.push_port, house.clock)
         for runs in (first, second):
-            runs.agent.wait_status(lambda s: s["flush"]["flushes"] >= 3, "with payloads of its own")
+            runs.agent.wait_status(lambda s: s["flush"]["flushes"] >= 2, "with payloads of its own")
         for client in clients:
             client.end()
         time.sleep(30 / SPEED)
