@@ -34,6 +34,7 @@ KILLS_AWAY, KILLS_DRAINING = 8, 2
 FULL_S = (18, 34)
 DISK_BYTES = 4 << 20
 SERIES = 12
+LOST_ANSWERS = 0.2
 SITE = "shop"
 
 
@@ -70,6 +71,38 @@ class Absence:
         self.stopping = True
         socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
         self.thread.join(5)
+        self.listener.close()
+
+
+class Lossy:
+    """A port before ingest's that hands on what is posted, and loses some of the answers: those payloads have arrived, and come again."""
+
+    def __init__(self, port, rng):
+        self.upstream, self.random, self.lost = port, rng, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):  # it is closed at the end
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.upstream), timeout=5)
+                threading.Thread(target=self._hand_on, args=(near, far, False), daemon=True).start()
+                threading.Thread(target=self._hand_on, args=(far, near, True), daemon=True).start()
+
+    def _hand_on(self, source, target, answers):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if answers and b" 202 " in data[:20] and self.random.random() < LOST_ANSWERS:
+                    self.lost += 1
+                    break
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def end(self):
         self.listener.close()
 
 
@@ -185,12 +218,13 @@ def test_nothing_is_lost_quietly(house):
     disk = Disk(house.directory / "disk")
     runs = Runs(house, "outage", disk.path / "spool")
     client = Client(str(house.directory / "outage" / "statsd.sock"), random.Random(seed))
+    lossy = Lossy(house.pipeline.push_port, random.Random(seed))
     try:
         live_through_the_outage(house, runs, disk, rng)
         for _ in range(KILLS_DRAINING):
-            runs.start(house.pipeline.push_port, house.clock)
-            accepted = rng.randrange(10, 80)
-            runs.agent.wait_status(lambda s: s["push"]["accepted_payloads"] >= accepted, "draining", 60)
+            runs.start(lossy.port, house.clock)
+            accepted, lost = rng.randrange(5, 30), lossy.lost
+            runs.agent.wait_status(lambda s: s["push"]["accepted_payloads"] >= accepted and lossy.lost > lost, "draining", 60)
             runs.kill()
         runs.start(house.pipeline.push_port, house.clock)
         drained(runs)
@@ -200,6 +234,7 @@ def test_nothing_is_lost_quietly(house):
         runs.agent.stop()
     finally:
         client.stopping = True
+        lossy.end()
         if runs.agent:
             runs.agent.process.stop(10)
         disk.end()
@@ -228,6 +263,7 @@ def judge(house, all_runs, at_least=0, lost=False):
           flush=True)
     assert not judgement.wrong, f"{len(judgement.wrong)} cells differ:\n" + "\n".join(sorted(judgement.wrong)[:10])
     assert judgement.fates["unreported"] == 0 and judgement.fates["must"] > at_least, judgement.fates
+    assert dropped, "no payload came twice: this test has shown nothing"
     assert cut >= judgement.fates["lost"], "ingest's ledger does not show all losses"
     assert not lost or judgement.fates["lost"] + judgement.fates["may"] > 0, "the kill while the disk was full has lost nothing: this test has shown nothing"
 
