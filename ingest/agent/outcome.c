@@ -3,18 +3,13 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
-/* 4xx that blame somebody else than the payload: the address, a proxy, the hour, all of our requests. */
-static bool is_blameless(int status)
+/* Does it blame the payload's content? All other 4xx blame the address, a proxy, the hour or all of our requests alike: a web server that is no Push API
+ * says 405 to every post, and nothing of what waits would be lost by it. */
+static bool blames_payload(int status)
 {
-	static const int kept[] = {402, 404, 407, 408, 410, 421, 425, 426, 429, 431, 451};
-
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (kept[i] == status)
-			return true;
-	return false;
+	return status == 400 || status == 422;
 }
 
 enum outcome outcome_of(int status)
@@ -25,7 +20,7 @@ enum outcome outcome_of(int status)
 		return OUTCOME_HALVE;
 	if (status == 401 || status == 403)
 		return OUTCOME_KEY;
-	if (status >= 400 && status < 500 && !is_blameless(status))
+	if (blames_payload(status))
 		return OUTCOME_REJECT;
 	return OUTCOME_RETRY;
 }
