@@ -65,6 +65,19 @@ static int check_key(const struct program *p, const struct agent_conf *c, struct
 	return 0;
 }
 
+/* Ingest refuses a payload, as a whole, that has such a text. */
+static int check_texts(const struct program *p, const struct agent_conf *c, struct err *err)
+{
+	const struct {
+		const char *key, *value;
+	} texts[] = {{"host", c->host}, {"environment", c->environment}, {"revision", c->revision}};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!str_is_utf8(str_from(texts[i].value)))
+			return conf_reject(p->conf, texts[i].key, "is not UTF-8", err);
+	return 0;
+}
+
 static bool tag_valid(const struct tag *t)
 {
 	return series_name_valid(t->key) && t->value.len <= SERIES_STRING_MAX && t->value.len > 0 && str_is_utf8(t->value);
@@ -122,7 +135,7 @@ int agent_conf_check(const struct program *p, const void *target, struct err *er
 		return conf_reject(p->conf, "tags", "is not key=value,key=value, up to 32, with keys of [A-Za-z0-9_.:/-]", err);
 	if (*c->journal && !p->clock.test)
 		return conf_reject(p->conf, "test.journal", "needs --test-clock", err);
-	return check_key(p, c, err);
+	return check_texts(p, c, err) < 0 ? -1 : check_key(p, c, err);
 }
 
 void agent_conf_hide_key(char **environ_list)
@@ -136,5 +149,11 @@ void agent_conf_hide_key(char **environ_list)
 
 void agent_conf_host(const struct program *p, const struct agent_conf *c, char *out, size_t size)
 {
+	bool text;
+
 	snprintf(out, size, "%s", *c->host ? c->host : p->host);
+	text = str_is_utf8(str_from(out));
+	for (char *at = out; *at && !text; at++) /* what the system calls it may be any bytes */
+		if ((uint8_t)*at >= 0x80)
+			*at = '_';
 }

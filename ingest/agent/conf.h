@@ -48,7 +48,7 @@ int agent_conf_tags(const struct agent_conf *c, const char *host, struct tag tag
 /* Overwrites MILLRACE_KEY in the environment, where /proc shows it to the same user, and to whoever gets a core dump. Call after the settings are read. */
 void agent_conf_hide_key(char **environ_list);
 
-/* Writes what this machine is called: the setting host, else the system's name for it. */
+/* Writes what this machine is called: the setting host, else the system's name for it; UTF-8. */
 void agent_conf_host(const struct program *p, const struct agent_conf *c, char *out, size_t size);
 
 #endif

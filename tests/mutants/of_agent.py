@@ -29,6 +29,9 @@ MUTANTS = [
     unit("losses-dead-carrier-keeps-them", "ingest/agent/losses.c", "		if (where == LOSSES_NOWHERE) {", "		if (where == LOSSES_NOWHERE && e->state == AT_RISK) {", "agent",
          "test_spool_model"),
     # agent: the program
+    unit("web-server-says-405", "ingest/agent/outcome.c", "	return status == 400 || status == 422;", "	return status == 400 || status == 405 || status == 422;", "agent",
+         "test_outcome"),
+    unit("environment-that-ingest-refuses", "ingest/agent/conf.c", "		if (!str_is_utf8(str_from(texts[i].value)))", "		if (i > 2)", "agent", "test_conf"),
     unit("key-of-the-command-line", "ingest/agent/conf.c", '	if (conf_is_option(p->conf, "key"))', "	if (!p->conf)", "agent", "test_conf"),
     unit("key-stays-in-the-environment", "ingest/agent/conf.c", "			explicit_bzero(*environ_list", "			if (!environ_list) explicit_bzero(*environ_list", "agent", "test_conf"),
     unit("statsd-for-the-whole-network", "ingest/agent/conf.c", "	if (*c->statsd_listen && !is_loopback(c->statsd_listen))", "	if (!*c->statsd_listen && !is_loopback(c->statsd_listen))", "agent",

@@ -67,6 +67,10 @@ static const struct { const char *args, *says; } settings[] = {
 	{"--set tags=te,am=a", "key=value"},
 	{"--set tags=team=a,team=b", "key=value"},
 	{"--set tags=host=a --set tags.host=true", "key=value"},
+	{"--set environment=Z\xc3\xbcrich", NULL},
+	{"--set environment=Z\xfcrich", "environment"},
+	{"--set revision=\xc3", "revision"},
+	{"--set host=web\xff", "host"},
 	{"--set kafka.bootstrap.servers=127.0.0.1:9092", "unknown key"},
 	{"--set cell=main", "unknown key"},
 	{"--set heartbeat.interval=5s", "unknown key"},
@@ -131,6 +135,22 @@ START_TEST(help_says_what_there_is)
 }
 END_TEST
 
+START_TEST(host_is_text_whatever_the_system_says)
+{
+	const struct agent_conf none = {.host = (char[]){""}};
+	struct program p = {.host = "web-\xff\xfe"};
+	char out[16];
+
+	agent_conf_host(&p, &none, out, sizeof(out));
+	ck_assert_str_eq(out, "web-__");
+	snprintf(p.host, sizeof(p.host), "%s", "z\xc3\xbcrich");
+	agent_conf_host(&p, &none, out, sizeof(out));
+	ck_assert_str_eq(out, "z\xc3\xbcrich");
+	agent_conf_host(&p, &none, out, 3); /* cut within a character */
+	ck_assert_str_eq(out, "z_");
+}
+END_TEST
+
 START_TEST(tags_are_parsed)
 {
 	struct fixture f = {.rc = 0};
@@ -192,6 +212,7 @@ int main(void)
 	tcase_add_test(tc, both_keys_are_one_too_many);
 	tcase_add_test(tc, key_of_the_environment_is_kept_and_wiped_there);
 	tcase_add_test(tc, help_says_what_there_is);
+	tcase_add_test(tc, host_is_text_whatever_the_system_says);
 	tcase_add_test(tc, tags_are_parsed);
 	tcase_add_test(tc, slash_goes);
 	tcase_add_loop_test(tc, commands, 0, NR(lines));
