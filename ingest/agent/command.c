@@ -11,7 +11,7 @@
 #include "ingest/agent/payload_json.h"
 #include "ingest/agent/status_socket.h"
 
-enum { LISTEN_MS = 1200, SLOT_MS = 30000 };
+enum { LISTEN_MS = 1200 };
 
 const char command_usage[] =
 	"       millrace-agent --once ..      listens for a second, measures the machine, prints the payload it would send, sends nothing\n"
@@ -91,7 +91,7 @@ static int once(const struct program *p, const struct agent_conf *c, const char 
 
 		listen_a_while(collector);
 		flush.created_at_ms = clock_now_ms(&p->clock);
-		flush.slot_end_ms = flush.created_at_ms / SLOT_MS * SLOT_MS + SLOT_MS;
+		flush.slot_end_ms = INT64_MAX;
 		rc = bundle_make(bundle, &flush, &result, err);
 	}
 	bundle_free(bundle);

@@ -3,7 +3,7 @@
  * One thread, one loop, no locks: inlets, posts, the status socket and signals are descriptors in one poll(), whose time-out is what is due next. A
  * slot is 30 s of virtual time; what it collected is spooled a fixed few seconds after its end, then posted.
  *
- * SIGTERM: the open slot is flushed too, spooled, and its post has stop.timeout for its answer; exit 0 whatever that was, since the spool has it.
+ * SIGTERM: the open slot, and those to come, are flushed too, spooled, and its post has stop.timeout for its answer; exit 0 whatever that was, since the spool has it.
  * A loop that hangs ends the process (watchdog.h): kill -9 loses the open slot and nothing else. */
 #include <curl/curl.h>
 #include <signal.h>
@@ -17,14 +17,13 @@
 #include "ingest/agent/collector.h"
 #include "ingest/agent/command.h"
 #include "ingest/agent/delivery.h"
+#include "ingest/agent/slots.h"
 #include "ingest/agent/status_socket.h"
 
 enum {
-	SLOT_MS = 30000,
 	SECOND_MS = 1000,
 	TURN_LIMIT_MS = 60000,      /* of a turn that is not hung: a disk may be slow */
 	STOP_SPARE_MS = 30000,      /* what a stop may take beside stop.timeout */
-	SETTLED_MS = 2 * SLOT_MS,   /* a slot that ends later than this is one of before the clock was set back */
 };
 
 struct app {
@@ -39,9 +38,9 @@ struct app {
 	struct delivery *delivery;
 	struct watchdog watchdog;
 	int signal_fd;
-	int64_t slot_end_ms;        /* virtual; of the open slot */
+	struct slots slots;
 	int64_t second_mono_ms;     /* when the next second's work is due */
-	uint64_t flushes, late_flushes;
+	uint64_t flushes;
 	bool stop;
 };
 
@@ -54,15 +53,10 @@ static void read_status(const struct app *app, struct status *s)
 		.started_ms = app->program.started_ms,
 		.now_ms = clock_now_ms(&app->program.clock),
 		.flushes = app->flushes,
-		.late_flushes = app->late_flushes,
+		.late_flushes = app->slots.late,
 	};
 	delivery_read(app->delivery, s);
 	collector_read(app->collector, s);
-}
-
-static int64_t slot_end_after(int64_t now_ms)
-{
-	return now_ms / SLOT_MS * SLOT_MS + SLOT_MS;
 }
 
 /* The admin port first, so that a start that hangs can be seen. The spool before the inlets: who has its lock is this machine's agent. */
@@ -80,7 +74,7 @@ static int app_open(struct app *app, struct err *err)
 	app->collector = app->delivery ? collector_new(&app->program, &app->conf, app->host, false, err) : NULL;
 	if (!app->collector || status_socket_open(&app->socket, app->conf.status_socket, err) < 0)
 		return -1;
-	app->slot_end_ms = slot_end_after(clock_now_ms(&app->program.clock));
+	app->slots.end_ms = slots_end_after(clock_now_ms(&app->program.clock));
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("push", app->conf.push_url), LOG_STR("spool", app->conf.spool_dir),
 		 LOG_STR("admin", admin_address(app->admin)));
 	return 0;
@@ -93,19 +87,13 @@ static void flush(struct app *app, int64_t slot_end_ms)
 	app->flushes++;
 }
 
-/* The slots that are over. After a leap of the clock, forward or back, the slot that is open now is the next one; the store gives out what it has of
- * all before it. */
 static void flush_when_due(struct app *app)
 {
-	int64_t now_ms = clock_now_ms(&app->program.clock);
+	int64_t due_ms = delivery_flush_at_ms(app->delivery, app->slots.end_ms);
+	int64_t cut_ms = slots_due(&app->slots, clock_now_ms(&app->program.clock), due_ms);
 
-	if (app->slot_end_ms - now_ms > SETTLED_MS)
-		app->slot_end_ms = slot_end_after(now_ms);
-	if (now_ms < delivery_flush_at_ms(app->delivery, app->slot_end_ms))
-		return;
-	app->late_flushes += now_ms - app->slot_end_ms > SETTLED_MS;
-	flush(app, slot_end_after(now_ms) - SLOT_MS);
-	app->slot_end_ms = slot_end_after(now_ms);
+	if (cut_ms)
+		flush(app, cut_ms);
 }
 
 static void tell_status(struct app *app)
@@ -147,7 +135,7 @@ static int least_wait(int a, int64_t b)
 /* Until something comes or is due; a second at most, as virtual time may be set. */
 static int wait_ms(const struct app *app)
 {
-	int64_t flush_in_ms = delivery_flush_at_ms(app->delivery, app->slot_end_ms) - clock_now_ms(&app->program.clock);
+	int64_t flush_in_ms = delivery_flush_at_ms(app->delivery, app->slots.end_ms) - clock_now_ms(&app->program.clock);
 	int wait = least_wait(delivery_timeout_ms(app->delivery), app->second_mono_ms - clock_mono_ms());
 
 	return least_wait(wait, flush_in_ms > 0 ? clock_real_duration_ms(&app->program.clock, flush_in_ms) : 0);
@@ -193,13 +181,14 @@ static void run(struct app *app)
 	}
 }
 
-/* What was told before the signal is counted: the kernel still holds some of it. */
+/* What was told before the signal is counted: the kernel still holds some of it; and slots to come, for which samples with times of their own wait, will
+ * not be waited for. */
 static void app_finish(struct app *app)
 {
 	watchdog_feed(&app->watchdog, app->conf.stop_timeout_ms + STOP_SPARE_MS, "stopping: the last flush and its post");
 	admin_set_ready(app->admin, false, "stopping");
 	collector_drain(app->collector);
-	flush(app, slot_end_after(clock_now_ms(&app->program.clock)));
+	flush(app, INT64_MAX);
 	delivery_stop(app->delivery, app->conf.stop_timeout_ms);
 }
 

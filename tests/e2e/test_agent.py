@@ -305,10 +305,11 @@ def test_a_second_agent_does_not_take_the_spool(house):
 
 def test_a_stop_tells_what_was_collected(house):
     before = house.agent.status()["statsd"]["values"]
-    house.agent.tell("last.orders:9|c")
-    house.agent.told(before + 1)
+    house.agent.tell(f"last.orders:9|c\nplanned.orders:5|c|T{house.clock.now_ms() // 1000 + 300}")  # the second, for a slot that is not open yet
+    house.agent.told(before + 2)
     house.agent.stop()
-    assert stored(house)["counter last.orders"]["sum"] == 9
+    found = stored(house)
+    assert found["counter last.orders"]["sum"] == 9 and found["counter planned.orders"]["sum"] == 5, found
     assert not os.path.exists(house.agent.status_socket) and not os.path.exists(house.agent.statsd_socket)
     own = agent(house, "unreachable", "stop.timeout=500ms", "host.metrics=false", url="http://127.0.0.1:9").start()
     own.tell("later.orders:9|c")

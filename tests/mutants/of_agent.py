@@ -29,6 +29,8 @@ MUTANTS = [
     unit("losses-dead-carrier-keeps-them", "ingest/agent/losses.c", "		if (where == LOSSES_NOWHERE) {", "		if (where == LOSSES_NOWHERE && e->state == AT_RISK) {", "agent",
          "test_spool_model"),
     # agent: the program
+    unit("slots-of-before-the-leap-wait", "ingest/agent/slots.c", "	return set_back ? INT64_MAX : s->end_ms - SLOTS_MS;", "	return s->end_ms - SLOTS_MS;", "agent", "test_slots"),
+    script("stop-leaves-later-slots", "ingest/agent/main.c", "	flush(app, INT64_MAX);", "	flush(app, slots_end_after(clock_now_ms(&app->program.clock)));", "test_agent"),
     unit("web-server-says-405", "ingest/agent/outcome.c", "	return status == 400 || status == 422;", "	return status == 400 || status == 405 || status == 422;", "agent",
          "test_outcome"),
     unit("environment-that-ingest-refuses", "ingest/agent/conf.c", "		if (!str_is_utf8(str_from(texts[i].value)))", "		if (i > 2)", "agent", "test_conf"),
