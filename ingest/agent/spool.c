@@ -67,8 +67,8 @@ void spool_free(struct spool *s)
 
 	if (!s)
 		return;
-	if (s->dir && s->losses && s->folder.fd >= 0)
-		spool_keep_settle(s);
+	if (s->dir && s->losses)
+		spool_keep_end(s);
 	while ((e = TAILQ_FIRST(&s->gone))) {
 		TAILQ_REMOVE(&s->gone, e, order);
 		spool_entry_free(e);

@@ -71,7 +71,7 @@ struct spool;
  * its lock, it is no folder, or memory is short. Borrows clock and log. */
 struct spool *spool_new(const struct spool_conf *conf, const struct clock *clock, const struct log *log, struct err *err);
 
-/* Leaves the files, and what memory alone holds as losses for the next start. NULL is a no-op. */
+/* Leaves the files. What memory alone holds goes to the disk if it takes it now; else it is logged, and a loss for the next start. NULL is a no-op. */
 void spool_free(struct spool *s);
 
 /* The losses, which the spool keeps and saves: what losses_take() hands to a payload is saved by the spool_put() of that payload, before

@@ -295,6 +295,27 @@ void spool_keep_flush(struct spool *s)
 	}
 }
 
+/* The disk is asked once more, though it may have been left alone for a while: the last flush of a process that stops may lie in memory. */
+void spool_keep_end(struct spool *s)
+{
+	unsigned troubles = s->troubles;
+	uint64_t samples = 0;
+	struct spool_entry *e;
+
+	for (size_t before = SIZE_MAX; s->folder.fd >= 0 && s->index.in_memory < before && s->troubles == troubles;) {
+		before = s->index.in_memory;
+		spool_keep_flush(s);
+	}
+	spool_keep_settle(s);
+	if (s->index.in_memory == 0)
+		return;
+	TAILQ_FOREACH(e, &s->index.entries, order)
+		samples += e->in_memory ? e->samples : 0;
+	log_error(s->log, "spool_memory_lost", LOG_UINT("payloads", s->index.in_memory), LOG_UINT("samples", samples),
+		  LOG_STR("error", s->why),
+		  LOG_STR("effect", save_losses(s) ? "told to the server by the next start" : "the disk takes no report either: only this line tells of them"));
+}
+
 /* Is the file one that the spool knows? */
 static bool known(const struct spool *s, const struct spool_label *label)
 {

@@ -58,6 +58,9 @@ struct spool_entry *spool_keep_in_memory(struct spool *s, const struct envelope 
 /* Moves to the disk what memory holds, oldest first, a few at a time. */
 void spool_keep_flush(struct spool *s);
 
+/* For a process that stops: moves to the disk what memory holds, if the disk takes it now, saves the losses, and logs what dies with memory. */
+void spool_keep_end(struct spool *s);
+
 /* Deletes files of ours that are no payload's, left where a removal failed. False: the disk refuses. */
 bool spool_keep_sweep(struct spool *s);
 

@@ -28,6 +28,8 @@ MUTANTS = [
     unit("losses-attempted-is-not", "ingest/agent/losses.c", " && a->loss.attempted == b->loss.attempted", "", "agent", "test_losses"),
     unit("losses-dead-carrier-keeps-them", "ingest/agent/losses.c", "		if (where == LOSSES_NOWHERE) {", "		if (where == LOSSES_NOWHERE && e->state == AT_RISK) {", "agent",
          "test_spool_model"),
+    unit("spool-memory-dies-unlogged", "ingest/agent/spool_keep.c", "	if (s->index.in_memory == 0)\n		return;\n	TAILQ", "	if (s->index.in_memory < 99)\n		return;\n	TAILQ", "agent", "test_spool_memory"),
+    unit("spool-memory-ends-unasked", "ingest/agent/spool_keep.c", "s->index.in_memory < before && s->troubles == troubles;)", "s->index.in_memory > before;)", "agent", "test_spool_memory"),
     # agent: the program
     unit("slots-of-before-the-leap-wait", "ingest/agent/slots.c", "	return set_back ? INT64_MAX : s->end_ms - SLOTS_MS;", "	return s->end_ms - SLOTS_MS;", "agent", "test_slots"),
     script("stop-leaves-later-slots", "ingest/agent/main.c", "	flush(app, INT64_MAX);", "	flush(app, slots_end_after(clock_now_ms(&app->program.clock)));", "test_agent"),
