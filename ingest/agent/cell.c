@@ -25,29 +25,29 @@ static void add_figures(struct cell *c, const struct cell_sample *s, double sum)
 	c->sum = sum;
 }
 
-static enum reason add_to_hist(struct hist *h, const struct cell_sample *s)
+static enum cause add_to_hist(struct hist *h, const struct cell_sample *s)
 {
 	int rc;
 
 	if (!s->may_grow && (!h->block || h->block->len == h->block->cap))
-		return REASON_MEMORY;
+		return CAUSE_MEMORY;
 	rc = hist_add(h, s->value, s->weight);
-	return rc == 0 ? REASON_NONE : rc > 0 ? REASON_RANGE : REASON_MEMORY;
+	return rc == 0 ? CAUSE_NONE : rc > 0 ? CAUSE_RANGE : CAUSE_MEMORY;
 }
 
-enum reason cell_add(struct cell *c, const struct cell_sample *s)
+enum cause cell_add(struct cell *c, const struct cell_sample *s)
 {
 	double sum;
-	enum reason why = REASON_NONE;
+	enum cause why = CAUSE_NONE;
 
 	if (s->kind == STORE_SET)
-		return members_add(&c->of.members, s->member_hash, s->may_grow) ? REASON_NONE : REASON_MEMORY;
+		return members_add(&c->of.members, s->member_hash, s->may_grow) ? CAUSE_NONE : CAUSE_MEMORY;
 	sum = c->sum + s->value * (double)s->weight;
 	if (!isfinite(sum) || s->weight > (uint64_t)SERIES_SAMPLE_COUNT_MAX - c->count)
-		return REASON_RANGE;
+		return CAUSE_RANGE;
 	if (s->kind == STORE_DISTRIBUTION)
 		why = add_to_hist(&c->of.hist, s);
-	if (why == REASON_NONE)
+	if (why == CAUSE_NONE)
 		add_figures(c, s, sum);
 	return why;
 }

@@ -9,7 +9,7 @@
 #include "common/hist.h"
 #include "ingest/agent/dense.h"
 #include "ingest/agent/members.h"
-#include "ingest/agent/reason.h"
+#include "ingest/agent/cause.h"
 #include "ingest/agent/store.h"
 
 struct cell {
@@ -34,8 +34,8 @@ struct cell_sample {
 	bool may_grow;        /* is there memory for more than the cell has? */
 };
 
-/* Takes a sample. REASON_NONE, REASON_RANGE or REASON_MEMORY; nothing has changed unless it is the first. */
-enum reason cell_add(struct cell *c, const struct cell_sample *s);
+/* Takes a sample. CAUSE_NONE, CAUSE_RANGE or CAUSE_MEMORY; nothing has changed unless it is the first. */
+enum cause cell_add(struct cell *c, const struct cell_sample *s);
 
 /* Writes what the cell says; a histogram's lists are d's. The cell has taken a sample. */
 void cell_point(const struct cell *c, enum store_kind kind, struct dense *d, struct store_point *out);

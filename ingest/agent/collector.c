@@ -59,7 +59,7 @@ static void take_measure(void *ctx, const struct host_sample *h)
 		.t_ms = h->t_ms,
 	};
 
-	if (store_add(c->store, &sample) == REASON_NONE)
+	if (store_add(c->store, &sample) == CAUSE_NONE)
 		c->measured++;
 	else
 		c->unmeasured++;

@@ -14,15 +14,15 @@ static void take_metric(struct datagrams *d, struct statsd_metric *m, int64_t no
 				 .t_ms = m->t_ms ? m->t_ms : now_ms};
 
 	if (s.t_ms < now_ms - DATAGRAMS_PAST_MS || s.t_ms > now_ms + DATAGRAMS_FUTURE_MS) {
-		d->refused[REASON_TIME]++;
+		d->refused[CAUSE_TIME]++;
 		return;
 	}
 	do {
-		enum reason why;
+		enum cause why;
 
 		s.value = m->value;
 		why = store_add(d->store, &s);
-		if (why == REASON_NONE)
+		if (why == CAUSE_NONE)
 			d->samples++;
 		else
 			d->refused[why]++;
@@ -33,7 +33,7 @@ void datagrams_take(struct datagrams *d, struct str datagram, int64_t now_ms)
 {
 	struct statsd_metric m;
 	enum statsd_what what;
-	enum reason why;
+	enum cause why;
 
 	d->datagrams++;
 	while ((what = statsd_next(&datagram, &m, &why)) != STATSD_END) {
@@ -53,7 +53,7 @@ uint64_t datagrams_refused(const struct datagrams *d)
 {
 	uint64_t sum = 0;
 
-	for (int i = 0; i < NR_REASONS; i++)
+	for (int i = 0; i < NR_CAUSES; i++)
 		sum += d->refused[i];
 	return sum;
 }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "common/str.h"
-#include "ingest/agent/reason.h"
+#include "ingest/agent/cause.h"
 
 /* A line's own time: so far back, as the server takes twice that and the spool may keep it a day, to so far ahead. */
 #define DATAGRAMS_PAST_MS (INT64_C(24) * 3600 * 1000)
@@ -20,7 +20,7 @@ struct datagrams {
 	uint64_t samples;    /* values taken by the store */
 	uint64_t events;     /* _e{..}: counted, not taken */
 	uint64_t service_checks;
-	uint64_t refused[NR_REASONS]; /* values, or lines where they cannot be read */
+	uint64_t refused[NR_CAUSES]; /* values, or lines where they cannot be read */
 };
 
 #define DATAGRAMS_INIT(of) {.store = (of)}

@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/str.h"
+#include "ingest/agent/lines.h"
 
 enum {
 	INLETS_CONNECTIONS_MAX = 64, /* of JSON lines; others wait in the kernel until one ends */
@@ -22,9 +23,9 @@ enum {
 	INLETS_DATAGRAM_MAX = 65535,
 };
 
-#define INLETS_LINE_MAX ((size_t)1 << 20)    /* a longer line is dropped up to its end, and counted */
-#define INLETS_PENDING_MAX ((size_t)8 << 20) /* likewise when the lines begun on all connections are longer together */
-#define INLETS_IDLE_MS (INT64_C(5) * 60000)  /* real; a connection silent for longer is closed */
+#define INLETS_LINE_MAX ((size_t)LINES_MAX_BYTES) /* a longer line is dropped up to its end, and counted */
+#define INLETS_PENDING_MAX ((size_t)2 << 20)      /* likewise when the lines begun on all connections are longer together */
+#define INLETS_IDLE_MS (INT64_C(5) * 60000)       /* real; a connection silent for longer is closed */
 
 struct inlets_conf {
 	const char *statsd_listen; /* "127.0.0.1:8125", "[::1]:8125": loopback only; port 0: any that is free. NULL or "": none */

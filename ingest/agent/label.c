@@ -91,20 +91,20 @@ static bool add_raw(struct label *l, struct str raw)
 	return true;
 }
 
-enum reason label_make(struct label *out, struct str name, struct str raw_tags, const struct tag *more, size_t more_len)
+enum cause label_make(struct label *out, struct str name, struct str raw_tags, const struct tag *more, size_t more_len)
 {
 	out->tags_len = out->used = 0;
 	if (name.len < 1 || name.len > SERIES_STRING_MAX)
-		return REASON_NAME;
+		return CAUSE_NAME;
 	for (size_t i = 0; i < name.len; i++)
 		if (is_control(name.p[i]))
-			return REASON_NAME;
+			return CAUSE_NAME;
 	out->name = keep_name(out, name);
 	if (!add_raw(out, raw_tags))
-		return REASON_TAGS;
+		return CAUSE_TAGS;
 	for (size_t i = 0; i < more_len; i++)
 		if (!add_tag(out, more[i].key, more[i].value))
-			return REASON_TAGS;
+			return CAUSE_TAGS;
 	series_sort_tags(out->tags, out->tags_len);
-	return REASON_NONE;
+	return CAUSE_NONE;
 }

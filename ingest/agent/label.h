@@ -13,7 +13,7 @@
 
 #include "common/err.h"
 #include "common/series.h"
-#include "ingest/agent/reason.h"
+#include "ingest/agent/cause.h"
 
 /* On the stack of whoever makes it: it holds its own bytes. */
 struct label {
@@ -25,7 +25,7 @@ struct label {
 };
 
 /* Makes *out of a name and of tags as StatsD writes them ("key:value,bare"), and adds those of `more` (configured ones: good already) whose
- * key the line has not. out's strings are its own: it may not be moved. REASON_NONE, REASON_NAME or REASON_TAGS. */
-enum reason label_make(struct label *out, struct str name, struct str raw_tags, const struct tag *more, size_t more_len);
+ * key the line has not. out's strings are its own: it may not be moved. CAUSE_NONE, CAUSE_NAME or CAUSE_TAGS. */
+enum cause label_make(struct label *out, struct str name, struct str raw_tags, const struct tag *more, size_t more_len);
 
 #endif

@@ -135,77 +135,77 @@ static bool is_signed(struct str s)
 }
 
 /* All values of a metric whose kind is known but for a gauge's sign, which all of them have or none. */
-static enum reason read_values(struct statsd_metric *m, struct str text)
+static enum cause read_values(struct statsd_metric *m, struct str text)
 {
 	struct str first, rest, value;
 	double ignored;
 
 	if (m->kind == STATSD_SET) {
 		m->member = text;
-		return text.len ? REASON_NONE : REASON_VALUE;
+		return text.len ? CAUSE_NONE : CAUSE_VALUE;
 	}
 	first = take_until(&text, ':');
 	if (!read_number(first, &m->value) || (text.len == 0 && text.p[-1] == ':'))
-		return REASON_VALUE;
+		return CAUSE_VALUE;
 	if (m->kind == STATSD_GAUGE && is_signed(first))
 		m->kind = STATSD_GAUGE_ADD;
 	for (m->values = rest = text; rest.len;) {
 		value = take_until(&rest, ':');
 		if (!read_number(value, &ignored) || (rest.len == 0 && rest.p[-1] == ':') ||
 		    (m->kind == STATSD_GAUGE && is_signed(value)) || (m->kind == STATSD_GAUGE_ADD && !is_signed(value)))
-			return REASON_VALUE;
+			return CAUSE_VALUE;
 	}
-	return REASON_NONE;
+	return CAUSE_NONE;
 }
 
-static enum reason read_rate(struct statsd_metric *m, struct str text)
+static enum cause read_rate(struct statsd_metric *m, struct str text)
 {
 	double rate;
 
 	if (!read_number(text, &rate) || rate > 1 || rate * STATSD_WEIGHT_MAX < 1)
-		return REASON_RATE;
+		return CAUSE_RATE;
 	if (m->kind == STATSD_COUNTER || m->kind == STATSD_DISTRIBUTION)
 		m->weight = (uint32_t)(1 / rate + 0.5);
-	return REASON_NONE;
+	return CAUSE_NONE;
 }
 
-static enum reason read_time(struct statsd_metric *m, struct str text)
+static enum cause read_time(struct statsd_metric *m, struct str text)
 {
 	int64_t seconds = 0;
 
 	if (text.len < 1 || text.len > TIME_MAX_DIGITS)
-		return REASON_TIME;
+		return CAUSE_TIME;
 	for (size_t i = 0; i < text.len; i++) {
 		if (!is_digit(text.p[i]))
-			return REASON_TIME;
+			return CAUSE_TIME;
 		seconds = seconds * 10 + (text.p[i] - '0');
 	}
 	if (seconds == 0)
-		return REASON_TIME;
+		return CAUSE_TIME;
 	m->t_ms = seconds * 1000;
-	return REASON_NONE;
+	return CAUSE_NONE;
 }
 
 /* Fields behind the type, each at most once; those that are not known are a later day's. */
-static enum reason read_fields(struct statsd_metric *m, struct str rest)
+static enum cause read_fields(struct statsd_metric *m, struct str rest)
 {
 	bool rate = false, tags = false;
-	enum reason why = REASON_NONE;
+	enum cause why = CAUSE_NONE;
 
-	while (rest.len && why == REASON_NONE) {
+	while (rest.len && why == CAUSE_NONE) {
 		struct str field = take_until(&rest, '|'), text = {field.p + 1, field.len - 1};
 
 		if (field.len == 0)
 			continue;
 		if (field.p[0] == '#') {
-			why = tags ? REASON_SYNTAX : REASON_NONE;
+			why = tags ? CAUSE_SYNTAX : CAUSE_NONE;
 			tags = true;
 			m->tags = text;
 		} else if (field.p[0] == '@') {
-			why = rate ? REASON_SYNTAX : read_rate(m, text);
+			why = rate ? CAUSE_SYNTAX : read_rate(m, text);
 			rate = true;
 		} else if (field.p[0] == 'T') {
-			why = m->t_ms ? REASON_SYNTAX : read_time(m, text);
+			why = m->t_ms ? CAUSE_SYNTAX : read_time(m, text);
 		}
 	}
 	return why;
@@ -238,23 +238,23 @@ static bool read_type(struct str type, enum statsd_kind *kind)
 	}
 }
 
-static enum reason read_metric(struct str line, struct statsd_metric *m)
+static enum cause read_metric(struct str line, struct statsd_metric *m)
 {
 	const char *bar = memchr(line.p, '|', line.len);
 	const char *colon = bar ? memchr(line.p, ':', (size_t)(bar - line.p)) : NULL;
-	enum reason why;
+	enum cause why;
 	struct str rest;
 
 	if (!colon)
-		return REASON_SYNTAX;
+		return CAUSE_SYNTAX;
 	*m = (struct statsd_metric){.weight = 1, .name = {line.p, (size_t)(colon - line.p)}, .tags = {"", 0}};
 	if (m->name.len < 1 || m->name.len > NAME_MAX_BYTES)
-		return REASON_NAME;
+		return CAUSE_NAME;
 	rest = (struct str){bar + 1, line.len - (size_t)(bar + 1 - line.p)};
 	if (!read_type(take_until(&rest, '|'), &m->kind))
-		return REASON_TYPE;
+		return CAUSE_TYPE;
 	why = read_values(m, (struct str){colon + 1, (size_t)(bar - colon - 1)});
-	return why != REASON_NONE ? why : read_fields(m, rest);
+	return why != CAUSE_NONE ? why : read_fields(m, rest);
 }
 
 static bool starts_with(struct str s, const char *prefix, size_t len)
@@ -262,7 +262,7 @@ static bool starts_with(struct str s, const char *prefix, size_t len)
 	return s.len >= len && memcmp(s.p, prefix, len) == 0;
 }
 
-enum statsd_what statsd_next(struct str *rest, struct statsd_metric *out, enum reason *why)
+enum statsd_what statsd_next(struct str *rest, struct statsd_metric *out, enum cause *why)
 {
 	struct str line = {"", 0};
 
@@ -278,7 +278,7 @@ enum statsd_what statsd_next(struct str *rest, struct statsd_metric *out, enum r
 	if (line.p[0] == '_' && starts_with(line, "_sc|", 4))
 		return STATSD_SERVICE_CHECK;
 	*why = read_metric(line, out);
-	return *why == REASON_NONE ? STATSD_METRIC : STATSD_REFUSED;
+	return *why == CAUSE_NONE ? STATSD_METRIC : STATSD_REFUSED;
 }
 
 bool statsd_value(struct statsd_metric *m)

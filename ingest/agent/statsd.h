@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "common/str.h"
-#include "ingest/agent/reason.h"
+#include "ingest/agent/cause.h"
 
 enum { STATSD_WEIGHT_MAX = 1000000 }; /* what one value may stand for */
 
@@ -37,7 +37,7 @@ struct statsd_metric {
 
 /* Takes the next line off *rest (empty ones are passed over) and says what it is: STATSD_METRIC with *out, STATSD_REFUSED with *why,
  * STATSD_END when nothing is left. */
-enum statsd_what statsd_next(struct str *rest, struct statsd_metric *out, enum reason *why);
+enum statsd_what statsd_next(struct str *rest, struct statsd_metric *out, enum cause *why);
 
 /* The line's next value behind the first: takes it off m->values and puts it into m->value. False: there is none. */
 bool statsd_value(struct statsd_metric *m);

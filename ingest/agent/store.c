@@ -166,13 +166,13 @@ static struct series *admit(struct store *s, enum store_kind kind, const uint8_t
 }
 
 /* The long way. */
-static enum reason look_up(struct store *s, const struct store_sample *in, uint64_t hash, struct series **out)
+static enum cause look_up(struct store *s, const struct store_sample *in, uint64_t hash, struct series **out)
 {
 	enum store_kind kind = kind_of_series(in->kind);
-	enum reason why = label_make(&s->label, in->name, in->tags, s->tags, s->tags_len);
+	enum cause why = label_make(&s->label, in->name, in->tags, s->tags, s->tags_len);
 	uint8_t id[MAP_KEY_BYTES];
 
-	if (why != REASON_NONE)
+	if (why != CAUSE_NONE)
 		return why;
 	series_fingerprint(&(struct series_id){.kind = (uint8_t)kind, .site = STR(""), .name = s->label.name, .tags = s->label.tags,
 					       .tags_len = s->label.tags_len}, id);
@@ -181,17 +181,17 @@ static enum reason look_up(struct store *s, const struct store_sample *in, uint6
 		*out = admit(s, kind, id);
 	if (*out != s->overflow[kind])
 		aliases_put(&s->aliases, hash, *out);
-	return REASON_NONE;
+	return CAUSE_NONE;
 }
 
-static enum reason find(struct store *s, const struct store_sample *in, struct series **out)
+static enum cause find(struct store *s, const struct store_sample *in, struct series **out)
 {
 	uint64_t hash = XXH3_64bits_withSeed(in->name.p, in->name.len, s->secret + (uint64_t)kind_of_series(in->kind));
 
 	if (in->tags.len)
 		hash = XXH3_64bits_withSeed(in->tags.p, in->tags.len, hash);
 	*out = aliases_get(&s->aliases, hash);
-	return *out ? REASON_NONE : look_up(s, in, hash, out);
+	return *out ? CAUSE_NONE : look_up(s, in, hash, out);
 }
 
 /* The place in a series' cells where that of slot_ms is, or belongs; and how many are in front of it. */
@@ -214,22 +214,22 @@ static size_t count_cells(const struct series *sr)
 }
 
 /* Puts a new cell where seek() said. */
-static enum reason open_cell(struct store *s, struct series *sr, struct cell **at, int64_t slot_ms)
+static enum cause open_cell(struct store *s, struct series *sr, struct cell **at, int64_t slot_ms)
 {
 	struct cell *c;
 
 	if (count_cells(sr) >= STORE_OPEN_SLOTS_MAX)
-		return REASON_TIME;
+		return CAUSE_TIME;
 	if (used_bytes(s) >= s->memory_max)
-		return REASON_MEMORY;
+		return CAUSE_MEMORY;
 	c = calloc(1, sizeof(*c));
 	if (!c)
-		return REASON_MEMORY;
+		return CAUSE_MEMORY;
 	c->slot_ms = slot_ms;
 	c->next = *at;
 	*at = c;
 	s->bytes += memory_rounded(sizeof(*c));
-	return REASON_NONE;
+	return CAUSE_NONE;
 }
 
 /* Takes the cell at *at out and frees it. */
@@ -243,44 +243,44 @@ static void close_cell(struct store *s, struct series *sr, struct cell **at)
 	free(c);
 }
 
-static enum reason add_to_slot(struct store *s, struct series *sr, const struct cell_sample *cs)
+static enum cause add_to_slot(struct store *s, struct series *sr, const struct cell_sample *cs)
 {
 	int64_t slot_ms = store_slot(cs->t_ms);
 	struct cell **at = seek(sr, slot_ms);
 	bool opened = !*at || (*at)->slot_ms != slot_ms;
-	enum reason why = opened ? open_cell(s, sr, at, slot_ms) : REASON_NONE;
+	enum cause why = opened ? open_cell(s, sr, at, slot_ms) : CAUSE_NONE;
 	size_t heap_before;
 
-	if (why != REASON_NONE)
+	if (why != CAUSE_NONE)
 		return why;
 	heap_before = cell_heap_bytes(*at, sr->kind);
 	why = cell_add(*at, cs);
 	s->bytes += cell_heap_bytes(*at, sr->kind) - heap_before;
-	if (why != REASON_NONE && opened)
+	if (why != CAUSE_NONE && opened)
 		close_cell(s, sr, at); /* (I2) */
 	return why;
 }
 
 /* What can be said of a sample by itself. */
-static enum reason check(const struct store_sample *in)
+static enum cause check(const struct store_sample *in)
 {
 	if (in->kind == STORE_SET)
-		return in->member.len ? REASON_NONE : REASON_VALUE;
+		return in->member.len ? CAUSE_NONE : CAUSE_VALUE;
 	if (!isfinite(in->value))
-		return REASON_VALUE;
-	return in->kind == STORE_COUNTER && in->value < 0 ? REASON_NEGATIVE : REASON_NONE;
+		return CAUSE_VALUE;
+	return in->kind == STORE_COUNTER && in->value < 0 ? CAUSE_NEGATIVE : CAUSE_NONE;
 }
 
-enum reason store_add(struct store *s, const struct store_sample *in)
+enum cause store_add(struct store *s, const struct store_sample *in)
 {
-	enum reason why = check(in);
+	enum cause why = check(in);
 	struct series *sr;
 	struct cell_sample cs = {.value = in->value, .weight = in->weight, .t_ms = in->t_ms};
 
-	if (why != REASON_NONE)
+	if (why != CAUSE_NONE)
 		return why;
 	why = find(s, in, &sr);
-	if (why != REASON_NONE)
+	if (why != CAUSE_NONE)
 		return why;
 	cs.kind = sr->kind;
 	cs.may_grow = used_bytes(s) < s->memory_max;
@@ -291,7 +291,7 @@ enum reason store_add(struct store *s, const struct store_sample *in)
 	if (sr->kind == STORE_GAUGE)
 		cs.weight = 1;
 	why = add_to_slot(s, sr, &cs);
-	if (why != REASON_NONE)
+	if (why != CAUSE_NONE)
 		return why;
 	if (sr->kind == STORE_GAUGE) {
 		sr->value = cs.value;
@@ -299,7 +299,7 @@ enum reason store_add(struct store *s, const struct store_sample *in)
 	}
 	s->figures.samples++;
 	s->figures.overflowed += sr == s->overflow[sr->kind];
-	return REASON_NONE;
+	return CAUSE_NONE;
 }
 
 /* Hands over one cell. */

@@ -24,7 +24,7 @@
 #include "common/hist.h"
 #include "common/series.h"
 #include "common/str.h"
-#include "ingest/agent/reason.h"
+#include "ingest/agent/cause.h"
 
 #define STORE_SLOT_MS INT64_C(30000)
 #define STORE_OVERFLOW_NAME "__overflow__"
@@ -72,9 +72,9 @@ struct store;
 struct store *store_new(const struct store_conf *conf, struct err *err);
 void store_free(struct store *s); /* NULL is a no-op */
 
-/* Takes one sample. REASON_NONE: taken, maybe by the overflow series. Else it is not: REASON_NAME, REASON_TAGS, REASON_VALUE,
- * REASON_NEGATIVE, REASON_RANGE, REASON_TIME (more than STORE_OPEN_SLOTS_MAX slots open), REASON_MEMORY; nothing has changed. */
-enum reason store_add(struct store *s, const struct store_sample *sample);
+/* Takes one sample. CAUSE_NONE: taken, maybe by the overflow series. Else it is not: CAUSE_NAME, CAUSE_TAGS, CAUSE_VALUE,
+ * CAUSE_NEGATIVE, CAUSE_RANGE, CAUSE_TIME (more than STORE_OPEN_SLOTS_MAX slots open), CAUSE_MEMORY; nothing has changed. */
+enum cause store_add(struct store *s, const struct store_sample *sample);
 
 /* A point as push.proto has it. */
 struct store_point {

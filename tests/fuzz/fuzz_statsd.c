@@ -48,10 +48,10 @@ static void check_lines(const uint8_t *data, size_t size)
 	struct str rest = {(const char *)data, size};
 	struct statsd_metric m;
 	enum statsd_what what;
-	enum reason why;
+	enum cause why;
 
 	while ((what = statsd_next(&rest, &m, &why)) != STATSD_END) {
-		must(what != STATSD_REFUSED || (why != REASON_NONE && *reason_name(why)));
+		must(what != STATSD_REFUSED || (why != CAUSE_NONE && *cause_name(why)));
 		if (what != STATSD_METRIC)
 			continue;
 		must(m.name.len >= 1 && m.name.len <= 255 && within(m.name, data, size) && within(m.tags, data, size));

@@ -132,7 +132,7 @@ MUTANTS = [
     unit("overflow-of-one-kind", "ingest/agent/store.c", "	if ((int64_t)at >= s->series_max ||", "	if ((int64_t)at > s->series_max ||", "agent", "test_store_model"),
     unit("alias-of-what-is-gone", "ingest/agent/store.c", "	aliases_sweep(&s->aliases, series_gone);\n", "	(void)series_gone;\n", "agent", "test_store"),
     unit("sums-dropped-as-idle", "ingest/agent/store.c", "sr->added ? STORE_IDLE_ADDED_SLOTS : STORE_IDLE_SLOTS", "STORE_IDLE_SLOTS", "agent", "test_store"),
-    unit("empty-cell-stays", "ingest/agent/store.c", "	if (why != REASON_NONE && opened)\n		close_cell(s, sr, at); /* (I2) */\n", "", "agent", "test_store"),
+    unit("empty-cell-stays", "ingest/agent/store.c", "	if (why != CAUSE_NONE && opened)\n		close_cell(s, sr, at); /* (I2) */\n", "", "agent", "test_store"),
     unit("memory-not-given-back", "ingest/agent/store.c", "	s->bytes += cell_heap_bytes(*at, sr->kind) - heap_before;", "	s->bytes += cell_heap_bytes(*at, sr->kind) - heap_before / 2;", "agent", "test_store"),
     unit("gauge-changed-by-what-is-refused", "ingest/agent/store.c", "	why = add_to_slot(s, sr, &cs);\n", "	sr->value = sr->kind == STORE_GAUGE ? cs.value : 0;\n	why = add_to_slot(s, sr, &cs);\n",
          "agent", "test_store"),

@@ -277,7 +277,7 @@ END_TEST
 /* Many beginnings together are bounded as well; those that fit are kept. */
 START_TEST(begun_lines_together)
 {
-	enum { NR_CLIENTS = 12 };
+	enum { NR_CLIENTS = 40, FIT = INLETS_PENDING_MAX / INLETS_LINE_MAX };
 	struct house h;
 	int fds[NR_CLIENTS];
 
@@ -288,11 +288,11 @@ START_TEST(begun_lines_together)
 		while (turn(&h, 0))
 			;
 	}
-	ck_assert_uint_eq(inlets_figures(h.in).lines_too_long, NR_CLIENTS - 8);
+	ck_assert_uint_eq(inlets_figures(h.in).lines_too_long, NR_CLIENTS - FIT);
 	for (size_t i = 0; i < NR_CLIENTS; i++)
 		send_text(fds[i], "\nx\n");
-	until(&h, 8 + NR_CLIENTS);
-	ck_assert_uint_eq(inlets_figures(h.in).lines, 8 + NR_CLIENTS);
+	until(&h, FIT + NR_CLIENTS);
+	ck_assert_uint_eq(inlets_figures(h.in).lines, FIT + NR_CLIENTS);
 	for (size_t i = 0; i < NR_CLIENTS; i++)
 		close(fds[i]);
 	house_fini(&h);

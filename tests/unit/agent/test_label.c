@@ -5,19 +5,19 @@
 
 static const struct {
 	const char *name, *tags, *label; /* NULL: refused */
-	enum reason why;
+	enum cause why;
 } cases[] = {
 	{"a", "", "a", 0},
 	{"http.duration", "route:/a,env:prod", "http.duration env=prod route=/a", 0},
 	{"A-z_0.9:/", "", "A-z_0.9:/", 0},
 	{"a b", "", "a_b", 0}, {"caf\xc3\xa9", "", "caf__", 0}, {"\xff", "", "_", 0}, {"a|#@,=", "", "a_____", 0},
-	{"a\tb", "", NULL, REASON_NAME}, {"a\x7f", "", NULL, REASON_NAME}, {"", "", NULL, REASON_NAME},
+	{"a\tb", "", NULL, CAUSE_NAME}, {"a\x7f", "", NULL, CAUSE_NAME}, {"", "", NULL, CAUSE_NAME},
 	/* values keep what is UTF-8 */
 	{"a", "k:caf\xc3\xa9 1", "a k=caf\xc3\xa9 1", 0}, {"a", "k:\xff\xc3\xa9", "a k=___", 0}, {"a", "k:x\ty\x7f", "a k=x_y_", 0},
 	{"a", "u:http://x:80/", "a u=http://x:80/", 0}, {"a", "k:", "a k=", 0},
 	{"a", "bare", "a bare=true", 0}, {"a", "k y:v", "a k_y=v", 0}, {"a", "\xc3\xa9:v", "a __=v", 0},
 	{"a", ",,k:v,", "a k=v", 0}, {"a", ",", "a", 0},
-	{"a", ":v", NULL, REASON_TAGS}, {"a", "k:v,:", NULL, REASON_TAGS},
+	{"a", ":v", NULL, CAUSE_TAGS}, {"a", "k:v,:", NULL, CAUSE_TAGS},
 	/* the first of a key */
 	{"a", "k:1,k:2", "a k=1", 0}, {"a", "k:1,k:1", "a k=1", 0}, {"a", "k y:1,k_y:2,k+y:3", "a k_y=1", 0}, {"a", "k,k:2", "a k=true", 0},
 	/* order: bytewise, a prefix first */
@@ -36,10 +36,10 @@ START_TEST(table)
 {
 	struct label l;
 	char got[512];
-	enum reason why = label_make(&l, str_from(cases[_i].name), str_from(cases[_i].tags), NULL, 0);
+	enum cause why = label_make(&l, str_from(cases[_i].name), str_from(cases[_i].tags), NULL, 0);
 
-	ck_assert_msg(why == cases[_i].why, "case %d: %s", _i, reason_name(why));
-	if (why != REASON_NONE)
+	ck_assert_msg(why == cases[_i].why, "case %d: %s", _i, cause_name(why));
+	if (why != CAUSE_NONE)
 		return;
 	describe(&l, got, sizeof(got));
 	ck_assert_msg(strcmp(got, cases[_i].label) == 0, "case %d: %s", _i, got);
@@ -52,7 +52,7 @@ START_TEST(configured_tags_fill_gaps)
 	struct label l;
 	char got[512];
 
-	ck_assert_int_eq(label_make(&l, STR("a"), STR("z:1,env:test"), more, NR(more)), REASON_NONE);
+	ck_assert_int_eq(label_make(&l, STR("a"), STR("z:1,env:test"), more, NR(more)), CAUSE_NONE);
 	describe(&l, got, sizeof(got));
 	ck_assert_str_eq(got, "a env=test region=eu z=1");
 }
@@ -79,21 +79,21 @@ START_TEST(limits)
 	size_t len;
 
 	memset(name, 'n', sizeof(name));
-	ck_assert_int_eq(label_make(&l, (struct str){name, 255}, STR(""), NULL, 0), REASON_NONE);
-	ck_assert_int_eq(label_make(&l, (struct str){name, 256}, STR(""), NULL, 0), REASON_NAME);
+	ck_assert_int_eq(label_make(&l, (struct str){name, 255}, STR(""), NULL, 0), CAUSE_NONE);
+	ck_assert_int_eq(label_make(&l, (struct str){name, 256}, STR(""), NULL, 0), CAUSE_NAME);
 	len = many_tags(raw, 32, 255);
-	ck_assert_int_eq(label_make(&l, (struct str){name, 255}, (struct str){raw, len}, NULL, 0), REASON_NONE);
+	ck_assert_int_eq(label_make(&l, (struct str){name, 255}, (struct str){raw, len}, NULL, 0), CAUSE_NONE);
 	ck_assert_uint_eq(l.tags_len, 32);
-	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, known, 1), REASON_NONE);
-	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, other, 1), REASON_TAGS);
+	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, known, 1), CAUSE_NONE);
+	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, other, 1), CAUSE_TAGS);
 	len += (size_t)sprintf(raw + len, ",k31:again"); /* style: there is room */
-	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, NULL, 0), REASON_NONE);
+	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, NULL, 0), CAUSE_NONE);
 	len = many_tags(raw, 33, 1);
-	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, NULL, 0), REASON_TAGS);
+	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, NULL, 0), CAUSE_TAGS);
 	len = many_tags(raw, 1, 256);
-	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, NULL, 0), REASON_TAGS);
-	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){name, 255}, NULL, 0), REASON_NONE); /* a bare tag */
-	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){name, 256}, NULL, 0), REASON_TAGS);
+	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){raw, len}, NULL, 0), CAUSE_TAGS);
+	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){name, 255}, NULL, 0), CAUSE_NONE); /* a bare tag */
+	ck_assert_int_eq(label_make(&l, STR("a"), (struct str){name, 256}, NULL, 0), CAUSE_TAGS);
 }
 END_TEST
 
@@ -122,7 +122,7 @@ START_TEST(any_bytes)
 			name[i] = alphabet[unit_random_below(&r, sizeof(alphabet) - 1)];
 		for (size_t i = 0; i < raw_len; i++)
 			raw[i] = alphabet[unit_random_below(&r, sizeof(alphabet) - 1)];
-		if (label_make(&l, (struct str){name, name_len}, (struct str){raw, raw_len}, NULL, 0) != REASON_NONE)
+		if (label_make(&l, (struct str){name, name_len}, (struct str){raw, raw_len}, NULL, 0) != CAUSE_NONE)
 			continue;
 		check_label(&l);
 		taken++;

@@ -29,7 +29,7 @@ static void describe(struct str datagram, char *out, size_t size)
 {
 	struct statsd_metric m;
 	enum statsd_what what;
-	enum reason why;
+	enum cause why;
 
 	*out = '\0';
 	while ((what = statsd_next(&datagram, &m, &why)) != STATSD_END) {
@@ -40,7 +40,7 @@ static void describe(struct str datagram, char *out, size_t size)
 			describe_metric(&m, out + n, size - n);
 		else
 			snprintf(out + n, size - n, "%s",
-				 what == STATSD_EVENT ? "event" : what == STATSD_SERVICE_CHECK ? "check" : reason_name(why));
+				 what == STATSD_EVENT ? "event" : what == STATSD_SERVICE_CHECK ? "check" : cause_name(why));
 	}
 }
 
@@ -133,7 +133,7 @@ START_TEST(lengths)
 {
 	char name[300], line[400], number[200];
 	struct statsd_metric m;
-	enum reason why;
+	enum cause why;
 
 	for (size_t len = 253; len <= 258; len++) {
 		struct str rest = {line, 0};
@@ -141,7 +141,7 @@ START_TEST(lengths)
 		memset(name, 'n', len);
 		rest.len = (size_t)snprintf(line, sizeof(line), "%.*s:1|c", (int)len, name);
 		ck_assert_int_eq(statsd_next(&rest, &m, &why), len <= 255 ? STATSD_METRIC : STATSD_REFUSED);
-		ck_assert(len <= 255 || why == REASON_NAME);
+		ck_assert(len <= 255 || why == CAUSE_NAME);
 	}
 	for (size_t len = 120; len <= 135; len++) { /* the same number, longer and longer */
 		struct str rest = {line, 0};
@@ -150,7 +150,7 @@ START_TEST(lengths)
 		memcpy(number, "3.", 2);
 		rest.len = (size_t)snprintf(line, sizeof(line), "a:%.*s|c", (int)len, number);
 		ck_assert_int_eq(statsd_next(&rest, &m, &why), len <= 127 ? STATSD_METRIC : STATSD_REFUSED);
-		ck_assert(len <= 127 ? m.value == 3 : why == REASON_VALUE);
+		ck_assert(len <= 127 ? m.value == 3 : why == CAUSE_VALUE);
 	}
 }
 END_TEST
@@ -160,13 +160,13 @@ START_TEST(nul_bytes)
 {
 	struct str rest = {"a\0b:x\0y|s", 9};
 	struct statsd_metric m;
-	enum reason why;
+	enum cause why;
 
 	ck_assert_int_eq(statsd_next(&rest, &m, &why), STATSD_METRIC);
 	ck_assert(str_eq(m.name, (struct str){"a\0b", 3}) && str_eq(m.member, (struct str){"x\0y", 3}));
 	rest = (struct str){"a:1\0|c", 6};
 	ck_assert_int_eq(statsd_next(&rest, &m, &why), STATSD_REFUSED);
-	ck_assert_int_eq(why, REASON_VALUE);
+	ck_assert_int_eq(why, CAUSE_VALUE);
 }
 END_TEST
 
@@ -198,7 +198,7 @@ START_TEST(printed_metrics_are_read_back)
 		unsigned weight = 1u << unit_random_below(&r, 8);
 		struct str rest = {line, 0};
 		struct statsd_metric m;
-		enum reason why;
+		enum cause why;
 
 		n += (size_t)snprintf(line, sizeof(line), "some.name");
 		for (size_t i = 0; i < nr; i++) {
@@ -208,7 +208,7 @@ START_TEST(printed_metrics_are_read_back)
 		}
 		n += (size_t)snprintf(line + n, sizeof(line) - n, "|h|#k:%llu|@%.17g", (unsigned long long)round, 1.0 / weight);
 		rest.len = n;
-		ck_assert_msg(statsd_next(&rest, &m, &why) == STATSD_METRIC, "%.*s: %s", (int)n, line, reason_name(why));
+		ck_assert_msg(statsd_next(&rest, &m, &why) == STATSD_METRIC, "%.*s: %s", (int)n, line, cause_name(why));
 		ck_assert_uint_eq(m.weight, weight);
 		for (size_t i = 0; i < nr; i++) {
 			ck_assert_msg(m.value == values[i], "%.*s: %.17g, not %.17g", (int)n, line, m.value, values[i]);
@@ -227,7 +227,7 @@ START_TEST(numbers_are_strtods)
 		char text[64], line[96];
 		struct str rest = {line, 0};
 		struct statsd_metric m;
-		enum reason why;
+		enum cause why;
 
 		snprintf(text, sizeof(text), "%s%llu.%0*llu%s%d", unit_random_below(&r, 2) ? "-" : "",
 			 (unsigned long long)(unit_random_next(&r) >> unit_random_below(&r, 64)), (int)(1 + unit_random_below(&r, 20)),
@@ -252,12 +252,12 @@ START_TEST(mutilated_lines)
 		struct str rest = {bytes, len};
 		struct statsd_metric m;
 		enum statsd_what what;
-		enum reason why;
+		enum cause why;
 
 		for (size_t i = 0; i < len; i++)
 			bytes[i] = alphabet[unit_random_below(&r, sizeof(alphabet) - 1)];
 		while ((what = statsd_next(&rest, &m, &why)) != STATSD_END) {
-			ck_assert(what != STATSD_REFUSED || (why > REASON_NONE && why < NR_REASONS));
+			ck_assert(what != STATSD_REFUSED || (why > CAUSE_NONE && why < NR_CAUSES));
 			if (what != STATSD_METRIC)
 				continue;
 			ck_assert(m.name.p >= bytes && m.name.p + m.name.len <= bytes + len && m.name.len >= 1);

@@ -46,7 +46,7 @@ static struct store *make(int64_t series_max, size_t memory_bytes)
 }
 
 /* A sample by its shortest description. */
-static enum reason add(struct store *s, enum store_kind kind, const char *name, double value, int64_t t_ms)
+static enum cause add(struct store *s, enum store_kind kind, const char *name, double value, int64_t t_ms)
 {
 	return store_add(s, &(struct store_sample){.kind = kind, .name = str_from(name), .tags = STR(""), .member = STR("x"), .value = value,
 						   .weight = 1, .t_ms = t_ms});
@@ -124,20 +124,20 @@ END_TEST
 
 static const struct {
 	struct store_sample sample;
-	enum reason why;
+	enum cause why;
 } refusals[] = {
-	{{.kind = STORE_COUNTER, .name = {"a", 1}, .value = -1, .weight = 1}, REASON_NEGATIVE},
-	{{.kind = STORE_COUNTER, .name = {"a", 1}, .value = -0.0, .weight = 1}, REASON_NONE},
-	{{.kind = STORE_DISTRIBUTION, .name = {"a", 1}, .value = -1, .weight = 1}, REASON_NONE},
-	{{.kind = STORE_GAUGE, .name = {"a", 1}, .value = NAN, .weight = 1}, REASON_VALUE},
-	{{.kind = STORE_GAUGE_ADD, .name = {"a", 1}, .value = INFINITY, .weight = 1}, REASON_VALUE},
-	{{.kind = STORE_SET, .name = {"a", 1}, .member = {"", 0}, .weight = 1}, REASON_VALUE},
-	{{.kind = STORE_COUNTER, .name = {"", 0}, .value = 1, .weight = 1}, REASON_NAME},
-	{{.kind = STORE_COUNTER, .name = {"a\n", 2}, .value = 1, .weight = 1}, REASON_NAME},
-	{{.kind = STORE_COUNTER, .name = {"a", 1}, .tags = {":x", 2}, .value = 1, .weight = 1}, REASON_TAGS},
-	{{.kind = STORE_COUNTER, .name = {"a", 1}, .value = 1e308, .weight = 10}, REASON_RANGE},
-	{{.kind = STORE_DISTRIBUTION, .name = {"a", 1}, .value = 1, .weight = (UINT64_C(1) << 40) + 1}, REASON_RANGE},
-	{{.kind = STORE_DISTRIBUTION, .name = {"a", 1}, .value = 1, .weight = UINT64_C(1) << 40}, REASON_NONE},
+	{{.kind = STORE_COUNTER, .name = {"a", 1}, .value = -1, .weight = 1}, CAUSE_NEGATIVE},
+	{{.kind = STORE_COUNTER, .name = {"a", 1}, .value = -0.0, .weight = 1}, CAUSE_NONE},
+	{{.kind = STORE_DISTRIBUTION, .name = {"a", 1}, .value = -1, .weight = 1}, CAUSE_NONE},
+	{{.kind = STORE_GAUGE, .name = {"a", 1}, .value = NAN, .weight = 1}, CAUSE_VALUE},
+	{{.kind = STORE_GAUGE_ADD, .name = {"a", 1}, .value = INFINITY, .weight = 1}, CAUSE_VALUE},
+	{{.kind = STORE_SET, .name = {"a", 1}, .member = {"", 0}, .weight = 1}, CAUSE_VALUE},
+	{{.kind = STORE_COUNTER, .name = {"", 0}, .value = 1, .weight = 1}, CAUSE_NAME},
+	{{.kind = STORE_COUNTER, .name = {"a\n", 2}, .value = 1, .weight = 1}, CAUSE_NAME},
+	{{.kind = STORE_COUNTER, .name = {"a", 1}, .tags = {":x", 2}, .value = 1, .weight = 1}, CAUSE_TAGS},
+	{{.kind = STORE_COUNTER, .name = {"a", 1}, .value = 1e308, .weight = 10}, CAUSE_RANGE},
+	{{.kind = STORE_DISTRIBUTION, .name = {"a", 1}, .value = 1, .weight = (UINT64_C(1) << 40) + 1}, CAUSE_RANGE},
+	{{.kind = STORE_DISTRIBUTION, .name = {"a", 1}, .value = 1, .weight = UINT64_C(1) << 40}, CAUSE_NONE},
 };
 
 START_TEST(refused_and_nothing_changed)
@@ -145,14 +145,14 @@ START_TEST(refused_and_nothing_changed)
 	struct store *s = make(10, 1 << 20);
 	struct store_sample in = refusals[_i].sample;
 	struct heard h;
-	enum reason why;
+	enum cause why;
 
 	in.t_ms = T0;
 	in.tags = in.tags.p ? in.tags : STR("");
 	why = store_add(s, &in);
-	ck_assert_msg(why == refusals[_i].why, "case %d: %s", _i, reason_name(why));
-	ck_assert_uint_eq(store_figures(s).samples, why == REASON_NONE);
-	ck_assert_uint_eq(cut(s, INT64_MAX, &h), why == REASON_NONE);
+	ck_assert_msg(why == refusals[_i].why, "case %d: %s", _i, cause_name(why));
+	ck_assert_uint_eq(store_figures(s).samples, why == CAUSE_NONE);
+	ck_assert_uint_eq(cut(s, INT64_MAX, &h), why == CAUSE_NONE);
 	store_free(s);
 }
 END_TEST
@@ -165,12 +165,12 @@ START_TEST(refused_after_others)
 
 	for (int i = 0; i < 2; i++)
 		add(s, STORE_GAUGE_ADD, "g", 1e308 / 2, T0 + i);
-	ck_assert_int_eq(add(s, STORE_GAUGE_ADD, "g", 1e308, T0 + 2), REASON_RANGE);
-	ck_assert_int_eq(add(s, STORE_DISTRIBUTION, "d", 1.7e308, T0), REASON_NONE);
-	ck_assert_int_eq(add(s, STORE_DISTRIBUTION, "d", 1.7e308, T0), REASON_RANGE);
+	ck_assert_int_eq(add(s, STORE_GAUGE_ADD, "g", 1e308, T0 + 2), CAUSE_RANGE);
+	ck_assert_int_eq(add(s, STORE_DISTRIBUTION, "d", 1.7e308, T0), CAUSE_NONE);
+	ck_assert_int_eq(add(s, STORE_DISTRIBUTION, "d", 1.7e308, T0), CAUSE_RANGE);
 	ck_assert_uint_eq(cut(s, INT64_MAX, &h), 2);
 	ck_assert(h.points[0].point.count == 2 && h.points[0].point.last == 1e308 && h.points[1].point.has_v);
-	ck_assert_int_eq(add(s, STORE_GAUGE_ADD, "g", -1e308, T0 + 3), REASON_NONE); /* the value is what it was */
+	ck_assert_int_eq(add(s, STORE_GAUGE_ADD, "g", -1e308, T0 + 3), CAUSE_NONE); /* the value is what it was */
 	ck_assert_uint_eq(cut(s, INT64_MAX, &h), 1);
 	ck_assert(h.points[0].point.v == 0);
 	store_free(s);
@@ -183,11 +183,11 @@ START_TEST(open_slots_are_bounded)
 	struct heard h;
 
 	for (int i = 0; i < STORE_OPEN_SLOTS_MAX; i++)
-		ck_assert_int_eq(add(s, STORE_COUNTER, "a", 1, T0 + i * 7 % STORE_OPEN_SLOTS_MAX * STORE_SLOT_MS), REASON_NONE);
-	ck_assert_int_eq(add(s, STORE_COUNTER, "a", 1, T0 - 1), REASON_TIME);
-	ck_assert_int_eq(add(s, STORE_COUNTER, "a", 1, T0), REASON_NONE); /* one that is open */
+		ck_assert_int_eq(add(s, STORE_COUNTER, "a", 1, T0 + i * 7 % STORE_OPEN_SLOTS_MAX * STORE_SLOT_MS), CAUSE_NONE);
+	ck_assert_int_eq(add(s, STORE_COUNTER, "a", 1, T0 - 1), CAUSE_TIME);
+	ck_assert_int_eq(add(s, STORE_COUNTER, "a", 1, T0), CAUSE_NONE); /* one that is open */
 	ck_assert_uint_eq(cut(s, T0 + STORE_SLOT_MS, &h), 1);
-	ck_assert_int_eq(add(s, STORE_COUNTER, "a", 1, T0 - 1), REASON_NONE);
+	ck_assert_int_eq(add(s, STORE_COUNTER, "a", 1, T0 - 1), CAUSE_NONE);
 	ck_assert_uint_eq(cut(s, INT64_MAX, &h), STORE_OPEN_SLOTS_MAX);
 	for (size_t i = 1; i < h.nr && i < POINTS_MAX; i++)
 		ck_assert_int_lt(h.points[i - 1].point.t, h.points[i].point.t);
@@ -261,14 +261,14 @@ START_TEST(memory_is_bounded)
 		enum store_kind kind = (enum store_kind)unit_random_below(&r, NR_STORE_KINDS);
 		struct store_sample in = {.kind = kind, .tags = STR(""), .weight = 1, .t_ms = T0, .value = exp2((double)unit_random_below(&r, 200))};
 		uint64_t member = unit_random_next(&r);
-		enum reason why;
+		enum cause why;
 
 		snprintf(name, sizeof(name), "n%d", (int)unit_random_below(&r, 3000));
 		in.name = str_from(name);
 		in.member = (struct str){(char *)&member, sizeof(member)};
 		why = store_add(s, &in);
-		taken += why == REASON_NONE;
-		short_of += why == REASON_MEMORY;
+		taken += why == CAUSE_NONE;
+		short_of += why == CAUSE_MEMORY;
 		ck_assert_uint_le(store_figures(s).memory_bytes, BUDGET + SLACK);
 	}
 	ck_assert_uint_eq(taken + short_of, 200000);
@@ -299,7 +299,7 @@ START_TEST(memory_is_given_back)
 		snprintf(name, sizeof(name), "n%d", (int)unit_random_below(&r, 1200));
 		in.name = str_from(name);
 		in.t_ms = T0 + (int64_t)unit_random_below(&r, 5) * STORE_SLOT_MS;
-		ck_assert_int_eq(store_add(s, &in), REASON_NONE);
+		ck_assert_int_eq(store_add(s, &in), CAUSE_NONE);
 	}
 	ck_assert_uint_gt(store_figures(s).memory_bytes, empty + 200000);
 	cut(s, T0 + CLOCK_DAY, &h);
@@ -322,7 +322,7 @@ START_TEST(more_spellings_than_aliases)
 
 		snprintf(tags, sizeof(tags), "k:v,k:%d", i % 20000);
 		ck_assert_int_eq(store_add(s, &(struct store_sample){.name = STR("a"), .tags = str_from(tags), .value = 1, .weight = 1, .t_ms = T0}),
-				 REASON_NONE);
+				 CAUSE_NONE);
 	}
 	ck_assert_uint_eq(store_figures(s).series, 1);
 	ck_assert_uint_eq(cut(s, INT64_MAX, &h), 1);
@@ -391,9 +391,9 @@ START_TEST(datagrams_are_counted)
 	ck_assert_uint_eq(d.samples, 5);
 	ck_assert_uint_eq(d.events, 1);
 	ck_assert_uint_eq(d.service_checks, 1);
-	ck_assert_uint_eq(d.refused[REASON_NEGATIVE], 1);
-	ck_assert_uint_eq(d.refused[REASON_VALUE], 1);
-	ck_assert_uint_eq(d.refused[REASON_TIME], 2);
+	ck_assert_uint_eq(d.refused[CAUSE_NEGATIVE], 1);
+	ck_assert_uint_eq(d.refused[CAUSE_VALUE], 1);
+	ck_assert_uint_eq(d.refused[CAUSE_TIME], 2);
 	ck_assert_uint_eq(datagrams_refused(&d), 4);
 	ck_assert_uint_eq(cut(s, INT64_MAX, &h), 4);
 	ck_assert_str_eq(h.points[0].label, "a k=v");

@@ -219,7 +219,7 @@ static void tell(struct model *model, struct store *s, struct unit_random *r, in
 	in.tags = str_from(tags);
 	snprintf(member, sizeof(member), "m%d", t->member);
 	in.member = str_from(member);
-	ck_assert_int_eq(store_add(s, &in), REASON_NONE);
+	ck_assert_int_eq(store_add(s, &in), CAUSE_NONE);
 	t->value = in.value;
 	if (t->kind == STORE_GAUGE)
 		t->value = model->gauge[t->id] = in.value + (in.kind == STORE_GAUGE_ADD ? model->gauge[t->id] : 0);
