@@ -59,6 +59,14 @@ void bundle_free(struct bundle *b)
 	free(b);
 }
 
+void bundle_limit(struct bundle *b, size_t max_bytes)
+{
+	size_t bytes = max_bytes > BUNDLE_MAX_BYTES_LEAST ? max_bytes : BUNDLE_MAX_BYTES_LEAST;
+
+	if (bytes < b->conf.max_bytes)
+		b->conf.max_bytes = bytes;
+}
+
 /* Chained errors: the first one of a flush is told. */
 static void fail(struct bundle *b, const struct err *why)
 {

@@ -23,6 +23,7 @@ enum {
 	 * and what is in a message takes up to twice as much in a record: a bucket's count of 64 to 127 two bytes, a series a fingerprint of
 	 * 16. */
 	BUNDLE_MAX_BYTES_DEFAULT = 400000,
+	BUNDLE_MAX_BYTES_LEAST = 16384, /* bundle_limit() stops there: any server takes that, and small payloads cost more */
 	BUNDLE_TRUNCATION_BYTES = 64, /* what one takes at most */
 };
 
@@ -40,6 +41,9 @@ void bundle_free(struct bundle *b); /* NULL is a no-op */
 /* Takes one finished payload; e and its body are borrowed for the call. It has to be spooled (spool_put()) when this returns 0, as the
  * next one's floor counts on it. -1 with *err set: it could not be kept, and is a loss already; the flush goes on. */
 typedef int (*bundle_take_fn)(void *ctx, const struct envelope *e, struct err *err);
+
+/* From now on messages have no more than so many bytes, if that is less than before, and at least BUNDLE_MAX_BYTES_LEAST. */
+void bundle_limit(struct bundle *b, size_t max_bytes);
 
 struct bundle_flush {
 	struct store *store;        /* its closed slots are cut, up to slot_end_ms */

@@ -23,6 +23,7 @@
 #include "ingest/agent/post.h"
 #include "ingest/agent/reply.h"
 #include "ingest/agent/spool.h"
+#include "ingest/agent/squeeze.h"
 #include "ingest/agent/wire.h"
 
 enum { LIVE, BACKLOG, NR_LANES };
@@ -192,6 +193,12 @@ static void end_key_refused(struct courier *c, struct lane *l, const struct post
 	hold_after(c, l, wait, true);
 }
 
+static void note_too_large(struct courier *c, size_t bytes)
+{
+	if (bytes > 0 && (c->status.too_large_bytes == 0 || bytes < c->status.too_large_bytes))
+		c->status.too_large_bytes = bytes;
+}
+
 /* Until both halves are in the spool the whole stays there, and will be refused again. */
 static void end_halve(struct courier *c, struct lane *l, const struct post_answer *a)
 {
@@ -202,6 +209,7 @@ static void end_halve(struct courier *c, struct lane *l, const struct post_answe
 	if (halves_make(&l->e, half, body, &err) == 0 && spool_replace(c->spool, l->id, half, 2, &err) == 0) {
 		l->failures = 0;
 		c->status.halved_payloads++;
+		note_too_large(c, squeeze_inflated_bytes(l->e.body));
 		log_info(c->log, "payload_halved", LOG_UINT("seq", l->e.seq), LOG_UINT("samples", l->e.samples),
 			 LOG_UINT("body_bytes", l->e.body.len));
 	} else if (err.kind == ERR_REJECT) {

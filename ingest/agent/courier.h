@@ -50,6 +50,7 @@ struct courier_status {
 	uint64_t rejected_samples;     /* of those: what the server says it did not take */
 	uint64_t set_aside_payloads;   /* refused for good */
 	uint64_t halved_payloads;
+	size_t too_large_bytes;        /* of the smallest of them, before compression; 0: none. Payloads had better be smaller */
 	uint64_t failed_posts;         /* to be tried again */
 };
 

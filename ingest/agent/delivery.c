@@ -118,6 +118,17 @@ static int keep(void *ctx, const struct envelope *e, struct err *err)
 	return 0;
 }
 
+/* A payload that has to be halved is posted three times, and its halves have an agent_id of their own, of which a server remembers a bounded number. So the
+ * next ones are as small as those halves. */
+static void learn_limit(struct delivery *d)
+{
+	struct courier_status s;
+
+	courier_read_status(d->courier, clock_mono_ms(), &s);
+	if (s.too_large_bytes > 0)
+		bundle_limit(d->bundle, s.too_large_bytes / 2);
+}
+
 void delivery_flush(struct delivery *d, struct store *store, struct event_queue *events, int64_t slot_end_ms)
 {
 	const struct bundle_flush flush = {
@@ -134,6 +145,7 @@ void delivery_flush(struct delivery *d, struct store *store, struct event_queue 
 	struct err err = ERR_INIT;
 
 	d->live_nr = 0;
+	learn_limit(d);
 	if (bundle_make(d->bundle, &flush, &result, &err) < 0)
 		log_error(&d->program->log, "payload_lost", LOG_STR("error", err.msg), LOG_UINT("payloads", result.lost_payloads),
 			  LOG_UINT("samples", result.lost_samples), LOG_STR("effect", "told to the server by a later payload"));

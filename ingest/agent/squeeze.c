@@ -35,3 +35,10 @@ int squeeze_undo(struct str in, size_t max_bytes, struct buf *out, struct err *e
 	out->len = n;
 	return 0;
 }
+
+size_t squeeze_inflated_bytes(struct str in)
+{
+	unsigned long long size = ZSTD_getFrameContentSize(in.p, in.len);
+
+	return size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN ? 0 : (size_t)size;
+}

@@ -30,6 +30,8 @@ MUTANTS = [
          "test_spool_model"),
     unit("spool-memory-dies-unlogged", "ingest/agent/spool_keep.c", "	if (s->index.in_memory == 0)\n		return;\n	TAILQ", "	if (s->index.in_memory < 99)\n		return;\n	TAILQ", "agent", "test_spool_memory"),
     unit("spool-memory-ends-unasked", "ingest/agent/spool_keep.c", "s->index.in_memory < before && s->troubles == troubles;)", "s->index.in_memory > before;)", "agent", "test_spool_memory"),
+    unit("bundle-learns-no-limit", "ingest/agent/bundle.c", "	if (bytes < b->conf.max_bytes)\n		b->conf.max_bytes = bytes;", "	if (bytes < 1)\n		b->conf.max_bytes = bytes;", "agent", "test_bundle"),
+    unit("courier-forgets-what-was-too-large", "ingest/agent/courier.c", "bytes < c->status.too_large_bytes)", "bytes > c->status.too_large_bytes)", "agent", "test_courier"),
     # agent: the program
     unit("slots-of-before-the-leap-wait", "ingest/agent/slots.c", "	return set_back ? INT64_MAX : s->end_ms - SLOTS_MS;", "	return s->end_ms - SLOTS_MS;", "agent", "test_slots"),
     script("stop-leaves-later-slots", "ingest/agent/main.c", "	flush(app, INT64_MAX);", "	flush(app, slots_end_after(clock_now_ms(&app->program.clock)));", "test_agent"),

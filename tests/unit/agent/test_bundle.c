@@ -267,6 +267,31 @@ START_TEST(ingest_reads_what_was_made)
 END_TEST
 
 /* A floor lets in all that waits, and rises when it is gone. */
+START_TEST(a_limit_that_was_learnt_holds)
+{
+	static const struct { size_t limit, holds; } learnt[] = {{50000, 50000}, {200000, 50000}, {0, BUNDLE_MAX_BYTES_LEAST}};
+	struct unit_random r = unit_random_new("bundle");
+	struct workshop w;
+
+	workshop_init(&w, 400000);
+	w.store.len = METRICS_MAX / 4;
+	for (size_t k = 0; k < w.store.len; k++)
+		make_metric(&r, &w.store.made[k], k);
+	for (size_t i = 0; i < NR(learnt); i++) {
+		struct reader rd = {.store = &w.store};
+		size_t before = w.spool->len;
+
+		bundle_limit(w.bundle, learnt[i].limit);
+		ck_assert_int_eq(flush(&w), 0);
+		for (size_t k = before; k < w.spool->len; k++)
+			read_payload(&rd, &w.spool->payloads[k], learnt[i].holds);
+		ck_assert_uint_eq(rd.at, w.store.len);
+		ck_assert_uint_gt(w.spool->len - before, 2);
+	}
+	workshop_fini(&w);
+}
+END_TEST
+
 START_TEST(floors_let_in_what_waits)
 {
 	struct unit_random r = unit_random_new("floors");
@@ -424,6 +449,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, ingest_reads_what_was_made);
+	tcase_add_test(tc, a_limit_that_was_learnt_holds);
 	tcase_add_test(tc, floors_let_in_what_waits);
 	tcase_add_test(tc, a_floor_is_never_too_far_below);
 	tcase_add_test(tc, nothing_makes_no_payload);

@@ -1,6 +1,7 @@
 /* test_courier.c - the courier against a server that answers well, badly, half, never. */
 #include <sys/stat.h>
 
+#include "ingest/agent/squeeze.h"
 #include "tests/unit/agent/courier_bench.h"
 
 #define LINE(status) "HTTP/1.1 " status "\r\n"
@@ -258,6 +259,8 @@ static enum server_then only_singles(void *ctx, const struct server_request *r, 
 
 START_TEST(what_is_too_large_is_halved)
 {
+	struct courier_status status;
+	size_t smallest = SIZE_MAX;
 	struct bench b;
 
 	bench_init(&b, taken, NR(taken));
@@ -271,6 +274,15 @@ START_TEST(what_is_too_large_is_halved)
 	ck_assert_uint_eq(fake_count(b.spool, FAKE_DONE), _i ? 0 : 5);
 	ck_assert_uint_eq(fake_count(b.spool, FAKE_REJECTED), _i ? 5 : 0);
 	ck_assert_uint_eq(fake_count(b.spool, FAKE_WAITS), 0);
+	courier_read_status(b.courier, 0, &status);
+	ck_assert_uint_gt(status.too_large_bytes, 0);
+	for (size_t i = 1; i <= b.spool->len; i++) {
+		size_t bytes = squeeze_inflated_bytes(buf_str(&b.spool->payloads[i - 1].body));
+
+		if (b.spool->payloads[i - 1].state == FAKE_REPLACED)
+			smallest = bytes < smallest ? bytes : smallest;
+	}
+	ck_assert_uint_eq(status.too_large_bytes, smallest);
 	for (size_t i = 1; _i && i <= b.spool->len; i++)
 		ck_assert(b.spool->payloads[i - 1].state != FAKE_REJECTED || b.spool->payloads[i - 1].status == 413);
 	bench_fini(&b);
