@@ -29,7 +29,7 @@ MUTANTS = [
     unit("losses-dead-carrier-keeps-them", "ingest/agent/losses.c", "		if (where == LOSSES_NOWHERE) {", "		if (where == LOSSES_NOWHERE && e->state == AT_RISK) {", "agent",
          "test_spool_model"),
     unit("spool-memory-dies-unlogged", "ingest/agent/spool_keep.c", "	if (s->index.in_memory == 0)\n		return;\n	TAILQ", "	if (s->index.in_memory < 99)\n		return;\n	TAILQ", "agent", "test_spool_memory"),
-    unit("spool-memory-ends-unasked", "ingest/agent/spool_keep.c", "s->index.in_memory < before && s->troubles == troubles;)", "s->index.in_memory > before;)", "agent", "test_spool_memory"),
+    unit("spool-memory-ends-unasked", "ingest/agent/spool_keep.c", "s->index.in_memory < before && s->troubles == troubles;)", "s->index.in_memory > before && s->troubles == troubles;)", "agent", "test_spool_memory"),
     unit("bundle-learns-no-limit", "ingest/agent/bundle.c", "	if (bytes < b->conf.max_bytes)\n		b->conf.max_bytes = bytes;", "	if (bytes < 1)\n		b->conf.max_bytes = bytes;", "agent", "test_bundle"),
     unit("courier-forgets-what-was-too-large", "ingest/agent/courier.c", "bytes < c->status.too_large_bytes)", "bytes > c->status.too_large_bytes)", "agent", "test_courier"),
     # agent: the program
