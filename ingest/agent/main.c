@@ -22,7 +22,7 @@
 
 enum {
 	SECOND_MS = 1000,
-	TURN_LIMIT_MS = 60000,      /* of a turn that is not hung: a disk may be slow */
+	TURN_LIMIT_MS = 120000,      /* of a turn that is not hung: a disk may be slow */
 	STOP_SPARE_MS = 30000,      /* what a stop may take beside stop.timeout */
 };
 
