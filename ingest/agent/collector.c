@@ -1,7 +1,8 @@
 /* collector.c - see collector.h.
  *
- * What the doors hand over meets the store here: nobody behind them knows a socket, and no inlet knows what a metric is. Memory is memory.budget's, in
- * parts; what is left over is the process itself, and the payloads that wait in memory while the disk refuses (delivery.c). */
+ * What the doors hand over meets the store here: nobody behind them knows a socket, and no inlet knows what a metric is. Memory is
+ * memory.budget's, in parts; what is left over is the process itself, and the payloads that wait in memory while the disk refuses
+ * (delivery.c). */
 #include "ingest/agent/collector.h"
 
 #include <stdlib.h>
@@ -102,7 +103,8 @@ static int open_host(struct collector *c, const struct agent_conf *conf, const c
 static int open_inlets(struct collector *c, const struct agent_conf *conf, bool lenient, struct err *err)
 {
 	const struct inlets_taker taker = {take_datagram, take_line, c};
-	const struct inlets_conf each[] = {{.statsd_listen = conf->statsd_listen}, {.statsd_socket = conf->statsd_socket}, {.lines_socket = conf->lines_socket}};
+	const struct inlets_conf each[] = {{.statsd_listen = conf->statsd_listen}, {.statsd_socket = conf->statsd_socket},
+					     {.lines_socket = conf->lines_socket}};
 	const struct inlets_conf all = {conf->statsd_listen, conf->statsd_socket, conf->lines_socket};
 	struct inlets_conf free_ones = {0};
 

@@ -17,8 +17,8 @@ struct collector;
 
 enum { COLLECTOR_FDS_MAX = 80 };
 
-/* Opens the inlets. lenient: one that is in use by somebody else is left out and logged, for --once beside a running agent. Borrows all until
- * collector_free(). ERR_FATAL: an inlet cannot be opened, or memory is short; ERR_REJECT: a setting. */
+/* Opens the inlets. lenient: one that is in use by somebody else is left out and logged, for --once beside a running agent. Borrows all
+ * until collector_free(). ERR_FATAL: an inlet cannot be opened, or memory is short; ERR_REJECT: a setting. */
 struct collector *collector_new(const struct program *p, const struct agent_conf *c, const char *host, bool lenient, struct err *err);
 void collector_free(struct collector *c); /* closes the inlets and takes their paths away; NULL is a no-op */
 
@@ -34,8 +34,11 @@ void collector_measure(struct collector *c);
 /* Takes all that the kernel holds for us, within a bound, before the last flush. */
 void collector_drain(struct collector *c);
 
-struct store *collector_store(struct collector *c);   /* borrowed */
-struct event_queue *collector_events(struct collector *c); /* borrowed */
+/* Where its samples go. Borrowed, until collector_free(). */
+struct store *collector_store(struct collector *c);
+
+/* Where its events go. Borrowed likewise. */
+struct event_queue *collector_events(struct collector *c);
 
 /* Fills in what the status tells of it. */
 void collector_read(const struct collector *c, struct status *out);

@@ -1,7 +1,7 @@
 /* conf.c - see conf.h.
  *
- * The agent is somebody's guest: its defaults listen on this machine alone, and what it writes and keeps is bounded. The key has two ways in, a file
- * and the environment; on the command line everybody on the machine could read it. */
+ * The agent is somebody's guest: its defaults listen on this machine alone, and what it writes and keeps is bounded. The key has two ways
+ * in, a file and the environment; on the command line everybody on the machine could read it. */
 #include "ingest/agent/conf.h"
 
 #include <stddef.h>
@@ -13,12 +13,15 @@
 #define ROW(member) offsetof(struct agent_conf, member)
 
 const struct conf_field agent_conf_fields[] = {
-	{"push.url", CONF_STR, ROW(push_url), "http://127.0.0.1:4318", 8, 1024, "scheme://host[:port] of the Push API, and a path where it has one before /v1/push"},
-	{"push.ca_file", CONF_STR, ROW(ca_file), "", 0, 4096, "PEM, the authorities that the Push API's certificate may be of; empty: the system's"},
+	{"push.url", CONF_STR, ROW(push_url), "http://127.0.0.1:4318", 8, 1024,
+	 "scheme://host[:port] of the Push API, and a path where it has one before /v1/push"},
+	{"push.ca_file", CONF_STR, ROW(ca_file), "", 0, 4096,
+	 "PEM, the authorities that the Push API's certificate may be of; empty: the system's"},
 	{"push.max_bytes", CONF_BYTES, ROW(push_max_bytes), "400000", 4096, INT64_C(16) << 20,
 	 "a payload is split so that it is no larger, before it is compressed"},
 	{"push.timeout", CONF_MS, ROW(push_timeout_ms), "30s", 100, 600000, "an answer must be there by then"},
-	{"key.file", CONF_STR, ROW(key_file), "", 0, 4096, "file with the site's API key, readable by the agent alone; read again when it is refused"},
+	{"key.file", CONF_STR, ROW(key_file), "", 0, 4096,
+	 "file with the site's API key, readable by the agent alone; read again when it is refused"},
 	{"key", CONF_SECRET, ROW(key), "", 0, 512, "the key itself, for the environment: MILLRACE_KEY"},
 	{"host", CONF_STR, ROW(host), "", 0, 255, "the name of this machine; empty: what the system calls it"},
 	{"environment", CONF_STR, ROW(environment), "", 0, 255, "of the application: production, staging, .."},
@@ -30,12 +33,15 @@ const struct conf_field agent_conf_fields[] = {
 	{"statsd.socket", CONF_STR, ROW(statsd_socket), "", 0, 107, "path of a Unix datagram socket for StatsD; empty: none"},
 	{"lines.socket", CONF_STR, ROW(lines_socket), "", 0, 107, "path of a Unix stream socket for JSON lines; empty: none"},
 	{"status.socket", CONF_STR, ROW(status_socket), "", 0, 107, "path of a Unix stream socket that tells how the agent is; empty: none"},
-	{"series.max", CONF_INT, ROW(series_max), "10000", 1, 1000000, "series kept apart; samples of those beyond are counted together, in __overflow__"},
+	{"series.max", CONF_INT, ROW(series_max), "10000", 1, 1000000,
+	 "series kept apart; samples of those beyond are counted together, in __overflow__"},
 	{"spool.dir", CONF_STR, ROW(spool_dir), "/var/lib/millrace-agent", 1, 4000, "where payloads wait until they are acknowledged"},
-	{"spool.max_bytes", CONF_BYTES, ROW(spool_max_bytes), "256Mi", 64 << 10, INT64_C(1) << 40, "what they may take; beyond, the oldest go and are reported"},
+	{"spool.max_bytes", CONF_BYTES, ROW(spool_max_bytes), "256Mi", 64 << 10, INT64_C(1) << 40,
+	 "what they may take; beyond, the oldest go and are reported"},
 	{"spool.max_age", CONF_MS, ROW(spool_max_age_ms), "24h", 60000, INT64_C(48) * 3600000, "how long one waits; likewise"},
 	{"spool.min_free", CONF_INT, ROW(spool_min_free), "5", 0, 99, "per cent of the disk that stay free; likewise"},
-	{"stop.timeout", CONF_MS, ROW(stop_timeout_ms), "10s", 0, 300000, "how long a stop waits for the answer to its last payload, which is spooled before"},
+	{"stop.timeout", CONF_MS, ROW(stop_timeout_ms), "10s", 0, 300000,
+	 "how long a stop waits for the answer to its last payload, which is spooled before"},
 	{"test.journal", CONF_STR, ROW(journal), "", 0, 4096, "file to write payloads to as they are made; --test-clock only"},
 	{0},
 };

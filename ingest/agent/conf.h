@@ -45,7 +45,8 @@ int agent_conf_check(const struct program *p, const void *target, struct err *er
 /* The tags that every metric gets: parsed, and host if it is asked for; borrows c and host. -1: what is configured are none. */
 int agent_conf_tags(const struct agent_conf *c, const char *host, struct tag tags[SERIES_TAGS_MAX], size_t *nr);
 
-/* Overwrites MILLRACE_KEY in the environment, where /proc shows it to the same user, and to whoever gets a core dump. Call after the settings are read. */
+/* Overwrites MILLRACE_KEY in the environment, where /proc shows it to the same user, and to whoever gets a core dump. Call after the
+ * settings are read. */
 void agent_conf_hide_key(char **environ_list);
 
 /* Writes what this machine is called: the setting host, else the system's name for it; UTF-8. */

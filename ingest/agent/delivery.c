@@ -118,8 +118,8 @@ static int keep(void *ctx, const struct envelope *e, struct err *err)
 	return 0;
 }
 
-/* A payload that has to be halved is posted three times, and its halves have an agent_id of their own, of which a server remembers a bounded number. So the
- * next ones are as small as those halves. */
+/* A payload that has to be halved is posted three times, and its halves have an agent_id of their own, of which a server remembers a
+ * bounded number. So the next ones are as small as those halves. */
 static void learn_limit(struct delivery *d)
 {
 	struct courier_status s;

@@ -1,7 +1,7 @@
 /* diagnose.c - see diagnose.h.
  *
- * One request, GET /v1/auth, tells of the connection, of TLS, of the key and of the clock: what could not be reached says nothing of what lies behind
- * it, so the checks after the first that fails are not made up. The order is that of a payload's way. */
+ * One request, GET /v1/auth, tells of the connection, of TLS, of the key and of the clock: what could not be reached says nothing of what
+ * lies behind it, so the checks after the first that fails are not made up. The order is that of a payload's way. */
 #include "ingest/agent/diagnose.h"
 
 #include <curl/curl.h>
@@ -63,7 +63,8 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
-/* Makes what a server has answered fit to be shown: its first line, without what a terminal obeys, and without the key if somebody echoes it. */
+/* Makes what a server has answered fit to be shown: its first line, without what a terminal obeys, and without the key if somebody echoes
+ * it. */
 static void make_showable(struct request *r, const struct bearer *key)
 {
 	r->body[strcspn(r->body, "\r\n")] = '\0';
@@ -78,7 +79,8 @@ static bool behind_proxy(const char *url)
 {
 	bool tls = strncmp(url, "https:", 6) == 0;
 
-	return (tls && (getenv("https_proxy") || getenv("HTTPS_PROXY"))) || (!tls && getenv("http_proxy")) || getenv("all_proxy") || getenv("ALL_PROXY");
+	return (tls && (getenv("https_proxy") || getenv("HTTPS_PROXY"))) || (!tls && getenv("http_proxy")) || getenv("all_proxy") ||
+	       getenv("ALL_PROXY");
 }
 
 static int check_dns(struct diagnosis *d)
@@ -89,7 +91,8 @@ static int check_dns(struct diagnosis *d)
 	char *host = NULL, address[128] = "";
 	int rc = -1;
 
-	if (!url || curl_url_set(url, CURLUPART_URL, d->conf->push_url, 0) != CURLUE_OK || curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+	if (!url || curl_url_set(url, CURLUPART_URL, d->conf->push_url, 0) != CURLUE_OK ||
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
 		diagnose_fail(d, "name", "set push.url to https://HOST", "push.url '%s' is no address", d->conf->push_url);
 		goto out;
 	}
@@ -209,7 +212,8 @@ static void check_answer(struct diagnosis *d, const struct request *r)
 /* The server's second began at its Date, and it read its clock between our two readings. */
 static void check_clock(struct diagnosis *d, const struct request *r)
 {
-	int64_t skew = r->sent_ms > r->server_ms + 1000 ? r->sent_ms - r->server_ms - 1000 : r->answered_ms < r->server_ms ? r->answered_ms - r->server_ms : 0;
+	int64_t ahead = r->sent_ms - r->server_ms - 1000, behind = r->answered_ms - r->server_ms;
+	int64_t skew = ahead > 0 ? ahead : behind < 0 ? behind : 0;
 
 	if (!r->server_ms)
 		diagnose_ok(d, "clock", "the server did not tell its time");

@@ -1,7 +1,7 @@
 /* diagnose_local.c - see diagnose_local.h.
  *
- * The spool is tried by a file that is written, synced and deleted; the sockets by binding what is free, and by connecting to what is not, which
- * tells one that is listened at from one that a dead process left. */
+ * The spool is tried by a file that is written, synced and deleted; the sockets by binding what is free, and by connecting to what is not,
+ * which tells one that is listened at from one that a dead process left. */
 #include "ingest/agent/diagnose_local.h"
 
 #include <arpa/inet.h>
@@ -137,7 +137,8 @@ static void tell_socket(struct diagnosis *d, const char *setting, const char *wh
 	else if (why == EADDRINUSE && running)
 		diagnose_ok(d, setting, "%s is in use, as an agent runs", where);
 	else if (why == EADDRINUSE)
-		diagnose_fail(d, setting, "end the other program, or choose another place for one of the two", "%s is in use, and not by an agent of this spool",
+		diagnose_fail(d, setting, "end the other program, or choose another place for one of the two",
+			      "%s is in use, and not by an agent of this spool",
 			      where);
 	else
 		diagnose_fail(d, setting, "the agent's user must be able to listen there", "%s: %s", where, strerror(why));

@@ -1,7 +1,8 @@
 /* journal.h - for tests: what was made, written beside the spool by which a test judges it.
  *
- * A record is a byte ('m': a payload is made; 'k': it is kept, by spool_put(); 'l': that refused, so it is a loss), agent_id, seq and created_at (8 bytes
- * each, big-endian), the body's length (4 bytes), and of 'm' the body. A record is one write(2), so that kill -9 leaves whole ones. */
+ * A record is a byte ('m': a payload is made; 'k': it is kept, by spool_put(); 'l': that refused, so it is a loss), agent_id, seq and
+ * created_at (8 bytes each, big-endian), the body's length (4 bytes), and of 'm' the body. A record is one write(2), so that kill -9 leaves
+ * whole ones. */
 #ifndef MILLRACE_AGENT_JOURNAL_H
 #define MILLRACE_AGENT_JOURNAL_H
 

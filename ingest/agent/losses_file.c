@@ -147,7 +147,8 @@ static int make_file(const struct spool_io *io, int folder_fd, struct str copy, 
 	return -1;
 }
 
-int losses_file_write(const struct spool_io *io, int folder_fd, uint64_t generation, struct str content, size_t room, bool make, struct err *err)
+int losses_file_write(const struct spool_io *io, int folder_fd, uint64_t generation, struct str content, size_t room,
+		      bool make, struct err *err)
 {
 	struct head head = {.generation = generation, .len = content.len};
 	struct buf copy = BUF_INIT;

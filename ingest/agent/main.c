@@ -1,10 +1,10 @@
 /* main.c - millrace-agent: next to the customer's application, losing nothing quietly.
  *
- * One thread, one loop, no locks: inlets, posts, the status socket and signals are descriptors in one poll(), whose time-out is what is due next. A
- * slot is 30 s of virtual time; what it collected is spooled a fixed few seconds after its end, then posted.
+ * One thread, one loop, no locks: inlets, posts, the status socket and signals are descriptors in one poll(), whose time-out is what is due
+ * next. A slot is 30 s of virtual time; what it collected is spooled a fixed few seconds after its end, then posted.
  *
- * SIGTERM: the open slot, and those to come, are flushed too, spooled, and its post has stop.timeout for its answer; exit 0 whatever that was, since the spool has it.
- * A loop that hangs ends the process (watchdog.h): kill -9 loses the open slot and nothing else. */
+ * SIGTERM: the open slot, and those to come, are flushed too, spooled, and its post has stop.timeout for its answer; exit 0 whatever that
+ * was, since the spool has it. A loop that hangs ends the process (watchdog.h): kill -9 loses the open slot and nothing else. */
 #include <curl/curl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -75,7 +75,8 @@ static int app_open(struct app *app, struct err *err)
 	if (!app->collector || status_socket_open(&app->socket, app->conf.status_socket, err) < 0)
 		return -1;
 	app->slots.end_ms = slots_end_after(clock_now_ms(&app->program.clock));
-	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("push", app->conf.push_url), LOG_STR("spool", app->conf.spool_dir),
+	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("push", app->conf.push_url),
+		 LOG_STR("spool", app->conf.spool_dir),
 		 LOG_STR("admin", admin_address(app->admin)));
 	return 0;
 }
@@ -181,8 +182,8 @@ static void run(struct app *app)
 	}
 }
 
-/* What was told before the signal is counted: the kernel still holds some of it; and slots to come, for which samples with times of their own wait, will
- * not be waited for. */
+/* What was told before the signal is counted: the kernel still holds some of it; and slots to come, for which samples with times of their
+ * own wait, will not be waited for. */
 static void app_finish(struct app *app)
 {
 	watchdog_feed(&app->watchdog, app->conf.stop_timeout_ms + STOP_SPARE_MS, "stopping: the last flush and its post");

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Does it blame the payload's content? All other 4xx blame the address, a proxy, the hour or all of our requests alike: a web server that is no Push API
- * says 405 to every post, and nothing of what waits would be lost by it. */
+/* Does it blame the payload's content? All other 4xx blame the address, a proxy, the hour or all of our requests alike: a web server that
+ * is no Push API says 405 to every post, and nothing of what waits would be lost by it. */
 static bool blames_payload(int status)
 {
 	return status == 400 || status == 422;

@@ -1,8 +1,8 @@
 /* payload_json.c - see payload_json.h.
  *
- * One walk over protobuf-c's descriptors instead of a function a message: what push.proto gains is printed without a change here. The proto's rules
- * for JSON (its opening comment): the same names and nesting, bytes as hex digits, maps as objects, what is left out in one form is left out
- * in the other. The walk is as deep as the schema, which does not contain itself. */
+ * One walk over protobuf-c's descriptors instead of a function a message: what push.proto gains is printed without a change here. The
+ * proto's rules for JSON (its opening comment): the same names and nesting, bytes as hex digits, maps as objects, what is left out in one
+ * form is left out in the other. The walk is as deep as the schema, which does not contain itself. */
 #include "ingest/agent/payload_json.h"
 
 #include <inttypes.h>

@@ -7,8 +7,8 @@
 
 enum { PAYLOAD_JSON_MAX_BYTES = 32 << 20 }; /* of a message that is unpacked */
 
-/* Appends the JSON of a payload's body (an envelope's: zstd-compressed protobuf), over several lines, with a line end. ERR_REJECT: it is none, or inflates
- * to more than PAYLOAD_JSON_MAX_BYTES; ERR_FATAL: memory is short. On failure out may hold a part. */
+/* Appends the JSON of a payload's body (an envelope's: zstd-compressed protobuf), over several lines, with a line end. ERR_REJECT: it is
+ * none, or inflates to more than PAYLOAD_JSON_MAX_BYTES; ERR_FATAL: memory is short. On failure out may hold a part. */
 int payload_json(struct str body, struct buf *out, struct err *err);
 
 #endif

@@ -43,6 +43,8 @@ struct post_answer {
 	struct str body;        /* as much as came, REPLY_MAX_BYTES at most */
 	char error[256];        /* empty for a whole answer */
 };
-void post_ended(struct post *p, CURLcode code, struct post_answer *out); /* fills *out; body is borrowed */
+
+/* Reads what a post came to, curl having ended it with code, into *out; body is borrowed until the next post. */
+void post_ended(struct post *p, CURLcode code, struct post_answer *out);
 
 #endif

@@ -1,7 +1,8 @@
 /* slots.c - see slots.h.
  *
- * After a leap forward all that was told is of slots that are over. After a leap back it is of slots to come: it would wait, in memory alone, until the
- * clock is there again, which may be an hour or never. So it goes at once; what ingest finds too far ahead it rejects by name. */
+ * After a leap forward all that was told is of slots that are over. After a leap back it is of slots to come: it would wait, in memory
+ * alone, until the clock is there again, which may be an hour or never. So it goes at once; what ingest finds too far ahead it rejects by
+ * name. */
 #include "ingest/agent/slots.h"
 
 #include <stdbool.h>

@@ -17,8 +17,8 @@ struct slots {
 /* The end of the slot that now_ms lies in. */
 int64_t slots_end_after(int64_t now_ms);
 
-/* What to cut now, as store_cut() takes it: all slots up to that end, INT64_MAX for all there are, 0 for nothing yet. flush_at_ms is when the open slot's
- * flush is due. If something is to be cut, the slot of now_ms is the open one from now on. */
+/* What to cut now, as store_cut() takes it: all slots up to that end, INT64_MAX for all there are, 0 for nothing yet. flush_at_ms is when
+ * the open slot's flush is due. If something is to be cut, the slot of now_ms is the open one from now on. */
 int64_t slots_due(struct slots *s, int64_t now_ms, int64_t flush_at_ms);
 
 #endif

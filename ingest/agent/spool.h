@@ -71,7 +71,8 @@ struct spool;
  * its lock, it is no folder, or memory is short. Borrows clock and log. */
 struct spool *spool_new(const struct spool_conf *conf, const struct clock *clock, const struct log *log, struct err *err);
 
-/* Leaves the files. What memory alone holds goes to the disk if it takes it now; else it is logged, and a loss for the next start. NULL is a no-op. */
+/* Leaves the files. What memory alone holds goes to the disk if it takes it now; else it is logged, and a loss for the next start. NULL is
+ * a no-op. */
 void spool_free(struct spool *s);
 
 /* The losses, which the spool keeps and saves: what losses_take() hands to a payload is saved by the spool_put() of that payload, before
@@ -113,6 +114,7 @@ void spool_give_up_below(struct spool *s, const uint8_t agent_id[ENVELOPE_AGENT_
 /* The work of a turn, once a second or less often: age and free space, moving to the disk what memory holds, saving losses. */
 void spool_turn(struct spool *s);
 
-void spool_figures(const struct spool *s, struct spool_figures *out); /* fills *out */
+/* Fills in all figures. */
+void spool_figures(const struct spool *s, struct spool_figures *out);
 
 #endif

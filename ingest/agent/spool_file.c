@@ -172,8 +172,8 @@ static enum spool_file_found judge(const struct head *h, const struct spool_labe
 }
 
 /* Opens a file and judges its head; *fd is open unless it is gone, foreign or unreadable. */
-static enum spool_file_found open_judged(const struct spool_io *io, int folder_fd, const struct spool_label *label, int *fd, struct head *head,
-					 struct stat *st, struct envelope *out)
+static enum spool_file_found open_judged(const struct spool_io *io, int folder_fd, const struct spool_label *label, int *fd,
+					 struct head *head, struct stat *st, struct envelope *out)
 {
 	char name[SPOOL_NAME_SIZE];
 	ssize_t got;

@@ -1,8 +1,8 @@
 /* spool_folder.c - see spool_folder.h.
  *
- * The lock's file says where the folder was last used: the kernel's id of this run of the machine, and the folder's own inode. Both are the same
- * after kill -9, and one is another after a power failure or in a copy; that is when a rename that was not synced may be undone, or another
- * machine may have sent what lies here. */
+ * The lock's file says where the folder was last used: the kernel's id of this run of the machine, and the folder's own inode. Both are the
+ * same after kill -9, and one is another after a power failure or in a copy; that is when a rename that was not synced may be undone, or
+ * another machine may have sent what lies here. */
 #include "ingest/agent/spool_folder.h"
 
 #include <errno.h>

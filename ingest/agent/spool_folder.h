@@ -24,12 +24,14 @@ struct spool_folder {
  * folder; ERR_RETRY: it cannot be opened now. */
 int spool_folder_open(struct spool_folder *f, const struct spool_io *io, const char *dir, struct err *err);
 
-void spool_folder_close(struct spool_folder *f); /* gives the lock back; closed: a no-op */
+/* Closes it and gives the lock back; a closed one: a no-op. */
+void spool_folder_close(struct spool_folder *f);
 
 /* Was the folder last used in another run of the machine, or is it a copy? Then what its files' stages say may be out of date. */
 bool spool_folder_moved(const struct spool_folder *f);
 
-void spool_folder_settle(const struct spool_folder *f); /* it is used here, from now on; as well as it can be noted */
+/* Notes that it is used here, from now on, as well as that can be noted. */
+void spool_folder_settle(const struct spool_folder *f);
 
 /* All names of ours, in order of creation, in *out (to be freed). Files with our endings but
  * other names are set aside; *aside counts them. ERR_RETRY, ERR_FATAL (memory). */

@@ -37,8 +37,11 @@ struct spool_index {
 	uint64_t disk_bytes, memory_bytes;
 };
 
-void spool_index_init(struct spool_index *x); /* empty; cannot fail */
-void spool_index_fini(struct spool_index *x); /* frees all entries */
+/* Makes it empty; cannot fail. */
+void spool_index_init(struct spool_index *x);
+
+/* Frees it with all entries. */
+void spool_index_fini(struct spool_index *x);
 
 /* Adds an entry, which it takes, and gives it its id; its identity is new. -1: memory is short, and it is still the caller's. */
 int spool_index_add(struct spool_index *x, struct spool_entry *e);
@@ -49,7 +52,8 @@ void spool_index_remove(struct spool_index *x, struct spool_entry *e);
 /* What was in memory is on disk now, with a file of that size; frees the body. */
 void spool_index_moved(struct spool_index *x, struct spool_entry *e, uint64_t bytes);
 
-struct spool_entry *spool_index_get(const struct spool_index *x, uint64_t id); /* NULL: there is none */
+/* The entry of this id, or NULL. */
+struct spool_entry *spool_index_get(const struct spool_index *x, uint64_t id);
 
 /* The entry of this identity, or NULL. */
 struct spool_entry *spool_index_find(const struct spool_index *x, const uint8_t agent_id[ENVELOPE_AGENT_ID_BYTES], uint64_t seq);
@@ -57,6 +61,7 @@ struct spool_entry *spool_index_find(const struct spool_index *x, const uint8_t 
 /* The oldest that is in memory, or not, as asked; NULL: there is none. */
 struct spool_entry *spool_index_oldest(const struct spool_index *x, bool in_memory);
 
-void spool_entry_free(struct spool_entry *e); /* with its body; NULL is a no-op */
+/* Frees an entry with its body; NULL is a no-op. */
+void spool_entry_free(struct spool_entry *e);
 
 #endif

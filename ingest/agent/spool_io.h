@@ -44,6 +44,7 @@ ssize_t spool_io_read(const struct spool_io *io, int fd, void *out, size_t n, of
 /* Writes all of s at offset: 0, or -1 when some or none of it was written. */
 int spool_io_write(const struct spool_io *io, int fd, struct str s, off_t offset);
 
+/* As the system's calls of these names: 0, or -1 with errno set. What is particular stands beside. */
 int spool_io_sync(const struct spool_io *io, int fd);                                               /* a file or a folder; waits */
 int spool_io_rename(const struct spool_io *io, int from, const char *name, int to, const char *as); /* replaces what is there */
 int spool_io_unlink(const struct spool_io *io, int at, const char *name);                           /* removes a file */

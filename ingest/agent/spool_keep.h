@@ -1,6 +1,7 @@
 /* spool_keep.h - inside the spool: what the rooms of spool.h share, and how a payload is kept or given up.
  *
- * Included by spool*.c alone. A payload's ways out end on the list of those gone, from which its file is removed once the losses are saved. */
+ * Included by spool*.c alone. A payload's ways out end on the list of those gone, from which its file is removed once the losses are
+ * saved. */
 #ifndef MILLRACE_AGENT_SPOOL_KEEP_H
 #define MILLRACE_AGENT_SPOOL_KEEP_H
 
@@ -58,7 +59,8 @@ struct spool_entry *spool_keep_in_memory(struct spool *s, const struct envelope 
 /* Moves to the disk what memory holds, oldest first, a few at a time. */
 void spool_keep_flush(struct spool *s);
 
-/* For a process that stops: moves to the disk what memory holds, if the disk takes it now, saves the losses, and logs what dies with memory. */
+/* For a process that stops: moves to the disk what memory holds, if the disk takes it now, saves the losses, and logs what dies with
+ * memory. */
 void spool_keep_end(struct spool *s);
 
 /* Deletes files of ours that are no payload's, left where a removal failed. False: the disk refuses. */

@@ -1,7 +1,7 @@
 /* status.c - see status.h.
  *
- * A table: group and name are the JSON's, the metric's name is millrace_agent_ and what the row says, and a row without one is for people alone (texts,
- * times as text). A figure that is only in one of the two would be missed by whoever reads the other. */
+ * A table: group and name are the JSON's, the metric's name is millrace_agent_ and what the row says, and a row without one is for people
+ * alone (texts, times as text). A figure that is only in one of the two would be missed by whoever reads the other. */
 #include "ingest/agent/status.h"
 
 #include <inttypes.h>
@@ -38,16 +38,19 @@ static const struct row rows[] = {
 	{"store", "series", SIZE, AT(store.series), "series", false, "series that are kept apart"},
 	{"store", "bytes", SIZE, AT(store.memory_bytes), "store_bytes", false, "memory of series, histograms and sets"},
 	{"store", "samples", U64, AT(store.samples), "store_samples_total", true, "samples taken"},
-	{"store", "overflowed", U64, AT(store.overflowed), "overflowed_samples_total", true, "of them into __overflow__, as there are too many series"},
+	{"store", "overflowed", U64, AT(store.overflowed), "overflowed_samples_total", true,
+	 "of them into __overflow__, as there are too many series"},
 	{"store", "idle_dropped", U64, AT(store.idle_dropped), "idle_series_total", true, "series dropped as nothing was told of them"},
 	{"host", "values", U64, AT(host_values), "host_values_total", true, "values of the machine itself"},
 	{"host", "refused", U64, AT(host_values_refused), "host_values_refused_total", true, "of them without room"},
 	{"statsd", "datagrams", U64, AT(datagrams.datagrams), "datagrams_total", true, "StatsD datagrams read"},
 	{"statsd", "values", U64, AT(datagrams.samples), "datagram_values_total", true, "values taken from them"},
-	{"statsd", "refused", U64, AT(refused_datagram_values), "datagram_values_refused_total", true, "values, or lines that cannot be read, refused"},
+	{"statsd", "refused", U64, AT(refused_datagram_values), "datagram_values_refused_total", true,
+	 "values, or lines that cannot be read, refused"},
 	{"statsd", "events", U64, AT(datagrams.events), "datagram_events_total", true, "DogStatsD events: counted, not taken"},
 	{"statsd", "service_checks", U64, AT(datagrams.service_checks), "datagram_service_checks_total", true, "likewise"},
-	{"statsd", "kernel_drops", U64, AT(inlets.kernel_drops), "datagrams_dropped_total", true, "datagrams that found no room in the socket's buffer"},
+	{"statsd", "kernel_drops", U64, AT(inlets.kernel_drops), "datagrams_dropped_total", true,
+	 "datagrams that found no room in the socket's buffer"},
 	{"statsd", "truncated", U64, AT(inlets.truncated_datagrams), "datagrams_truncated_total", true, "datagrams too long to be taken"},
 	{"lines", "connections", SIZE, AT(inlets.connections), "lines_connections", false, "open connections of the lines socket"},
 	{"lines", "accepted", U64, AT(lines.accepted), "lines_accepted_total", true, "JSON lines that became events"},
@@ -68,8 +71,10 @@ static const struct row rows[] = {
 	{"push", "failed_posts", U64, AT(push.failed_posts), "failed_posts_total", true, "posts that are tried again"},
 	{"push", "accepted_payloads", U64, AT(push.accepted_payloads), "accepted_payloads_total", true, "payloads that the server has"},
 	{"push", "accepted_samples", U64, AT(push.accepted_samples), "accepted_samples_total", true, "samples that the server has accepted"},
-	{"push", "rejected_samples", U64, AT(push.rejected_samples), "rejected_samples_total", true, "samples that the server has refused by name"},
-	{"push", "set_aside_payloads", U64, AT(push.set_aside_payloads), "set_aside_payloads_total", true, "payloads it will never take, in rejected/"},
+	{"push", "rejected_samples", U64, AT(push.rejected_samples), "rejected_samples_total", true,
+	 "samples that the server has refused by name"},
+	{"push", "set_aside_payloads", U64, AT(push.set_aside_payloads), "set_aside_payloads_total", true,
+	 "payloads it will never take, in rejected/"},
 	{"push", "halved_payloads", U64, AT(push.halved_payloads), "halved_payloads_total", true, "payloads that were too large, and split"},
 	{"spool", "state", POINTER, AT(spool_state), NULL, false, NULL},
 	{"spool", "why", TEXT, AT(spool.why), NULL, false, NULL},
@@ -79,14 +84,17 @@ static const struct row rows[] = {
 	{"spool", "memory_bytes", U64, AT(spool.memory_bytes), "spool_memory_bytes", false, "of them in memory"},
 	{"spool", "oldest", TIME, AT(spool.oldest_ms), NULL, false, NULL},
 	{"spool", "oldest_age_ms", AGO, AT(spool.oldest_ms), "spool_oldest_age_milliseconds", false, "age of the oldest payload"},
-	{"spool", "dropped_payloads", U64, AT(spool.dropped_payloads), "dropped_payloads_total", true, "payloads given up, rejected ones among them"},
+	{"spool", "dropped_payloads", U64, AT(spool.dropped_payloads), "dropped_payloads_total", true,
+	 "payloads given up, rejected ones among them"},
 	{"spool", "dropped_samples", U64, AT(spool.dropped_samples), "dropped_samples_total", true, "samples in them"},
-	{"spool", "rejected_payloads", U64, AT(spool.rejected_payloads), "spool_rejected_payloads_total", true, "set aside by the server's verdict"},
+	{"spool", "rejected_payloads", U64, AT(spool.rejected_payloads), "spool_rejected_payloads_total", true,
+	 "set aside by the server's verdict"},
 	{"spool", "set_aside_files", U64, AT(spool.set_aside_files), "spool_set_aside_files_total", true, "torn or foreign files set aside"},
 	{"losses", "ranges", SIZE, AT(losses.ranges), "losses_ranges", false, "ranges of lost payloads that the server does not know of yet"},
 	{"losses", "payloads", U64, AT(losses.payloads), "losses_payloads", false, "payloads in them"},
 	{"losses", "samples", U64, AT(losses.samples), "losses_samples", false, "samples in them"},
-	{"losses", "unnamed_payloads", U64, AT(losses.unnamed_payloads), "losses_unnamed_payloads", false, "payloads lost beyond what can be reported"},
+	{"losses", "unnamed_payloads", U64, AT(losses.unnamed_payloads), "losses_unnamed_payloads", false,
+	 "payloads lost beyond what can be reported"},
 };
 
 enum { NR_ROWS = sizeof(rows) / sizeof(rows[0]), STALE_MS = 5 * 60000 };

@@ -1,7 +1,7 @@
 /* status_socket.h - a Unix stream socket that tells whoever connects how the agent is, and hangs up.
  *
- * No request is read, so nobody can keep the agent busy: an answer fits into the socket's buffer, or is cut. The socket's mode is 0600: who is
- * neither root nor the agent's user asks the admin port. Not thread-safe. */
+ * No request is read, so nobody can keep the agent busy: an answer fits into the socket's buffer, or is cut. The socket's mode is 0600: who
+ * is neither root nor the agent's user asks the admin port. Not thread-safe. */
 #ifndef MILLRACE_AGENT_STATUS_SOCKET_H
 #define MILLRACE_AGENT_STATUS_SOCKET_H
 

@@ -112,32 +112,6 @@ class Cell:
     def kinds(self, count):
         return self.dice.choices(("minutely", "hourly"), (2, 1), k=count)
 
-    def transact(self, records, commit=True):
-        """One transaction of (kind, record) or, with a fingerprint yet to be drawn, (kind, record, encoded)."""
-        placed = []
-
-        def note(kind, record, fingerprint):
-            def on_delivery(error, message):
-                assert error is None, error
-                placed.append((kind, record, fingerprint, message.partition(), message.offset()))
-            return on_delivery
-
-        self.producer.begin_transaction()
-        for kind, record, *model in records:
-            fingerprint = next(self.numbers).to_bytes(16, "big") if model else record["fingerprint"]
-            value = model[0][:5] + fingerprint + model[0][21:] if model else encode(AGGREGATE, record)
-            self.produce(kind, value, note(kind, record, fingerprint))
-        self.producer.flush(30)
-        assert len(placed) == len(records)
-        self.producer.commit_transaction(30) if commit else self.producer.abort_transaction(30)
-        documents = {}  # of a record, made once
-        for kind, record, fingerprint, partition, offset in placed if commit else ():
-            if id(record) not in documents:
-                documents[id(record)] = expected_document(record, partition, offset)
-                del documents[id(record)]["_id"]
-            key = document_id({**record, "fingerprint": fingerprint}, partition, offset)
-            self.wanted[kind][key] = documents[id(record)]
-
     def produce(self, kind, value, on_delivery=None, partition=None, headers=None):
         partition = self.dice.randrange(PARTITIONS) if partition is None else partition
         while True:
