@@ -309,6 +309,11 @@ def test_a_stop_tells_what_was_collected(house):
     house.agent.told(before + 2)
     house.agent.stop()
     found = stored(house)
+    if "counter last.orders" not in found:  # the post of a flush before was under way: a stop begins no other, and the next start must send it
+        house.agent.start()
+        house.agent.wait_status(lambda s: s["spool"]["payloads"] == 0, "sending what the stop has left")
+        house.agent.stop()
+        found = stored(house)
     assert found["counter last.orders"]["sum"] == 9 and found["counter planned.orders"]["sum"] == 5, found
     assert not os.path.exists(house.agent.status_socket) and not os.path.exists(house.agent.statsd_socket)
     own = agent(house, "unreachable", "stop.timeout=500ms", "host.metrics=false", url="http://127.0.0.1:9").start()
