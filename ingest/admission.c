@@ -271,7 +271,7 @@ int admission_enter(struct admission *a, const struct admission_head *head, stru
 		return refuse(no, REASON_UNAUTHORIZED, "no key: send Authorization: Bearer KEY, X-Api-Key: KEY or ?api_key=KEY");
 	sites_hash_key(key, t->key_sha256);
 	t->received_at_ms = clock_now_ms(a->rooms.clock);
-	if (sender_read(head->sent_at, head->created_at, t->received_at_ms, &t->sender, no) < 0)
+	if (sender_read(head->sent_at, head->created_at, t->received_at_ms, sender_skew_step_ms(a->rooms.clock), &t->sender, no) < 0)
 		return -1;
 	admission_lock(a);
 	rc = enter_shared(a, head, t, no);

@@ -1,6 +1,7 @@
 /* sender.c - see sender.h. */
 #include "ingest/sender.h"
 
+#include <math.h>
 #include <stddef.h>
 
 enum { DIGITS_MAX = 15 }; /* a time with more lies 30,000 years ahead; with these nothing below can overflow */
@@ -18,7 +19,12 @@ static int read_time(const char *name, const char *text, int64_t *out, struct re
 	return 0;
 }
 
-int sender_read(const char *sent_at, const char *created_at, int64_t received_at_ms, struct sender *out, struct refusal *no)
+int64_t sender_skew_step_ms(const struct clock *clock)
+{
+	return clock->test && clock->speed > 1 ? SENDER_SKEW_STEP_MS * (int64_t)ceil(clock->speed) : SENDER_SKEW_STEP_MS;
+}
+
+int sender_read(const char *sent_at, const char *created_at, int64_t received_at_ms, int64_t step_ms, struct sender *out, struct refusal *no)
 {
 	int64_t sent_at_ms, skew_ms;
 
@@ -32,6 +38,6 @@ int sender_read(const char *sent_at, const char *created_at, int64_t received_at
 	if (created_at && sent_at_ms - out->created_at_ms > SENDER_BACKLOG_MS)
 		out->traffic = TRAFFIC_BACKLOG;
 	skew_ms = received_at_ms - sent_at_ms;
-	out->shift_ms = skew_ms / SENDER_SKEW_STEP_MS * SENDER_SKEW_STEP_MS; /* towards zero: below one step there is none */
+	out->shift_ms = skew_ms / step_ms * step_ms; /* towards zero: below one step there is none */
 	return 0;
 }

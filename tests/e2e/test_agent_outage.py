@@ -26,7 +26,7 @@ from agent_house import Agent  # noqa: E402
 from millrace_local import free_base_port  # noqa: E402
 from pipeline import Pipeline  # noqa: E402
 
-SPEED = 10       # of the pipeline: 3 s between a post's Sent-At and its arrival would be taken for skew, and shift its samples
+SPEED = 10       # of the pipeline
 AWAY_S = 55      # real
 AWAY_MS = 3 * 3600_000
 BEHIND_MS = 5 * 60_000  # so much behind the pipeline's clock the fast one ends

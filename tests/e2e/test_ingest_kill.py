@@ -27,7 +27,7 @@ from millrace_local import free_base_port  # noqa: E402
 from pipeline import Pipeline  # noqa: E402
 
 KILLS = 50 if "--full" in sys.argv[1:] else 3
-SPEED = 10  # 3 s between a payload's Sent-At and its arrival would be taken for skew, and shift its samples
+SPEED = 10
 SITES = {"alpha": 1, "beta": 2, "gamma": 4}  # with their shards
 AGENTS = 9
 SPOOL = 4              # payloads an agent has in hand at most

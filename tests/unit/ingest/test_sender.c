@@ -46,7 +46,7 @@ START_TEST(headers)
 {
 	struct refusal no = {.reason = NR_REASONS};
 	struct sender s;
-	int rc = sender_read(cases[_i].sent_at, cases[_i].created_at, NOW, &s, &no);
+	int rc = sender_read(cases[_i].sent_at, cases[_i].created_at, NOW, SENDER_SKEW_STEP_MS, &s, &no);
 
 	ck_assert_int_eq(rc, cases[_i].rc);
 	ck_assert_int_eq(no.reason, rc ? REASON_BAD_HEADER : NR_REASONS);
@@ -60,12 +60,29 @@ START_TEST(headers)
 }
 END_TEST
 
+START_TEST(delays_are_real_time)
+{
+	const struct clock wall = {0}, fast = {.test = true, .speed = 24}, slow = {.test = true, .speed = 0.5};
+	struct refusal no = {.reason = NR_REASONS};
+	struct sender s;
+
+	ck_assert_int_eq(sender_skew_step_ms(&wall), 30000);
+	ck_assert_int_eq(sender_skew_step_ms(&slow), 30000);
+	ck_assert_int_eq(sender_skew_step_ms(&fast), 720000);
+	ck_assert_int_eq(sender_read("1795371292001", NULL, NOW, sender_skew_step_ms(&fast), &s, &no), 0); /* 29.9 s on the way */
+	ck_assert_int_eq(s.shift_ms, 0);
+	ck_assert_int_eq(sender_read("1795371292000", NULL, NOW, sender_skew_step_ms(&fast), &s, &no), 0);
+	ck_assert_int_eq(s.shift_ms, 720000);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sender");
 	TCase *tc = tcase_create("sender");
 
 	tcase_add_loop_test(tc, headers, 0, (int)NR(cases));
+	tcase_add_test(tc, delays_are_real_time);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
