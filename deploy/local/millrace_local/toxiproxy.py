@@ -58,11 +58,25 @@ class Toxiproxy:
                 self._post(f"/proxies/{name}/toxics", {"name": f"{kind}-{stream}", "type": kind, "stream": stream,
                                                             "toxicity": 1.0, "attributes": attributes})
 
+    def cut(self, name):
+        """Resets connections, open ones and new ones, as soon as something is sent."""
+        self._post(f"/proxies/{name}/toxics", {"name": "reset", "type": "reset_peer", "stream": "upstream", "toxicity": 1.0,
+                                               "attributes": {"timeout": 0}})
+
+    def heal(self, name):
+        """Takes away what slow_down() and cut() have done, and enables it."""
+        for toxic in json.loads(self._ask("GET", f"/proxies/{name}/toxics")):
+            self._ask("DELETE", f"/proxies/{name}/toxics/{toxic['name']}")
+        self.enable(name, True)
+
     def _post(self, path, body):
-        """One request; a Failure with its words when it is refused."""
+        self._ask("POST", path, json.dumps(body))
+
+    def _ask(self, method, path, body=None):
+        """One request's answer; a Failure with its words when it is refused."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=API_SECONDS)
         try:
-            connection.request("POST", path, body=json.dumps(body))
+            connection.request(method, path, body=body)
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
@@ -71,3 +85,4 @@ class Toxiproxy:
             connection.close()
         if answer.status >= 300:
             raise Failure(f"{self.process.name}: {path} was answered with {answer.status}: {text.strip()}")
+        return text

@@ -1,0 +1,359 @@
+"""All of Millrace as processes, two cells wide: three brokers, two databases behind toxiproxy, two ingests behind nginx, two processors and a sink a
+cell, and the crowd of agents, on one accelerated clock. And what can be done to each of them.
+
+A program that ends without having been told to is a failure at once: nothing here restarts what should have recovered by itself. What was
+killed is started again, as an orchestrator would.
+"""
+import collections
+import contextlib
+import itertools
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import confluent_kafka
+import pymongo
+from confluent_kafka.admin import AdminClient
+from millrace_local import Failure, Process, ROOT, Stack, Toxiproxy, free_base_port, port_is_open, tail
+
+CELLS = {"amber": ("alpha", "beta"), "blue": ("gamma", "delta")}
+PARTITIONS, SHARDS = 6, {"alpha": 4, "beta": 2, "gamma": 4, "delta": 2}
+BUDGETS_MIB = {"ingest": 64, "processor": 64, "sink": 64, "crowd": 256}
+SPOOL_MAX_AGE = "10m"   # virtual: an outage of a quarter of an hour is longer than the agents' patience
+GRACE = "90s"           # virtual: on this clock the default is less than a busy machine needs for an answer
+READY_S, HTTP_S = 90, 3
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
+
+NGINX = """# Written by the rehearsal: the load balancer in front of two ingests.
+daemon off;
+worker_processes 1;
+pid {dir}/nginx.pid;
+error_log {dir}/error.log warn;
+events {{ worker_connections 2048; }}
+http {{
+  log_format answers '$msec $status $upstream_addr $request_time';
+  access_log {dir}/access.log answers;
+  client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+  client_max_body_size 8m;
+  keepalive_timeout 300s; keepalive_requests 100000;
+  upstream ingest {{ {servers} keepalive 64; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://ingest;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_connect_timeout 2s; proxy_read_timeout 25s;
+    }}
+  }}
+}}
+"""
+
+
+class Clock:
+    """The test clock: virtual time, by the line every program computes."""
+
+    def __init__(self, start_ms, speed):
+        self.start_ms, self.speed, self.real_ms = start_ms, speed, int(time.time() * 1000)
+
+    def now_ms(self):
+        return self.start_ms + int((time.time() * 1000 - self.real_ms) * self.speed)
+
+    def settings(self):
+        return [f"clock.start_ms={self.start_ms}", f"clock.real_ms={self.real_ms}", f"clock.speed={self.speed}"]
+
+    def real_s(self, virtual_s):
+        return virtual_s / self.speed
+
+
+class Program:
+    """One of Millrace's own: its process, its state, its figures."""
+
+    def __init__(self, house, kind, name, cell, settings, tested=True):
+        self.kind, self.name, self.cell, self.port = kind, name, cell, next(house.ports)
+        self.process = Process(name, house.directory)
+        own = [f"admin.listen=127.0.0.1:{self.port}", f"kafka.bootstrap.servers={house.kafka}", f"memory.budget={BUDGETS_MIB[kind]}Mi",
+               "heartbeat.interval=500ms", *([f"cell={cell}"] if cell else []), *house.clock.settings(), *settings]
+        self.command = [house.binaries / f"millrace-{kind}", "--test-clock", *(word for each in own for word in ("--set", each))]
+        self.state = "down"   # up, frozen, ending
+        self.rss = []         # (real time, MiB) while it ran, since the last start
+
+    def start(self):
+        self.process.start(self.command, env=ENVIRONMENT)
+        self.state = "up"
+
+    def kill(self):
+        self.process.kill()
+        self.state = "down"
+
+    def freeze(self):
+        self.process.signal(signal.SIGSTOP)
+        self.state = "frozen"
+
+    def thaw(self):
+        self.process.signal(signal.SIGCONT)
+        self.state = "up"
+
+    def get(self, path):
+        """(status, text); 0 while nobody answers."""
+        if self.state == "frozen":
+            return 0, "frozen"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=HTTP_S) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def ready(self):
+        return self.get("/health/ready")[0] == 200
+
+    def figures(self):
+        """{metric: sum over its labels}; empty while it does not answer."""
+        found = collections.Counter()
+        for line in self.get("/metrics")[1].splitlines() if self.state == "up" else []:
+            if line.startswith("millrace_") and line.count(" ") >= 1:
+                with contextlib.suppress(ValueError):
+                    found[line.split("{")[0].split(" ")[0]] += float(line.rsplit(" ", 1)[1])
+        return found
+
+    def metric(self, name):
+        return self.figures()[f"millrace_{self.kind}_{name}"]
+
+    def stop(self, seconds=40):
+        how = self.process.stop(seconds)
+        self.state = "down"
+        if how != "stopped" or self.process.exit_code != 0:
+            raise Failure(f"{self.name}: {how}, exit code {self.process.exit_code}\n{tail(self.process.log_file)}")
+
+
+class Crowd(Program):
+    """The agents. Its figures are its own words, by a socket."""
+
+    def __init__(self, house, seed, agents, series, values):
+        self.folder = house.fast_directory / "crowd"
+        self.folder.mkdir(parents=True)
+        keys = house.directory / "keys"
+        keys.write_text("".join(f"{site} {key}\n" for site, key in house.keys.items()))
+        keys.chmod(0o600)
+        super().__init__(house, "crowd", "crowd", None, [
+            f"push.url=http://127.0.0.1:{house.push_port}", f"crowd.dir={self.folder}", f"crowd.keys={keys}", f"crowd.agents={agents}",
+            f"crowd.series={series}", f"crowd.values={values}", f"crowd.seed={seed}", f"spool.max_age={SPOOL_MAX_AGE}"])
+        self.command = [word for word in self.command if not str(word).startswith("kafka.") and word != "heartbeat.interval=500ms"]
+        self.command = [house.binaries.parent / "tests" / "rehearsal" / "crowd", *self._without_lone_sets(self.command[1:])]
+
+    @staticmethod
+    def _without_lone_sets(words):
+        """--set without what followed it goes too."""
+        return [word for i, word in enumerate(words) if word != "--set" or (i + 1 < len(words) and words[i + 1] != "--set")]
+
+    def status(self):
+        """What its socket says; empty while nobody listens."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(HTTP_S)
+            try:
+                connection.connect(str(self.folder / "crowd.sock"))
+                text = b""
+                while chunk := connection.recv(65536):
+                    text += chunk
+                return json.loads(text)
+            except (OSError, ValueError):
+                return {}
+
+    def ready(self):
+        return bool(self.status())
+
+    def figures(self):
+        return collections.Counter({key: value for key, value in self.status().items() if isinstance(value, (int, float))})
+
+
+class House:
+    """As a context: all up and ready on entering, all stopped on leaving."""
+
+    def __init__(self, directory, speed, minute_of_hour, seed, tree="plain", say=print, agents=200, series=8, values=3):
+        self.directory = pathlib.Path(directory)
+        shm = pathlib.Path("/dev/shm")
+        self.fast_directory = shm / self.directory.name if os.access(shm, os.W_OK) else self.directory  # 200 agents sync each payload
+        self.binaries, self.tree, self.seed, self.say = ROOT / "build" / tree / "bin", tree, seed, say
+        self.speed, self.minute_of_hour, self.shape = speed, minute_of_hour, (agents, series, values)
+        base = free_base_port(span=100)
+        self.stack = Stack(self.directory / "stack", base_port=base, brokers=3, databases=2)
+        self.toxiproxy = Toxiproxy(self.directory, base + 40)
+        self.ways = {cell: base + 41 + i for i, cell in enumerate(CELLS)}
+        self.push_port, self.ingest_ports = base + 45, (base + 46, base + 47)
+        self.ports = itertools.count(base + 50)
+        self.nginx = Process("nginx", self.directory)
+        self.programs, self.keys, self.away = {}, {}, set()  # away: brokers and databases that were told to be
+        self.lock = threading.Lock()
+
+    def __enter__(self):
+        try:
+            self._start_parts()
+            self._provision()
+            self._start_programs()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for program in self.programs.values():
+            program.process.kill() if program.state == "frozen" else program.process.stop(8)
+        self.nginx.stop(5)
+        self.toxiproxy.stop()
+        for part in [*self.stack.brokers, *self.stack.databases]:  # nobody needs their data any more
+            part.process.signal(signal.SIGKILL)
+        self.stack.down()
+
+    def _start_parts(self):
+        self.stack.format()
+        for part in [*self.stack.brokers, *self.stack.databases]:
+            part.start()
+        for part in [*self.stack.brokers, *self.stack.databases]:
+            part.wait_ready()
+        self.kafka = self.stack.env()["KAFKA"]
+        self.admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
+        self.toxiproxy.start()
+        self.databases = {}
+        for cell, database in zip(CELLS, self.stack.databases):
+            self.toxiproxy.add(cell, self.ways[cell], database.port)
+            self.databases[cell] = pymongo.MongoClient(database.uri, serverSelectionTimeoutMS=1000, socketTimeoutMS=3000)[cell]
+        folder = self.directory / "nginx"
+        folder.mkdir()
+        servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in self.ingest_ports)
+        (folder / "nginx.conf").write_text(NGINX.format(dir=folder, servers=servers, port=self.push_port))
+        self.nginx.start(["/usr/sbin/nginx", "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
+        self.nginx.wait_until(lambda: port_is_open(self.push_port), 20, "listening")
+        self.access_log = folder / "access.log"
+
+    def ctl(self, *words, seconds=90, code=0):
+        """Standard output of millrace-ctl; code None: any."""
+        command = [str(self.binaries / "millrace-ctl"), "--kafka", self.kafka, *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
+        if code is not None and done.returncode != code:
+            raise Failure(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def timed_ctl(self, *words, **more):
+        """The same for commands that read the clock."""
+        return self.ctl(*words, "--test-clock", *(word for each in self.clock.settings() for word in ("--set", each)), **more)
+
+    def _provision(self):
+        self.ctl("topics", "apply")
+        for cell, sites in CELLS.items():
+            self.ctl("cell", "add", cell, "--partitions", PARTITIONS)
+            for site in sites:
+                self.ctl("site", "add", site, "--cell", cell, "--shards", SHARDS[site])
+                self.keys[site] = json.loads(self.ctl("--json", "key", "create", site))["key"]
+
+    def _start_programs(self):
+        start_ms = int(time.time() * 1000) // 3600000 * 3600000 + int(self.minute_of_hour * 60000)
+        self.clock = Clock(start_ms, self.speed)
+        for number, port in enumerate(self.ingest_ports, 1):
+            self.add("ingest", f"ingest-{number}", None, f"push.listen=127.0.0.1:{port}", "push.message_timeout=5s")
+        for cell in CELLS:
+            for number in (1, 2):
+                self.add_processor(cell, number)
+            self.add("sink", f"sink-{cell}", cell, f"mongo.uri=mongodb://127.0.0.1:{self.ways[cell]}/?retryWrites=false",
+                     f"mongo.database={cell}")
+        for program in self.programs.values():
+            program.start()
+        for program in self.programs.values():
+            program.process.wait_until(program.ready, READY_S, "ready")
+        self.crowd = self.programs["crowd"] = Crowd(self, self.seed, *self.shape)
+        self.crowd.start()
+        self.crowd.process.wait_until(self.crowd.ready, READY_S, "telling its status")
+
+    def add(self, kind, name, cell, *settings):
+        with self.lock:
+            program = self.programs[name] = Program(self, kind, name, cell, settings)
+        return program
+
+    def add_processor(self, cell, number):
+        """The first of a cell has a name of its own in the group (static membership), others come and go."""
+        own = [f"instance.id={cell}-{number}"] if number == 1 else []
+        return self.add("processor", f"processor-{cell}-{number}", cell, f"window.grace={GRACE}", "checkpoint.chunk_bytes=64Ki", *own)
+
+    def of(self, kind, cell=None):
+        return [p for p in list(self.programs.values()) if p.kind == kind and (cell is None or p.cell == cell)]
+
+    def sum_up(self, kind, metric, cell=None):
+        """Over all that run."""
+        return sum(p.metric(metric) for p in self.of(kind, cell) if p.state == "up")
+
+    def check(self):
+        """Nobody has ended who was not told to."""
+        for program in list(self.programs.values()):
+            code = program.process.exit_code
+            if program.state in ("up", "frozen") and code is not None:
+                raise Failure(f"{program.name} ended with {code}, and nobody had told it to\n{tail(program.process.log_file, 40)}")
+            if program.state == "ending" and code is not None:
+                if code != 0:
+                    raise Failure(f"{program.name} was told to stop, and ended with {code}\n{tail(program.process.log_file, 40)}")
+                program.state = "down"
+        for part in [*self.stack.brokers, *self.stack.databases]:
+            if part not in self.away and part.process.exit_code is not None:
+                raise Failure(f"{part.process.name} ended with {part.process.exit_code}\n{tail(part.process.log_file)}")
+
+    def wait(self, condition, seconds, what):
+        """Returns how long it took. Ends with a Failure that says how everybody is."""
+        begun = time.monotonic()
+        while not condition():
+            self.check()
+            if time.monotonic() > begun + seconds:
+                how = {p.name: f"{p.state}: {p.get('/health/ready')[1].strip()}" for p in self.programs.values() if p.kind != "crowd"}
+                raise Failure(f"not within {seconds} s: {what}; {how}; crowd: {self.crowd.status()}")
+            time.sleep(0.2)
+        return time.monotonic() - begun
+
+    def until(self, virtual_ms):
+        """Lets time pass, watching."""
+        while self.clock.now_ms() < virtual_ms:
+            self.check()
+            time.sleep(0.1)
+
+    def rest(self, real_s):
+        self.until(self.clock.now_ms() + real_s * 1000 * self.speed)
+
+    def mark(self):
+        """Where the load balancer's log ends now, for answers()."""
+        return self.access_log.stat().st_size
+
+    def answers(self, since=0, until=None):
+        """{status: number} of what the load balancer answered between two marks."""
+        with open(self.access_log) as log:
+            log.seek(since)
+            text = log.read(None if until is None else until - since)
+        return collections.Counter(line.split()[1] for line in text.splitlines() if line.count(" ") >= 3)
+
+    def partitions(self, cell):
+        """Of its topic of samples."""
+        return PARTITIONS
+
+    def database_of(self, cell):
+        return self.stack.databases[list(CELLS).index(cell)]
+
+    def lock_database(self, cell):
+        """It takes connections and answers nothing."""
+        self.database_of(cell).process.signal(signal.SIGSTOP)
+
+    def unlock_database(self, cell):
+        self.database_of(cell).process.signal(signal.SIGCONT)
+
+    def in_step(self):
+        """All brokers are there, and every partition's copies are in step."""
+        if self.away & set(self.stack.brokers):
+            return False
+        try:
+            topics = self.admin.list_topics(timeout=5).topics.values()
+        except confluent_kafka.KafkaException:
+            return False
+        return all(len(p.isrs) == 3 and p.leader >= 0 for t in topics for p in t.partitions.values())

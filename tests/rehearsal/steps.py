@@ -1,0 +1,284 @@
+"""The outage, step by step: what happened then, what is done to this house instead, and what must be seen, with a figure.
+
+Each step names its row of the story; a check is a sentence with the figure in it. A step may be played as long as the night was (full), or just as long as
+it takes to see what it is about. What has no program yet (alerts, notifications, status page) is said to be open, not passed over.
+"""
+import contextlib
+import signal
+import statistics
+
+from house import BUDGETS_MIB
+
+RSS_OVER = 1.1          # of a budget: what the allocator keeps and cannot use
+FRESH_SPARE_S = 90      # virtual: what freshness may differ by, a minute's sawtooth and some
+CATCH_UP_S, RECOVER_S, DRAIN_S = 60, 120, 120  # real
+STEPS = []              # in the order of the night
+
+
+class Step:
+    def __init__(self, at, title, then, claim, play):
+        self.at, self.title, self.then, self.claim, self.play, self.checks = at, title, then, claim, play, []
+
+    def describe(self):
+        return {"at": self.at, "title": self.title, "then": self.then, "claim": self.claim, "checks": self.checks}
+
+
+def step(at, title, then, claim):
+    """Makes a function a step; it gets the play."""
+    def take(function):
+        STEPS.append(Step(at, title, then, claim, function))
+        return function
+    return take
+
+
+class Play:
+    """What the steps share: the house, the watch, what was seen before."""
+
+    def __init__(self, house, watch, full):
+        self.house, self.watch, self.full, self.step, self.before = house, watch, full, None, {}
+
+    def check(self, text, ok):
+        """A sentence, and whether it holds; the step fails when one does not, after all were said."""
+        self.step.checks.append({"text": text, "ok": bool(ok)})
+        self.house.say(f"{'ok  ' if ok else 'FAIL'} {text}")
+
+    def perform(self, step):
+        """Plays one; AssertionError names what did not hold."""
+        self.step = step
+        self.watch.event("step", step.title, step.at)
+        self.house.say(f"{step.at}  {step.title}")
+        step.play(self)
+        failed = [check["text"] for check in step.checks if not check["ok"]]
+        assert not failed, "; ".join(failed)
+
+    def hold(self, real_s, full_minutes):
+        """Lets the step last: so many seconds in the short form, so many (virtual) minutes in the full one."""
+        self.house.rest(max(real_s, full_minutes * 60 / self.house.speed) if self.full else real_s)
+
+    def fresh(self, cell, since_t, until_t=float("inf")):
+        values = self.watch.values("freshness_s", since_t, until_t, cell=cell)
+        return statistics.median(values) if values else float("inf")
+
+    def check_fresh(self, cell, since_t, until_t=float("inf")):
+        now, before = self.fresh(cell, since_t, until_t), self.before["fresh"][cell]
+        self.check(f"freshness of {cell}: median {now:.0f} s of event time, {before:.0f} s before", now <= before + FRESH_SPARE_S)
+
+    def check_memory(self, kind, since_t, cell=None):
+        if self.house.tree != "plain":  # sanitizers keep memory for themselves
+            return
+        most = max(self.watch.values("rss_mib", since_t, kind=kind, cell=cell), default=0)
+        self.check(f"{kind}: {most:.0f} MiB at most, budget {BUDGETS_MIB[kind]} MiB", 0 < most <= RSS_OVER * BUDGETS_MIB[kind])
+
+
+@step("23:10", "an ordinary evening", "", "all agents' payloads are stored, both cells are fresh")
+def ordinary(play):
+    house, watch = play.house, play.watch
+    house.wait(lambda: all(f.newest_ms for f in watch.fresh.values()), 90, "both cells have a minute stored")
+    begun = watch.now_t()
+    mark = house.mark()
+    play.hold(8, 3)
+    play.before["fresh"] = {cell: play.fresh(cell, begun) for cell in watch.fresh}
+    play.before["ingest_rss"] = max(watch.values("rss_mib", begun, kind="ingest"))
+    answers = house.answers(mark)
+    play.check(f"answers of the API: {dict(answers)}", answers["202"] > 20 and set(answers) == {"202"})
+    for cell, fresh in play.before["fresh"].items():
+        play.check(f"freshness of {cell}: median {fresh:.0f} s of event time", fresh < 600)
+
+
+@step("23:14", "the network hiccups: amber's processors stand still", "a processor, catching up, ran out of memory and swapped",
+      "the processor stays under its budget at any backlog and catches up at full speed")
+def hiccup(play):
+    house, watch = play.house, play.watch
+    begun = watch.now_t()
+    frozen = house.of("processor", "amber")
+    for program in frozen:
+        program.freeze()
+    play.hold(13, 6)  # longer than the session
+    ended = watch.now_t()
+    for program in frozen:
+        program.thaw()
+    took = house.wait(lambda: house.sum_up("processor", "partitions_running", "amber") == house.partitions("amber") and
+                      house.sum_up("processor", "lag_records", "amber") < 50, CATCH_UP_S, "amber's processors have caught up")
+    play.check(f"caught up {took:.1f} s after {ended - begun:.0f} s of standing still", took < CATCH_UP_S)
+    play.check_memory("processor", begun, "amber")
+    play.check_fresh("blue", begun)
+
+
+@step("23:20", "amber's database becomes slow", "too much data was batched and written to MongoDB at once",
+      "the sink shrinks its batches when latency rises; the rest waits in Kafka")
+def slow(play):
+    house, watch = play.house, play.watch
+    begun = watch.now_t()
+    limit = max(watch.values("millrace_sink_batch_limit_bytes", begun - 10, cell="amber"), default=0)
+    house.toxiproxy.slow_down("amber", 250, 40)
+    sink = house.of("sink", "amber")[0]
+    house.wait(lambda: 0 < sink.metric("batch_limit_bytes") < limit, 60, "the sink of amber writes smaller batches")
+    play.hold(6, 3)
+    least = min(watch.values("millrace_sink_batch_limit_bytes", begun, cell="amber"))
+    play.check(f"largest batch: {least / 1024:.0f} KiB, {limit / 1024:.0f} KiB before", least < limit)
+    play.check_memory("sink", begun, "amber")
+    play.check_fresh("blue", begun)
+    play.before["slow_t"] = begun
+
+
+@step("23:22", "nothing waits in the API", "queues grew on the workers; the job workers fell behind the API",
+      "no queue exists before Kafka: the API's memory is flat")
+def flat(play):
+    most = max(play.watch.values("rss_mib", play.before["slow_t"], kind="ingest"))
+    if play.house.tree == "plain":
+        play.check(f"ingest: {most:.1f} MiB at most, {play.before['ingest_rss']:.1f} MiB before", most <= play.before["ingest_rss"] * 1.1 + 4)
+    inflight = max(play.watch.values("millrace_ingest_inflight_bytes", play.before["slow_t"], kind="ingest"))
+    play.check(f"in flight in one ingest: {inflight / 1024:.0f} KiB at most", inflight < 4 << 20)
+
+
+@step("23:23", "amber's database locks", "one replica set could not keep up; other workers' queues grew too",
+      "only that cell's topics lag; the freshness of other cells does not change")
+def locked(play):
+    house, watch = play.house, play.watch
+    begun = watch.now_t()
+    house.toxiproxy.heal("amber")
+    house.lock_database("amber")
+    play.hold(16, 6)
+    lag = house.sum_up("sink", "lag_records", "amber")
+    play.check(f"amber's sink waits with {lag:.0f} records", lag > 100)
+    play.check(f"blue's with {house.sum_up('sink', 'lag_records', 'blue'):.0f}", house.sum_up("sink", "lag_records", "blue") < max(100, lag / 2))
+    play.check_fresh("blue", begun + 3)
+    play.check_memory("sink", begun)
+    openings = house.sum_up("sink", "breaker_openings_total", "amber")
+    play.check(f"amber's breaker has opened {openings:.0f} times, blue's {house.sum_up('sink', 'breaker_openings_total', 'blue'):.0f}",
+               openings >= 1 and house.sum_up("sink", "breaker_openings_total", "blue") == 0)
+    play.before["locked_t"] = begun
+
+
+@step("23:28", "windows close all the same", "reads needed by the jobs hung on the locked set: 137 ms -> 1.61 s a job; the team was away",
+      "nothing between agent and alert reads a database")
+def windows_close(play):
+    house, watch = play.house, play.watch
+    fragments = house.sum_up("processor", "fragments_total", "amber")
+    begun = watch.now_t()
+    play.hold(6, 5)
+    lag = statistics.median(watch.values("millrace_processor_lag_records", begun, kind="processor", cell="amber"))
+    play.check(f"amber's processors: lag {lag:.0f} records in the median", lag < 200)
+    more = house.sum_up("processor", "fragments_total", "amber") - fragments
+    play.check(f"and {more:.0f} more fragments of theirs in Kafka", more > 0)
+
+
+@step("23:45", "the status page", "was updated late, by busy people", "the status page drafts the incident itself within a minute")
+def status_page(play):
+    play.step.checks.append({"text": "open: there is no status page yet", "ok": True})
+    play.hold(0, 3)
+
+
+@step("23:50", "Kafka stops acknowledging: two of three brokers stand still", "Redis filled the memory, the bridge crashed, and metrics were dropped",
+      "the API holds a bounded number of bytes in flight and says 503; nothing is dropped after a 2xx")
+def no_kafka(play):
+    house, watch = play.house, play.watch
+    begun, mark = watch.now_t(), house.mark()
+    for broker in house.stack.brokers[1:]:
+        broker.process.signal(signal.SIGSTOP)
+    house.rest(10)
+    for broker in house.stack.brokers[1:]:
+        broker.process.signal(signal.SIGCONT)
+    answers = house.answers(mark)
+    play.check(f"answers of the API meanwhile: {dict(answers)}", answers["503"] > 0 and not set(answers) - {"202", "503", "429", "502", "499"})
+    inflight = max(watch.values("millrace_ingest_inflight_bytes", begun, kind="ingest"))
+    play.check(f"in flight in one ingest: {inflight / 1024:.0f} KiB at most, a quarter of its budget may be",
+               inflight <= BUDGETS_MIB["ingest"] * 1024 * 1024 / 4)
+    play.check_memory("ingest", begun)
+    mark = house.mark()
+    took = house.wait(lambda: house.answers(mark)["202"] > 50, RECOVER_S, "the API takes payloads again")
+    play.check(f"payloads are taken again {took:.1f} s after the brokers answer, and nothing was restarted", True)
+    house.wait(house.in_step, 90, "all copies are in step")
+    play.hold(0, 3)
+
+
+@step("23:5x", "alert batches", "blocked on a query to the locked set, took every job slot; a config change stopped them",
+      "alerts carry all they need; a control stops notifications in a second")
+def alerts(play):
+    play.step.checks.append({"text": "open: there are no alerts yet", "ok": True})
+
+
+@step("00:30", "the valve is closed", "Nginx was shut as a valve; agents spooled to disk",
+      "a control closes the valve for all or one site; health and status stay up")
+def valve(play):
+    house, watch = play.house, play.watch
+    play.before["closed_ms"] = house.clock.now_ms()
+    house.timed_ctl("control", "set", "--on", "ingest", "--do", "close", "--reason", "the rehearsal's valve", "--for", "12h")
+    mark = house.mark()
+    play.before["valve_mark"] = mark
+    play.hold(6, 4)
+    answers = house.answers(mark)
+    play.check(f"answers of the API: {dict(answers)}", answers["503"] > 0 and answers["202"] <= 2)
+    for ingest in house.of("ingest"):
+        play.check(f"{ingest.name}: live {ingest.get('/health/live')[0]}, metrics {ingest.get('/metrics')[0]}",
+                   ingest.get("/health/live")[0] == 200 and ingest.get("/metrics")[0] == 200)
+    waiting = house.crowd.status()["spooled_payloads"]
+    play.check(f"{waiting} payloads wait in the agents' spools", waiting > 100)
+
+
+@step("00:3x", "kill -9 of one of each", "workers were restarted by hand, over and over", "no program needs a restart; each survives kill -9")
+def kills(play):
+    house = play.house
+    victims = [house.programs[name] for name in ("ingest-1", "processor-amber-2", "processor-blue-1", "sink-blue", "sink-amber")]
+    for victim in victims:
+        victim.kill()
+    for victim in victims:
+        victim.start()
+    took = house.wait(lambda: all(v.ready() for v in victims), 60, "all are ready again")
+    play.check(f"{len(victims)} programs killed, all ready {took:.1f} s after their start", True)
+
+
+@step("later", "the agents' spools are full", "agents truncated their spools: the other half of the loss",
+      "spools are bounded, and a truncation is reported by payload seq, so that the loss is known exactly")
+def truncation(play):
+    house = play.house
+    house.wait(lambda: house.crowd.status().get("dropped_payloads", 0) >= 100, 150, "agents give up payloads")
+    play.hold(2, 10)
+    dropped = house.crowd.status()
+    play.check(f"{dropped['dropped_payloads']} payloads of {dropped['dropped_samples']} samples were given up; the verdict says whether they are known",
+               dropped["dropped_samples"] > 0)
+
+
+@step("01:00", "the API comes back, and all agents at once", "a wave of backlog arrived from all agents at once",
+      "live payloads first; backlog is admitted as capacity allows, spread by jittered Retry-After")
+def wave(play):
+    house, watch = play.house, play.watch
+    begun, mark = watch.now_t(), house.mark()
+    backlog = house.crowd.status()["spooled_payloads"]
+    house.timed_ctl("control", "clear", "--on", "ingest", "--do", "close")
+    fresh = house.wait(lambda: (watch.fresh["blue"].seconds() or 1e9) < play.before["fresh"]["blue"] + 2 * FRESH_SPARE_S, RECOVER_S, "blue is fresh again")
+    took = fresh + house.wait(lambda: house.crowd.status().get("spooled_payloads", 1e9) < 60, RECOVER_S, "the agents' spools are empty")
+    play.before["drained_ms"] = house.clock.now_ms()
+    play.check(f"blue is fresh again {fresh:.1f} s after the valve opened, {backlog} waiting payloads are in after {took:.1f} s", True)
+    answers = house.answers(mark)
+    play.check(f"answers of the API: {dict(answers)}", not set(answers) - {"202", "503", "429", "502", "499"})
+    play.check_memory("ingest", begun)
+    play.check_memory("processor", begun)
+    play.before["recovery_s"] = took
+
+
+@step("02:00", "old alert batches", "were thrown away, as their data was lost", "alerts older than alerts.max_age are summed up, not sent")
+def old_alerts(play):
+    play.step.checks.append({"text": "open: there are no alerts yet", "ok": True})
+    play.hold(0, 20)
+
+
+@step("02:43", "amber's database recovers", "the replica set recovered, the connect servers drained their queues",
+      "the sink drains at the pace the set can take, without another lock")
+def recovery(play):
+    house, watch = play.house, play.watch
+    sink = house.of("sink", "amber")[0]
+    begun, waiting = watch.now_t(), sink.metric("lag_records")
+    house.unlock_database("amber")
+    house.wait(lambda: sink.figures().get("millrace_sink_breaker_state", 2) == 0, 60, "the breaker has closed")
+    openings = sink.metric("breaker_openings_total")
+    took = house.wait(lambda: sink.metric("lag_records") < 500, DRAIN_S, "amber's sink has drained")
+    play.check(f"{waiting:.0f} waiting records are stored {took:.1f} s after the lock is gone", waiting > 0)
+    play.check(f"the breaker has opened {sink.metric('breaker_openings_total') - openings:.0f} times since", sink.metric("breaker_openings_total") == openings)
+    slowest = max(watch.values("millrace_sink_insert_latency_seconds", begun + 5, cell="amber"), default=0)
+    play.check(f"inserts took {slowest * 1000:.0f} ms on the average at most", slowest < 3)
+    play.check_memory("sink", begun, "amber")
+    with contextlib.suppress(Exception):
+        house.wait(lambda: (watch.fresh["amber"].seconds() or 1e9) < play.before["fresh"]["amber"] + 2 * FRESH_SPARE_S, 60, "amber is fresh again")
+    play.check(f"amber is fresh again: {watch.fresh['amber'].seconds():.0f} s of event time",
+               watch.fresh["amber"].seconds() < play.before["fresh"]["amber"] + 2 * FRESH_SPARE_S)
