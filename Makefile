@@ -131,7 +131,7 @@ $(B)/gen/pb/%.o: $(GEN)/pb/%.c
 	$(Q)$(CC) -std=c11 $(filter-out $(WARN),$(FLAGS)) $(CFLAGS) -c $< -o $@
 
 $(B)/tests/unit/ingest/test_push_pb_oracle.o: $(PB_C).h
-$(call objects,$(SRC_agent) $(wildcard tests/unit/agent/*.c tests/bench/agent_*.c)): | $(PB_C).h
+$(call objects,$(SRC_agent) $(wildcard tests/unit/agent/*.c tests/bench/agent_*.c tests/rehearsal/*.c)): | $(PB_C).h
 $(B)/tests/unit/ingest/test_push_pb_oracle: $(B)/gen/pb/push.pb-c.o
 LIBS_test_push_pb_oracle := -lprotobuf-c
 
@@ -199,6 +199,15 @@ $(filter-out $(AGENT_BENCH_BINS),$(BENCH_BINS)): $(B)/%: $(B)/%.o $(B)/libcommon
 $(AGENT_BENCH_BINS): $(B)/%: $(B)/%.o $(B)/libagent.a $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(LINK) $^ $(LIBS_agent) $(BASE_agent) $(ALLOC)
+
+# The rehearsal's 200 agents, made of the agent's own parts.
+$(B)/tests/rehearsal/crowd: $(call objects,$(wildcard tests/rehearsal/crowd*.c)) $(if $(findstring thread,$(SAN)),$(B)/tests/unit/c11_threads.o) \
+	$(B)/libagent.a $(B)/libcommon.a
+	$(call say,LINK,$@)
+	$(Q)$(LINK) $^ $(LIBS_agent) $(BASE_agent) $(ALLOC)
+
+rehearsal-bins: $(B)/tests/rehearsal/crowd
+.PHONY: rehearsal-bins
 
 bench-bins: $(BENCH_BINS)
 .PHONY: bench-bins

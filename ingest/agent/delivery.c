@@ -192,6 +192,7 @@ void delivery_read(const struct delivery *d, struct status *out)
 		snprintf(out->agent_id + 2 * i, 3, "%02x", d->identity.agent_id[i]);
 	out->payloads_made = d->payloads;
 	out->samples_made = d->samples;
+	out->last_seq = d->identity.next_seq - 1;
 	courier_read_status(d->courier, clock_mono_ms(), &out->push);
 	spool_figures(d->spool, &out->spool);
 	out->spool_state = spool_state_name(out->spool.state);

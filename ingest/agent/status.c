@@ -34,6 +34,7 @@ static const struct row rows[] = {
 	{"flush", "flushes", U64, AT(flushes), "flushes_total", true, "slots of 30 s that became payloads"},
 	{"flush", "late", U64, AT(late_flushes), "late_flushes_total", true, "flushes more than a slot after their time"},
 	{"flush", "payloads", U64, AT(payloads_made), "payloads_total", true, "payloads made"},
+	{"flush", "last_seq", U64, AT(last_seq), NULL, false, NULL},
 	{"flush", "samples", U64, AT(samples_made), "samples_total", true, "samples in them"},
 	{"store", "series", SIZE, AT(store.series), "series", false, "series that are kept apart"},
 	{"store", "bytes", SIZE, AT(store.memory_bytes), "store_bytes", false, "memory of series, histograms and sets"},

@@ -25,6 +25,7 @@ struct status {
 	int64_t started_ms, now_ms;
 	uint64_t flushes, late_flushes;       /* late: more than a slot after their time */
 	uint64_t payloads_made, samples_made; /* since the start */
+	uint64_t last_seq;                    /* of agent_id's numbers the latest that was drawn; 0: none */
 	const char *spool_state;              /* spool_state_name() of spool.state */
 	struct courier_status push;
 	struct spool_figures spool;
