@@ -192,7 +192,7 @@ class House:
         self.ports = itertools.count(base + 50)
         self.nginx = Process("nginx", self.directory)
         self.programs, self.keys, self.away = {}, {}, set()  # away: brokers and databases that were told to be
-        self.lock = threading.Lock()
+        self.lock, self.checks = threading.Lock(), []  # checks: what else must hold all the time
 
     def __enter__(self):
         try:
@@ -291,6 +291,8 @@ class House:
 
     def check(self):
         """Nobody has ended who was not told to."""
+        for check in self.checks:
+            check()
         for program in list(self.programs.values()):
             code = program.process.exit_code
             if program.state in ("up", "frozen") and code is not None:

@@ -41,7 +41,7 @@ class Freshness:
                 record = self.codec.decode(message.value())
                 minute = milliseconds(record["window_start"])
                 if not record["late"] and minute not in self.waiting and minute > (self.newest_ms or 0):
-                    self.waiting[minute] = document_id(record, message.partition(), message.offset())
+                    self.waiting[minute] = document_id({**record, "window_start": minute}, message.partition(), message.offset())
 
     def look(self):
         """Asks for the newest of them."""
@@ -76,8 +76,15 @@ class Watch:
                         for call in (self._sample, *(lambda f=f: self._refresh(f) for f in self.fresh.values()))]
         for thread in self.threads:
             thread.start()
+        house.checks.append(self.check)
+
+    def check(self):
+        if self.error:
+            raise self.error
 
     def end(self):
+        if self.ending.is_set():
+            return
         self.ending.set()
         for thread in self.threads:
             thread.join(60)
