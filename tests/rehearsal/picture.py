@@ -2,11 +2,11 @@
 
 A picture is drawn in the pixels it is shown in, so a phone gets one of its own width rather than a small copy. Colours are variables of STYLE, for
 light and dark. They keep apart for the colour-blind (Okabe and Ito's, darkened for white paper), and what they tell is told by dashes or by the
-height of a block too. A curve costs the same however long the run was: thin() keeps, of each column of pixels, the first, least, most and last
-value, so no peak is lost.
+height of a block too. A curve costs the same however long the run was: thin() keeps, of each column two pixels wide, the first, least, most and
+last value, so no peak is lost.
 """
-import bisect
 import html
+import math
 
 MINUTE_MS = 60000
 COLOURS = 6
@@ -20,12 +20,13 @@ svg text{fill:var(--muted)}svg text.t{fill:var(--ink);font-size:16px;font-weight
 svg text.f{font-size:11px;fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
 .paper{fill:var(--paper)}.g{stroke:var(--grid)}.a{stroke:var(--muted)}.s{stroke:var(--step);stroke-dasharray:2 3}.b{stroke:var(--muted)}
 .m{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:7 4;fill:none}.down{fill:var(--bad)}.part{fill:var(--c1)}.none{fill:var(--grid)}
-.c{fill:none;stroke-width:1.8;stroke-linejoin:round}.d{stroke-dasharray:5 3}
+.c{fill:none;stroke-width:1.6;stroke-linejoin:round}.d{stroke-dasharray:5 3}
 """ + "".join(f".c{n}{{stroke:var(--c{n})}}" for n in range(1, COLOURS + 1)) + "\n"
 
 UNITS = {"count": ((1, ""), (1e3, "k"), (1e6, "M"), (1e9, "G")), "bytes": ((1, " B"), (1 << 10, " KiB"), (1 << 20, " MiB"), (1 << 30, " GiB")),
          "seconds": ((1, " s"), (60, " min"), (3600, " h")), "mib": ((1, " MiB"), (1 << 10, " GiB"))}
 CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)  # minutes between two times of the axis
+LEAST_WIDTH = 1.5  # of what must be seen however short it was
 FLAG_HEIGHT, AXIS_HEIGHT, LEGEND_HEIGHT, TITLE_HEIGHT, BLOW_HEIGHT = 13, 24, 20, 26, 8
 
 
@@ -39,27 +40,54 @@ def text_width(words, size=12):
     return len(words) * size * 0.58
 
 
-def distance(top, lines):
+def distance(top, lines, factors=(1, 2, 2.5, 5)):
     """A round distance between grid lines, of which there are at most so many above zero."""
     power = 10.0 ** -9
     while True:
-        for factor in (1, 2, 2.5, 5):
+        for factor in factors:
             if top / (power * factor) <= lines:
                 return power * factor
         power *= 10
 
 
-def scale(top, unit, lines=4):
-    """(greatest value of the axis, [(value, label)]) for values from 0 to top."""
-    divisor, suffix = [pair for pair in UNITS[unit] if top >= 2 * pair[0] or pair is UNITS[unit][0]][-1]
-    step = distance(max(top, 1e-6) / divisor, lines)
-    count = -int(-max(top, 1e-6) / divisor // step)
-    return count * step * divisor, [(n * step * divisor, f"{n * step:g}{suffix}" if n else "0") for n in range(count + 1)]
-
-
 def readable(value, unit):
-    divisor, suffix = [pair for pair in UNITS[unit] if abs(value) >= 2 * pair[0] or pair is UNITS[unit][0]][-1]
-    return f"{value / divisor:.3g}{suffix}" if abs(value / divisor) < 1000 else f"{value / divisor:,.0f}{suffix}"
+    """A value in the largest part of its unit that it is one of."""
+    if not value:
+        return "0"
+    divisor, suffix = [pair for pair in UNITS[unit] if abs(value) >= pair[0] or pair is UNITS[unit][0]][-1]
+    return f"{value / divisor:.3g}{suffix}"
+
+
+class Scale:
+    """From 0 to a round top, with ticks [(value, label)]."""
+
+    def __init__(self, most, unit, lines=4):
+        most = max(most, 1e-6)
+        divisor, suffix = [pair for pair in UNITS[unit] if most >= 2 * pair[0] or pair is UNITS[unit][0]][-1]
+        binary = unit == "bytes"
+        step = 2.0 ** math.ceil(math.log2(most / lines)) if binary else divisor * distance(most / divisor, lines)
+        count = math.ceil(most / step - 1e-9)
+        self.top = count * step
+        self.ticks = [(n * step, readable(n * step, unit) if binary or not n else f"{n * step / divisor:g}{suffix}") for n in range(count + 1)]
+
+    def part(self, value):
+        return value / self.top
+
+
+class WideScale:
+    """Where what is small must be seen beside what is large: even up to `base`, then logarithmic. Ticks are those of TICKS that fit."""
+
+    TICKS = {"count": [0] + [10 ** n for n in range(2, 13)], "bytes": [0] + [4096 * 4 ** n for n in range(16)],
+             "seconds": [0, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800]}
+
+    def __init__(self, most, unit):
+        ticks = self.TICKS[unit]
+        count = next((i for i, tick in enumerate(ticks) if tick >= most and i > 1), len(ticks) - 1)
+        self.base, self.top = ticks[1], max(ticks[count], most)
+        self.ticks = [(tick, readable(tick, unit)) for tick in ticks[:count + 1]]
+
+    def part(self, value):
+        return math.log1p(value / self.base) / math.log1p(self.top / self.base)
 
 
 def clock_ticks(begin, end, most):
@@ -114,10 +142,10 @@ class Time:
 
 
 class Picture:
-    """One SVG: title and legend, flags of the steps, the frame, the time of day. height is the frame's; y of the frame goes up to `top`."""
+    """One SVG: title and legend, flags of the steps, the frame, the time of day. height is the frame's."""
 
-    def __init__(self, time, width, height, top=1, left=64, right=14, title=None, legend=(), flagged=True):
-        self.time, self.width, self.top, self.left, self.right = time, width, top, left, width - right
+    def __init__(self, time, width, height, scale=None, left=58, right=14, title=None, legend=(), flagged=True):
+        self.time, self.width, self.scale, self.left, self.right = time, width, scale, left, width - right
         self.elements, self.title = [], title
         y = TITLE_HEIGHT if title else 4
         y = self._legend(legend, y)
@@ -133,7 +161,7 @@ class Picture:
         return self.left + (v - self.time.begin) / (self.time.end - self.time.begin) * (self.right - self.left)
 
     def y(self, value):
-        return self.lower - value / self.top * (self.lower - self.upper)
+        return self.lower - self.scale.part(value) * (self.lower - self.upper)
 
     def line(self, x1, y1, x2, y2, kind):
         self.elements.append(f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
@@ -143,8 +171,7 @@ class Picture:
 
     def _legend(self, legend, y):
         """[(label, class)] in as many rows as it takes."""
-        x = self.left if self.width > 500 else 8
-        begin = x
+        x = begin = self.left if self.width > 500 else 8
         for label, kind in legend:
             if x > begin and x + 30 + text_width(label) > self.right:
                 x, y = begin, y + LEGEND_HEIGHT
@@ -153,8 +180,8 @@ class Picture:
             x += 28 + text_width(label) + 20
         return y + LEGEND_HEIGHT if legend else y
 
-    def values(self, ticks):
-        for value, label in ticks:
+    def values(self):
+        for value, label in self.scale.ticks:
             self.line(self.left, self.y(value), self.right, self.y(value), "g" if value else "a")
             self.text(self.left - 8, self.y(value) + 4, label, anchor="end")
 
@@ -172,18 +199,22 @@ class Picture:
         shift = self.lower
         if self.time.blows and self._flagged:
             shift += BLOW_HEIGHT
-            for v, label, title in self.time.blows:
-                x = self.x(v)
-                self.elements.append(f'<path class="b" d="M{x:.1f} {self.lower + 2}v{BLOW_HEIGHT - 2}"><title>{html.escape(title)}</title></path>')
+            at = {}
+            for v, _, title in self.time.blows:
+                at.setdefault(int(self.x(v)), []).append(title)
+            for x, titles in at.items():
+                more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""
+                words = html.escape("; ".join(titles[:3]) + more)
+                self.elements.append(f'<path class="b" d="M{x}.5 {self.lower + 2}v{BLOW_HEIGHT - 2}"><title>{words}</title></path>')
         for v in clock_ticks(self.time.begin, self.time.end, (self.right - self.left) // 56):
-            self.line(self.x(v), self.lower, self.x(v), shift + 4, "a")
+            self.line(self.x(v), shift, self.x(v), shift + 4, "a")
             room = text_width("00:00") / 2
             self.text(max(room, min(self.x(v), self.width - room)), shift + 17, time_of_day(v), anchor="middle")
 
     def curve(self, points, kind):
         """points: [(v, value or None)] in order of v; None breaks the curve."""
         parts = []
-        for segment in thin(points, self.time.begin, self.time.end, max(int(self.right - self.left), 1)):
+        for segment in thin(points, self.time.begin, self.time.end, max(int(self.right - self.left) // 2, 1)):
             spots = [f"{self.x(v):.1f} {self.y(value):.1f}" for v, value in segment]
             parts.append("M" + "L".join(spots) + ("h.1" if len(spots) == 1 else ""))
         if parts:
@@ -195,11 +226,18 @@ class Picture:
         self.text(self.right - 3, self.y(value) - 5, label, "f", "end")
 
     def blocks(self, spans, y, height):
-        """[(begin, end, class, part of the height, title)]; none so short that it is not seen."""
+        """[(begin, end, class, part of the height, title)]; none so narrow that it is not seen, and of narrow ones at one place the tallest."""
+        wide, narrow = [], {}
         for begin, end, kind, part, title in spans:
-            x, tall = self.x(begin), height * part
-            self.elements.append(f'<rect class="{kind}" x="{x:.1f}" y="{y + height - tall:.1f}" width="{max(self.x(end) - x, 1.5):.1f}" '
-                                 f'height="{tall:.1f}"><title>{html.escape(title)}</title></rect>')
+            x, width = self.x(begin), self.x(end) - self.x(begin)
+            if width >= LEAST_WIDTH:
+                wide.append((x, width, kind, part, title))
+            elif part > narrow.get(int(x / LEAST_WIDTH), (0, 0, "", 0))[3]:
+                narrow[int(x / LEAST_WIDTH)] = (x, LEAST_WIDTH, kind, part, title)
+        for x, width, kind, part, title in [*wide, *narrow.values()]:
+            tall = height * part
+            self.elements.append(f'<rect class="{kind}" x="{x:.1f}" y="{y + height - tall:.1f}" width="{width:.1f}" height="{tall:.1f}">'
+                                 f"<title>{html.escape(title)}</title></rect>")
 
     def svg(self, label, standalone=False):
         head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height:.0f}" role="img" aria-label="{html.escape(label)}"'
@@ -217,9 +255,3 @@ def runs(points, end):
         if not found or found[-1][1] != state:
             found.append((v, state))
     return [(v, found[i + 1][0] if i + 1 < len(found) else end, state) for i, (v, state) in enumerate(found)]
-
-
-def value_at(points, v):
-    """The last value at or before v, or None."""
-    i = bisect.bisect_right(points, v, key=lambda point: point[0])
-    return points[i - 1][1] if i else None

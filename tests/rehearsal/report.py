@@ -34,18 +34,21 @@ FIGURES = {  # what the sampler must keep of each kind of program: metrics summe
 DRAWN = frozenset((  # the figures that a plot reads; the others are for the harness's own checks, and cost nothing here
     "millrace_ingest_accepted_samples_total", "millrace_ingest_inflight_bytes", "millrace_processor_lag_records", "millrace_sink_lag_records",
     "millrace_sink_stored_total", "millrace_sink_breaker_state", "millrace_sink_batch_limit_bytes", "spooled_payloads", "posts", "failed_posts"))
+COUNTERS = frozenset(name for name in DRAWN if name.endswith("_total")) | {"posts", "failed_posts"}
 RATE_MS, RATE_BINS = 60000, 400  # a rate is one over a minute, in a long run over more
 WIDE, NARROW, SMALL = 980, 372, 330
-HEIGHT, SMALL_HEIGHT, LANE = 200, 96, 22
+HEIGHT, SMALL_HEIGHT, LANE = 200, 96, 30
 
 
 class Program:
     """One program's samples, or one cell's: {"t", "v", "program", "kind", "cell", "state": "up|frozen|down", "rss_mib", "budget_mib", "fds",
-    "figures": {name: value}}, a cell's {"freshness_s"}. Points are (v, value), None where there is none."""
+    "figures": {name: value}}, a cell's {"freshness_s"}. Points are (v, value), None where there is none. A counter that begins anew, as its
+    program was killed, goes on here from where it stood; that of one that is only frozen is its old self."""
 
     def __init__(self, line):
         self.name, self.kind, self.cell = line["program"], line["kind"], line.get("cell")
         self.budget, self.states, self.rss, self.freshness, self.figures = None, [], [], [], {}
+        self._before, self._last = {}, {}  # of counters: what earlier lives came to, and what was read last
 
     def take(self, line):
         v = line["v"]
@@ -57,10 +60,21 @@ class Program:
         self.rss.append((v, line.get("rss_mib") if up != "down" else None))
         self.budget = max(self.budget or 0, line.get("budget_mib") or 0) or None
         figures = (line.get("figures") or {}) if up != "down" else {}
+        if up == "down":
+            self._begin_anew(list(self._last))
         for name in DRAWN.intersection(figures):
-            self.figures.setdefault(name, []).append((v, figures[name]))
+            value = figures[name]
+            if name in COUNTERS and value is not None:
+                self._begin_anew([name] if value < self._last.get(name, 0) else [])
+                self._last[name] = value
+                value += self._before.get(name, 0)
+            self.figures.setdefault(name, []).append((v, value))
         for name in self.figures.keys() - figures.keys():
             self.figures[name].append((v, None))
+
+    def _begin_anew(self, names):
+        for name in names:
+            self._before[name] = self._before.get(name, 0) + self._last.pop(name)
 
 
 def lines_of(path):
@@ -88,7 +102,7 @@ class Run:
             end = line["v"] if end is None else max(end, line["v"])
         events = sorted(lines_of(directory / "events.jsonl"), key=lambda event: event["v"])
         of = {kind: [(e["v"], e.get("at") or "", e.get("title") or "") for e in events if e["kind"] == kind] for kind in ("step", "blow", "note")}
-        self.time = picture.Time(begin or 0, end or 0, of["step"], of["blow"])
+        self.time, self.notes = picture.Time(begin or 0, end or 0, of["step"], of["blow"]), of["note"]
         path = directory / "outcome.json"
         self.outcome = json.loads(path.read_text()) if path.exists() else None
         self.cells = sorted({p.cell for p in self.programs.values() if p.cell})
@@ -115,53 +129,47 @@ def total(programs, figure):
     return points
 
 
-def increments(points):
-    """(from, to, by how much) between neighbours of a counter; one that began anew counts from zero."""
-    last = fallen = None
-    for v, value in points:
-        if value is None:
-            fallen = last is not None
-            continue
-        if last is not None:
-            anew = fallen or value < last[1]
-            yield last[0], v, value if anew else value - last[1]
-        last, fallen = (v, value), False
-
-
 def rate(run, programs, figure):
     """What counters of programs together grew by a virtual second, in bins of a minute or more."""
     begin, end = run.time.begin, run.time.end
     width = RATE_MS * max(1, -(-(end - begin) // (RATE_MS * RATE_BINS)))
     bins = [0.0] * (int((end - begin) // width) + 1)
     for program in programs:
-        for since, until, grown in increments(program.figures.get(figure, ())):
+        known = [point for point in program.figures.get(figure, ()) if point[1] is not None]
+        for (since, low), (until, high) in zip(known, known[1:]):
             first, last = int((since - begin) // width), int((until - begin) // width)
             for i in range(first, last + 1) if until > since else ():
                 part = min(until, begin + (i + 1) * width) - max(since, begin + i * width)
-                bins[i] += grown * part / (until - since)
-    found = [(begin + (i + 0.5) * width, grown * 1000 / width) for i, grown in enumerate(bins)]
-    return found[:-1] if len(found) > 1 else found  # the last is not a whole one
+                bins[i] += (high - low) * part / (until - since)
+    whole = int((end - begin - RATE_MS / 2) // width)  # not the last, in which the samples of some programs end early
+    return [(begin + (i + 0.5) * width, grown * 1000 / width) for i, grown in enumerate(bins[:max(whole, 1)])]
 
 
-def by_program(kind, figure, value=None):
-    def lines(run):
-        found = [(p.name, f"c{i % picture.COLOURS + 1}", p.figures.get(figure, [])) for i, p in enumerate(run.of(kind))]
-        return [(name, colour, value(run, run.programs[name]) if value else points) for name, colour, points in found]
-    return lines
+def own(run, programs):
+    """(program, class): a program of a cell has the cell's colour, the second of a cell dashed; one of no cell has one that no cell has."""
+    seen = {}
+    for program in programs:
+        n = seen[program.cell] = seen.get(program.cell, -1) + 1
+        if program.cell:
+            yield program, run.colour(program.cell) + (" d" if n else "")
+        else:
+            yield program, f"c{(len(run.cells) + n) % picture.COLOURS + 1}"
+
+
+def by_program(kind, figure):
+    return lambda run: [(p.name, colour, p.figures.get(figure, [])) for p, colour in own(run, run.of(kind))]
 
 
 def accepted(run):
-    return by_program("ingest", "", lambda run, p: rate(run, [p], "millrace_ingest_accepted_samples_total"))(run)
+    return [(p.name, colour, rate(run, [p], "millrace_ingest_accepted_samples_total")) for p, colour in own(run, run.of("ingest"))]
 
 
 def stored(run):
     return [(cell, run.colour(cell), rate(run, run.of("sink", cell), "millrace_sink_stored_total")) for cell in run.cells]
 
 
-def lag(run):
-    rows = (("processor", "", "millrace_processor_lag_records"), ("sink", " d", "millrace_sink_lag_records"))
-    return [(f"{kind}s of {cell}" if kind == "processor" else f"sink of {cell}", run.colour(cell) + dashes, total(run.of(kind, cell), figure))
-            for cell in run.cells for kind, dashes, figure in rows]
+def lag(kind):
+    return lambda run: [(cell, run.colour(cell), total(run.of(kind, cell), f"millrace_{kind}_lag_records")) for cell in run.cells]
 
 
 def freshness(run):
@@ -170,7 +178,7 @@ def freshness(run):
 
 def posts(run):
     return [(label, colour, rate(run, run.of("crowd"), figure))
-            for label, colour, figure in (("all posts", "c2", "posts"), ("posts that failed", "c1 d", "failed_posts"))]
+            for label, colour, figure in (("all posts", "c3", "posts"), ("posts that failed", "c4 d", "failed_posts"))]
 
 
 PLOTS = {  # name: (title, unit, lines of a run, what is to be seen)
@@ -179,28 +187,31 @@ PLOTS = {  # name: (title, unit, lines of a run, what is to be seen)
     "stored": ("Documents stored by cell, a second", "count", stored,
                "Acknowledged by a majority of the cell's database. One cell's trouble is its own."),
     "freshness": ("Freshness by cell", "seconds", freshness,
-                  "How long ago the newest stored minute ended. The cell whose database is slow falls behind; the other must not notice."),
-    "lag": ("Lag by cell, records", "count", lag, "Records that wait in Kafka: before the processors, and before the sink."),
+                  "How long ago the newest stored minute ended; logarithmic. The cell whose database is slow falls behind; the other must not notice."),
+    "lag-processors": ("Lag of the processors by cell, records", "count", lag("processor"), "Records of samples that wait in Kafka; logarithmic."),
+    "lag-sinks": ("Lag of the sinks by cell, records", "count", lag("sink"),
+                  "Windows that wait in Kafka, where a slow database leaves them; logarithmic."),
     "spool": ("Payloads in the agents' spools", "count", by_program("crowd", "spooled_payloads"),
-              "What 200 agents hold on their disks while the door is shut."),
+              "What the agents hold on their disks while the door is shut."),
     "posts": ("Posts of the agents, a second", "count", posts, "Failed: answered other than 2xx, or not at all; they are sent again."),
     "inflight": ("Bytes in flight in ingest", "bytes", by_program("ingest", "millrace_ingest_inflight_bytes"),
                  "Taken in and not yet acknowledged by Kafka: bounded, whatever comes."),
     "batch": ("Batch limit of the sinks", "bytes", by_program("sink", "millrace_sink_batch_limit_bytes"),
-              "What an insert may carry: smaller when the database answers late, growing again afterwards."),
-    "breaker": ("Breakers of the sinks", None, None, "Open: nothing but probes is sent. Half-open: little, to see whether it helps."),
-    "states": ("What was done to the programs", None, None, "Down: killed, and up again by its own start. Frozen: stopped and continued."),
+              "What an insert may carry; logarithmic. Smaller when the database answers late, growing again afterwards."),
+    "breaker": ("Breakers of the sinks", None, None, "Tall and red: open, nothing but probes is sent. Half as tall, yellow: half-open."),
+    "states": ("What was done to the programs", None, None, "Tall and red: down, killed. Half as tall, yellow: frozen, stopped and continued."),
 }
+LOGARITHMIC = frozenset(("freshness", "lag-processors", "lag-sinks", "batch"))  # the plots in which the quiet cell must be seen beside the other
 
 
 def curves(run, name, width, standalone=False):
     title, unit, make, _ = PLOTS[name]
     lines, limit = make(run), run.limit(name)
     most = max((value for _, _, points in lines for _, value in points if value is not None), default=0)
-    top, ticks = picture.scale(max(most, limit[0] * 1.08 if limit else 0) or 1, unit, 4)
+    scale = (picture.WideScale if name in LOGARITHMIC else picture.Scale)(max(most, limit[0] * 1.08 if limit else 0), unit)
     legend = [(label, "c " + kind) for label, kind, _ in lines] if len(lines) > 1 or standalone else ()
-    drawn = picture.Picture(run.time, width, HEIGHT, top, title=title if standalone else None, legend=legend)
-    drawn.values(ticks)
+    drawn = picture.Picture(run.time, width, HEIGHT, scale, title=title if standalone else None, legend=legend)
+    drawn.values()
     drawn.clock()
     for _, kind, points in lines:
         drawn.curve(points, kind)
@@ -220,29 +231,28 @@ def lanes(run, name, width, standalone=False):
                                 for p in run.of("sink")]
     else:
         kinds, rows = STATE, [(p.name, p.states) for _, p in sorted(run.programs.items()) if p.states]
-    beside = width > 500
-    step = LANE if beside else LANE + 12
     title = PLOTS[name][0]
-    left = int(max((picture.text_width(label) for label, _ in rows), default=0)) + 22 if beside else 10
-    drawn = picture.Picture(run.time, width, step * len(rows) + 4, left=left, title=title if standalone else None)
+    drawn = picture.Picture(run.time, width, LANE * len(rows) + 4, title=title if standalone else None)
     drawn.clock()
     for i, (label, points) in enumerate(rows):
-        y = drawn.upper + i * step + (4 if beside else 14)
-        drawn.text(left - 8 if beside else left, y + 12 if beside else y - 2, label, "k", "end" if beside else "start")
-        spans = [(begin, end, *kinds[state]) for begin, end, state in picture.runs(points, run.time.end) if state in kinds]
-        drawn.blocks([(*span[:4], f"{label} {span[4]} from {picture.time_of_day(span[0])} to {picture.time_of_day(span[1])}") for span in spans],
-                     y, LANE - 6)
+        y = drawn.upper + i * LANE
+        drawn.text(drawn.left, y + 10, label, "f")
+        usual, *unusual = kinds
+        spans = picture.runs(points, run.time.end)
+        drawn.blocks([(spans[0][0], spans[-1][1], *kinds[usual][:2], label)] if spans else [], y + 14, LANE - 16)
+        drawn.blocks([(begin, end, *kinds[state][:2], f"{label} {kinds[state][2]} from {picture.time_of_day(begin)} to {picture.time_of_day(end)}")
+                      for begin, end, state in spans if state in unusual], y + 14, LANE - 16)
     return drawn.svg(title, standalone)
 
 
 def memory(run, program, standalone=False):
     known = [value for _, value in program.rss if value is not None]
-    top, ticks = picture.scale(max(max(known, default=0), (program.budget or 0) * 1.15) or 1, "mib", 3)
+    scale = picture.Scale(max([*known, (program.budget or 0) * 1.15]), "mib", 3)
     title = f"Memory of {program.name}"
-    drawn = picture.Picture(run.time, SMALL, SMALL_HEIGHT, top, title=title if standalone else None, flagged=False)
-    drawn.values(ticks)
+    drawn = picture.Picture(run.time, SMALL, SMALL_HEIGHT, scale, title=title if standalone else None, flagged=False)
+    drawn.values()
     drawn.clock()
-    drawn.curve(program.rss, "c2")
+    drawn.curve(program.rss, run.colour(program.cell) if program.cell else "c5")
     if program.budget:
         drawn.limit(program.budget, f"budget {program.budget:g} MiB")
     return drawn.svg(title, standalone)
@@ -268,6 +278,7 @@ h3{font-size:16px;margin:28px 0 0}p{margin:2px 0 8px;max-width:72ch}.n{color:var
 .good{color:var(--good)}.bad{color:var(--bad)}.w table{border-collapse:collapse;width:100%;font-size:14px}.w{overflow-x:auto}
 th,td{text-align:left;vertical-align:top;padding:6px 14px 6px 0;border-top:1px solid var(--grid)}th{color:var(--muted);font-weight:500}
 td.r,th.r{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}td.at{font-weight:600;white-space:nowrap}
+.steps th:nth-child(2){width:14%}.steps th:nth-child(3),.steps th:nth-child(4){width:24%}
 ul{list-style:none;margin:0;padding:0}li{padding-left:20px;text-indent:-20px}svg{display:block;width:100%;height:auto}
 .wide{max-width:980px}.narrow{display:none;max-width:480px}.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(290px,1fr));gap:12px 20px}
 figure{margin:0}figcaption{font-size:14px;font-weight:600}figcaption span{color:var(--muted);font-weight:400}
@@ -300,7 +311,8 @@ def header(run):
     ran = [f"seed {escape(outcome['seed'])}" if "seed" in outcome else "", f"{number(outcome['minutes'])} minutes" if "minutes" in outcome else "",
            f"{number(outcome['speed'])} virtual seconds a second" if "speed" in outcome else "",
            f"virtual time {picture.time_of_day(run.time.begin)} to {picture.time_of_day(run.time.end)} UTC",
-           f"{sum(checks)} of {len(checks)} checks of {len(outcome.get('steps', ()))} steps hold" if checks else ""]
+           f"<span class={'good' if all(checks) else 'bad'}>{sum(checks)} of {len(checks)} checks of {len(outcome.get('steps', ()))} steps hold</span>"
+           if checks else ""]
     return (f'<div class="v {"good" if ok else "bad"}"><b>{"✓ PASSED" if ok else "✗ FAILED"}</b> <code>{escape(outcome.get("verdict") or "no verdict")}'
             f'</code></div><p class="n">{" · ".join(filter(None, ran))}</p>')
 
@@ -350,11 +362,17 @@ def pictures(run):
                              f'<div class="small">{"".join(small)}</div>')
 
 
+def notes_table(run):
+    rows = [f"<td class=at>{picture.time_of_day(v)}</td><td>{escape(' '.join(filter(None, words)))}</td>" for v, *words in run.notes]
+    return "<h2>Notes</h2>" + table((("time", False), ("", False)), rows) if rows else ""
+
+
 def page(run):
     outcome = run.outcome or {}
     parts = [header(run), figures_table(outcome), steps_table(outcome), pictures(run) if run.programs else "<p>No samples were taken.</p>",
              counts_table("Blows", outcome, "blows", "kind", "What was done to the system, from the seed, and how often."),
-             counts_table("Fragments", outcome, "fragments", "", "Documents of one series and window, through the recovery.")]
+             counts_table("Fragments", outcome, "fragments", "", "Documents of one series and window, through the recovery."),
+             notes_table(run)]
     return ('<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<meta name="color-scheme" content="light dark"><title>Millrace rehearsal</title><style>{picture.STYLE}{PAGE_STYLE}</style></head>'
             f'<body><main><h1>Rehearsal of the outage</h1>{"".join(parts)}</main></body></html>\n')
