@@ -1,7 +1,7 @@
 /* status.c - see status.h.
  *
  * A table: group and name are the JSON's, the metric's name is millrace_agent_ and what the row says, and a row without one is for people
- * alone (texts, times as text). A figure that is only in one of the two would be missed by whoever reads the other. */
+ * alone (texts, times as text, and the seq, which says nothing without its agent_id). A figure that is only in one of the two would be missed by whoever reads the other. */
 #include "ingest/agent/status.h"
 
 #include <inttypes.h>
@@ -29,12 +29,12 @@ static const struct row rows[] = {
 	{"", "version", POINTER, AT(version), NULL, false, NULL},
 	{"", "host", POINTER, AT(host), NULL, false, NULL},
 	{"", "agent_id", TEXT, AT(agent_id), NULL, false, NULL},
+	{"", "last_seq", U64, AT(last_seq), NULL, false, NULL},
 	{"", "now", TIME, AT(now_ms), NULL, false, NULL},
 	{"", "started", TIME, AT(started_ms), NULL, false, NULL},
 	{"flush", "flushes", U64, AT(flushes), "flushes_total", true, "slots of 30 s that became payloads"},
 	{"flush", "late", U64, AT(late_flushes), "late_flushes_total", true, "flushes more than a slot after their time"},
 	{"flush", "payloads", U64, AT(payloads_made), "payloads_total", true, "payloads made"},
-	{"flush", "last_seq", U64, AT(last_seq), NULL, false, NULL},
 	{"flush", "samples", U64, AT(samples_made), "samples_total", true, "samples in them"},
 	{"store", "series", SIZE, AT(store.series), "series", false, "series that are kept apart"},
 	{"store", "bytes", SIZE, AT(store.memory_bytes), "store_bytes", false, "memory of series, histograms and sets"},

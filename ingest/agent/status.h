@@ -22,10 +22,10 @@
 struct status {
 	const char *version, *host, *url;
 	char agent_id[2 * ENVELOPE_AGENT_ID_BYTES + 1];
+	uint64_t last_seq;                    /* the latest number that was drawn, of a payload or of a loss; 0: none */
 	int64_t started_ms, now_ms;
 	uint64_t flushes, late_flushes;       /* late: more than a slot after their time */
 	uint64_t payloads_made, samples_made; /* since the start */
-	uint64_t last_seq;                    /* of agent_id's numbers the latest that was drawn; 0: none */
 	const char *spool_state;              /* spool_state_name() of spool.state */
 	struct courier_status push;
 	struct spool_figures spool;

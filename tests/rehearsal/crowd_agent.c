@@ -92,7 +92,6 @@ static int tell(struct crowd_agent *a, const struct crowd_value *v, struct err *
 	why = store_add(a->store, &sample);
 	if (why != CAUSE_NONE)
 		return err_set(err, ERR_FATAL, "%s: the store refused a value of %s: %s", a->host, series->name, cause_name(why));
-	a->told++;
 	return 0;
 }
 

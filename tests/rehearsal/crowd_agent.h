@@ -30,11 +30,11 @@ struct crowd_agent {
 	struct crowd_plan plan;
 	struct slots slots;
 	uint32_t flushes;
-	uint64_t told, last_seq;
+	uint64_t last_seq;
 	uint64_t ended;              /* posts, for whoever counts answers */
 };
 
-/* Opens an agent whose number, site, program, ledger and conf.key are set. Its folders' parents, DIR/spool and DIR/journal, are there.
+/* Opens an agent whose number, site, program, ledger, conf.key and flushes (of earlier starts) are set. Its folders' parents, DIR/spool and DIR/journal, are there.
  * -1 with *err set; crowd_agent_close() all the same. */
 int crowd_agent_open(struct crowd_agent *a, const struct crowd_conf *c, struct err *err);
 

@@ -105,15 +105,20 @@ static int open_agent(struct crowd_agents *all, size_t i, const struct site_key 
 
 static int open_all(struct crowd_agents *all, const struct site_key *keys, size_t nr_keys, const struct crowd_conf *c, struct err *err)
 {
+	uint32_t counts[CROWD_AGENTS_MAX];
+
 	all->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	all->list = calloc((size_t)c->agents, sizeof(*all->list));
 	if (all->epoll_fd < 0 || !all->list)
 		return err_nomem(err, "agents");
-	if (make_folders(c->dir, err) < 0 || crowd_ledger_open(&all->ledger, c->dir, err) < 0 || copy_keys(all, keys, nr_keys, err) < 0)
+	if (make_folders(c->dir, err) < 0 || crowd_ledger_open(&all->ledger, c->dir, counts, (size_t)c->agents, err) < 0 ||
+	    copy_keys(all, keys, nr_keys, err) < 0)
 		return -1;
-	for (size_t i = 0; i < (size_t)c->agents; i++)
+	for (size_t i = 0; i < (size_t)c->agents; i++) {
+		all->list[i].flushes = counts[i];
 		if (open_agent(all, i, keys, c, err) < 0)
 			return -1;
+	}
 	return write_agents(all, c->dir, err);
 }
 
@@ -225,7 +230,6 @@ static void add_agent(const struct crowd_agent *a, struct crowd_status *out)
 	struct status s = {0};
 
 	delivery_read(a->delivery, &s);
-	out->told += a->told;
 	out->flushes += a->flushes;
 	out->spooled_payloads += s.spool.payloads;
 	out->spooled_bytes += s.spool.bytes;
@@ -245,6 +249,7 @@ void crowd_agents_read(const struct crowd_agents *all, struct crowd_status *out)
 	*out = (struct crowd_status){
 		.now_ms = clock_now_ms(&all->program.clock),
 		.agents = all->nr,
+		.told = all->ledger.nr_told,
 		.answers = all->answers,
 		.rss_bytes = process_rss_bytes(),
 	};

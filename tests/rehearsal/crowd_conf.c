@@ -8,9 +8,9 @@
 const struct conf_field crowd_conf_fields[] = {
 	{"push.url", CONF_STR, ROW(push_url), "http://127.0.0.1:4318", 8, 1024, "scheme://host[:port] of the Push API"},
 	{"push.timeout", CONF_MS, ROW(push_timeout_ms), "30s", 100, 600000, "an answer must be there by then (real)"},
-	{"spool.max_bytes", CONF_BYTES, ROW(spool_max_bytes), "16Mi", 64 << 10, INT64_C(1) << 40, "of each agent; beyond, the oldest go and are reported"},
+	{"spool.max_bytes", CONF_BYTES, ROW(spool_max_bytes), "16Mi", 4 << 10, INT64_C(1) << 40, "of each agent; beyond, the oldest go and are reported"},
 	{"spool.max_age", CONF_MS, ROW(spool_max_age_ms), "24h", 60000, INT64_C(48) * 3600000, "how long a payload waits; likewise"},
-	{"crowd.dir", CONF_STR, ROW(dir), "", 0, 4000, "an empty folder for the ledger, the spools, the journals and the socket"},
+	{"crowd.dir", CONF_STR, ROW(dir), "", 0, 4000, "folder for the ledger, the spools, the journals and the socket"},
 	{"crowd.keys", CONF_STR, ROW(keys), "", 0, 4096, "file of lines `site key`; agents are dealt out over them"},
 	{"crowd.agents", CONF_INT, ROW(agents), "200", 1, CROWD_AGENTS_MAX, "agents"},
 	{"crowd.series", CONF_INT, ROW(series), "8", 1, CROWD_SERIES_MAX, "series of an agent: half of them its site's, half its own"},

@@ -6,13 +6,13 @@
 
 enum { TOLD_BYTES = 24, FLUSHED_BYTES = 56, BUFFER_BYTES = 256 << 10 };
 
-static FILE *make_file(const char *dir, const char *name, struct err *err)
+static FILE *open_file(const char *dir, const char *name, struct err *err)
 {
 	char path[4200];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	file = fopen(path, "wbxe");
+	file = fopen(path, "a+be");
 	if (!file)
 		err_set(err, ERR_FATAL, "%.300s: %s", path, strerror(errno));
 	else
@@ -20,11 +20,43 @@ static FILE *make_file(const char *dir, const char *name, struct err *err)
 	return file;
 }
 
-int crowd_ledger_open(struct crowd_ledger *l, const char *dir, struct err *err)
+static uint32_t get(const uint8_t *from, int bytes)
 {
-	l->told = make_file(dir, "told.bin", err);
-	l->flushes = l->told ? make_file(dir, "flushes.bin", err) : NULL;
-	return l->flushes ? 0 : -1;
+	uint32_t n = 0;
+
+	for (int i = 0; i < bytes; i++)
+		n |= (uint32_t)from[i] << 8 * i;
+	return n;
+}
+
+/* Agent and flush stand at the same places in both kinds of record. Returns how many records there are, -1 with *err set. */
+static int64_t count(FILE *file, size_t record_bytes, uint32_t *counts, size_t nr, struct err *err)
+{
+	uint8_t record[FLUSHED_BYTES];
+	int64_t records = 0;
+	size_t got;
+
+	for (; (got = fread(record, 1, record_bytes, file)) == record_bytes; records++) {
+		uint32_t agent = get(record, 2), flush = get(record + 4, 4);
+
+		if (agent >= nr)
+			return err_set(err, ERR_FATAL, "the ledger is of more agents");
+		counts[agent] = flush > counts[agent] ? flush : counts[agent];
+	}
+	return got == 0 && !ferror(file) ? records : err_set(err, ERR_FATAL, "the ledger is not whole: was the crowd killed?");
+}
+
+int crowd_ledger_open(struct crowd_ledger *l, const char *dir, uint32_t *counts, size_t nr, struct err *err)
+{
+	int64_t records;
+
+	memset(counts, 0, nr * sizeof(*counts));
+	l->told = open_file(dir, "told.bin", err);
+	l->flushes = l->told ? open_file(dir, "flushes.bin", err) : NULL;
+	if (!l->flushes || (records = count(l->told, TOLD_BYTES, counts, nr, err)) < 0)
+		return -1;
+	l->nr_told = (uint64_t)records;
+	return count(l->flushes, FLUSHED_BYTES, counts, nr, err) < 0 ? -1 : 0;
 }
 
 void crowd_ledger_close(struct crowd_ledger *l)
@@ -53,6 +85,7 @@ void crowd_ledger_told(struct crowd_ledger *l, const struct crowd_told *t)
 	to = put(to, (uint64_t)t->t_ms, 8);
 	put(to, (uint64_t)t->k, 8);
 	fwrite(record, sizeof(record), 1, l->told);
+	l->nr_told++;
 }
 
 void crowd_ledger_flushed(struct crowd_ledger *l, const struct crowd_flushed *f)

@@ -4,7 +4,8 @@
  *     told.bin     u16 agent, u16 series, u32 flush, i64 t_ms, i64 k        value k/1024, written before the store is told
  *     flushes.bin  u16 agent, u16 0, u32 flush, u8[16] agent_id, u64 first_seq, u64 last_seq (below first_seq: no payload),
  *                  i64 created_at_ms, i64 slot_end_ms (INT64_MAX: all slots)
- * Flushes of an agent are counted from 1. Written with a buffer, so kill -9 of the crowd leaves no ledger to judge by. */
+ * Flushes of an agent are counted from 1, and a crowd that is started again in the same folder goes on counting. Written with a buffer, so
+ * kill -9 of the crowd leaves no ledger to judge by. */
 #ifndef MILLRACE_CROWD_LEDGER_H
 #define MILLRACE_CROWD_LEDGER_H
 
@@ -16,6 +17,7 @@
 
 struct crowd_ledger {
 	FILE *told, *flushes;
+	uint64_t nr_told; /* records, of earlier starts too */
 };
 
 struct crowd_told {
@@ -32,8 +34,9 @@ struct crowd_flushed {
 	int64_t created_at_ms, slot_end_ms;
 };
 
-/* Makes both files in dir. ERR_FATAL: they cannot be made, or are there already. */
-int crowd_ledger_open(struct crowd_ledger *l, const char *dir, struct err *err);
+/* Makes both files in dir, or opens them to append to; counts is the highest flush number of each of nr agents that stands there, 0: none.
+ * ERR_FATAL: they cannot be made or read, or are not the ledger of such agents. */
+int crowd_ledger_open(struct crowd_ledger *l, const char *dir, uint32_t *counts, size_t nr, struct err *err);
 void crowd_ledger_close(struct crowd_ledger *l);
 
 /* Appends a record; a failure is told by the next crowd_ledger_sync(). */

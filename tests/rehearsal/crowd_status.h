@@ -23,7 +23,7 @@ struct crowd_status {
 	int64_t now_ms;          /* virtual */
 	size_t agents;
 	bool telling;
-	uint64_t told, flushes;  /* values; flushes, also such that made no payload */
+	uint64_t told, flushes;  /* by the ledger, so of earlier starts too: values; flushes, also such that made no payload */
 	uint64_t spooled_payloads, spooled_bytes, agents_waiting;
 	uint64_t open_losses;    /* payloads that were given up, whose report was not acknowledged yet */
 	uint64_t dropped_payloads, dropped_samples;

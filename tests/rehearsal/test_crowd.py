@@ -53,6 +53,9 @@ class Server(http.server.ThreadingHTTPServer):
         self.taken, self.keys, self.seen, self.lost_answers = {}, {}, collections.Counter(), 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, *_):
+        """Connections end as they like here."""
+
     def take(self, key, body):
         """The status to answer with, or None to hang up."""
         with self.lock:
@@ -97,9 +100,16 @@ class Crowd:
         settings = (*Clock(SPEED).settings(), f"push.url={url}", f"crowd.dir={self.directory}", f"crowd.keys={keys}", f"crowd.agents={AGENTS}",
                     f"crowd.series={SERIES}", f"crowd.values={VALUES}", f"crowd.seed={seed}", "spool.max_bytes=64Ki", "push.timeout=5s",
                     "log.level=error")
+        self.command = [BINARY, "--test-clock", *(word for each in settings for word in ("--set", each))]
         self.process = Process("crowd", directory)
-        self.process.start([BINARY, "--test-clock", *(word for each in settings for word in ("--set", each))], env=ENVIRONMENT)
+        self.start()
+
+    def start(self):
+        self.process.start(self.command, env=ENVIRONMENT)
         self.wait(lambda: (self.directory / "crowd.sock").exists(), "listening")
+
+    def stop(self):
+        assert self.process.stop(20) == "stopped" and self.process.exit_code == 0, self.process.log_file.read_text()
 
     def wait(self, ready, what):
         self.process.wait_until(ready, PATIENCE, what)
@@ -171,6 +181,28 @@ def judge(crowd, server):
     return fates, len(named)
 
 
+def check_plan(crowd):
+    """What the crowd promises of its values: none of the future, none twice at one time, some late, all within bounds."""
+    agents, flushes = crowd.agents(), {(f[0], f[2]): f for f in crowd.flushes()}
+    low = {"counter": 0, "gauge": -199999, "distribution": 0}
+    seen, late, zeros, spread, total = set(), 0, 0, collections.Counter(), 0
+    for agent, series, flush, t, k in crowd.told():
+        kind = agents[agent]["series"][series]["kind"]
+        _, _, _, _, _, _, created_ms, end_ms = flushes[agent, flush]
+        assert t <= created_ms and t < end_ms, "of the future, or of a slot that was not cut"
+        assert low[kind] <= k < 200000, (kind, k)
+        assert (agent, series, flush, t) not in seen, "a series has two values of one time"
+        seen.add((agent, series, flush, t))
+        late += created_ms - t > 90000
+        zeros += kind == "distribution" and k == 0
+        spread[kind] += 1
+        total += 1
+    assert 0.005 < late / total < 0.2 and zeros > 0 and min(spread.values()) > total / 5, (late, zeros, spread)
+    shared = {site: {tuple(s["name"] for s in a["series"] if "route" in s["tags"]) for a in agents if a["site"] == site} for site in SITES}
+    assert all(len(names) == 1 and len(*names) == SERIES // 2 for names in shared.values()), shared
+    assert all(s["tags"].get("host", a["host"]) == a["host"] for a in agents for s in a["series"])
+
+
 def away(crowd, server, mode, given_up):
     """Until the agents gave up so many payloads more, or had so many answers of this kind."""
     before = crowd.status()["dropped_payloads"]
@@ -187,6 +219,16 @@ def frozen(crowd):
     time.sleep(5 * SLOT_MS / 1000 / SPEED)
     crowd.process.signal(signal.SIGCONT)
     crowd.wait_status(lambda s: s["told"] > told + 4 * AGENTS * SERIES * VALUES, "making up for the slots it missed")
+
+
+def restarted(crowd, server):
+    """Stopped while payloads wait: they and the open slots are in the spools, and the next start brings them."""
+    server.mode = "503"
+    crowd.wait_status(lambda s: s["agents_waiting"] == AGENTS, "waiting")
+    crowd.stop()
+    server.mode = "202"
+    crowd.start()
+    crowd.wait_status(lambda s: s["agents_waiting"] < AGENTS / 2, "bringing what was spooled before")
 
 
 def end(crowd):
@@ -207,12 +249,13 @@ def test_every_payload_arrives_or_is_reported():
         try:
             crowd.wait_status(lambda s: s["accepted_payloads"] >= 3 * AGENTS, "posting")
             frozen(crowd)
+            restarted(crowd, server)
             away(crowd, server, "silence", 0)
             away(crowd, server, "503", 4 * AGENTS)
             s = end(crowd)
-            assert crowd.process.stop(20) == "stopped" and crowd.process.exit_code == 0, crowd.process.log_file.read_text()
+            crowd.stop()
+            check_plan(crowd)
             fates, named = judge(crowd, server)
-            assert s["accepted_payloads"] + s["dropped_payloads"] == sum(fates.values()), (s, fates)
             assert fates["reported"] <= s["dropped_payloads"] == named and s["dropped_payloads"] >= 4 * AGENTS, (s, fates, named)
             assert s["told"] == sum(1 for _ in crowd.told()) and s["unhealthy_spools"] == 0, s
             assert s["answers"]["503"] and s["answers"]["0"] and s["answers"]["202"] >= s["accepted_payloads"] - s["failed_posts"], s

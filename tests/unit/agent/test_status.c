@@ -19,6 +19,7 @@ static struct status some_status(void)
 	s.spool.payloads = 3;
 	s.spool.oldest_ms = s.now_ms - 5000;
 	s.push.accepted_payloads = 7;
+	s.last_seq = 41;
 	s.push.last_accepted_ms = s.now_ms - 1000;
 	return s;
 }
@@ -54,6 +55,7 @@ START_TEST(json)
 
 	ck_assert_str_eq(YAJL_GET_STRING(at(root, "state", NULL)), "ok");
 	ck_assert_str_eq(YAJL_GET_STRING(at(root, "agent_id", NULL)), "0123");
+	ck_assert_int_eq(YAJL_GET_INTEGER(at(root, "last_seq", NULL)), 41);
 	ck_assert_int_eq(YAJL_GET_INTEGER(at(root, "spool", "payloads")), 3);
 	ck_assert_int_eq(YAJL_GET_INTEGER(at(root, "spool", "oldest_age_ms")), 5000);
 	ck_assert_str_eq(YAJL_GET_STRING(at(root, "spool", "oldest")), "2026-11-22T18:26:35.000Z");
