@@ -19,8 +19,8 @@ static const char env_prefix[] = "MILLRACE_";
 static const char env_kafka_prefix[] = "MILLRACE_KAFKA_";
 static const char kafka_prefix[] = "kafka.";
 
-/* Variables with our prefix that are no settings: where the local stack's parts lie. */
-static const char *const env_others[] = {"MILLRACE_PARTS"};
+/* Variables with our prefix that are no settings: where the local stack's parts lie, and which build's programs the tests start. */
+static const char *const env_others[] = {"MILLRACE_PARTS", "MILLRACE_TREE"};
 
 struct setting {
 	struct conf_field field;
@@ -437,7 +437,7 @@ void conf_print_help(const struct conf *c, FILE *out)
 		fputs("MILLRACE_KAFKA_A_B means kafka.a.b, so a property of librdkafka with an underscore in its name can only stand\n"
 		      "in the file or in --set. ",
 		      out);
-	fputs("Other names that start with MILLRACE_ are refused, but for MILLRACE_PARTS, which is make's.\n", out);
+	fputs("Other names that start with MILLRACE_ are refused, but for MILLRACE_PARTS and MILLRACE_TREE, which are make's.\n", out);
 }
 
 int conf_kafka_at(const struct conf *c, size_t i, const char **name, const char **value)

@@ -20,10 +20,9 @@ import urllib.request
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient
-from millrace_local import Failure, Process, ROOT, Stack, free_base_port, tail
+from millrace_local import BINARIES, Failure, Process, Stack, free_base_port, tail
 from processor_cell import CELL, Cell, Clock, Codec, GROUP, Processor, topic
 
-BIN = ROOT / "build" / "plain" / "bin"
 PARTITIONS, SPEED = 12, 12
 FROZEN_S = (12.5, 4)        # beyond the session time-out of 10 s, and how much more at most
 WAKING_S = 12               # zombie_checkpoint's stall of 6 s, and what comes of it
@@ -139,7 +138,7 @@ class World:
         self.admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
 
     def ctl(self, *arguments):
-        command = [str(BIN / "millrace-ctl"), "--kafka", self.kafka, *arguments]
+        command = [str(BINARIES / "millrace-ctl"), "--kafka", self.kafka, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         if done.returncode:
             raise Failure(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
@@ -174,7 +173,7 @@ class World:
     def start_ingest(self, number):
         settings = [f"kafka.bootstrap.servers={self.kafka}", f"push.listen=127.0.0.1:{self.ports[number]}", "push.message_timeout=5s",
                     f"admin.listen=127.0.0.1:{self.admin_ports[3 + number]}", *self.clock.settings()]
-        self.ingests[number].start([BIN / "millrace-ingest", "--test-clock", *(w for s in settings for w in ("--set", s))])
+        self.ingests[number].start([BINARIES / "millrace-ingest", "--test-clock", *(w for s in settings for w in ("--set", s))])
 
     def ingest_ready(self, number):
         try:

@@ -6,10 +6,10 @@ import socket
 import subprocess
 import time
 
-from ingest_house import ENVIRONMENT, PATIENCE, TREE, free_port
-from millrace_local import Process, ROOT
+from ingest_house import ENVIRONMENT, PATIENCE, free_port
+from millrace_local import BINARIES, Process
 
-BINARY = ROOT / "build" / TREE / "bin" / "millrace-agent"
+BINARY = BINARIES / "millrace-agent"
 SLOT_MS = 30000
 
 

@@ -20,11 +20,10 @@ import time
 import confluent_kafka
 import xxhash
 from confluent_kafka.admin import AdminClient, NewTopic
-from millrace_local import Process, ROOT, Stack, port_is_open
+from millrace_local import BINARIES, Process, Stack, TREE, port_is_open
 from processor_cell import Codec
 
-TREE = os.environ.get("MILLRACE_TREE", "plain")
-BINARY = ROOT / "build" / TREE / "bin" / "millrace-ingest"
+BINARY = BINARIES / "millrace-ingest"
 PLAIN = TREE == "plain"  # sanitizers keep memory for themselves
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
 PARTITIONS = 12

@@ -15,10 +15,9 @@ import urllib.request
 import confluent_kafka
 import fastavro
 import pymongo
-from millrace_local import Failure, Process, ROOT, Stack
+from millrace_local import BINARIES, Failure, Process, ROOT, Stack
 from millrace_local.process import tail
 
-BIN = ROOT / "build" / "plain" / "bin"
 MINUTE_MS, HOUR_MS = 60000, 3600000
 
 
@@ -34,7 +33,7 @@ def free_ports(n):
 class Pipeline:
     """As a context: everything up and ready on entering, everything stopped on leaving."""
 
-    def __init__(self, directory, base_port, speed, start_minute_of_hour, sites, binaries=BIN, processor_settings=()):
+    def __init__(self, directory, base_port, speed, start_minute_of_hour, sites, binaries=BINARIES, processor_settings=()):
         self.directory = pathlib.Path(directory)
         self.binaries = pathlib.Path(binaries)
         self.sites = sites

@@ -1,7 +1,7 @@
 """One cell of a sink: its topics, what was written to them, its database, and the millrace-sink that goes between.
 
 Records are written by confluent-kafka and fastavro, and read back by pymongo; what is expected comes from sink_records.py. Nothing here is
-Millrace's own code. TEST_TREE=thread (or address-undefined) runs the binary of another build tree.
+Millrace's own code.
 """
 import contextlib
 import itertools
@@ -16,11 +16,11 @@ import urllib.request
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
-from millrace_local import Process, ROOT, Stack, free_base_port
+from millrace_local import BINARIES, Process, Stack, free_base_port
 from pymongo import MongoClient
 from sink_records import AGGREGATE, CELL, EPOCH, WINDOWS, document_id, encode, expected_document, random_aggregate, same
 
-BINARY = ROOT / "build" / os.environ.get("TEST_TREE", "plain") / "bin" / "millrace-sink"
+BINARY = BINARIES / "millrace-sink"
 PARTITIONS = 4
 SECONDS = 90  # patience for anything that should take few
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))

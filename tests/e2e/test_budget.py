@@ -4,11 +4,10 @@ The backlog is two hours of the test clock, written before any processor runs: e
 (as names with a pod's id in them do), and some that stay. The windows of one hour alone are more than the budget for state, so they must
 go out before their hour is over, as fragments. Meanwhile the instance is killed. Then its peak of resident memory is compared with the budget
 (a container's limit is a quarter more), and every (series, minute) and (series, hour) with the writer's ledger. `--budget 32`: MiB, the least that
-can be set; a larger one gets a backlog as many times larger. TEST_PROCESSOR names another binary.
+can be set; a larger one gets a backlog as many times larger.
 """
 import argparse
 import collections
-import os
 import pathlib
 import random
 import sys

@@ -3,10 +3,9 @@
 The attacker fills both partitions as fast as it can be written, a tenth of it with points of cumulative counters, whose baselines nothing can flush;
 between its records other sites send what they always do. Then the peak of resident memory is compared with the limit of a container of whose memory the
 budget is 80 %, the windows of the others series by series, and those of the attacker as totals of a kind: its own series, as many as
-the cap lets in, and `__overflow__` together. TEST_PROCESSOR names another binary.
+the cap lets in, and `__overflow__` together.
 """
 import collections
-import os
 import pathlib
 import random
 import re

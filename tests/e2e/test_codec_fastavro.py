@@ -13,13 +13,14 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
 import fastavro  # noqa: E402
+from millrace_local import BINARIES  # noqa: E402
 
 TYPES = {"record": dict, "map": dict, "array": list, "bytes": bytes, "fixed": bytes, "string": str, "enum": str, "boolean": bool,
          "int": int, "long": int, "double": float}
-WRITER = ROOT / "build" / "plain" / "tests" / "unit" / "common" / "test_codec_avro"
+WRITER = BINARIES.parent / "tests" / "unit" / "common" / "test_codec_avro"
 
 
 def load_schemas():

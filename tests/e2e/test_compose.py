@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
-from millrace_local import PARTS  # noqa: E402
+from millrace_local import BINARIES, PARTS  # noqa: E402
 
 PROGRAMS = ("ingest", "processor", "sink")
 ONE_SHOT = ("setup", "mongo-setup")
@@ -143,7 +143,7 @@ def test_programs_know_their_settings():
     """--check-config with the environment that Compose would give: an unknown or wrong setting is refused."""
     for name in PROGRAMS:
         env = {"PATH": os.environ["PATH"], **services()[name]["environment"]}
-        command = [ROOT / "build" / "plain" / "bin" / f"millrace-{name}", "--check-config"]
+        command = [BINARIES / f"millrace-{name}", "--check-config"]
         done = subprocess.run(command, env=env, capture_output=True, text=True)
         assert done.returncode == 0, f"{name}: {done.stderr}"
         done = subprocess.run(command, env={**env, "MILLRACE_NO_SUCH_THING": "1"}, capture_output=True, text=True)

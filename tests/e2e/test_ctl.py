@@ -24,9 +24,9 @@ from confluent_kafka import Consumer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import (AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,  # noqa: E402
                                    ResourceType)
 from kafka_view import View  # noqa: E402
-from millrace_local import Stack, free_base_port  # noqa: E402
+from millrace_local import BINARIES, Stack, free_base_port  # noqa: E402
 
-CTL = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "plain" / "bin") / "millrace-ctl"  # an argument: other binaries
+CTL = BINARIES / "millrace-ctl"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
 HOUR = 3600 * 1000
 DAY = 24 * HOUR

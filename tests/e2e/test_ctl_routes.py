@@ -19,11 +19,11 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from confluent_kafka import Consumer, TopicPartition  # noqa: E402
 from kafka_view import View  # noqa: E402
-from millrace_local import Stack, free_base_port  # noqa: E402
+from millrace_local import BINARIES, Stack, free_base_port  # noqa: E402
 from pipeline import free_ports  # noqa: E402
 from processor_cell import Cell, Clock, Processor  # noqa: E402
 
-CTL = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "plain" / "bin") / "millrace-ctl"  # an argument: other binaries
+CTL = BINARIES / "millrace-ctl"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
 MINUTE, HOUR = 60 * 1000, 3600 * 1000
 SAMPLES, GROUP = "millrace.c.main.samples", "millrace-processor-main"
@@ -157,7 +157,7 @@ def test_confirm_sets_a_control(world):
 
 def test_what_a_processor_has_committed(world):
     cell = Cell(world.brokers, 4)
-    processor = Processor("processor", world.directory, CTL.parent / "millrace-processor", cell, Clock(30, 1), *free_ports(1))
+    processor = Processor("processor", world.directory, BINARIES / "millrace-processor", cell, Clock(30, 1), *free_ports(1))
     try:
         processor.start().wait_ready()
         # static membership is not used: once it has left, the group is empty and takes an operator's commits

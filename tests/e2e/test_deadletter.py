@@ -21,13 +21,12 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 from kafka_view import View  # noqa: E402
-from millrace_local import Process, Stack, free_base_port  # noqa: E402
+from millrace_local import BINARIES, Process, Stack, free_base_port  # noqa: E402
 from picky_mongo import PickyServer  # noqa: E402
 from processor_cell import fingerprint  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from sink_records import document_id, random_aggregate  # noqa: E402
 
-BIN = ROOT / "build" / os.environ.get("TEST_TREE", "plain") / "bin"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))
 MINUTELY, SAMPLES, LETTERS = "millrace.c.main.minutely", "millrace.c.main.samples", "millrace.deadletter"
@@ -44,7 +43,7 @@ class Program(Process):
         super().__init__(name, world.stack.directory)
         self.port = world.next_port()
         every = {"kafka.bootstrap.servers": world.brokers, "cell": "main", "admin.listen": f"127.0.0.1:{self.port}", **settings}
-        self.words = [BIN / f"millrace-{binary}", *(word for key, value in every.items() for word in ("--set", f"{key}={value}"))]
+        self.words = [BINARIES / f"millrace-{binary}", *(word for key, value in every.items() for word in ("--set", f"{key}={value}"))]
 
     def run(self):
         self.start(self.words)
@@ -96,7 +95,7 @@ class World:
         return one
 
     def ctl(self, *words, code=0):
-        done = subprocess.run([BIN / "millrace-ctl", "--kafka", self.brokers, "--author", "tester", *words], capture_output=True, timeout=60,
+        done = subprocess.run([BINARIES / "millrace-ctl", "--kafka", self.brokers, "--author", "tester", *words], capture_output=True, timeout=60,
                               stdin=subprocess.DEVNULL, env=ENVIRONMENT)
         out, err = done.stdout.decode(), done.stderr.decode()  # whatever the letters hold: UTF-8
         assert done.returncode == code, f"{words}: exit {done.returncode}, not {code}\n{out}{err}"

@@ -3,7 +3,7 @@
 Agents number their payloads; the writer sends each once, out of order, then again and again: to the same process, to one that was killed with SIGKILL
 and restored, to another instance after a rebalance. Payload seq carries one sample of value seq, so that count and sum of a series say
 which payloads were counted. Beside them: payloads without identity (each copy counts), a broken identity (a dead letter that marks
-nothing), an agent's home with gaps, a site with too many agents. TEST_PROCESSOR names another binary, such as a sanitized one.
+nothing), an agent's home with gaps, a site with too many agents.
 """
 import collections
 import os
@@ -16,12 +16,12 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
 import cases
-from millrace_local import Failure, ROOT, Stack
+from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, MINUTE_MS, Processor, fingerprint, topic
 
-BINARY = pathlib.Path(os.environ.get("TEST_PROCESSOR", ROOT / "build/plain/bin/millrace-processor"))
+BINARY = BINARIES / "millrace-processor"
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
 PARTITIONS, SPEED, BEGIN_MINUTE = 2, 120, 10
 AGENTS, PAYLOADS, CAP = 3, 25, 16

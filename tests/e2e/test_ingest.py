@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """The Push API against real Kafka: each answer by its name, a 202 only once Kafka has everything, and what Kafka has is what was sent.
 
-Records are read back by confluent-kafka and fastavro and compared with the payloads and with partitions computed here. Set
-MILLRACE_TREE=address-undefined to run the binary of another build tree.
+Records are read back by confluent-kafka and fastavro and compared with the payloads and with partitions computed here.
 """
 import contextlib
 import json

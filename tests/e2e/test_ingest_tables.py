@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The tables' file against real Kafka: a start without it knows its sites, nothing empties the table by accident, an operator can.
 
-Rows and controls are written with fastavro. Set MILLRACE_TREE=address-undefined to run the binary of another build tree.
+Rows and controls are written with fastavro.
 """
 import hashlib
 import signal

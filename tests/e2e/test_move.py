@@ -24,11 +24,10 @@ import cases  # noqa: E402
 from agents import Background, Channel, TYPES, encode  # noqa: E402
 from ingest_house import ENVIRONMENT, Ingest, fingerprint, partition_of, site_partitions  # noqa: E402
 from kafka_view import View  # noqa: E402
-from millrace_local import Stack, free_base_port  # noqa: E402
+from millrace_local import BINARIES, Stack, free_base_port  # noqa: E402
 from pipeline import free_ports  # noqa: E402
 from processor_cell import Cell, Clock, HOUR_MS, MINUTE_MS, Processor  # noqa: E402
 
-BIN = ROOT / "build" / "plain" / "bin"
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
 SPEED, BEGIN_MINUTE = 120, 4
 SITE, PARTITIONS = "shop", {"main": 6, "other": 5}
@@ -173,7 +172,7 @@ class World:
 
     def ctl(self, *words, code=0):
         settings = [word for setting in self.clock.settings() for word in ("--set", setting)]
-        done = subprocess.run([BIN / "millrace-ctl", "--kafka", self.kafka, "--test-clock", *settings, "--author", "tester", *words],
+        done = subprocess.run([BINARIES / "millrace-ctl", "--kafka", self.kafka, "--test-clock", *settings, "--author", "tester", *words],
                               capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
         assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -191,7 +190,7 @@ class World:
         self.ingest.start()
         self.processors = {}
         for cell, port in zip(PARTITIONS, free_ports(2)):
-            self.processors[cell] = Processor(f"processor-{cell}", self.directory, BIN / "millrace-processor", Cell(self.kafka, 0), self.clock, port,
+            self.processors[cell] = Processor(f"processor-{cell}", self.directory, BINARIES / "millrace-processor", Cell(self.kafka, 0), self.clock, port,
                                               more=[f"cell={cell}"])
             self.programs.append(self.processors[cell].process)
             self.processors[cell].start()

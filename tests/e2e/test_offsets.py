@@ -3,10 +3,8 @@
 Offsets are set by hand, deleted, and left behind by another epoch; each time the partition is refused with a message that says what helps, a Control record
 lets it go on, and the ledger is compared: payload seq of an agent carries one sample of value seq, so that count and sum of a series say what was
 counted. Then the same without a restart: the cell's epoch changes under a running processor, and two processors are given one instance.id.
-TEST_PROCESSOR names another binary, such as a sanitized one.
 """
 import collections
-import os
 import pathlib
 import sys
 import tempfile
@@ -17,12 +15,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/loc
 import cases
 import confluent_kafka
 from confluent_kafka.admin import AdminClient
-from millrace_local import Failure, ROOT, Stack
+from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from pipeline import free_ports
 from processor_cell import CELL, Cell, Clock, Codec, GROUP, MINUTE_MS, Processor, fingerprint, topic
 
-BINARY = pathlib.Path(os.environ.get("TEST_PROCESSOR", ROOT / "build/plain/bin/millrace-processor"))
+BINARY = BINARIES / "millrace-processor"
 PARTITIONS, SPEED, BEGIN_MINUTE = 1, 120, 5
 
 

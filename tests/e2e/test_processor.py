@@ -4,7 +4,7 @@ A writer sends random samples for 30 virtual minutes across the end of an hour (
 late, with poison among them. Meanwhile instances join, leave, and are killed with SIGKILL, one with a static membership, one without.
 Then every (series, minute) and (series, hour) is read back, read_committed, its fragments are merged here, and it must equal the ledger that
 the writer kept: count, sum (multiples of 1/1024: exact), min, max, last, buckets (by integer powers). The last cases are refusals: an unknown
-schema, an operator's reset. TEST_PROCESSOR names another binary, such as a sanitized one.
+schema, an operator's reset.
 """
 import collections
 import os
@@ -17,13 +17,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
 import cases
-from millrace_local import Failure, ROOT, Stack
+from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from oracle_windows import KINDS, Window, milliseconds, summary
 from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, MINUTE_MS, Processor, fingerprint, headline, topic
 
-BINARY = pathlib.Path(os.environ.get("TEST_PROCESSOR", ROOT / "build/plain/bin/millrace-processor"))
+BINARY = BINARIES / "millrace-processor"
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
 PARTITIONS, SPEED, BEGIN_MINUTE = 4, 120, 38
 WRITE_MS, SERIES, BATCH_EVERY, POISON_EVERY = 30 * MINUTE_MS, 60, 0.05, 40

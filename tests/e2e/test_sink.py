@@ -3,8 +3,7 @@
 Kills are in test_sink_kill.py, cells beside each other in test_sink_cells.py, a slow database in test_sink_slow.py.
 
 Records are written by fastavro and confluent-kafka, read back by pymongo, and compared document by document, _id included, with what
-sink_records.py expects. Each case has a cell and a database of its own. Set TEST_TREE=thread (or address-undefined) to run the
-binary of another build tree.
+sink_records.py expects. Each case has a cell and a database of its own.
 """
 import os
 import signal

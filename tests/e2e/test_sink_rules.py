@@ -24,12 +24,12 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(ROOT / "deploy" / "mongo"), 
 import cases  # noqa: E402
 import pipelines  # noqa: E402
 from confluent_kafka import Consumer, TopicPartition  # noqa: E402
-from millrace_local import Failure, Stack, free_base_port  # noqa: E402
+from millrace_local import BINARIES, Failure, Stack, free_base_port  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from sink_records import AGGREGATE, START_MS, WINDOWS, date, encode, expected_document, quantile, random_aggregate  # noqa: E402
 from sink_house import SECONDS, Cell, Sink  # noqa: E402
 
-CTL = ROOT / "build" / "plain" / "bin" / "millrace-ctl"
+CTL = BINARIES / "millrace-ctl"
 WHY = ("--reason", "a test", "--for", "1h")
 EVER = {"from": date(0), "to": date(2 ** 42)}
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}

@@ -4,7 +4,6 @@ Time-outs are real; minutes pass four times as fast as outside, and the input fl
 moment that can be aimed at: while the victim's minute is on its way out, so that its open transaction must end by its time-out before anybody
 may know where to go on. Then the survivor must run all partitions, with nothing left to read but what flows in.
 """
-import os
 import pathlib
 import signal
 import sys
@@ -16,12 +15,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
 import cases
 import confluent_kafka
-from millrace_local import Failure, ROOT, Stack
+from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, MINUTE_MS, Processor, fingerprint, topic
 
-BINARY = pathlib.Path(os.environ.get("TEST_PROCESSOR", ROOT / "build/plain/bin/millrace-processor"))
+BINARY = BINARIES / "millrace-processor"
 PARTITIONS, SERIES, SERIES_A_RECORD, SPEED = 12, 200_000, 100, 4
 RECORDS_A_SECOND = SERIES / SERIES_A_RECORD / 60 * SPEED
 SESSION_S, TRANSACTION_S, SLACK_S = 10, 10, 10

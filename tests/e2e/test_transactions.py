@@ -2,10 +2,9 @@
 
 A writer sends one sample a series and record, numbered, for the first half of the run; every (series, minute) must come out with the count and the
 sum that were sent. Meanwhile the processor freezes inside a transaction for longer than one may take (--test-faults). Then the state topic must have
-lost what nobody will read again, and a process that is killed must be restored from what is left. TEST_PROCESSOR names another binary.
+lost what nobody will read again, and a process that is killed must be restored from what is left.
 """
 import collections
-import os
 import pathlib
 import sys
 import tempfile
@@ -16,12 +15,12 @@ import confluent_kafka
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
 import cases
-from millrace_local import Failure, ROOT, Stack
+from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, Every, MINUTE_MS, Processor, fingerprint, topic
 
-BINARY = pathlib.Path(os.environ.get("TEST_PROCESSOR", ROOT / "build/plain/bin/millrace-processor"))
+BINARY = BINARIES / "millrace-processor"
 PARTITIONS, SPEED, BEGIN_MINUTE, SERIES = 2, 120, 5, 6
 STALL_AT, CHECKPOINTS = 12, 6
 

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Every program without Kafka: it lives, says why it is not ready, keeps its log short, and ends when it is told to.
 
-No stack is needed: Kafka and the database are a port that is bound and never listens, so that each connection is refused. Set
-TEST_TREE=thread (or address-undefined) to run the binaries of another build tree.
+No stack is needed: Kafka and the database are a port that is bound and never listens, so that each connection is refused.
 """
 import os
 import socket
@@ -16,9 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
-from millrace_local import Process  # noqa: E402
+from millrace_local import BINARIES, Process  # noqa: E402
 
-BINARIES = ROOT / "build" / os.environ.get("TEST_TREE", "plain") / "bin"
 PATIENCE_SECONDS = 20
 OUTAGE_SECONDS = 6
 END_SECONDS = 3

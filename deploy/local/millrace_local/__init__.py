@@ -8,10 +8,10 @@
 Needs nothing but the standard library, so that it runs before deploy/local/deps has installed anything.
 """
 from .database import Database
-from .paths import PARTS, ROOT, VENV_PYTHON
+from .paths import BINARIES, PARTS, ROOT, TREE, VENV_PYTHON
 from .process import Failure, Process, free_base_port, port_is_open, tail
 from .stack import Stack
 from .toxiproxy import Toxiproxy
 
-__all__ = ["Database", "Failure", "PARTS", "Process", "ROOT", "Stack", "Toxiproxy", "VENV_PYTHON", "free_base_port",
+__all__ = ["BINARIES", "Database", "Failure", "PARTS", "Process", "ROOT", "Stack", "TREE", "Toxiproxy", "VENV_PYTHON", "free_base_port",
            "port_is_open", "tail"]

@@ -1,10 +1,13 @@
-"""Where things are: the project, and the parts that deploy/local/deps has fetched (MILLRACE_PARTS moves them)."""
+"""Where things are: the project, the parts that deploy/local/deps has fetched (MILLRACE_PARTS moves them), and the programs: those of
+the object tree build/MILLRACE_TREE (such as address-undefined or coverage), of build/plain by default."""
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCAL = ROOT / "deploy" / "local"
 PARTS = Path(os.environ.get("MILLRACE_PARTS") or ROOT / "build" / "parts").absolute()
+TREE = os.environ.get("MILLRACE_TREE") or "plain"
+BINARIES = ROOT / "build" / TREE / "bin"
 VENV_PYTHON = PARTS / "venv" / "bin" / "python"
 KAFKA_JARS = PARTS / "kafka"
 KAFKA_ARCHIVE = PARTS / "kafka-archive" / "kafka.jsa"

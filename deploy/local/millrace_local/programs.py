@@ -9,10 +9,9 @@ import os
 import socket
 import subprocess
 
-from .paths import ROOT
+from .paths import BINARIES
 from .process import Failure, Process, port_is_open
 
-BINARIES = ROOT / "build" / "plain" / "bin"
 DATABASE = "millrace"
 CELL = "main"
 SITE = "demo"

@@ -111,7 +111,8 @@ START_TEST(precedence)
 {
 	static const char file[] = "cell = f\nbatch.max_docs = 2\nflush.interval=1m\nkafka.a = f\nkafka.b.c = f\nkafka.d = f\n";
 	char *env[] = {(char[]){"MILLRACE_BATCH_MAX_DOCS=3"}, (char[]){"PATH=x"}, (char[]){"MILLRACE_FLUSH_INTERVAL=2m"},
-		       (char[]){"MILLRACE_KAFKA_B_C=e"}, (char[]){"MILLRACE_KAFKA_D=e"}, (char[]){"MILLRACE_PARTS=/x"}, NULL};
+		       (char[]){"MILLRACE_KAFKA_B_C=e"}, (char[]){"MILLRACE_KAFKA_D=e"}, (char[]){"MILLRACE_PARTS=/x"},
+		       (char[]){"MILLRACE_TREE=coverage"}, NULL};
 	const char *name, *value;
 	struct fixture f;
 
@@ -413,7 +414,7 @@ END_TEST
 START_TEST(help_lists_everything)
 {
 	static const char *const wanted[] = {"batch.max_docs", "1..100000", "documents a bulk write", "1Mi..64Gi", "100ms..1h", "256Mi",
-					     "-5..0", "kafka.*", "MILLRACE_KAFKA_A_B", "MILLRACE_PARTS"};
+					     "-5..0", "kafka.*", "MILLRACE_KAFKA_A_B", "MILLRACE_PARTS", "MILLRACE_TREE"};
 	struct fixture f;
 	char *text;
 
