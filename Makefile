@@ -1,7 +1,7 @@
 # Millrace. `make help` lists what there is to do.
 #
-# One object tree a set of flags (build/plain, build/address-undefined, build/thread), so that objects of different flags never
-# mix; generated sources are shared by all of them in build/gen.
+# One object tree a set of flags (build/plain, build/address-undefined, build/thread, build/coverage), so that objects of different
+# flags never mix; generated sources are shared by all of them in build/gen.
 
 VERSION := 0.1.0
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null)# an image is built without .git: make COMMIT=..
@@ -11,13 +11,16 @@ VENV    := $(or $(MILLRACE_PARTS),build/parts)/venv/bin/python
 WARN    := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	   -Wwrite-strings -Werror
 SAN     ?=# make SAN=address,undefined test-unit | make SAN=thread test-unit
+GCOV    ?=# make GCOV=1 programs unit-bins: they count which lines they ran
 comma   := ,
-B       := build/$(or $(subst $(comma),-,$(SAN)),plain)
+B       := build/$(or $(if $(GCOV),coverage),$(subst $(comma),-,$(SAN)),plain)
 GEN     := build/gen
 PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl libprotobuf-c
 CPPFLAGS += -I. -I$(GEN) $(shell pkg-config --cflags $(PKGS))
-FLAGS   := $(WARN) -O2 -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+FLAGS   := $(WARN) $(if $(GCOV),-w -O1 --coverage -fprofile-update=prefer-atomic,-O2) -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALLOC   := $(if $(SAN),,-Wl$(comma)-u$(comma)malloc_conf -ljemalloc)# with the settings of common/memory.c
+COUNTED := $(if $(GCOV),$(B)/tests/coverage/flush.o)# counts are kept where a program ends without tearing down
+ENDS    := $(if $(GCOV),-Wl$(comma)--wrap=_exit)
 LINK     = $(CC) $(FLAGS) $(CFLAGS) $(LDFLAGS) -o $@
 
 # make V=1 shows whole commands.
@@ -48,7 +51,7 @@ PROGRAMS := ingest processor sink ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all help programs run test test-unit test-san test-fuzz test-long mutants chaos bench profile deps clean FORCE
+.PHONY: all help programs run test test-unit test-san test-fuzz test-long coverage mutants chaos bench profile deps clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -60,6 +63,7 @@ help:
 	@echo 'make test       all tests; test-unit, test-san, test-fuzz are parts of it'
 	@echo 'make test-long  what takes longer, mutants among it'
 	@echo 'make chaos      kills, freezes and broken brokers against exact sums; MINUTES=20 SEED=7'
+	@echo 'make coverage   which lines of the product all tests run, into build/coverage/index.html; COVERAGE=unit: those alone'
 	@echo 'make bench      figures into build/bench.json; BENCH=ingest (processor, sink): that one'
 	@echo 'make profile    where the CPU time of the processor goes; PROFILE=SERIES.RATE, 100000.20 by default'
 	@echo 'make SAN=address,undefined [target]   the same under sanitizers (also SAN=thread)'
@@ -84,6 +88,12 @@ chaos: deps
 	@$(MAKE) --no-print-directory programs
 	@$(VENV) tests/chaos/run --minutes $(or $(MINUTES),20) --series 50000 --samples $$(( $(or $(MINUTES),20) * 100000 )) \
 		$(if $(SEED),--seed $(SEED))
+
+# make coverage COVERAGE='unit test_oracle'
+coverage: deps
+	@$(MAKE) --no-print-directory GCOV=1 programs unit-bins
+	@find build/coverage -name '*.gcda' -delete
+	@$(VENV) tests/run coverage $(COVERAGE); code=$$?; $(VENV) tests/coverage/report && exit $$code
 
 mutants: deps
 	@$(VENV) tests/mutants/run
@@ -158,9 +168,9 @@ $(B)/lib$(1).a: $$(call objects,$$(filter-out %/main.c,$$(SRC_$(1)))) $(if $(fil
 	$$(call say,AR,$$@)
 	$$(Q)$$(AR) rcs $$@ $$^
 
-$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(B)/lib$(1).a $(B)/libcommon.a
+$(B)/tests/unit/$(1)/%: $(B)/tests/unit/$(1)/%.o $(COUNTED) $(B)/lib$(1).a $(B)/libcommon.a
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LINK) $$(filter %.o,$$^) $$(filter %.a,$$^) $$(LIBS_$$(@F)) $$(LIBS_$(1)) $$(or $$(BASE_$(1)),$$(LIBS_common)) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC)
+	$$(Q)$$(LINK) $$(filter %.o,$$^) $$(filter %.a,$$^) $$(LIBS_$$(@F)) $$(LIBS_$(1)) $$(or $$(BASE_$(1)),$$(LIBS_common)) -lavro -lyajl $$(shell pkg-config --libs check) $$(ALLOC) $$(ENDS)
 endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
 
@@ -174,10 +184,10 @@ LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
 
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \
-	$(B)/lib$(1).a $(B)/libcommon.a
+	$(COUNTED) $(B)/lib$(1).a $(B)/libcommon.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(LINK) $$^ $$(LIBS_$(1)) $$(or $$(BASE_$(1)),$$(LIBS_common)) $$(ALLOC)
+	$$(Q)$$(LINK) $$^ $$(LIBS_$(1)) $$(or $$(BASE_$(1)),$$(LIBS_common)) $$(ALLOC) $$(ENDS)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 
