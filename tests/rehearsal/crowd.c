@@ -2,7 +2,12 @@
  *
  * One thread, one loop. Every STEP_MS each agent is told what is due, and flushed when its slot is; in between posts are moved on.
  * SIGUSR1: no more telling, the open slots are flushed at once; delivery goes on, and flushes without values tell what losses are open.
- * SIGTERM: the open slots go to the spools, which are on disk; exit 0. The socket tells whoever connects how the crowd is. */
+ * SIGTERM: the open slots go to the spools, which are on disk; exit 0, and another start in the same folder brings them. The socket tells
+ * whoever connects how the crowd is.
+ *
+ * What it costs, for 200 agents: 1,400 descriptors, 40 MiB of memory, and 120 MiB of disk in the files that each agent allocates for its
+ * losses. A flush waits for the disk three times: at twenty times real time the folder is best kept in memory, as a disk that is busy
+ * takes 30 ms for it and 200 agents flush every second. */
 #include <curl/curl.h>
 #include <limits.h>
 #include <signal.h>

@@ -1,8 +1,10 @@
 /* crowd_plan.c - see crowd_plan.h.
  *
  * Invariants:
- *  I1  Within one slot's plan no two values of a series have the same time, late ones among them: they are moved back by whole minutes, and
- *      a slot is half of one. So an agent's own "last" is never drawn by lot.
+ *  I1  No two values of a series in one flush have the same time, as which of them is the "last" would be drawn by lot. Values in time have
+ *      even times, all different; late ones have odd times, whole minutes and 1 ms off, and those of one flush are due within less than a
+ *      minute, as there are none among what is made up for. (The rest of the slot in which a standstill began may have one: its chance to
+ *      meet another is one in a million.)
  *  I2  The number of slots that a store must keep open for a series stays below STORE_OPEN_SLOTS_MAX: 40 for late values, and CATCH_UP. */
 #include "tests/rehearsal/crowd_plan.h"
 
@@ -79,26 +81,27 @@ static int64_t draw_value(struct crowd_plan *p, enum store_kind kind)
 	return below(p, ZERO_ONE_IN) == 0 ? 0 : below(p, VALUE_MAX) >> below(p, DIST_SHIFTS);
 }
 
-/* How much before its time's telling a value belongs. */
+/* How long before it is told a value belongs. */
 static int64_t draw_delay(struct crowd_plan *p, int64_t due_ms)
 {
 	int64_t minutes = (due_ms - p->began_ms) / CLOCK_MINUTE_MS;
 
 	if (below(p, LATE_ONE_IN) != 0 || minutes < 1)
 		return 0;
-	return (1 + below(p, (uint64_t)(minutes < LATE_MINUTES_MAX ? minutes : LATE_MINUTES_MAX))) * CLOCK_MINUTE_MS;
+	return (1 + below(p, (uint64_t)(minutes < LATE_MINUTES_MAX ? minutes : LATE_MINUTES_MAX))) * CLOCK_MINUTE_MS - 1;
 }
 
-static void draw_series(struct crowd_plan *p, size_t series)
+/* The slot is cut into parts of an even length, one for each value. */
+static void draw_series(struct crowd_plan *p, size_t series, bool some_late)
 {
-	int64_t n = below(p, 2 * p->mean + 1), part = n ? STORE_SLOT_MS / n : 0;
+	int64_t n = below(p, 2 * p->mean + 1), half = n ? STORE_SLOT_MS / n / 2 : 0;
 
 	for (int64_t i = 0; i < n; i++) {
-		int64_t due_ms = p->slot_ms + i * part + below(p, (uint64_t)part);
+		int64_t due_ms = p->slot_ms + 2 * (i * half + below(p, (uint64_t)half));
 
 		p->values[p->len++] = (struct crowd_value){
 			.due_ms = due_ms,
-			.t_ms = due_ms - draw_delay(p, due_ms),
+			.t_ms = due_ms - (some_late ? draw_delay(p, due_ms) : 0),
 			.k = draw_value(p, p->series[series].kind),
 			.series = (uint16_t)series,
 		};
@@ -112,12 +115,12 @@ static int by_due(const void *a, const void *b)
 	return x->due_ms != y->due_ms ? (x->due_ms > y->due_ms) - (x->due_ms < y->due_ms) : (x->series > y->series) - (x->series < y->series);
 }
 
-static void draw_slot(struct crowd_plan *p, int64_t slot_ms)
+static void draw_slot(struct crowd_plan *p, int64_t slot_ms, bool some_late)
 {
 	p->slot_ms = slot_ms;
 	p->len = p->at = 0;
 	for (size_t i = 0; i < p->nr_series; i++)
-		draw_series(p, i);
+		draw_series(p, i, some_late);
 	qsort(p->values, p->len, sizeof(p->values[0]), by_due);
 }
 
@@ -128,7 +131,8 @@ const struct crowd_value *crowd_plan_next(struct crowd_plan *p, int64_t until_ms
 
 		if (next_ms > until_ms)
 			return NULL;
-		draw_slot(p, next_ms < oldest_ms ? oldest_ms : next_ms);
+		next_ms = next_ms < oldest_ms ? oldest_ms : next_ms;
+		draw_slot(p, next_ms, next_ms == store_slot(until_ms));
 	}
 	return p->values[p->at].due_ms <= until_ms ? &p->values[p->at++] : NULL;
 }

@@ -32,7 +32,8 @@ BINARY = ROOT / "build" / TREE / "tests" / "rehearsal" / "crowd"
 AGENTS, SERIES, VALUES, SPEED = 24, 9, 30, 200
 SITES = {"alpha": "mr_key-of-alpha", "beta": "mr_key-of-beta", "gamma": "mr_key-of-gamma"}
 TOLD, FLUSHED = struct.Struct("<HHIqq"), struct.Struct("<HHI16sQQqq")
-SLOT_MS, MINUTE_MS, PATIENCE = 30000, 60000, 60
+SLOT_MS, MINUTE_MS, PATIENCE = 30000, 60000, 120
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a flush waits for the disk three times, which is not what is tested here
 LOST_ANSWERS = 0.1
 
 
@@ -228,7 +229,7 @@ def restarted(crowd, server):
     crowd.stop()
     server.mode = "202"
     crowd.start()
-    crowd.wait_status(lambda s: s["agents_waiting"] < AGENTS / 2, "bringing what was spooled before")
+    crowd.wait_status(lambda s: s["accepted_payloads"] >= 2 * AGENTS, "bringing what was spooled before")
 
 
 def end(crowd):
@@ -244,7 +245,7 @@ def test_every_payload_arrives_or_is_reported():
     seed = int(os.environ.get("TEST_SEED", time.time_ns() % 1000000))
     print(f"TEST_SEED={seed}")
     server = Server(random.Random(seed))
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
         crowd = Crowd(directory, f"http://127.0.0.1:{server.server_address[1]}", seed)
         try:
             crowd.wait_status(lambda s: s["accepted_payloads"] >= 3 * AGENTS, "posting")
