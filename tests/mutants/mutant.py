@@ -44,3 +44,8 @@ def chaos(name, path, find, replace):
     """A mutant that instances which freeze and are replaced must bring to light."""
     return Mutant(name, path, find, replace, "programs",
                   '"$MILLRACE_PARTS/venv/bin/python" tests/chaos/run --only freeze --minutes 1 --samples 60000')
+
+
+def trial(name, path, find, replace):
+    """A mutant in the verdict of the rehearsal, that its trial must notice."""
+    return Mutant(name, f"tests/rehearsal/{path}", find, replace, "help", '"$MILLRACE_PARTS/venv/bin/python" tests/rehearsal/test_verdict.py')

@@ -1,6 +1,6 @@
 """The mutants, but for the agent's, which are in of_agent.py."""
 import of_agent
-from mutant import bench, case, chaos, script, sim, unit
+from mutant import bench, case, chaos, script, sim, trial, unit
 
 MUTANTS = [
     # merge
@@ -454,4 +454,14 @@ MUTANTS = [
            "test_deadletter"),
     script("dry-run-that-acts", "deploy/ctl/deadletter_act.c", "	if (!act->dry_run)", "	if (act->ctl)", "test_deadletter"),
     unit("retried-goes-by-its-mark-alone", "processor/retried.c", "		gaps = outcome->gaps;", "		return 0;", "processor", "test_retried"),
+    # the verdict of the rehearsal
+    trial("lost-ones-not-counted", "verdict.py", "self.lost += max(0, -surplus)", "self.lost += 0"),
+    trial("doubled-ones-not-counted", "verdict.py", "self.doubled += max(0, surplus)", "self.doubled += 0"),
+    trial("buckets-not-compared", "verdict.py", "w[:DOCUMENTS] == f[:DOCUMENTS]", "w[:BUCKETS] == f[:BUCKETS]"),
+    trial("what-nobody-told-unseen", "verdict.py", "for key in want.keys() | found.keys():", "for key in want.keys():"),
+    trial("report-that-never-came", "verdict.py", " if r.carrier in self.raw.payloads]", "]"),
+    trial("given-up-is-good-enough", "verdict.py", "            if not is_named:", "            if not is_given_up:"),
+    trial("overtaken-ones-count", "raw.py", "elif seq < floor:", "elif False:"),
+    trial("any-shift-will-do", "raw.py", '0 < shift <= batch["received_at"] - batch["created_at"]', "0 < shift"),
+    trial("a-range-without-end", "told.py", "seq <= mine[at][1]", "True"),
 ] + of_agent.MUTANTS

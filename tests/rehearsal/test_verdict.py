@@ -21,7 +21,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"), str(HERE.parents[1] / "depl
 import cases
 from oracle_windows import HOUR_MS, MINUTE_MS, Window, histogram
 from push_pb import integer, text
-from verdict import EPOCH, MS, NEGATIVE, Verdict
+from told import Reports
+from verdict import EPOCH, MS, NEGATIVE, Buckets, Verdict
 
 SEED = int(os.environ.get("TEST_SEED", time.time()))
 SLOT_MS = 30000
@@ -38,15 +39,17 @@ def series_of(number, host):
 
 
 class World:
-    """A ledger, and what came of it. told: [(agent, series, flush, t, k)]; lost: {(agent, flush)}; reports: {carrying (agent, flush): [(flush, samples)]}
-    of the same agent."""
+    """A ledger, and what came of it.
+
+    told: [(agent, series, flush, t, k)]. reports: {(agent, flush) of the carrier: [(flush that was given up, samples)]}, of the same agent. refused:
+    {(agent, flush)}, by the spool. records: [(cell, partition, SampleBatch)]."""
 
     def __init__(self):
         self.dice = random.Random(SEED)
         self.agents = [{"site": site, "host": f"agent-{i}", "series": series_of(i, f"agent-{i}")} for i, site in enumerate(SITES)]
         self.ids = [self.dice.randbytes(16) for _ in SITES]
         self.told = [value for agent in range(len(SITES)) for flush in range(1, FLUSHES + 1) for value in self.tell(agent, flush)]
-        self.reports = {}
+        self.reports, self.refused = {}, set()
         self.records = [record for agent in range(len(SITES)) for flush in range(1, FLUSHES + 1) for record in self.payload(agent, flush)]
 
     def tell(self, agent, flush):
@@ -120,7 +123,7 @@ class World:
                 flushes += struct.pack("<HHI16sQQqq", agent, 0, flush, self.ids[agent], flush, flush, at, at)
                 body = zstandard.ZstdCompressor().compress(text(1, b"\x0a\x01m") + self.losses(agent, flush))
                 journal += struct.pack(">c16sQQI", b"m", self.ids[agent], flush, at, len(body)) + body
-                journal += struct.pack(">c16sQQI", b"k", self.ids[agent], flush, at, 0)
+                journal += struct.pack(">c16sQQI", b"l" if (agent, flush) in self.refused else b"k", self.ids[agent], flush, at, 0)
             (folder / "journal" / f"agent-{agent}").write_bytes(journal + b"m torn")
         (folder / "flushes.bin").write_bytes(flushes)
 
@@ -192,10 +195,11 @@ def test_a_payload_that_was_taken_but_not_stored(world):
 
 
 def test_a_lost_part_of_a_payload(world):
-    records = [r for r in world.records if not (r[2]["agent_id"] == world.ids[2] and r[2]["seq"] == 4 and r[1] == 1)]
-    v = Told(world, records)
+    gone = next(i for i, (_, p, b) in enumerate(world.records) if p == 1 and b["series"] and world.records[i - 1][2]["series"])
+    v = Told(world, world.records[:gone] + world.records[gone + 1:])
+    batch = world.records[gone][2]
     red(v)
-    assert 0 < v.lost == v.doubled < world.samples(2, 4), v.line()
+    assert 0 < v.lost == v.doubled < world.samples(world.ids.index(batch["agent_id"]), batch["seq"]), v.line()
 
 
 def test_a_reported_payload(world):
@@ -213,6 +217,20 @@ def test_a_report_that_never_came(world):
     world.reports = {(0, 6): [(5, world.points(0, 5))]}
     v = Told(world, world.without(0, 5, 6), world.documents({(0, 5), (0, 6)}))
     red(v, truncated=world.samples(0, 5), reported=0, unreported=world.samples(0, 5), lost=world.samples(0, 5, 6))
+
+
+def test_a_payload_that_the_spool_refused(world):
+    world.refused = {(0, 5)}
+    n = world.samples(0, 5)
+    red(Told(world, world.without(0, 5), world.documents({(0, 5)})), truncated=n, reported=0, unreported=n, lost=n)
+    world.reports = {(0, 6): [(5, world.points(0, 5))]}
+    assert Told(world, world.without(0, 5), world.documents({(0, 5)})).right
+
+
+def test_ranges_of_reports(_):
+    named = Reports([(b"a", 7, 9), (b"a", 2, 3), (b"a", 4, 4), (b"b", 1, 1), (b"a", 8, 8)])
+    assert [seq for seq in range(12) if named.name(b"a", seq)] == [2, 3, 4, 7, 8, 9] and named.name(b"b", 1) and not named.name(b"c", 1)
+    assert named.ranges[b"a"] == [(2, 4), (7, 9)], named.ranges
 
 
 def test_a_report_of_a_wrong_number(world):
@@ -243,21 +261,39 @@ def test_a_payload_that_nobody_made(world):
     red(Told(world, world.records + [(cell, partition + 7, batch)]), wrong=len({s["series"] for s in batch["values"] + batch["summaries"]}))
 
 
+def moved(batch, ms, accept=lambda series: True):
+    return {**batch, **{kind: [{**s, "t": s["t"] + ms * accept(s["series"])} for s in batch[kind]] for kind in ("values", "summaries")}}
+
+
 def shifted(world, ms):
-    """The records, one payload's with other times."""
-    return [(c, p, {**b, **{kind: [{**s, "t": s["t"] + ms} for s in b[kind]] for kind in ("values", "summaries")}})
-            if b["agent_id"] == world.ids[1] and b["seq"] == 3 else (c, p, b) for c, p, b in world.records]
+    """The records, one payload's with other times; and the documents of those."""
+    records = [(c, p, moved(b, ms) if b["agent_id"] == world.ids[1] and b["seq"] == 3 else b) for c, p, b in world.records]
+    before = world.told
+    world.told = [(a, s, f, t + ms * ((a, f) == (1, 3)), k) for a, s, f, t, k in before]
+    documents, world.told = world.documents(), before
+    return records, documents
 
 
 def test_times_that_ingest_shifted(world):
-    before, records = world.told, shifted(world, 60000)
-    world.told = [(a, s, f, t + 60000 * ((a, f) == (1, 3)), k) for a, s, f, t, k in before]
-    documents, world.told = world.documents(), before
+    records, documents = shifted(world, 60000)
     v = Told(world, records, documents)
     assert v.right and v.raw.shifted == 2 and v.raw.largest_shift == 60000, v.explain()
     red(Told(world, records))
-    red(Told(world, shifted(world, 90000), documents))    # it was under way for 70 s
-    red(Told(world, shifted(world, -60000), documents))
+    red(Told(world, *shifted(world, 90000)), differing=0, wrong=2)  # it was under way for 70 s
+    red(Told(world, *shifted(world, -60000)), differing=0, wrong=2)
+    at = next(i for i, (_, _, b) in enumerate(world.records) if len(b["series"]) > 1)
+    cell, partition, batch = world.records[at]
+    mixed = world.records[:at] + [(cell, partition, moved(batch, 60000, lambda series: series == 0))] + world.records[at + 1:]
+    red(Told(world, mixed), wrong=1)
+
+
+def test_a_series_that_an_agent_was_not_told(world):
+    cell, partition, batch = world.records[0]
+    for extra, words in (({**batch["series"][0], "name": "m.77", "fingerprint": b"new"}, "told nothing"),
+                         ({**batch["series"][0], "name": "m.78"}, "is the fingerprint of")):
+        more = {**batch, "series": batch["series"] + [extra], "values": batch["values"] + [{"series": len(batch["series"]), "t": BEGIN_MS}]}
+        v = Told(world, [(cell, partition, more)] + world.records[1:])
+        assert not v.right and any(words in text for text in v.wrong), v.explain()
 
 
 def test_a_doubled_fragment(world):
@@ -306,14 +342,14 @@ def test_a_wrong_bucket(world):
 
 def test_a_series_that_nobody_was_told(world):
     documents, accept = world.documents(), minute_of("gauge")
-    for edit in (lambda d: d.update(name="__overflow__"), lambda d: d.update(tags={}), lambda d: d.update(kind="counter"), lambda d: d.update(t=d["t"] + MS)):
+    for edit in (lambda d: d.update(name="__overflow__"), lambda d: d.update(tags={}), lambda d: d.update(kind="counter"),
+                 lambda d: d.update(t=d["t"] + MS)):
         v = Told(world, None, change(documents, accept, edit))
         red(v, wrong=1)
         assert v.lost > 0, v.line()
 
 
 def test_negative_values_have_buckets_of_their_own(_):
-    from verdict import Buckets
     b = Buckets()
     assert b[0] is None and b[-1024] == NEGATIVE + b[1024] and b[1024] == -1 and b[1025] == 0, dict(b)
     assert histogram([3, 3])["offset"] == b[3]

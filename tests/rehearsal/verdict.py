@@ -14,7 +14,8 @@ from raw import Raw, read_topic
 from told import SLOT_MS, Missing, Reports, Told, identity_of
 
 LENGTHS = {"minutely": MINUTE_MS, "hourly": HOUR_MS}
-FIELDS = {"_id": 0, **dict.fromkeys(("site", "kind", "name", "tags", "t", "count", "sum", "min", "max", "last", "last_at", "h", "late", "approximate"), 1)}
+READ = "site kind name tags t count sum min max last last_at h late approximate"
+FIELDS = {"_id": 0, **dict.fromkeys(READ.split(), 1)}
 EPOCH, MS = datetime.datetime(1970, 1, 1), datetime.timedelta(milliseconds=1)
 NEGATIVE = 1 << 20  # added to the bucket of a negative value
 COUNT, SUM, MIN, MAX, LAST, ZERO, BUCKETS, DOCUMENTS = range(8)  # of a window, which is a list: there are hundreds of thousands
@@ -120,7 +121,8 @@ class Stored:
         place = self.told.places.get(identity_of(d["site"], d["kind"], d["name"], d["tags"].items()))
         start, length = (d["t"] - EPOCH) // MS, LENGTHS[collection]
         if place is None or start % length or d["count"] < 1:
-            self.wrong.append(f"{cell}, {collection}: nobody was told of {d['count']} of {d['site']} {d['kind']} {d['name']} {d['tags']} at {d['t']}")
+            identity = " ".join(str(d[name]) for name in ("count", "site", "kind", "name", "tags", "t"))
+            self.wrong.append(f"{cell}, {collection}: nobody was told of {identity}")
             return
         self.late += bool(d.get("late"))
         self.approximate += bool(d.get("approximate"))
@@ -143,9 +145,9 @@ class Stored:
 
 
 class Verdict:
-    """expected, stored, lost, doubled, truncated, reported, in samples as Millrace counts them: a counter's slot of one agent is one. expected: what was
-    told but for what was reported. unreported: lost ones that the agent gave up, but no report that arrived names. differing: [(collection, key, what was
-    told or None, what is stored or None)]. wrong: lines, of what should not be there at all."""
+    """In samples as Millrace counts them (a counter's slot of one agent is one): expected, what was told but for what was reported; stored; lost;
+    doubled; truncated, what agents gave up and is not in the topics, whether or not it was reported; reported; unreported, the rest of it, which is lost.
+    differing: [(collection, key, window told or None, window stored or None)]. wrong: lines, of what should not be there at all."""
 
     def __init__(self, crowd_dir, kafka, cells, databases):
         self.crowd_dir, self.kafka, self.cells, self.databases = pathlib.Path(crowd_dir), kafka, cells, databases
@@ -245,13 +247,14 @@ class Verdict:
 
     def explain(self, limit=10):
         """Lines: how it came about, and the first of what is wrong."""
-        raw = self.raw
-        lines = [f"{self.want.values} values told in {len(self.told.flushes)} flushes; {raw.records} records of {len(raw.payloads)} payloads, {raw.copies} of them "
-                 f"copies, {len(raw.overtaken)} payloads overtaken by their floor; {raw.shifted} shifted by ingest, by {raw.largest_shift / 1000:.0f} s at most",
-                 f"{len(self.found.minutely)} minutes and {len(self.found.hourly)} hours of series stored, {self.found.late} documents late; "
+        raw, found = self.raw, self.found
+        lines = [f"{self.want.values} values told in {len(self.told.flushes)} flushes; {raw.records} records of {len(raw.payloads)} payloads, "
+                 f"{raw.copies} of them copies, {len(raw.overtaken)} payloads overtaken by their floor; {raw.shifted} records shifted by ingest, by "
+                 f"{raw.largest_shift / 1000:.0f} s at most; {len(self.told.reports)} reports of losses",
+                 f"{len(found.minutely)} minutes and {len(found.hourly)} hours of series stored, {found.late} documents late; "
                  f"{len(self.differing)} windows differ; {self.unreported} samples given up without a report"]
         for title, some in (("lost", [f"{self.told.describe(n)}: {samples} samples" for n, samples in sorted(self.lost_flushes.items())]),
-                            ("wrong", self.wrong), ("differs", self._places() + [self._differing(*d) for d in sorted(self.differing, key=lambda d: d[:2])])):
+                            ("wrong", self.wrong), ("differs", self._places() + self._differences())):
             lines += [f"{title}: {text}" for text in some[:limit]] + ([f"{title}: .. and {len(some) - limit} more"] if len(some) > limit else [])
         return lines
 
@@ -260,6 +263,9 @@ class Verdict:
         places = collections.Counter((collection, self.told.series[key >> 32][0], (key & 0xFFFFFFFF) * LENGTHS[collection])
                                      for collection, key, _, _ in self.differing)
         return [f"{n} series of {site}, {collection} {EPOCH + start * MS:%d %H:%M}" for (collection, site, start), n in places.most_common(4)]
+
+    def _differences(self):
+        return [self._differing(*d) for d in sorted(self.differing, key=lambda d: d[:2])]
 
     def _differing(self, collection, key, w, f):
         site, kind, name, tags = self.told.series[key >> 32]
