@@ -270,6 +270,12 @@ class Verdict:
     def _differing(self, collection, key, w, f):
         site, kind, name, tags = self.told.series[key >> 32]
         start = EPOCH + (key & 0xFFFFFFFF) * LENGTHS[collection] * MS
-        sides = [f"{label} {w[i]}, stored {f[i]}" for i, label in enumerate(NAMES) if w[i] != f[i]] if w and f else \
-            [f"told {w[:DOCUMENTS]}, nothing stored" if w else f"nothing told, stored {f[:DOCUMENTS]}"]
+        sides = [f"{label} {self._short(w[i])}, stored {self._short(f[i])}" for i, label in enumerate(NAMES) if w[i] != f[i]] if w and f else \
+            [f"told {w[:ZERO]}, nothing stored" if w else f"nothing told, stored {f[:ZERO]}"]
         return f"{site} {kind} {name} {dict(tags)}, {collection} {start:%d %H:%M}: {'; '.join(sides)}"
+
+    @staticmethod
+    def _short(figure):
+        """Buckets may be hundreds."""
+        text = str(figure)
+        return text if len(text) <= 200 else text[:200] + " .."
