@@ -29,6 +29,7 @@ BUDGETS_MIB = {"ingest": 64, "processor": 64, "sink": 64, "crowd": 256}
 SPOOL_MAX_AGE = "10m"   # virtual: an outage of a quarter of an hour is longer than the agents' patience
 GRACE = "90s"           # virtual: on this clock the default is less than a busy machine needs for an answer
 READY_S, HTTP_S = 90, 3
+DAY_MS = 86400000
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
 
 NGINX = """# Written by the rehearsal: the load balancer in front of two ingests.
@@ -185,14 +186,14 @@ class Crowd(Program):
 
 
 class House:
-    """As a context: all up and ready on entering, all stopped on leaving."""
+    """As a context: all up and ready on entering, all stopped on leaving. Its clock begins at start_minute of yesterday."""
 
-    def __init__(self, directory, speed, minute_of_hour, seed, tree="plain", say=print, agents=200, series=8, values=3):
+    def __init__(self, directory, speed, start_minute, seed, tree="plain", say=print, agents=200, series=8, values=3):
         self.directory = pathlib.Path(directory)
         shm = pathlib.Path("/dev/shm")
         self.fast_directory = shm / self.directory.name if os.access(shm, os.W_OK) else self.directory  # 200 agents sync each payload
         self.binaries, self.tree, self.seed, self.say = ROOT / "build" / tree / "bin", tree, seed, say
-        self.speed, self.minute_of_hour, self.shape = speed, minute_of_hour, (agents, series, values)
+        self.speed, self.start_minute, self.shape = speed, start_minute, (agents, series, values)
         base = free_base_port(span=100)
         self.stack = Stack(self.directory / "stack", base_port=base, brokers=3, databases=2)
         self.toxiproxy = Toxiproxy(self.directory, base + 40)
@@ -269,7 +270,7 @@ class House:
                 self.keys[site] = json.loads(self.ctl("--json", "key", "create", site))["key"]
 
     def _start_programs(self):
-        start_ms = int(time.time() * 1000) // 3600000 * 3600000 + int(self.minute_of_hour * 60000)
+        start_ms = (int(time.time() * 1000) // DAY_MS - 1) * DAY_MS + int(self.start_minute * 60000)
         self.clock = Clock(start_ms, self.speed)
         for number, port in enumerate(self.ingest_ports, 1):
             self.add("ingest", f"ingest-{number}", None, f"push.listen=127.0.0.1:{port}", "push.message_timeout=5s")

@@ -1,7 +1,7 @@
 """The outage, step by step: what happened then, what is done to this house instead, and what must be seen, with a figure.
 
-Each step names its row of the story; a check is a sentence with the figure in it. A step may be played as long as the night was (full), or just as long as
-it takes to see what it is about. What has no program yet (alerts, notifications, status page) is said to be open, not passed over.
+Each step names its row of the story; a check is a sentence with the figure in it. In the full form steps come when they came that night; in the short one
+each as soon as the one before has been seen. What has no program yet (alerts, notifications, status page) is said to be open, not passed over.
 """
 import contextlib
 import signal
@@ -44,18 +44,21 @@ class Play:
         self.step.checks.append({"text": text, "ok": bool(ok)})
         self.house.say(f"{'ok  ' if ok else 'FAIL'} {text}")
 
+    def await_hour(self, at):
+        """In the full form a step comes when it came that night, or as soon as those before it have ended."""
+        if self.full and at[:2].isdigit() and at[3:].isdigit():
+            minute = int(at[:2]) * 60 + int(at[3:])
+            self.house.until(self.house.clock.start_ms + (minute - self.house.start_minute) % 1440 * 60000)
+
     def perform(self, step):
         """Plays one; AssertionError names what did not hold."""
+        self.await_hour(step.at)
         self.step = step
         self.watch.event("step", step.title, step.at)
         self.house.say(f"{step.at}  {step.title}")
         step.play(self)
         failed = [check["text"] for check in step.checks if not check["ok"]]
         assert not failed, "; ".join(failed)
-
-    def hold(self, real_s, full_minutes):
-        """Lets the step last: so many seconds in the short form, so many (virtual) minutes in the full one."""
-        self.house.rest(max(real_s, full_minutes * 60 / self.house.speed) if self.full else real_s)
 
     def calm(self):
         """Everybody is warm: virtual machines have compiled what they run, nothing waits, the sinks have found their pace."""
@@ -89,7 +92,7 @@ def ordinary(play):
     house.wait(lambda: play.calm(), 150, "both cells are fresh, their sinks warm")
     begun = watch.now_t()
     mark = house.mark()
-    play.hold(8, 3)
+    house.rest(8)
     play.before["fresh"] = {cell: play.fresh(cell, begun) for cell in watch.fresh}
     play.before["ingest_rss"] = max(watch.values("rss_mib", begun, kind="ingest"))
     answers = house.answers(mark)
@@ -106,7 +109,7 @@ def hiccup(play):
     frozen = house.of("processor", "amber")
     for program in frozen:
         program.freeze()
-    play.hold(13, 6)  # longer than the session
+    house.rest(13)  # longer than the session
     ended = watch.now_t()
     for program in frozen:
         program.thaw()
@@ -127,7 +130,7 @@ def slow(play):
     house.toxiproxy.slow_down("amber", 250, 60)
     took = house.wait(lambda: 0 < play.pace("amber") <= before / 2, 60, "the sink of amber writes less at once")
     play.check(f"on its way to the database: {play.pace('amber') / 1024:.0f} KiB at most, {before / 1024:.0f} KiB before, after {took:.1f} s", True)
-    play.hold(6, 3)
+    house.rest(6)
     play.check(f"the rest waits in Kafka: {house.sum_up('sink', 'lag_records', 'amber'):.0f} records", True)
     play.check_memory("sink", begun, "amber")
     play.check_fresh("blue", begun)
@@ -151,7 +154,7 @@ def locked(play):
     begun = watch.now_t()
     house.toxiproxy.heal("amber")
     house.lock_database("amber")
-    play.hold(16, 6)
+    house.rest(16)
     lag = house.sum_up("sink", "lag_records", "amber")
     play.check(f"amber's sink waits with {lag:.0f} records", lag > 100)
     play.check(f"blue's with {house.sum_up('sink', 'lag_records', 'blue'):.0f}", house.sum_up("sink", "lag_records", "blue") < max(100, lag / 2))
@@ -169,7 +172,7 @@ def windows_close(play):
     house, watch = play.house, play.watch
     fragments = house.sum_up("processor", "fragments_total", "amber")
     begun = watch.now_t()
-    play.hold(6, 5)
+    house.rest(6)
     lag = statistics.median(watch.values("millrace_processor_lag_records", begun, kind="processor", cell="amber"))
     play.check(f"amber's processors: lag {lag:.0f} records in the median", lag < 200)
     more = house.sum_up("processor", "fragments_total", "amber") - fragments
@@ -179,7 +182,6 @@ def windows_close(play):
 @step("23:45", "the status page", "was updated late, by busy people", "the status page drafts the incident itself within a minute")
 def status_page(play):
     play.step.checks.append({"text": "open: there is no status page yet", "ok": True})
-    play.hold(0, 3)
 
 
 @step("23:50", "Kafka stops acknowledging: two of three brokers stand still", "Redis filled the memory, the bridge crashed, and metrics were dropped",
@@ -202,7 +204,6 @@ def no_kafka(play):
     took = house.wait(lambda: house.answers(mark)["202"] > 50, RECOVER_S, "the API takes payloads again")
     play.check(f"payloads are taken again {took:.1f} s after the brokers answer, and nothing was restarted", True)
     house.wait(house.in_step, 90, "all copies are in step")
-    play.hold(0, 3)
 
 
 @step("23:5x", "alert batches", "blocked on a query to the locked set, took every job slot; a config change stopped them",
@@ -219,7 +220,7 @@ def valve(play):
     house.timed_ctl("control", "set", "--on", "ingest", "--do", "close", "--reason", "the rehearsal's valve", "--for", "12h")
     mark = house.mark()
     play.before["valve_mark"] = mark
-    play.hold(6, 4)
+    house.rest(6)
     answers = house.answers(mark)
     play.check(f"answers of the API: {dict(answers)}", answers["503"] > 0 and answers["202"] <= 2)
     for ingest in house.of("ingest"):
@@ -250,7 +251,7 @@ def kills(play):
 def truncation(play):
     house = play.house
     house.wait(lambda: house.crowd.status().get("dropped_payloads", 0) >= 100, 150, "agents give up payloads")
-    play.hold(2, 10)
+    house.rest(2)
     dropped = house.crowd.status()
     play.check(f"{dropped['dropped_payloads']} payloads of {dropped['dropped_samples']} samples were given up; the verdict says whether they are known",
                dropped["dropped_samples"] > 0)
@@ -277,7 +278,6 @@ def wave(play):
 @step("02:00", "old alert batches", "were thrown away, as their data was lost", "alerts older than alerts.max_age are summed up, not sent")
 def old_alerts(play):
     play.step.checks.append({"text": "open: there are no alerts yet", "ok": True})
-    play.hold(0, 20)
 
 
 @step("02:43", "amber's database recovers", "the replica set recovered, the connect servers drained their queues",
