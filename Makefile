@@ -32,7 +32,7 @@ LIBS_without_kafka := $(filter-out -lrdkafka,$(LIBS_common))
 LIBS_ingest    := -lyajl -lcrypto -lgnutls -lzstd
 LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
-LIBS_ctl       := -lyajl -lcrypto -lcurl
+LIBS_ctl       := -lyajl -lcrypto -lcurl $(LIBS_sink)# verify reads MongoDB
 LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 

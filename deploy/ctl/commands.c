@@ -137,6 +137,17 @@ static const struct args_option status_options[] = {
 	{0},
 };
 
+static const struct args_option verify_options[] = {
+	{"cell", ARGS_NEEDED, 0, "CELL", NULL, 0, 0, "the cell whose hour it is"},
+	{"hour", ARGS_NEEDED, 0, "HOUR", NULL, 0, 0, "its start, UTC: 2026-11-26T14, or 2026-11-26T14:00:00Z; one that has ended two minutes ago, at most 23 hours"},
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "this site's series only"},
+	{"mongo", ARGS_TEXT, 0, "URI", NULL, 0, 0,
+	 "where the cell's database is; one with a password belongs into MILLRACE_MONGO_URI or a file for --config (mongo.uri): others see this line"},
+	{"database", ARGS_TEXT, 0, "NAME", NULL, 0, 0, "its name; by default the setting mongo.database, which is millrace"},
+	{"limit", ARGS_INT, 0, "N", "20", 0, 1000000, "differences that are printed; all are counted"},
+	{0},
+};
+
 #define LETTER_FILTER \
 	{"topic", ARGS_TEXT, 0, "TOPIC", NULL, 0, 0, "of records of this topic only: its name, or the last part of it"}, \
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "of this cell only"}, \
@@ -201,6 +212,8 @@ static const struct args_command commands[] = {
 	{"deadletter", "drop", {"ID..", NULL}, "say that they are dealt with: nothing is sent, they stay where they are", deadletter_drop_options, deadletter_drop_run},
 	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys)", export_options, export_run},
 	{"apply", NULL, {NULL}, "make all of it what a file says", apply_options, apply_run},
+	{"verify", NULL, {NULL}, "compute an hour again from the raw samples and compare it with MongoDB: 0 equal, 1 differs, 2 cannot be told",
+	 verify_options, verify_run},
 	{"status", NULL, {NULL}, "show programs, lag and problems on one screen", status_options, status_run},
 	{0},
 };

@@ -55,4 +55,7 @@ int export_run(struct ctl *ctl, struct err *err);
 int apply_run(struct ctl *ctl, struct err *err);  /* see above */
 int status_run(struct ctl *ctl, struct err *err); /* see above */
 
+/* verify --cell CELL --hour HOUR; -1 here is always exit code 2: nothing can be said. */
+int verify_run(struct ctl *ctl, struct err *err);
+
 #endif

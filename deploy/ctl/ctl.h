@@ -14,8 +14,15 @@
 #include "deploy/ctl/cluster.h"
 #include "deploy/ctl/json_write.h"
 
+/* Settings of this program alone; their rows stand in main.c. */
+struct ctl_conf {
+	char *mongo_uri; /* a secret: it may hold a password */
+	char *mongo_database;
+};
+
 struct ctl {
 	struct args args;
+	struct ctl_conf conf;
 	struct program program;
 	struct cluster *cluster; /* connected; the tables are not read yet. NULL by --admin: Kafka is not asked */
 	FILE *out;

@@ -173,10 +173,10 @@ static int read_marks(struct reading *r, int64_t from, int64_t to, struct err *e
 {
 	int64_t first_ms = 0, notices_from, notices_to;
 
-	if (letter_marks_init(&r->marks, from, to, err) < 0 || topic_scan_read(r->scan, TOPIC_DEADLETTER, from, to, on_first, &first_ms, err) < 0 ||
-	    topic_scan_bounds(r->scan, TOPIC_NOTICES, first_ms - LETTER_MARKS_SLACK_MS, &notices_from, &notices_to, err) < 0)
+	if (letter_marks_init(&r->marks, from, to, err) < 0 || topic_scan_read(r->scan, TOPIC_DEADLETTER, 0, from, to, on_first, &first_ms, err) < 0 ||
+	    topic_scan_bounds(r->scan, TOPIC_NOTICES, 0, first_ms - LETTER_MARKS_SLACK_MS, &notices_from, &notices_to, err) < 0)
 		return -1;
-	return topic_scan_read(r->scan, TOPIC_NOTICES, notices_from, notices_to, on_notice, r, err);
+	return topic_scan_read(r->scan, TOPIC_NOTICES, 0, notices_from, notices_to, on_notice, r, err);
 }
 
 static int read_all(struct reading *r, int64_t since_ms, struct err *err)
@@ -184,7 +184,7 @@ static int read_all(struct reading *r, int64_t since_ms, struct err *err)
 	const struct letter_ids *ids = &r->filter->ids;
 	int64_t from, to;
 
-	if (topic_scan_bounds(r->scan, TOPIC_DEADLETTER, since_ms - LETTER_MARKS_SLACK_MS, &from, &to, err) < 0)
+	if (topic_scan_bounds(r->scan, TOPIC_DEADLETTER, 0, since_ms - LETTER_MARKS_SLACK_MS, &from, &to, err) < 0)
 		return -1;
 	if (ids->nr && letter_ids_min(ids) > from)
 		from = letter_ids_min(ids);
@@ -194,7 +194,7 @@ static int read_all(struct reading *r, int64_t since_ms, struct err *err)
 		return 0;
 	if (read_marks(r, from, to, err) < 0)
 		return -1;
-	return topic_scan_read(r->scan, TOPIC_DEADLETTER, from, to, on_letter, r, err);
+	return topic_scan_read(r->scan, TOPIC_DEADLETTER, 0, from, to, on_letter, r, err);
 }
 
 int letters_each(struct ctl *ctl, const struct letter_filter *f, letter_fn fn, void *ctx, struct err *err)

@@ -1,12 +1,17 @@
 /* main.c - millrace-ctl: looks after topics, cells, sites, keys and controls. One command a run; no daemon, so no
  * loop. */
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "deploy/ctl/commands.h"
 
-static const struct conf_field no_settings[] = {{0}};
+static const struct conf_field settings[] = {
+	{"mongo.uri", CONF_SECRET, offsetof(struct ctl_conf, mongo_uri), "mongodb://127.0.0.1:27017", 1, 4096, "where verify finds a cell's documents"},
+	{"mongo.database", CONF_STR, offsetof(struct ctl_conf, mongo_database), "millrace", 1, 63, "database of the collections"},
+	{0},
+};
 static const char *const faults[] = {"ctl-after-epoch", NULL};
 
 static int check(const struct program *p, const void *target, struct err *err)
@@ -23,7 +28,7 @@ static int configure(struct ctl *ctl, struct err *err)
 		.name = "millrace-ctl",
 		.summary = "looks after Millrace's topics, cells, sites, keys and controls",
 		.admin_default = "",
-		.section = {.fields = no_settings},
+		.section = {.fields = settings, .target = &ctl->conf},
 		.faults = faults,
 		.check = ctl_by_admin(ctl) ? NULL : check,
 	};

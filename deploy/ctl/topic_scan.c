@@ -51,12 +51,12 @@ void topic_scan_free(struct topic_scan *s)
 }
 
 /* -1 in *offset: no record is that young. */
-static int ask(struct topic_scan *s, const char *topic, int64_t time, int64_t *offset, struct err *err)
+static int ask(struct topic_scan *s, const char *topic, int32_t partition, int64_t time, int64_t *offset, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_resp_err_t code;
 
-	rd_kafka_topic_partition_list_add(list, topic, 0)->offset = time;
+	rd_kafka_topic_partition_list_add(list, topic, partition)->offset = time;
 	code = rd_kafka_offsets_for_times(s->rk, list, ASK_MS);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		code = list->elems[0].err;
@@ -70,12 +70,12 @@ static int ask(struct topic_scan *s, const char *topic, int64_t time, int64_t *o
 	return 0;
 }
 
-int topic_scan_bounds(struct topic_scan *s, const char *topic, int64_t since_ms, int64_t *from, int64_t *to, struct err *err)
+int topic_scan_bounds(struct topic_scan *s, const char *topic, int32_t partition, int64_t since_ms, int64_t *from, int64_t *to, struct err *err)
 {
 	int64_t begin, young;
 
-	if (ask(s, topic, TIME_BEGIN, &begin, err) < 0 || ask(s, topic, TIME_END, to, err) < 0 ||
-	    ask(s, topic, since_ms > 0 ? since_ms : 0, &young, err) < 0)
+	if (ask(s, topic, partition, TIME_BEGIN, &begin, err) < 0 || ask(s, topic, partition, TIME_END, to, err) < 0 ||
+	    ask(s, topic, partition, since_ms > 0 ? since_ms : 0, &young, err) < 0)
 		return -1;
 	if (*to < 0)
 		*to = 0;
@@ -119,7 +119,8 @@ static int read_on(struct topic_scan *s, int64_t to, topic_scan_fn fn, void *ctx
 	return rc < 0 ? -1 : 0;
 }
 
-int topic_scan_read(struct topic_scan *s, const char *topic, int64_t from, int64_t to, topic_scan_fn fn, void *ctx, struct err *err)
+int topic_scan_read(struct topic_scan *s, const char *topic, int32_t partition, int64_t from, int64_t to, topic_scan_fn fn, void *ctx,
+		    struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t code;
@@ -128,7 +129,7 @@ int topic_scan_read(struct topic_scan *s, const char *topic, int64_t from, int64
 	if (from >= to)
 		return 0;
 	list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_list_add(list, topic, 0)->offset = from;
+	rd_kafka_topic_partition_list_add(list, topic, partition)->offset = from;
 	code = rd_kafka_assign(s->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -69,7 +69,7 @@ START_TEST(stretches_are_read)
 	for (size_t i = 0; i < NR(stretches); i++) {
 		struct taken t = {.end_at = stretches[i].end_at, .rc = stretches[i].end_rc};
 		struct err err = ERR_INIT;
-		int rc = topic_scan_read(f.scan, "t", stretches[i].from, stretches[i].to, on_record, &t, &err);
+		int rc = topic_scan_read(f.scan, "t", 0, stretches[i].from, stretches[i].to, on_record, &t, &err);
 
 		ck_assert_msg(rc == stretches[i].rc && t.nr == stretches[i].nr, "stretch %zu: %d, %d records: %s", i, rc, t.nr, err.msg);
 		ck_assert(!t.nr || t.first == stretches[i].from);
