@@ -82,13 +82,17 @@ static bool take_tags(bson_iter_t *at, struct fields *f)
 
 static bool take_id(bson_iter_t *at, struct fields *f)
 {
+	const uint8_t *bytes;
 	uint32_t len;
 	bson_subtype_t subtype;
 
 	if (!BSON_ITER_HOLDS_BINARY(at))
 		return false;
-	bson_iter_binary(at, &subtype, &len, &f->id);
-	return len == ID_BYTES;
+	bson_iter_binary(at, &subtype, &len, &bytes);
+	if (len != ID_BYTES)
+		return false;
+	f->id = bytes;
+	return true;
 }
 
 /* A list of counts, from an index on, into a travelling histogram of one bucket each: simple, and no list is believed to have a length. */
