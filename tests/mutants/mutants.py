@@ -1,5 +1,6 @@
-"""The mutants, but for the agent's, which are in of_agent.py."""
+"""The mutants, but for those of the agent, in of_agent.py, and of verify, in of_verify.py."""
 import of_agent
+import of_verify
 from mutant import bench, case, chaos, script, sim, trial, unit
 
 MUTANTS = [
@@ -464,4 +465,4 @@ MUTANTS = [
     trial("overtaken-ones-count", "raw.py", "elif seq < floor:", "elif False:"),
     trial("any-shift-will-do", "raw.py", '0 < shift <= batch["received_at"] - batch["created_at"]', "0 < shift"),
     trial("a-range-without-end", "told.py", "seq <= mine[at][1]", "True"),
-] + of_agent.MUTANTS
+] + of_agent.MUTANTS + of_verify.MUTANTS
