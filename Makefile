@@ -179,6 +179,11 @@ $(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processo
 LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono_ms poll report_notice task_take task_close task_flush task_committed \
 	task_free budget_charge room_look room_admits)
 
+# Where allocations fail when the test says so; each part may have such a test.
+$(filter %/test_nomem,$(UNIT)): $(B)/tests/unit/fail_alloc.o
+LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray aligned_alloc strdup strndup asprintf yajl_alloc yajl_gen_alloc \
+	ZSTD_createDCtx curl_easy_init curl_multi_init curl_url curl_slist_append)
+
 # A gate whose minutes pass when the test says so.
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
 
