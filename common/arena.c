@@ -33,8 +33,10 @@ static struct arena_block *block_new(struct arena *a, size_t want_bytes)
 	if (size > SIZE_MAX / 2)
 		return NULL;
 	b = malloc(sizeof(*b) + size);
-	if (!b)
+	if (!b) {
+		a->starved = true;
 		return NULL;
+	}
 	b->older = a->head;
 	b->size_bytes = size;
 	b->used_bytes = 0;
@@ -105,6 +107,7 @@ static void free_from(struct arena_block *b)
 void arena_clear(struct arena *a)
 {
 	a->used_bytes = 0;
+	a->starved = false;
 	if (!a->head)
 		return;
 	free_from(a->head->older);
@@ -119,4 +122,5 @@ void arena_fini(struct arena *a)
 	a->head = NULL;
 	a->used_bytes = 0;
 	a->held_bytes = 0;
+	a->starved = false;
 }

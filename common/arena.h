@@ -7,6 +7,7 @@
 #ifndef MILLRACE_ARENA_H
 #define MILLRACE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/str.h"
@@ -18,6 +19,7 @@ struct arena {
 	size_t used_bytes;        /* handed out since the last clear, padding included */
 	size_t limit_bytes;       /* no more than this may be handed out; 0 is no limit */
 	size_t held_bytes;        /* allocated for all of that, kept blocks included */
+	bool starved;             /* since the last clear, memory was short: not everything that failed did by the limit */
 };
 
 #define ARENA_INIT {0}

@@ -100,6 +100,8 @@ int payload_add_truncation(struct payload *p, const struct payload_truncation *t
 
 int payload_refuse_size(const struct payload *p, struct refusal *no)
 {
+	if (p->arena->starved)
+		return refuse(no, REASON_OVER_BUDGET, "out of memory for a payload");
 	return refuse(no, REASON_BODY_TOO_LARGE, "the payload takes more than %zu bytes once it is decoded; split it",
 		      p->arena->limit_bytes);
 }

@@ -133,7 +133,8 @@ int payload_add_truncation(struct payload *p, const struct payload_truncation *t
 int64_t payload_truncated_samples(const struct payload *p);
 int64_t payload_truncated_payloads(const struct payload *p); /* likewise */
 
-/* For decoders: memory was short, so the payload is too large. Always -1. */
+/* For decoders: the arena gave nothing. Its limit says that the payload is too large; if memory itself was short, the fault is ours, and a smaller
+ * payload would do no better. Always -1. */
 int payload_refuse_size(const struct payload *p, struct refusal *no);
 
 /* Room for one more item behind the len that items holds: items, or its larger copy in the arena, or NULL when memory is

@@ -21,12 +21,18 @@ struct splitter {
 	struct sample_batch *batches; /* one for each partition of the route */
 	struct place *places;         /* one for each series of the payload */
 	struct map known;             /* fingerprint to the place of a series met before */
+	bool starved;                 /* the map found no memory */
 };
 
-static int refuse_memory(const struct payload *p, struct refusal *no)
+/* Too large is only what passes the arena's limit. */
+static int refuse_memory(const struct splitter *sp, struct refusal *no)
 {
+	const struct arena *arena = sp->payload->arena;
+
+	if (sp->starved || arena->starved)
+		return refuse(no, REASON_OVER_BUDGET, "out of memory for a payload's parts");
 	return refuse(no, REASON_BODY_TOO_LARGE, "the payload takes more than %zu bytes once it is split; send less at once",
-		      p->arena->limit_bytes);
+		      arena->limit_bytes);
 }
 
 static void fingerprint(struct series_ref *s, struct str site)
@@ -42,7 +48,8 @@ static int place_series(struct splitter *sp)
 {
 	struct payload *p = sp->payload;
 
-	if (map_reserve(&sp->known, p->series_len) < 0)
+	sp->starved = map_reserve(&sp->known, p->series_len) < 0;
+	if (sp->starved)
 		return -1;
 	for (size_t i = 0; i < p->series_len; i++) {
 		struct series_ref *s = &p->series[i];
@@ -56,8 +63,7 @@ static int place_series(struct splitter *sp)
 		}
 		sp->places[i].part = route_series_index(s->fingerprint, sp->route->partitions_len);
 		sp->places[i].index = (int32_t)sp->batches[sp->places[i].part].series_len++;
-		if (map_put(&sp->known, s->fingerprint, &sp->places[i]) < 0)
-			return -1;
+		map_put(&sp->known, s->fingerprint, &sp->places[i]); /* into the room that was reserved */
 	}
 	return 0;
 }
@@ -160,7 +166,7 @@ static int encode_parts(struct splitter *sp, size_t record_max_bytes, struct buf
 {
 	out->part = arena_calloc(sp->payload->arena, sp->route->partitions_len, sizeof(*out->part));
 	if (!out->part)
-		return refuse_memory(sp->payload, no);
+		return refuse_memory(sp, no);
 	for (size_t i = 0; i < sp->route->partitions_len; i++) {
 		bool home = sp->payload->has_agent_id && i == route_series_index(sp->payload->agent_id, sp->route->partitions_len);
 
@@ -188,10 +194,10 @@ int split_payload(struct payload *p, const struct split_route *route, size_t rec
 	sp.batches = arena_calloc(p->arena, route->partitions_len, sizeof(*sp.batches));
 	sp.places = arena_calloc(p->arena, p->series_len, sizeof(*sp.places));
 	if (!sp.batches || !sp.places || place_series(&sp) < 0) {
-		rc = refuse_memory(p, no);
+		rc = refuse_memory(&sp, no);
 	} else {
 		count_samples(&sp);
-		rc = make_room(&sp) < 0 ? refuse_memory(p, no) : 0;
+		rc = make_room(&sp) < 0 ? refuse_memory(&sp, no) : 0;
 	}
 	if (rc == 0) {
 		fill(&sp);
