@@ -178,7 +178,8 @@ static void enter(struct reader *r, struct partition *part, int64_t offset)
 	metric_add(r->spec.meters->consumed[part->topic], 1);
 }
 
-/* Puts a record into the batch and the ledger (I1). document is empty for one that is condemned at once. */
+/* Puts a record into the batch and the ledger (I1); takes m in any case, as Kafka's client does not end while one of its messages is kept. document is
+ * empty for one that is condemned at once. */
 static int gather(struct reader *r, struct partition *part, rd_kafka_message_t *m, struct str document, struct batch **to,
 		  struct err *err)
 {
@@ -186,8 +187,10 @@ static int gather(struct reader *r, struct partition *part, rd_kafka_message_t *
 	size_t before = b ? b->bytes : 0;
 	int entry = b ? batch_add(b, part->span, m, document, err) : -1;
 
-	if (entry < 0)
+	if (entry < 0) {
+		rd_kafka_message_destroy(m);
 		return -1;
+	}
 	enter(r, part, m->offset);
 	r->inflight_bytes += b->bytes - before;
 	*to = b;
@@ -199,8 +202,10 @@ static int drop(struct reader *r, struct partition *part, rd_kafka_message_t *m,
 	struct batch *b = filling_for(r, part, err);
 	size_t before = b ? b->bytes : 0;
 
-	if (!b)
+	if (!b) {
+		rd_kafka_message_destroy(m);
 		return -1;
+	}
 	batch_drop(b, part->span, m->len + m->key_len);
 	enter(r, part, m->offset);
 	r->inflight_bytes += b->bytes - before;
@@ -283,6 +288,7 @@ int reader_take(struct reader *r, struct partition *part, rd_kafka_message_t *m,
 		return READER_UNKNOWN;
 	}
 	if (!doc && why.kind == ERR_FATAL) {
+		rd_kafka_message_destroy(m);
 		*err = why;
 		return -1;
 	}
