@@ -206,12 +206,13 @@ START_TEST(a_record_is_taken_or_given_back)
 		struct writers *writers = writers_new(r.db, &r.conf, &r.mock.program.log, &r.meters, r.wake_fd, &err);
 		const struct reader_spec spec = {&r.mock.program, &r.conf, &r.meters, parts, writers, report, r.controls, 7};
 		rd_kafka_message_t *m = next_message(&r);
+		const int64_t offset = m->offset;
 		struct reader *reader;
 		bool failed;
 		int rc = -1;
 
 		partition_assign(part);
-		partition_begin(part, m->offset);
+		partition_begin(part, offset);
 		destroyed = 0;
 		fail_walk_begin(&w);
 		reader = reader_new(&spec, &err);
@@ -221,7 +222,7 @@ START_TEST(a_record_is_taken_or_given_back)
 		ck_assert_msg(reader || err.kind == ERR_FATAL, "%s", err.msg);
 		ck_assert_msg(failed ? rc < 0 || _i == 1 : rc == READER_TAKEN, "%d: %s", rc, err.msg); /* a letter is sent again a second later */
 		ck_assert(rc == READER_TAKEN || err.kind == ERR_FATAL);
-		ck_assert_int_eq(part->ledger.next, m->offset + (rc == READER_TAKEN || (_i == 1 && part->ledger.consumed) ? 1 : 0));
+		ck_assert_int_eq(part->ledger.next, offset + (rc == READER_TAKEN || (_i == 1 && part->ledger.consumed) ? 1 : 0));
 		if (!reader)
 			rd_kafka_message_destroy(m);
 		ck_assert(writers_stop(writers, PATIENCE_MS));
