@@ -43,7 +43,9 @@ static int parse_url(struct admin_port *p, const char *text, struct err *err)
 	}
 	if (path[strlen(path) - 1] == '/')
 		path[strlen(path) - 1] = '\0';
-	if (asprintf(&controls, "%s/controls", path) >= 0 && curl_url_set(p->url, CURLUPART_PATH, controls, 0) == CURLUE_OK)
+	if (asprintf(&controls, "%s/controls", path) < 0)
+		controls = NULL; /* it is undefined */
+	if (controls && curl_url_set(p->url, CURLUPART_PATH, controls, 0) == CURLUE_OK)
 		rc = 0;
 	else
 		err_nomem(err, "an address");

@@ -58,7 +58,9 @@ static int set_path(CURLU *url, struct err *err)
 	}
 	if (path[strlen(path) - 1] == '/')
 		path[strlen(path) - 1] = '\0';
-	if (asprintf(&whole, "%s/v1/push", path) >= 0 && curl_url_set(url, CURLUPART_PATH, whole, 0) == CURLUE_OK)
+	if (asprintf(&whole, "%s/v1/push", path) < 0)
+		whole = NULL; /* it is undefined */
+	if (whole && curl_url_set(url, CURLUPART_PATH, whole, 0) == CURLUE_OK)
 		rc = 0;
 	else
 		err_nomem(err, "an address");

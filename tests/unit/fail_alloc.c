@@ -184,3 +184,29 @@ void *__wrap_curl_slist_append(void *list, const char *text)
 {
 	return fails(LARGE) ? NULL : __real_curl_slist_append(list, text);
 }
+
+/* Check's own, for each assertion and whoever asks for it: they are none of the product's. */
+void *__real_emalloc(size_t size);
+void *__wrap_emalloc(size_t size);
+void *__wrap_emalloc(size_t size)
+{
+	bool counting = state.counting;
+	void *p;
+
+	state.counting = false;
+	p = __real_emalloc(size);
+	state.counting = counting;
+	return p;
+}
+
+void *__real_erealloc(void *p, size_t size);
+void *__wrap_erealloc(void *p, size_t size);
+void *__wrap_erealloc(void *p, size_t size)
+{
+	bool counting = state.counting;
+
+	state.counting = false;
+	p = __real_erealloc(p, size);
+	state.counting = counting;
+	return p;
+}

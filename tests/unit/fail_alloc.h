@@ -3,8 +3,7 @@
  * A test that is called test_nomem is linked with --wrap of malloc and its relatives (Makefile), as the product calls them: what a library allocates for
  * itself does not fail, but for what fail_alloc.c names. An operation is walked: it is tried again and again, its first allocation failing, then its
  * second, .., until a try meets no failure; first with that one allocation failing alone, then with all later ones too. Only allocations of
- * the thread that walks fail, and Check's own do too: no assertion stands between begin and end. Under ASan what a try leaks fails the test, so
- * each try begins anew, and frees what it made:
+ * the thread that walks fail, and none of Check's own. Under ASan what a try leaks fails the test, so each try begins anew, and frees what it made:
  *
  *     for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
  *         struct thing *t;

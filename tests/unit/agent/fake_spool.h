@@ -74,7 +74,10 @@ int spool_put(struct spool *s, const struct envelope *e, uint64_t *id, struct er
 	}
 	p->e = *e;
 	buf_add(&p->body, e->body.p, e->body.len);
-	ck_assert(!buf_failed(&p->body));
+	if (buf_failed(&p->body)) {
+		buf_fini(&p->body);
+		return err_set(err, ERR_FATAL, "no memory");
+	}
 	*id = ++s->len;
 	return 0;
 }
@@ -91,6 +94,8 @@ int spool_get(struct spool *s, uint64_t id, struct envelope *out, struct buf *bo
 		return err_set(err, ERR_REJECT, "it is gone");
 	buf_clear(body);
 	buf_add(body, p->body.p, p->body.len);
+	if (buf_failed(body))
+		return err_set(err, ERR_RETRY, "no memory");
 	*out = p->e;
 	out->body = buf_str(body);
 	return 0;
@@ -155,8 +160,13 @@ int spool_replace(struct spool *s, uint64_t id, const struct envelope *halves, s
 		s->fail_replaces--;
 		return err_set(err, ERR_RETRY, "the disk refuses");
 	}
-	for (size_t i = 0; i < nr; i++)
-		ck_assert_int_eq(spool_put(s, &halves[i], &half, err), 0);
+	for (size_t i = 0; i < nr; i++) {
+		if (spool_put(s, &halves[i], &half, err) == 0)
+			continue;
+		while (s->len >= first)
+			buf_fini(&s->payloads[--s->len].body);
+		return err_set(err, ERR_RETRY, "no memory");
+	}
 	fake_end(s, id, FAKE_REPLACED);
 	fake_payload(s, id)->replaced_by = first;
 	return 0;
