@@ -35,7 +35,9 @@ static int parse_url(struct admin_port *p, const char *text, struct err *err)
 	char *scheme = NULL, *path = NULL, *controls = NULL;
 	int rc = -1;
 
-	if (!p->url || curl_url_set(p->url, CURLUPART_URL, text, 0) != CURLUE_OK ||
+	if (!p->url)
+		return err_nomem(err, "an address");
+	if (curl_url_set(p->url, CURLUPART_URL, text, 0) != CURLUE_OK ||
 	    curl_url_get(p->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK || curl_url_get(p->url, CURLUPART_PATH, &path, 0) != CURLUE_OK ||
 	    (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
 		err_set(err, ERR_REJECT, "--admin %s is no address like http://HOST:PORT", text);
