@@ -64,6 +64,8 @@ help:
 	@echo 'make test-long  what takes longer, mutants among it'
 	@echo 'make chaos      kills, freezes and broken brokers against exact sums; MINUTES=20 SEED=7'
 	@echo 'make coverage   which lines of the product all tests run, into build/coverage/index.html; COVERAGE=unit: those alone'
+	@echo 'make rehearsal  the outage of a night, in a quarter of an hour, and what is lost of it: SEED=7; plots in build/rehearsal'
+	@echo 'make soak       constant load, and whether anything grows; MINUTES=15'
 	@echo 'make bench      figures into build/bench.json; BENCH=ingest (processor, sink): that one'
 	@echo 'make profile    where the CPU time of the processor goes; PROFILE=SERIES.RATE, 100000.20 by default'
 	@echo 'make SAN=address,undefined [target]   the same under sanitizers (also SAN=thread)'
@@ -94,6 +96,16 @@ coverage: deps
 	@$(MAKE) --no-print-directory GCOV=1 programs unit-bins
 	@find build/coverage -name '*.gcda' -delete
 	@$(VENV) tests/run coverage $(COVERAGE); code=$$?; $(VENV) tests/coverage/report && exit $$code
+
+# make rehearsal SEED=7; REHEARSAL= for the short form
+REHEARSAL ?= --full
+rehearsal: deps
+	@$(MAKE) --no-print-directory programs rehearsal-bins
+	@$(VENV) tests/rehearsal/run $(REHEARSAL) $(if $(SEED),--seed $(SEED))
+
+soak: deps
+	@$(MAKE) --no-print-directory programs rehearsal-bins
+	@$(VENV) tests/rehearsal/soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 mutants: deps
 	@$(VENV) tests/mutants/run

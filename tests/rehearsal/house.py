@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -245,7 +246,7 @@ class House:
         folder.mkdir()
         servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in self.ingest_ports)
         (folder / "nginx.conf").write_text(NGINX.format(dir=folder, servers=servers, port=self.push_port))
-        self.nginx.start(["/usr/sbin/nginx", "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
+        self.nginx.start([shutil.which("nginx") or "/usr/sbin/nginx", "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
         self.nginx.wait_until(lambda: port_is_open(self.push_port), 20, "listening")
         self.access_log = folder / "access.log"
 

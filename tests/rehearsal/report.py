@@ -293,6 +293,9 @@ def escape(words):
 
 
 def mark(ok):
+    """None: nothing to be seen yet."""
+    if ok is None:
+        return "<span>○</span>"
     return '<span class="good">✓</span>' if ok else '<b class="bad">✗</b>'
 
 
@@ -307,7 +310,7 @@ def header(run):
     if outcome is None:
         return '<div class="v bad"><b>✗ BROKE OFF</b> <code>The run ended without a verdict.</code></div>'
     ok = bool(outcome.get("passed"))
-    checks = [check["ok"] for step in outcome.get("steps", ()) for check in step.get("checks", ())]
+    checks = [check["ok"] for step in outcome.get("steps", ()) for check in step.get("checks", ()) if check["ok"] is not None]
     ran = [f"seed {escape(outcome['seed'])}" if "seed" in outcome else "", f"{number(outcome['minutes'])} minutes" if "minutes" in outcome else "",
            f"{number(outcome['speed'])} virtual seconds a second" if "speed" in outcome else "",
            f"virtual time {picture.time_of_day(run.time.begin)} to {picture.time_of_day(run.time.end)} UTC",
