@@ -199,17 +199,23 @@ class Picture:
         shift = self.lower
         if self.time.blows and self._flagged:
             shift += BLOW_HEIGHT
-            at = {}
-            for v, _, title in self.time.blows:
-                at.setdefault(int(self.x(v)), []).append(title)
-            for x, titles in at.items():
-                more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""
-                words = html.escape("; ".join(titles[:3]) + more)
-                self.elements.append(f'<path class="b" d="M{x}.5 {self.lower + 2}v{BLOW_HEIGHT - 2}"><title>{words}</title></path>')
+            self._blows()
         for v in clock_ticks(self.time.begin, self.time.end, (self.right - self.left) // 56):
             self.line(self.x(v), shift, self.x(v), shift + 4, "a")
             room = text_width("00:00") / 2
             self.text(max(room, min(self.x(v), self.width - room)), shift + 17, time_of_day(v), anchor="middle")
+
+    def _blows(self):
+        """Ticks below the frame; lanes, where one looks for who did what, tell each by its words."""
+        at, mark = {}, "M{}.5 " + f"{self.lower + 2}v{BLOW_HEIGHT - 2}"
+        for v, _, title in self.time.blows:
+            at.setdefault(int(self.x(v)), []).append(title)
+        if self.scale:
+            self.elements.append(f'<path class="b" d="{"".join(map(mark.format, at))}"/>')
+            return
+        for x, titles in at.items():
+            words = "; ".join(titles[:3]) + (f" and {len(titles) - 3} more" if len(titles) > 3 else "")
+            self.elements.append(f'<path class="b" d="{mark.format(x)}"><title>{html.escape(words)}</title></path>')
 
     def curve(self, points, kind):
         """points: [(v, value or None)] in order of v; None breaks the curve."""
@@ -243,9 +249,12 @@ class Picture:
         head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height:.0f}" role="img" aria-label="{html.escape(label)}"'
         if not standalone:
             return "\n".join([head + ">", *self.elements, "</svg>"])
-        title = [f'<text class="t" x="8" y="19">{html.escape(self.title)}</text>'] if self.title else []
+        title = f'<text class="t" x="8" y="19">{html.escape(self.title)}</text>' if self.title else ""
+        note = (["dotted: the steps, by the time of the outage they play"] if self.time.steps and self._flagged else []) + (
+            ["ticks below: blows"] if self.time.blows and self._flagged else [])
+        self.text(self.right, 17, "; ".join(note), anchor="end")
         return "\n".join([f'{head} width="{self.width}" height="{self.height:.0f}">', f"<style>{STYLE}</style>",
-                          '<rect class="paper" width="100%" height="100%"/>', *title, *self.elements, "</svg>", ""])
+                          '<rect class="paper" width="100%" height="100%"/>', title, *self.elements, "</svg>", ""])
 
 
 def runs(points, end):

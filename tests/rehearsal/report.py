@@ -187,7 +187,8 @@ PLOTS = {  # name: (title, unit, lines of a run, what is to be seen)
     "stored": ("Documents stored by cell, a second", "count", stored,
                "Acknowledged by a majority of the cell's database. One cell's trouble is its own."),
     "freshness": ("Freshness by cell", "seconds", freshness,
-                  "How long ago the newest stored minute ended; logarithmic. The cell whose database is slow falls behind; the other must not notice."),
+                  "How long ago the newest stored minute ended; logarithmic. The cell with the slow database falls behind;"
+                  " the other must not notice."),
     "lag-processors": ("Lag of the processors by cell, records", "count", lag("processor"), "Records of samples that wait in Kafka; logarithmic."),
     "lag-sinks": ("Lag of the sinks by cell, records", "count", lag("sink"),
                   "Windows that wait in Kafka, where a slow database leaves them; logarithmic."),
@@ -271,16 +272,19 @@ def plot(directory, name, out_svg):
 
 
 PAGE_STYLE = """
-*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,"Segoe UI","Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
+*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);
+font:15px/1.5 system-ui,"Segoe UI","Helvetica Neue",Arial,"DejaVu Sans",sans-serif}
 main{max-width:1012px;margin:0 auto;padding:20px 16px 60px}h1{font-size:26px;margin:0 0 12px}h2{font-size:20px;margin:40px 0 8px}
-h3{font-size:16px;margin:28px 0 0}p{margin:2px 0 8px;max-width:72ch}.n{color:var(--muted);font-size:14px}code{font-family:ui-monospace,"DejaVu Sans Mono",monospace}
+h3{font-size:16px;margin:28px 0 0}p{margin:2px 0 8px;max-width:72ch}
+.n{color:var(--muted);font-size:14px}code{font-family:ui-monospace,"DejaVu Sans Mono",monospace}
 .v{border:2px solid;border-radius:8px;padding:12px 16px;margin:0 0 12px}.v b{font-size:20px;margin-right:12px}.v code{color:var(--ink);font-size:15px}
 .good{color:var(--good)}.bad{color:var(--bad)}.w table{border-collapse:collapse;width:100%;font-size:14px}.w{overflow-x:auto}
 th,td{text-align:left;vertical-align:top;padding:6px 14px 6px 0;border-top:1px solid var(--grid)}th{color:var(--muted);font-weight:500}
 td.r,th.r{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}td.at{font-weight:600;white-space:nowrap}
 .steps th:nth-child(2){width:14%}.steps th:nth-child(3),.steps th:nth-child(4){width:24%}
 ul{list-style:none;margin:0;padding:0}li{padding-left:20px;text-indent:-20px}svg{display:block;width:100%;height:auto}
-.wide{max-width:980px}.narrow{display:none;max-width:480px}.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(290px,1fr));gap:12px 20px}
+.wide{max-width:980px}.narrow{display:none;max-width:480px}
+.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(290px,1fr));gap:12px 20px}
 figure{margin:0}figcaption{font-size:14px;font-weight:600}figcaption span{color:var(--muted);font-weight:400}
 @media (max-width:700px){.wide{display:none}.narrow{display:block}main{padding:14px 12px 40px}h1{font-size:22px}
 .steps thead{display:none}.steps tr{display:block;border-top:1px solid var(--grid);padding:8px 0}.steps td{display:block;border:0;padding:1px 0}
@@ -314,10 +318,10 @@ def header(run):
     ran = [f"seed {escape(outcome['seed'])}" if "seed" in outcome else "", f"{number(outcome['minutes'])} minutes" if "minutes" in outcome else "",
            f"{number(outcome['speed'])} virtual seconds a second" if "speed" in outcome else "",
            f"virtual time {picture.time_of_day(run.time.begin)} to {picture.time_of_day(run.time.end)} UTC",
-           f"<span class={'good' if all(checks) else 'bad'}>{sum(checks)} of {len(checks)} checks of {len(outcome.get('steps', ()))} steps hold</span>"
+           f"<span class={'good' if all(checks) else 'bad'}>{sum(checks)} of {len(checks)} checks of {len(outcome['steps'])} steps hold</span>"
            if checks else ""]
-    return (f'<div class="v {"good" if ok else "bad"}"><b>{"✓ PASSED" if ok else "✗ FAILED"}</b> <code>{escape(outcome.get("verdict") or "no verdict")}'
-            f'</code></div><p class="n">{" · ".join(filter(None, ran))}</p>')
+    return (f'<div class="v {"good" if ok else "bad"}"><b>{"✓ PASSED" if ok else "✗ FAILED"}</b> '
+            f'<code>{escape(outcome.get("verdict") or "no verdict")}</code></div><p class="n">{" · ".join(filter(None, ran))}</p>')
 
 
 def table(head, rows, kind=""):
@@ -338,7 +342,8 @@ def steps_table(outcome):
     for step in outcome.get("steps") or ():
         checks = "".join(f"<li>{mark(check['ok'])} {escape(check['text'])}</li>" for check in step.get("checks") or ())
         rows.append(f"<td class=at>{escape(step.get('at', ''))}</td><td><b>{escape(step.get('title', ''))}</b></td>"
-                    f'<td data-h="what happened then">{escape(step.get("then", ""))}</td><td data-h="what must happen here">{escape(step.get("claim", ""))}</td>'
+                    f'<td data-h="what happened then">{escape(step.get("then", ""))}</td>'
+                    f'<td data-h="what must happen here">{escape(step.get("claim", ""))}</td>'
                     f'<td data-h="what was seen"><ul>{checks}</ul></td>')
     head = [(words, False) for words in ("time", "step", "what happened then", "what must happen here", "what was seen")]
     return "<h2>The steps</h2>" + table(head, rows, "steps") if rows else ""
@@ -351,8 +356,8 @@ def counts_table(title, outcome, key, first, note):
 
 
 def pictures(run):
-    found = ['<h2>Over time</h2><p class="n">Times are those of the test clock (UTC). The dashed lines are the steps, named by the time of the outage that'
-             + ' they play; the ticks below a plot are blows.</p>']
+    found = ['<h2>Over time</h2><p class="n">Times are those of the test clock (UTC). The dotted lines are the steps, named by the time of the'
+             ' outage that they play; the ticks below a plot are blows.</p>']
     for name, (title, _, _, note) in PLOTS.items():
         found.append(f'<h3 id="{name}">{title}</h3><p class="n">{note}</p><div class="wide">{draw(run, name)}</div>'
                      f'<div class="narrow">{draw(run, name, NARROW)}</div>')
@@ -360,7 +365,8 @@ def pictures(run):
     for program in (p for _, p in sorted(run.programs.items()) if p.kind != "cell"):
         peak = max((value for _, value in program.rss if value is not None), default=0)
         budget = f" of {program.budget:g}" if program.budget else ""
-        small.append(f"<figure><figcaption>{escape(program.name)} <span>at most {peak:.0f}{budget} MiB</span></figcaption>{memory(run, program)}</figure>")
+        small.append(f"<figure><figcaption>{escape(program.name)} <span>at most {peak:.0f}{budget} MiB</span></figcaption>"
+                     f"{memory(run, program)}</figure>")
     return "".join(found) + ('<h3 id="memory">Memory of each program</h3><p class="n">Resident, against its budget.</p>'
                              f'<div class="small">{"".join(small)}</div>')
 

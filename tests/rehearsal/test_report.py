@@ -65,7 +65,7 @@ def whole_run(seconds=300):
             samples += [sample(v, f"processor-{cell}-{i}", "processor", cell, "down" if t % often == 9 else "up",
                                millrace_processor_lag_records=rng.randrange(10 ** rng.randrange(1, 6))) for i in (1, 2)]
             samples.append(sample(v, f"sink-{cell}", "sink", cell, "frozen" if t % often == 7 else "up", millrace_sink_lag_records=rng.randrange(999),
-                                  millrace_sink_stored_total=t * 5, millrace_sink_breaker_state=t // 20 % 3, millrace_sink_batch_limit_bytes=1 << 20))
+                                  millrace_sink_stored_total=t * 5, millrace_sink_breaker_state=t // often % 3, millrace_sink_batch_limit_bytes=1 << 20))
             samples.append({"t": t, "v": BEGIN + v, "program": f"cell-{cell}", "kind": "cell", "cell": cell,
                             "freshness_s": None if t < 3 else 60 + rng.randrange(9000)})
     events = [{"t": 0, "v": BEGIN + m * 60000, "kind": "step", "at": at, "title": "a <b> & c"} for m, at in ((14, "23:14"), (20, "23:20"), (22, "23:5x"))]
@@ -138,8 +138,9 @@ def test_a_sum_is_of_those_that_are_up():
     name = "millrace_processor_lag_records"
     run = Folder([sample(0, "p1", "processor", "c", **{name: 5}), sample(1, "p2", "processor", "c", **{name: 7}),
                   sample(2, "p1", "processor", "c", "down"), sample(3, "p2", "processor", "c", **{name: 12}), sample(4, "p2", "processor", "c", "down"),
-                  sample(5, "other", "processor", "d", **{name: 1000})]).run()
-    assert [(v - BEGIN, x) for v, x in report.total(run.of("processor", "c"), name)] == [(0, 5), (1, 12), (2, 7), (3, 12), (4, None)]
+                  sample(5, "other", "processor", "d", **{name: 1000}),
+                  sample(6, "p2", "processor", "c", **{name: 0})]).run()
+    assert [(v - BEGIN, x) for v, x in report.total(run.of("processor", "c"), name)] == [(0, 5), (1, 12), (2, 7), (3, 12), (4, None), (6, 0)]
 
 
 def test_thinning_keeps_peaks_and_gaps():
@@ -229,6 +230,8 @@ def test_curves_and_limits_are_where_they_belong():
     limit = [float(line.get("y1")) for line in root.iter(SVG + "line") if line.get("class") == "m"]
     axis = max(float(line.get("y1")) for line in root.iter(SVG + "line") if line.get("class") == "a" and line.get("x1") != line.get("x2"))
     ys = set(curve_ys(root, "c1"))
+    grid = [float(line.get("y1")) for line in root.iter(SVG + "line") if line.get("class") == "g"]
+    assert min(grid) < limit[0] < max(grid)
     assert len(limit) == 1 and len(ys) == 1 and abs((axis - ys.pop()) * 2 - (axis - limit[0])) < 0.3
     assert [path.get("d").count("M") for path in root.iter(SVG + "path") if path.get("class") == "c c1"] == [2]
     memory = ET.fromstring(report.draw(folder.run(), "memory-ingest-1"))
@@ -268,7 +271,7 @@ def test_words_from_outside_are_only_words():
 
 def test_a_long_run_makes_no_larger_page():
     sizes = [len(Folder(*whole_run(seconds)).page()) for seconds in (3000, 9000)]
-    assert sizes[1] < 1.3 * sizes[0] and sizes[1] < 3 << 20, sizes
+    assert sizes[1] < 1.3 * sizes[0] and sizes[1] < 2 << 20, sizes
 
 
 def test_the_command():
