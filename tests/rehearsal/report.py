@@ -282,10 +282,10 @@ h3{font-size:16px;margin:28px 0 0}p{margin:2px 0 8px;max-width:72ch}
 th,td{text-align:left;vertical-align:top;padding:6px 14px 6px 0;border-top:1px solid var(--grid)}th{color:var(--muted);font-weight:500}
 td.r,th.r{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}td.at{font-weight:600;white-space:nowrap}
 .steps th:nth-child(2){width:14%}.steps th:nth-child(3),.steps th:nth-child(4){width:24%}
-ul{list-style:none;margin:0;padding:0}li{padding-left:20px;text-indent:-20px}svg{display:block;width:100%;height:auto}
+ul{list-style:none;margin:0;padding:0}li{padding-left:16px;text-indent:-16px}svg{display:block;width:100%;height:auto}
 .wide{max-width:980px}.narrow{display:none;max-width:480px}
 .small{display:grid;grid-template-columns:repeat(auto-fill,minmax(290px,1fr));gap:12px 20px}
-figure{margin:0}figcaption{font-size:14px;font-weight:600}figcaption span{color:var(--muted);font-weight:400}
+figure{margin:0;max-width:400px}figcaption{font-size:14px;font-weight:600}figcaption span{color:var(--muted);font-weight:400}
 @media (max-width:700px){.wide{display:none}.narrow{display:block}main{padding:14px 12px 40px}h1{font-size:22px}
 .steps thead{display:none}.steps tr{display:block;border-top:1px solid var(--grid);padding:8px 0}.steps td{display:block;border:0;padding:1px 0}
 .steps td[data-h]:before{content:attr(data-h);display:block;color:var(--muted);font-size:12px}}
