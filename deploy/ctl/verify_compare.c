@@ -1,7 +1,8 @@
 /* verify_compare.c - see verify_compare.h.
  *
  * The list is sorted, so the series of one site and kind stand together: a run. A late sample goes out half an hour after it at the latest (the
- * processor's late rules), so a window that lacks something is only held to differ when that time has passed. */
+ * processor's late rules), and whoever takes over from an instance that was killed emits an hour some minutes after its end, so a window that lacks
+ * something is only held to differ when that time has passed. */
 #include "deploy/ctl/verify_compare.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #define OVERFLOW_NAME STR("__overflow__")
 #define LATE_MS (32 * CLOCK_MINUTE_MS)
+#define TAKEOVER_MS (10 * CLOCK_MINUTE_MS) /* behind the hour's end */
 
 struct judge {
 	const struct verify_sheet *sheet;
@@ -36,17 +38,26 @@ static int64_t window_end(const struct judge *j, int slot)
 	return verify_sheet_start(j->sheet, slot) + (slot == VERIFY_HOUR_SLOT ? CLOCK_HOUR_MS : CLOCK_MINUTE_MS);
 }
 
-/* May what is missing in this window still come? */
+/* When what is missing in this window must have come. */
+static int64_t due_ms(const struct judge *j, const struct verify_window *expected, int slot)
+{
+	int64_t on_time_ms = j->sheet->hour_ms + CLOCK_HOUR_MS + TAKEOVER_MS;
+	bool late = expected->newest_ms >= window_end(j, slot);
+
+	return late && expected->newest_ms + LATE_MS > on_time_ms ? expected->newest_ms + LATE_MS : on_time_ms;
+}
+
+/* May it still come? */
 static bool is_waiting(const struct judge *j, const struct verify_difference *d)
 {
 	const struct verify_window *expected = d->expected ? d->expected : &nothing;
-	int64_t until_ms = expected->newest_ms + LATE_MS;
+	int64_t until_ms = due_ms(j, expected, d->slot);
 
 	if (expected->count <= (d->stored ? d->stored->count : 0))
 		return false;
 	if (j->rules->behind)
 		return true;
-	if (expected->newest_ms < window_end(j, d->slot) || j->rules->now_ms >= until_ms)
+	if (j->rules->now_ms >= until_ms)
 		return false;
 	if (until_ms > j->result->wait_until_ms)
 		j->result->wait_until_ms = until_ms;

@@ -75,15 +75,17 @@ START_TEST(differences_come_in_order)
 }
 END_TEST
 
-/* A minute's sample that came at or behind its end is late, and goes out within 32 minutes. */
-static const struct { int64_t newest, now; bool behind, too_much; uint64_t differ, waiting; } waits[] = {
-	{H + 3 * MIN, H + 70 * MIN, false, false, 1, 0},
-	{H + 4 * MIN - 1, H + 5 * MIN, false, false, 1, 0},
-	{H + 4 * MIN, H + 36 * MIN - 1, false, false, 0, 1},
-	{H + 4 * MIN, H + 36 * MIN, false, false, 1, 0},
-	{H + 4 * MIN, H + 5 * MIN, false, true, 1, 0},
-	{H + 3 * MIN, H + 70 * MIN, true, false, 0, 1},
-	{H + 3 * MIN, H + 70 * MIN, true, true, 1, 0},
+/* All of it is to be there ten minutes after the hour, and what came at or behind its minute's end 32 minutes after that. until: minutes. */
+static const struct { int64_t newest, now; bool behind, too_much; uint64_t differ, waiting; int until; } waits[] = {
+	{H + 50 * MIN, H + 70 * MIN - 1, false, false, 0, 1, 70},
+	{H + 50 * MIN, H + 70 * MIN, false, false, 1, 0, 0},
+	{H + 51 * MIN - 1, H + 70 * MIN, false, false, 1, 0, 0},
+	{H + 51 * MIN, H + 70 * MIN, false, false, 0, 1, 83},
+	{H + 51 * MIN, H + 83 * MIN - 1, false, false, 0, 1, 83},
+	{H + 51 * MIN, H + 83 * MIN, false, false, 1, 0, 0},
+	{H + 51 * MIN, H + 71 * MIN, false, true, 1, 0, 0},
+	{H + 50 * MIN, H + 500 * MIN, true, false, 0, 1, 0},
+	{H + 50 * MIN, H + 500 * MIN, true, true, 1, 0, 0},
 };
 
 START_TEST(what_may_still_come)
@@ -92,13 +94,13 @@ START_TEST(what_may_still_come)
 	struct verify_result r;
 	struct told t;
 
-	both(&s, "a", 0, "n", 3, 1);
-	put(&s, "a", 0, "n", waits[_i].too_much ? VERIFY_STORED : VERIFY_EXPECTED, 3, 1);
-	put(&s, "a", 0, "n", VERIFY_EXPECTED, 3, 0)->newest_ms = waits[_i].newest;
-	put(&s, "a", 0, "n", VERIFY_STORED, 3, 0);
+	both(&s, "a", 0, "n", 50, 1);
+	put(&s, "a", 0, "n", waits[_i].too_much ? VERIFY_STORED : VERIFY_EXPECTED, 50, 1);
+	put(&s, "a", 0, "n", VERIFY_EXPECTED, 50, 0)->newest_ms = waits[_i].newest;
+	put(&s, "a", 0, "n", VERIFY_STORED, 50, 0);
 	r = judge(&s, waits[_i].now, waits[_i].behind, &t);
 	ck_assert_msg(r.differ == waits[_i].differ && r.waiting == waits[_i].waiting, "%d: %d, %d", _i, (int)r.differ, (int)r.waiting);
-	ck_assert_int_eq(r.wait_until_ms, r.waiting && !waits[_i].behind ? H + 36 * MIN : 0);
+	ck_assert_int_eq(r.wait_until_ms, waits[_i].until ? H + waits[_i].until * MIN : 0);
 	verify_sheet_fini(&s);
 }
 END_TEST
