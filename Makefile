@@ -51,7 +51,7 @@ PROGRAMS := ingest processor sink ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all help programs run test test-unit test-san test-fuzz test-long coverage mutants chaos bench profile deps clean FORCE
+.PHONY: all help programs run test test-unit test-san test-fuzz test-long coverage mutants chaos rehearsal soak bench profile deps clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -93,7 +93,7 @@ chaos: deps
 
 # make coverage COVERAGE='unit test_oracle'
 coverage: deps
-	@$(MAKE) --no-print-directory GCOV=1 programs unit-bins
+	@$(MAKE) --no-print-directory GCOV=1 programs unit-bins rehearsal-bins
 	@find build/coverage -name '*.gcda' -delete
 	@$(VENV) tests/run coverage $(COVERAGE); code=$$?; $(VENV) tests/coverage/report && exit $$code
 
