@@ -11,7 +11,7 @@ from house import BUDGETS_MIB
 
 RSS_OVER = 1.1          # of a budget: what the allocator keeps and cannot use
 FRESH_SPARE_S = 90      # virtual: what freshness may differ by, a minute's sawtooth and some
-CATCH_UP_S, RECOVER_S, DRAIN_S = 60, 120, 120  # real
+CATCH_UP_S, RECOVER_S, DRAIN_S = 60, 120, 240  # real
 CALM_FRESH_S = 200      # virtual: a minute is due 90 s after its end and the next comes 60 s later
 LEAST_PACE_BYTES = 32 << 10  # what a sink begins with, and falls back to
 STEPS = []              # in the order of the night
