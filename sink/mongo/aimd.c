@@ -11,7 +11,9 @@
  *    back: writers that had found their places one behind the other would begin all at once.
  *
  * An insert is late (and the limits shrink) when
- *  - it takes longer than LATE times the reference, unless it is within the target: a database that takes a mebibyte in 100 ms is asked
+ *  - it takes longer than LATE times the reference, or, where lone inserts at the floor differ by more than that among themselves (a busy machine), than
+ *    the reference and NOISE times their mean deviation (as TCP's retransmission timer has it, RFC 6298), LATE_MOST times the reference at most: what
+ *    varies by itself is no queue of ours, and limits that followed it would stay at the floor. Unless it is within the target: a database that takes a mebibyte in 100 ms is asked
  *    for no more, whatever a small insert takes; or
  *  - latency per KiB, the insert's fixed cost counted as FLOOR bytes, has over the last inserts been SURGE times its slow moving average:
  *    something has happened to the database. This one is for changes alone, as the average follows within some thirty inserts.
@@ -28,7 +30,7 @@
 
 enum { REFERENCE_AGE_MS = 30000, KIB = 1024 };
 
-static const double LATE = 1.5, EASY = 0.85, FAR = 0.25, SURGE = 2, LEAST_CUT = 0.9, MOST_CUT = 0.5;
+static const double LATE = 1.5, NOISE = 4, LATE_MOST = 4, EASY = 0.85, FAR = 0.25, SURGE = 2, LEAST_CUT = 0.9, MOST_CUT = 0.5;
 
 static void begin_round(struct aimd *a)
 {
@@ -50,7 +52,7 @@ static void begin_small(struct aimd *a)
 	a->batch_bytes = a->floor_bytes;
 	a->writers = 1;
 	a->doubling = true;
-	a->reference_ms = a->latency_ms = a->per_kib_fast_ms = a->per_kib_slow_ms = 0;
+	a->reference_ms = a->deviation_ms = a->latency_ms = a->per_kib_fast_ms = a->per_kib_slow_ms = 0;
 	measure(a);
 }
 
@@ -104,13 +106,20 @@ void aimd_begin(struct aimd *a, int64_t now_ms, struct aimd_insert *in)
 	a->inflight++;
 }
 
+static double greater(double a, double b)
+{
+	return a > b ? a : b;
+}
+
 double aimd_bound_ms(const struct aimd *a)
 {
-	double late = a->reference_ms * LATE;
+	double late = greater(a->reference_ms * LATE, a->reference_ms + a->deviation_ms * NOISE);
 
 	if (a->reference_ms == 0)
 		return 0;
-	return late > (double)a->conf.target_ms ? late : (double)a->conf.target_ms;
+	if (late > a->reference_ms * LATE_MOST)
+		late = a->reference_ms * LATE_MOST;
+	return greater(late, (double)a->conf.target_ms);
 }
 
 static void average(double *to, double value, double weight)
@@ -131,7 +140,11 @@ static void learn_reference(struct aimd *a, int64_t now_ms, const struct aimd_in
 		a->referenced_ms = now_ms;
 		if (a->samples == AIMD_SAMPLES)
 			begin_round(a);
-	} else if (ms < a->reference_ms) {
+		return;
+	}
+	if (in->alone && bytes < 2 * a->floor_bytes)
+		a->deviation_ms += ((ms > a->reference_ms ? ms - a->reference_ms : a->reference_ms - ms) - a->deviation_ms) / 4;
+	if (ms < a->reference_ms) {
 		average(&a->reference_ms, ms, 0.5);
 	} else if (in->alone && bytes < 2 * a->floor_bytes) {
 		average(&a->reference_ms, ms, 0.25);

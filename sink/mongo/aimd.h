@@ -32,6 +32,7 @@ struct aimd {
 	unsigned samples;            /* of the reference that is being measured, at the lowest limits; AIMD_SAMPLES: it is known */
 	int64_t referenced_ms;       /* when the reference was last measured */
 	double reference_ms;         /* what an insert at the floor takes, when no other is under way; 0: not known */
+	double deviation_ms;         /* by how much such inserts differ from that, on the average: the database's noise */
 	double latency_ms;           /* moving average of all inserts; 0: none yet */
 	double per_kib_fast_ms, per_kib_slow_ms; /* latency per KiB, of the last few inserts and of many; 0: none yet */
 };
