@@ -1,8 +1,8 @@
 /* verify.c - the command `verify`; see commands.h.
  *
- * Two ways to the same figures: what the raw samples say an hour holds, added up here in plain code that shares nothing with processor and sink, and what
- * MongoDB holds. The order matters: the raw samples first, then a wait until the processors have come as far as their topics go by then, then
- * the sinks, and MongoDB last, so that what was read raw has had its time to arrive.
+ * Two ways to the same figures: what the raw samples say an hour holds, added up here in plain code that shares nothing with processor
+ * and sink, and what MongoDB holds. The order matters: the raw samples first, then a wait until the processors have come as far as their
+ * topics go by then, then the sinks, and MongoDB last, so that what was read raw has had its time to arrive.
  *
  * An hour that differs is exit code 1. Whatever leaves the question open is 2: then nothing is known, for better or worse. */
 #include <inttypes.h>
@@ -78,8 +78,8 @@ static int parse_hour(const char *text, int64_t *out, struct err *err)
 	char whole[64];
 	int64_t t_ms;
 
-	if (snprintf(whole, sizeof(whole), "%s%s", text, strlen(text) == SHORT ? ":00:00Z" : "") >= (int)sizeof(whole) || strlen(text) < SHORT ||
-	    text[4] != '-' || moment_parse(whole, 0, &t_ms, NULL) < 0)
+	if (snprintf(whole, sizeof(whole), "%s%s", text, strlen(text) == SHORT ? ":00:00Z" : "") >= (int)sizeof(whole) ||
+	    strlen(text) < SHORT || text[4] != '-' || moment_parse(whole, 0, &t_ms, NULL) < 0)
 		return err_set(err, ERR_REJECT, "--hour %.80s is no time: write it like 2026-11-26T14 or 2026-11-26T14:00:00Z", text);
 	if (t_ms % CLOCK_HOUR_MS)
 		return err_set(err, ERR_REJECT, "--hour %.80s does not begin an hour of UTC: write it like 2026-11-26T14", text);
@@ -169,8 +169,8 @@ static int await_groups(struct verify *v, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
-/* Does a drop that the sinks of this hour obeyed, or may have, reach what is compared? One that was cleared, or that has expired and left its topic, is not
- * seen. */
+/* Does a drop that the sinks of this hour obeyed, or may have, reach what is compared? One that was cleared, or that has expired and
+ * left its topic, is not seen. */
 static int note_drops(struct verify *v, struct err *err)
 {
 	size_t nr;
@@ -185,8 +185,8 @@ static int note_drops(struct verify *v, struct err *err)
 		if (items[i]->fault || c->on != CONTROL_PROGRAM_SINK || c->action != CONTROL_ACTION_DROP || c->expires_at <= from_ms ||
 		    (v->site && c->has_site && !str_eq(c->site, str_from(v->site))))
 			continue;
-		note(v, "control " STR_FMT " was set at %" PRId64 ": sinks drop documents while it holds, and those are missing here", STR_ARG(c->id),
-		     c->created_at);
+		note(v, "control " STR_FMT " was set at %" PRId64 ": sinks drop documents while it holds, and those are missing here",
+		     STR_ARG(c->id), c->created_at);
 	}
 	free(items);
 	return 0;
@@ -195,27 +195,31 @@ static int note_drops(struct verify *v, struct err *err)
 static void add_notes(struct verify *v)
 {
 	if (v->stock.foreign)
-		note(v, "%" PRIu64 " documents of other topics (another cell's, or from before the topics were made again) were passed over", v->stock.foreign);
+		note(v, "%" PRIu64 " documents of other topics (another cell's, or from before the topics were made again) were passed over",
+		     v->stock.foreign);
 	if (v->stock.bad)
 		note(v, "%" PRIu64 " documents are no fragments, the first %s", v->stock.bad, v->stock.first_bad);
 	if (v->tally.misnamed)
 		note(v, "%" PRIu64 " series of raw records carry a fingerprint that is not theirs", v->tally.misnamed);
 	if (v->tally.refused)
-		note(v, "%" PRIu64 " raw records cannot be counted by anybody: millrace-ctl deadletter list --topic samples shows them", v->tally.refused);
+		note(v, "%" PRIu64 " raw records cannot be counted by anybody: millrace-ctl deadletter list --topic samples shows them",
+		     v->tally.refused);
 	if (v->tally.doubtful)
-		note(v, "%" PRIu64 " times the moment of a checkpoint decided what is counted: an Idempotency-Key that came again after an hour, or a cumulative "
-		     "series after a day's silence; a difference there means nothing", v->tally.doubtful);
+		note(v, "%" PRIu64 " times the moment of a checkpoint decided what is counted: an Idempotency-Key that came again after "
+		     "an hour, or a cumulative series after a day's silence; a difference there means nothing", v->tally.doubtful);
 	if (v->result.bounded)
-		note(v, "%" PRIu64 " windows of sites over their cap of series have cumulative points: looked at for too much only", v->result.bounded);
+		note(v, "%" PRIu64 " windows of sites over their cap of series have cumulative points: looked at for too much only",
+		     v->result.bounded);
 }
 
 static int compute(struct verify *v, struct err *err)
 {
 	const struct ctl *ctl = v->ctl;
 	const char *uri = args_text(&ctl->args, "mongo"), *database = args_text(&ctl->args, "database");
-	const struct verify_raw raw = {.ctl = ctl, .cell = args_text(&ctl->args, "cell"), .epoch = v->cell->epoch, .site = str_from(v->site),
-				       .sheet = &v->sheet, .tally = &v->tally, .progress = on_progress, .ctx = v};
-	const struct verify_source source = {.uri = uri ? uri : ctl->conf.mongo_uri, .database = database ? database : ctl->conf.mongo_database,
+	const struct verify_raw raw = {.ctl = ctl, .cell = args_text(&ctl->args, "cell"), .epoch = v->cell->epoch,
+				       .site = str_from(v->site), .sheet = &v->sheet, .tally = &v->tally, .progress = on_progress, .ctx = v};
+	const struct verify_source source = {.uri = uri ? uri : ctl->conf.mongo_uri,
+					     .database = database ? database : ctl->conf.mongo_database,
 					     .site = str_from(v->site), .epoch = v->cell->epoch};
 
 	v->progress_mono_ms = clock_mono_ms() + PROGRESS_FIRST_MS;
@@ -226,7 +230,8 @@ static int compute(struct verify *v, struct err *err)
 
 static int judge(struct verify *v, struct err *err)
 {
-	struct verify_report report = {.ctl = v->ctl, .cell = args_text(&v->ctl->args, "cell"), .sheet = &v->sheet, .limit = args_int(&v->ctl->args, "limit")};
+	struct verify_report report = {.ctl = v->ctl, .cell = args_text(&v->ctl->args, "cell"), .sheet = &v->sheet,
+				       .limit = args_int(&v->ctl->args, "limit")};
 	const struct verify_rules rules = {.now_ms = clock_now_ms(&v->ctl->program.clock), .behind = v->behind};
 	struct verify_figures figures = {.tally = &v->tally, .stock = &v->stock, .result = &v->result, .notes = v->note_list};
 
@@ -260,8 +265,8 @@ int verify_run(struct ctl *ctl, struct err *err)
 	struct verify v = {.ctl = ctl, .site = args_text(&ctl->args, "site"), .sheet = VERIFY_SHEET_INIT};
 	int rc = -1;
 
-	if (parse_hour(args_text(&ctl->args, "hour"), &v.sheet.hour_ms, err) == 0 && check_closed(&v, err) == 0 && ctl_load(ctl, false, err) == 0 &&
-	    (v.cell = ctl_find_cell(ctl, args_text(&ctl->args, "cell"), err)) != NULL &&
+	if (parse_hour(args_text(&ctl->args, "hour"), &v.sheet.hour_ms, err) == 0 && check_closed(&v, err) == 0 &&
+	    ctl_load(ctl, false, err) == 0 && (v.cell = ctl_find_cell(ctl, args_text(&ctl->args, "cell"), err)) != NULL &&
 	    (!v.site || ctl_find_site(ctl, v.site, err)) && compute(&v, err) == 0 && judge(&v, err) == 0)
 		rc = conclude(&v, err);
 	if (rc < 0 && err)

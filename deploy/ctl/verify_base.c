@@ -48,7 +48,8 @@ static enum ruling rule(const struct last *last, const struct verify_point *p)
 		return BASELINE_ONLY;
 	if (p->start_ms >= p->t_ms || p->single != last->single)
 		return BASELINE_ONLY;
-	/* A series that began with an unknown start, start == t, goes on with that same start: no reset, though it is not before the last time. */
+	/* A series that began with an unknown start, start == t, goes on with that same start: no reset, though it is not before the
+	 * last time. */
 	if (p->start_ms != 0 && p->start_ms != last->start_ms && p->start_ms >= last->t_ms)
 		return WHOLE;
 	if (p->start_ms != 0 && last->start_ms != 0 && p->start_ms < last->start_ms)
@@ -101,7 +102,8 @@ static struct last *make(struct verify_bases *b, const uint8_t fingerprint[16])
 	return last;
 }
 
-int verify_bases_take(struct verify_bases *b, const uint8_t fingerprint[16], const struct verify_point *p, struct verify_step *step, struct err *err)
+int verify_bases_take(struct verify_bases *b, const uint8_t fingerprint[16], const struct verify_point *p, struct verify_step *step,
+		      struct err *err)
 {
 	struct last *last = map_get(&b->last, fingerprint);
 	bool known = last && p->watermark_ms - last->changed_ms < KEEP_MS;

@@ -1,7 +1,7 @@
 /* verify_base.h - cumulative points as `verify` reads them: what a point says that was counted since the last one of its series.
  *
- * The rules are the table in schemas/README.md, "Cumulative points". Memory grows with the series of a partition that are cumulative: 200 bytes each, and of
- * distributions 16 for each bucket. Not thread-safe. */
+ * The rules are the table in schemas/README.md, "Cumulative points". Memory grows with the series of a partition that are cumulative:
+ * 200 bytes each, and of distributions 16 for each bucket. Not thread-safe. */
 #ifndef MILLRACE_CTL_VERIFY_BASE_H
 #define MILLRACE_CTL_VERIFY_BASE_H
 
@@ -12,7 +12,7 @@
 struct verify_bases {
 	struct map last; /* by the series' fingerprint */
 	struct arena arena;
-	uint64_t doubtful; /* points behind a silence of 25 hours, when only a checkpoint's time says whether the one before is still known */
+	uint64_t doubtful; /* points behind a silence of 25 hours: only a checkpoint's time says whether the one before is still known */
 };
 
 #define VERIFY_BASES_INIT {.doubtful = 0}

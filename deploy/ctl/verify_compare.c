@@ -1,8 +1,8 @@
 /* verify_compare.c - see verify_compare.h.
  *
- * The list is sorted, so the series of one site and kind stand together: a run. A late sample goes out half an hour after it at the latest (the
- * processor's late rules), and whoever takes over from an instance that was killed emits an hour some minutes after its end, so a window that lacks
- * something is only held to differ when that time has passed. */
+ * The list is sorted, so the series of one site and kind stand together: a run. A late sample goes out half an hour after it at the
+ * latest (the processor's late rules), and whoever takes over from an instance that was killed emits an hour some minutes after its end,
+ * so a window that lacks something is only held to differ when that time has passed. */
 #include "deploy/ctl/verify_compare.h"
 
 #include <stdlib.h>
@@ -117,9 +117,11 @@ static bool any_cumulative(struct verify_series *const *run, size_t nr, int slot
 	return false;
 }
 
-static void judge_sums(const struct judge *j, struct verify_series *const *run, size_t nr, int slot, const struct verify_window total[NR_VERIFY_SIDES])
+static void judge_sums(const struct judge *j, struct verify_series *const *run, size_t nr, int slot,
+		       const struct verify_window total[NR_VERIFY_SIDES])
 {
-	struct verify_difference d = {.series = run[0], .total = true, .slot = slot, .expected = &total[VERIFY_EXPECTED], .stored = &total[VERIFY_STORED]};
+	struct verify_difference d = {.series = run[0], .total = true, .slot = slot, .expected = &total[VERIFY_EXPECTED],
+				      .stored = &total[VERIFY_STORED]};
 	bool bounded = any_cumulative(run, nr, slot);
 
 	j->result->bounded += bounded;

@@ -1,8 +1,9 @@
 /* verify_compare.h - the sheet of an hour, judged: each window of each series, expected against stored.
  *
- * `__overflow__`: which series a site had too many of is only known to the processor, so where a window of that series is there, the windows of that
- * site, kind and time are compared by what all of its series make together, and no series may have more than is expected of it. Where cumulative
- * points are among them, which count nothing for a series over the cap, there is only that bound, for the total too. Pure but for the sheet. */
+ * `__overflow__`: which series a site had too many of is only known to the processor, so where a window of that series is there, the
+ * windows of that site, kind and time are compared by what all of its series make together, and no series may have more than is expected
+ * of it. Where cumulative points are among them, which count nothing for a series over the cap, there is only that bound, for the total
+ * too. Pure but for the sheet. */
 #ifndef MILLRACE_CTL_VERIFY_COMPARE_H
 #define MILLRACE_CTL_VERIFY_COMPARE_H
 
@@ -32,7 +33,8 @@ struct verify_difference {
 
 typedef void (*verify_difference_fn)(void *ctx, const struct verify_difference *difference);
 
-/* Judges all. fn is told of each window that differs, in the order of site, kind, name, tags, time; it borrows. -1 with *err set: memory. */
+/* Judges all. fn is told of each window that differs, in the order of site, kind, name, tags, time; it borrows. -1 with *err set:
+ * memory. */
 int verify_compare(const struct verify_sheet *sheet, const struct verify_rules *rules, verify_difference_fn fn, void *ctx,
 		   struct verify_result *result, struct err *err);
 

@@ -1,7 +1,7 @@
 /* verify_count.c - see verify_count.h.
  *
- * Cumulative points are looked at whatever their time, as each is what the next one is compared with; of other samples those outside of the hour are
- * passed over. A record's cumulative points come in the order of their times, whatever the order in which they stand there. */
+ * Cumulative points are looked at whatever their time, as each is what the next one is compared with; of other samples those outside of
+ * the hour are passed over. A record's cumulative points come in the order of their times, whatever the order in which they stand there. */
 #include "deploy/ctl/verify_count.h"
 
 #include <stdlib.h>
@@ -30,7 +30,8 @@ void verify_count_fini(struct verify_count *c)
 
 static struct series_id id_of(const struct sample_batch *in, const struct series_ref *ref)
 {
-	return (struct series_id){.site = in->site, .kind = (uint8_t)ref->kind, .name = ref->name, .tags = ref->tags, .tags_len = ref->tags_len};
+	return (struct series_id){.site = in->site, .kind = (uint8_t)ref->kind, .name = ref->name, .tags = ref->tags,
+				  .tags_len = ref->tags_len};
 }
 
 /* The window of a sample of the hour, with the series made when it is new. NULL with *err set. */
@@ -91,8 +92,8 @@ static int count_part(struct batch *b, int32_t series, int64_t t_ms, const struc
 
 static struct verify_part part_of(const struct summary_sample *s, const struct verify_hist *hist)
 {
-	return (struct verify_part){.count = s->count, .last_at_ms = s->last_at, .sum = s->sum, .min = s->min, .max = s->max, .last = s->last,
-				    .has_min = s->has_min, .has_max = s->has_max, .has_last = s->has_last, .approximate = s->approximate,
+	return (struct verify_part){.count = s->count, .last_at_ms = s->last_at, .sum = s->sum, .min = s->min, .max = s->max,
+				    .last = s->last, .has_min = s->has_min, .has_max = s->has_max, .has_last = s->has_last, .approximate = s->approximate,
 				    .hist = s->has_histogram ? hist : NULL};
 }
 
@@ -155,7 +156,8 @@ static int count_cumulative_value(struct batch *b, const struct value_sample *v,
 }
 
 /* Of a difference no extremes are known: those of the point go back to its start. */
-static int count_step(struct batch *b, const struct summary_sample *s, const struct verify_hist *hist, const struct verify_step *step, struct err *err)
+static int count_step(struct batch *b, const struct summary_sample *s, const struct verify_hist *hist, const struct verify_step *step,
+		      struct err *err)
 {
 	const struct verify_part whole = part_of(s, hist);
 	const struct verify_part diff = {.count = step->count, .sum = step->sum, .approximate = s->approximate,

@@ -1,7 +1,7 @@
 /* verify_document.c - see verify_document.h.
  *
- * A document is read whole before anything of it is added. Its _id says of which topics it is (two cells may share a database), and must agree with
- * what the document itself says: the _id is what kept a second copy out. */
+ * A document is read whole before anything of it is added. Its _id says of which topics it is (two cells may share a database), and must
+ * agree with what the document itself says: the _id is what kept a second copy out. */
 #include "deploy/ctl/verify_document.h"
 
 #include <endian.h>
@@ -144,7 +144,8 @@ static bool take_hist(bson_iter_t *at, struct verify_hist *hist)
 	if (!ok || scale != VERIFY_SCALE || zero < 0 || !has_counts || !has_neg_counts)
 		return false;
 	zeros.zero = zero;
-	return verify_hist_read(hist, &zeros) == 0 && take_counts(&counts, offset, false, hist) && take_counts(&neg_counts, neg_offset, true, hist);
+	return verify_hist_read(hist, &zeros) == 0 && take_counts(&counts, offset, false, hist) &&
+	       take_counts(&neg_counts, neg_offset, true, hist);
 }
 
 /* One field; false: of a wrong type. What is not ours to compare is passed over. */
@@ -230,7 +231,7 @@ static const char *fault_of(const struct verify_sheet *sheet, const struct field
 /* Adds a document that is of this cell. */
 static int take_fields(struct verify_sheet *sheet, const struct fields *f, bool hourly, const char **fault, struct err *err)
 {
-	int kind = kind_of(f->kind);
+	int kind = kind_of(f->kind), slot;
 	struct series_id id = {.site = f->site, .name = f->name, .tags = f->tags, .tags_len = f->tags_len};
 	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
 	struct verify_series *series;
@@ -246,13 +247,15 @@ static int take_fields(struct verify_sheet *sheet, const struct fields *f, bool 
 		return VERIFY_DOCUMENT_BAD;
 	}
 	series = verify_sheet_series(sheet, &id, err);
-	w = series ? verify_sheet_window(sheet, series, VERIFY_STORED, hourly ? VERIFY_HOUR_SLOT : verify_sheet_slot(sheet, f->t_ms), err) : NULL;
+	slot = hourly ? VERIFY_HOUR_SLOT : verify_sheet_slot(sheet, f->t_ms);
+	w = series ? verify_sheet_window(sheet, series, VERIFY_STORED, slot, err) : NULL;
 	if (!w)
 		return -1;
 	return verify_window_add_part(w, &f->part) < 0 ? err_nomem(err, "a window") : VERIFY_DOCUMENT_TAKEN;
 }
 
-int verify_document_take(struct verify_sheet *sheet, const bson_t *document, bool hourly, int64_t epoch, const char **fault, struct err *err)
+int verify_document_take(struct verify_sheet *sheet, const bson_t *document, bool hourly, int64_t epoch, const char **fault,
+			 struct err *err)
 {
 	struct fields f = {.hist = VERIFY_HIST_INIT};
 	bson_iter_t at;

@@ -11,7 +11,9 @@
 
 enum verify_document { VERIFY_DOCUMENT_TAKEN, VERIFY_DOCUMENT_FOREIGN /* of other topics, by its epoch */, VERIFY_DOCUMENT_BAD };
 
-/* Adds a document to what is stored. hourly: of that collection. fault: what is wrong with a bad one, a literal. -1 with *err set: memory. */
-int verify_document_take(struct verify_sheet *sheet, const bson_t *document, bool hourly, int64_t epoch, const char **fault, struct err *err);
+/* Adds a document to what is stored. hourly: of that collection. fault: what is wrong with a bad one, a literal. -1 with *err set:
+ * memory. */
+int verify_document_take(struct verify_sheet *sheet, const bson_t *document, bool hourly, int64_t epoch, const char **fault,
+			 struct err *err);
 
 #endif

@@ -1,10 +1,12 @@
 /* verify_hist.c - see verify_hist.h.
  *
  * A value's bucket comes from logarithms in long double where common/hist compares mantissas with a table of doubles. Its mantissa alone
- * is looked at, so that the logarithm's error is that of a number below 1: the boundaries between powers of two are irrational, and no double comes
- * nearer to one of the 31 than about 2^-59 of itself, while long double has 64 bits. The powers of two themselves are exact.
+ * is looked at, so that the logarithm's error is that of a number below 1: the boundaries between powers of two are irrational, and no
+ * double comes nearer to one of the 31 than about 2^-59 of itself, while long double has 64 bits. The powers of two themselves are
+ * exact.
  *
- * Invariants: places ascend; no count is 0. A place is an index moved away from zero by FAR, so that the order of places is the order of the values. */
+ * Invariants: places ascend; no count is 0. A place is an index moved away from zero by FAR, so that the order of places is the order of
+ * the values. */
 #include "deploy/ctl/verify_hist.h"
 
 #include <math.h>
@@ -101,8 +103,8 @@ static int64_t coarser(int64_t index, int32_t by)
 	return index;
 }
 
-/* The bucket at scale 5 that holds the midpoint b^(i + 1/2) of bucket i of a scale below: the midpoint is one of scale 5's boundaries, and a
- * boundary belongs to the bucket that it ends. */
+/* The bucket at scale 5 that holds the midpoint b^(i + 1/2) of bucket i of a scale below: the midpoint is one of scale 5's boundaries,
+ * and a boundary belongs to the bucket that it ends. */
 static int64_t at_midpoint(int64_t index, int32_t scale)
 {
 	int64_t halves = 2 * index + 1;

@@ -38,8 +38,8 @@ static mongoc_client_t *open_client(const struct verify_source *source, char *ho
 	mongoc_client_t *client;
 
 	if (!uri) {
-		err_set(err, ERR_REJECT, "mongo.uri is no connection string: mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE, with %%-escapes in user and "
-			"password; give it in MILLRACE_MONGO_URI or in a file for --config");
+		err_set(err, ERR_REJECT, "mongo.uri is no connection string: mongodb://USER:PASSWORD@HOST:PORT/?OPTION=VALUE, with %%-escapes "
+			"in user and password; give it in MILLRACE_MONGO_URI or in a file for --config");
 		return NULL;
 	}
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
@@ -105,7 +105,8 @@ static int read_cursor(const struct reading *r, mongoc_cursor_t *cursor, const c
 		if (take(r, document, err) < 0)
 			return -1;
 	if (mongoc_cursor_error(cursor, &error))
-		return err_set(err, ERR_RETRY, "MongoDB at %s cannot be read: collection %s.%s: %s", hosts, r->source->database, r->collection, error.message);
+		return err_set(err, ERR_RETRY, "MongoDB at %s cannot be read: collection %s.%s: %s", hosts, r->source->database,
+			       r->collection, error.message);
 	return 0;
 }
 

@@ -22,8 +22,8 @@ struct verify_stock {
 /* Told now and then while documents come. */
 typedef void (*verify_progress_fn)(void *ctx, const char *what, uint64_t nr);
 
-/* Adds all documents of the sheet's hour. ERR_REJECT: the URI or the name of the database is no such thing; ERR_RETRY: the database cannot be reached or
- * asked; ERR_FATAL: memory. */
+/* Adds all documents of the sheet's hour. ERR_REJECT: the URI or the name of the database is no such thing; ERR_RETRY: the database
+ * cannot be reached or asked; ERR_FATAL: memory. */
 int verify_mongo_read(const struct verify_source *source, struct verify_sheet *sheet, verify_progress_fn progress, void *ctx,
 		      struct verify_stock *stock, struct err *err);
 

@@ -1,8 +1,8 @@
 /* verify_raw.c - see verify_raw.h.
  *
- * Where a partition begins with the first record that is wanted, older ones may have been deleted. By age, that is told by the topic's own
- * retention: what is deleted was older than that when it was, and so is now. Where a size limits the topic, it cannot be told, and then it counts as
- * cut. */
+ * Where a partition begins with the first record that is wanted, older ones may have been deleted. By age, that is told by the topic's
+ * own retention: what is deleted was older than that when it was, and so is now. Where a size limits the topic, it cannot be told, and
+ * then it counts as cut. */
 #include "deploy/ctl/verify_raw.h"
 
 #include <inttypes.h>
@@ -83,8 +83,9 @@ static int check_cut(const struct reading *r, int32_t partition, int64_t begin, 
 
 	if (begin == 0 || from > begin || (!by_age && r->retention.bytes < 0))
 		return 0;
-	return err_set(err, ERR_RETRY, "retention has cut %s: partition %d has nothing below offset %" PRId64 ", and this hour needs the raw records from %s "
-		       "on (49 h before it); only a younger hour can be verified", r->topic, (int)partition, begin, clock_iso(since_ms, iso, sizeof(iso)));
+	return err_set(err, ERR_RETRY, "retention has cut %s: partition %d has nothing below offset %" PRId64 ", and this hour needs the raw "
+		       "records from %s on (49 h before it); only a younger hour can be verified", r->topic, (int)partition, begin,
+		       clock_iso(since_ms, iso, sizeof(iso)));
 }
 
 static int read_partition(struct reading *r, struct topic_scan *scan, int32_t partition, struct err *err)

@@ -1,4 +1,5 @@
-/* verify_report.c - see verify_report.h. Text for people: one line a difference, as many as were asked for. JSON: the same, in one document. */
+/* verify_report.c - see verify_report.h. Text for people: one line a difference, as many as were asked for. JSON: the same, in one
+ * document. */
 #include "deploy/ctl/verify_report.h"
 
 #include <inttypes.h>
@@ -62,7 +63,8 @@ static void put_buckets(struct buf *b, const struct verify_window *expected, con
 		in_expected += expected->hist.buckets[i].count;
 	for (size_t i = 0; i < stored->hist.len; i++)
 		in_stored += stored->hist.buckets[i].count;
-	buf_printf(b, "%" PRIu64 " in %zu buckets, expected %" PRIu64 " in %zu", in_stored, stored->hist.len, in_expected, expected->hist.len);
+	buf_printf(b, "%" PRIu64 " in %zu buckets, expected %" PRIu64 " in %zu", in_stored, stored->hist.len, in_expected,
+		   expected->hist.len);
 }
 
 static void put_bit(struct buf *b, int bit, const struct verify_window *expected, const struct verify_window *stored)
@@ -209,7 +211,8 @@ static void print_end(const struct verify_report *r, const struct verify_figures
 	if (result->waiting)
 		fprintf(out, ", %" PRIu64 " are not complete yet", result->waiting);
 	fprintf(out, "\n%" PRIu64 " samples of the hour in %" PRIu64 " raw records (%" PRIu64 " of them second copies, %" PRIu64
-		" unusable), %" PRIu64 " documents\n", f->tally->samples, f->tally->records, f->tally->duplicates, f->tally->refused, f->stock->documents);
+		" unusable), %" PRIu64 " documents\n", f->tally->samples, f->tally->records, f->tally->duplicates, f->tally->refused,
+			f->stock->documents);
 	for (size_t i = 0; i < f->nr_notes; i++)
 		fprintf(out, "note: %s\n", f->notes[i]);
 }

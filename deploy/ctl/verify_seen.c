@@ -1,7 +1,7 @@
 /* verify_seen.c - see verify_seen.h.
  *
- * An agent's numbers are kept as ranges from..to, in order; a payload in time makes the last one longer. They are kept below the floor too, where the
- * processor forgets them: a dead letter that is sent again is mostly below it, and counts all the same if it never was. */
+ * An agent's numbers are kept as ranges from..to, in order; a payload in time makes the last one longer. They are kept below the floor
+ * too, where the processor forgets them: a dead letter that is sent again is mostly below it, and counts all the same if it never was. */
 #include "deploy/ctl/verify_seen.h"
 
 #include <stdlib.h>
@@ -137,7 +137,8 @@ static int take_seq(struct verify_seen *s, const struct sample_batch *batch, boo
 	return !counted;
 }
 
-static int take_key(struct verify_seen *s, const struct sample_batch *batch, char letter, struct str bytes, int64_t watermark_ms, struct err *err)
+static int take_key(struct verify_seen *s, const struct sample_batch *batch, char letter, struct str bytes, int64_t watermark_ms,
+		    struct err *err)
 {
 	uint8_t key[MAP_KEY_BYTES];
 	struct key *k;
@@ -203,6 +204,7 @@ int verify_seen_take(struct verify_seen *s, const struct sample_batch *batch, co
 	if (batch->has_idempotency_key)
 		return take_key(s, batch, 'k', batch->idempotency_key, place->watermark_ms, err);
 	if (origin)
-		return take_key(s, batch, 'o', (struct str){(const char *)&origin->offset, sizeof(origin->offset)}, place->watermark_ms, err);
+		return take_key(s, batch, 'o', (struct str){(const char *)&origin->offset, sizeof(origin->offset)}, place->watermark_ms,
+				err);
 	return 1;
 }

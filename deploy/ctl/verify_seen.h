@@ -1,9 +1,10 @@
 /* verify_seen.h - which records of a partition `verify` has counted, so that a second copy counts nothing.
  *
  * The rules are those of schemas/README.md, "Identity of a payload": by (site, agent_id, seq) and the floor; without an agent by the
- * Idempotency-Key, for an hour; a dead letter that was sent again also by where it stood first. Nothing is forgotten but what an hour
- * of Idempotency-Keys means: ingest takes payloads of 48 hours, and no more than that and the hour's 49 before it are read. So memory grows with
- * the agents and the holes in their numbers (some 100 bytes an agent, 16 a hole) and with the keys (40 bytes each). Not thread-safe. */
+ * Idempotency-Key, for an hour; a dead letter that was sent again also by where it stood first. Nothing is forgotten but what an hour of
+ * Idempotency-Keys means: ingest takes payloads of 48 hours, and no more than that and the hour's 49 before it are read. So memory grows
+ * with the agents and the holes in their numbers (some 100 bytes an agent, 16 a hole) and with the keys (40 bytes each). Not
+ * thread-safe. */
 #ifndef MILLRACE_CTL_VERIFY_SEEN_H
 #define MILLRACE_CTL_VERIFY_SEEN_H
 

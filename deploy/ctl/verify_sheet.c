@@ -70,7 +70,8 @@ struct verify_series *verify_sheet_series(struct verify_sheet *s, const struct s
 	return series;
 }
 
-struct verify_window *verify_sheet_window(struct verify_sheet *s, struct verify_series *series, enum verify_side side, int slot, struct err *err)
+struct verify_window *verify_sheet_window(struct verify_sheet *s, struct verify_series *series, enum verify_side side, int slot,
+					  struct err *err)
 {
 	struct verify_window **at = &series->windows[side][slot];
 

@@ -1,8 +1,8 @@
 /* verify_sheet.h - all series of one hour: what each of its minutes and the hour itself must hold, and what is stored.
  *
- * It grows with the series that have anything in the hour: about a KiB a series, and 130 bytes and 16 a bucket for each of its windows on either
- * side. Series are told apart by the fingerprint of what they are called, computed here, not by what a record or document says it is. Not
- * thread-safe. */
+ * It grows with the series that have anything in the hour: about a KiB a series, and 130 bytes and 16 a bucket for each of its windows
+ * on either side. Series are told apart by the fingerprint of what they are called, computed here, not by what a record or document says
+ * it is. Not thread-safe. */
 #ifndef MILLRACE_CTL_VERIFY_SHEET_H
 #define MILLRACE_CTL_VERIFY_SHEET_H
 
@@ -44,7 +44,8 @@ int64_t verify_sheet_start(const struct verify_sheet *s, int slot);
 struct verify_series *verify_sheet_series(struct verify_sheet *s, const struct series_id *id, struct err *err);
 
 /* The window of a series in a slot, made when there is none. NULL with *err set. */
-struct verify_window *verify_sheet_window(struct verify_sheet *s, struct verify_series *series, enum verify_side side, int slot, struct err *err);
+struct verify_window *verify_sheet_window(struct verify_sheet *s, struct verify_series *series, enum verify_side side, int slot,
+					  struct err *err);
 
 /* Adds the minutes that are expected up to the hours. Once. */
 int verify_sheet_add_up(struct verify_sheet *s, struct err *err);

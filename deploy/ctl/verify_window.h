@@ -1,6 +1,7 @@
 /* verify_window.h - what one series holds in one minute or hour, as `verify` adds it up, and whether two of them say the same.
  *
- * Zeroed is empty, but for the histogram: VERIFY_WINDOW_INIT. Counts and buckets add; min, max and last go by what is known. Not thread-safe. */
+ * Zeroed is empty, but for the histogram: VERIFY_WINDOW_INIT. Counts and buckets add; min, max and last go by what is known. Not
+ * thread-safe. */
 #ifndef MILLRACE_CTL_VERIFY_WINDOW_H
 #define MILLRACE_CTL_VERIFY_WINDOW_H
 
@@ -55,8 +56,8 @@ enum {
 /* "count", "sum", ..; of bit 0, 1, .. */
 const char *verify_bit_name(int bit);
 
-/* The bits in which stored is not what is expected; 0: equal. Sums are equal within n x 2^-52 of the sum of magnitudes, n the numbers added, as the order in
- * which they were added is not known. */
+/* The bits in which stored is not what is expected; 0: equal. Sums are equal within n x 2^-52 of the sum of magnitudes, n the numbers
+ * added, as the order in which they were added is not known. */
 unsigned verify_window_compare(const struct verify_window *expected, const struct verify_window *stored);
 
 #endif

@@ -23,22 +23,29 @@ static const struct { const char *what; struct point points[POINTS_MAX]; } seque
 	{"first, but routed here later", {{T, T - MIN, 5, NOTHING, 0, T - MIN + 1, 0}}},
 	{"first, routed here when it started", {{T, T - MIN, 5, WHOLE, 5, T - MIN, 0}}},
 	{"first, start unknown", {{T, 0, 5, NOTHING, 0, 0, 0}, {T + MIN, 0, 6, DIFF, 1, 0, 0}}},
-	{"a repetition, and one that was overtaken", {{T, 0, 5, NOTHING, 0, 0, 0}, {T, 0, 9, NOTHING, 0, 0, 0}, {T - 1, 0, 9, NOTHING, 0, 0, 0}, {T + 1, 0, 7, DIFF, 2, 0, 0}}},
-	{"another route", {{T, T - HOUR, 5, NOTHING, 0, 0, 0}, {T + MIN, T - HOUR, 8, NOTHING, 0, T, 0}, {T + 2 * MIN, T - HOUR, 9, DIFF, 1, T, 0}}},
-	{"a start at its own time", {{T, T - HOUR, 5, NOTHING, 0, 0, 0}, {T + MIN, T + MIN, 8, NOTHING, 0, 0, 0}, {T + 2 * MIN, T + MIN, 9, DIFF, 1, 0, 0}}},
+	{"a repetition, and one that was overtaken",
+	 {{T, 0, 5, NOTHING, 0, 0, 0}, {T, 0, 9, NOTHING, 0, 0, 0}, {T - 1, 0, 9, NOTHING, 0, 0, 0}, {T + 1, 0, 7, DIFF, 2, 0, 0}}},
+	{"another route", {{T, T - HOUR, 5, NOTHING, 0, 0, 0}, {T + MIN, T - HOUR, 8, NOTHING, 0, T, 0},
+			   {T + 2 * MIN, T - HOUR, 9, DIFF, 1, T, 0}}},
+	{"a start at its own time", {{T, T - HOUR, 5, NOTHING, 0, 0, 0}, {T + MIN, T + MIN, 8, NOTHING, 0, 0, 0},
+				     {T + 2 * MIN, T + MIN, 9, DIFF, 1, 0, 0}}},
 	{"a reset that says so", {{T, T - HOUR, 5, NOTHING, 0, 0, 0}, {T + MIN, T, 8, WHOLE, 8, 0, 0}}},
-	{"another writer that started before", {{T, T - MIN, 5, WHOLE, 5, 0, 0}, {T + MIN, T - HOUR, 80, NOTHING, 0, 0, 0}, {T + 2 * MIN, T - MIN, 6, DIFF, 1, 0, 0}}},
-	{"that takes over after ten minutes", {{T, T - MIN, 5, WHOLE, 5, 0, 0}, {T + 10 * MIN, T - HOUR, 80, NOTHING, 0, 0, 0}, {T + 10 * MIN + 1, T - HOUR, 81, NOTHING, 0, 0, 0},
+	{"another writer that started before", {{T, T - MIN, 5, WHOLE, 5, 0, 0}, {T + MIN, T - HOUR, 80, NOTHING, 0, 0, 0},
+						{T + 2 * MIN, T - MIN, 6, DIFF, 1, 0, 0}}},
+	{"that takes over after ten minutes", {{T, T - MIN, 5, WHOLE, 5, 0, 0}, {T + 10 * MIN, T - HOUR, 80, NOTHING, 0, 0, 0},
+					       {T + 10 * MIN + 1, T - HOUR, 81, NOTHING, 0, 0, 0},
 	  {T + 11 * MIN, T - HOUR, 83, DIFF, 2, 0, 0}}},
 	{"a lower value", {{T, T - HOUR, 5, NOTHING, 0, 0, 0}, {T + MIN, T - HOUR, 4, WHOLE, 4, 0, 0}}},
 	{"a start put right", {{T, T - HOUR, 5, NOTHING, 0, 0, 0}, {T + MIN, T - MIN, 7, DIFF, 2, 0, 0}}},
-	{"remembered for 25 hours, less a bit", {{T, T - HOUR, 5, NOTHING, 0, 0, T}, {T + MIN, T - HOUR, 7, DIFF, 2, 0, T + 25 * HOUR - 1}}},
+	{"remembered for 25 hours, less a bit",
+	 {{T, T - HOUR, 5, NOTHING, 0, 0, T}, {T + MIN, T - HOUR, 7, DIFF, 2, 0, T + 25 * HOUR - 1}}},
 	{"and then not", {{T, T - HOUR, 5, NOTHING, 0, 0, T}, {T + MIN, T - HOUR, 7, NOTHING, 0, 0, T + 25 * HOUR}}},
 };
 
 static struct verify_point single(const struct point *p)
 {
-	return (struct verify_point){.t_ms = p->t, .start_ms = p->start, .routed_since_ms = p->routed_since, .watermark_ms = p->watermark, .count = 1, .sum = p->v, .single = true};
+	return (struct verify_point){.t_ms = p->t, .start_ms = p->start, .routed_since_ms = p->routed_since, .watermark_ms = p->watermark,
+				     .count = 1, .sum = p->v, .single = true};
 }
 
 START_TEST(single_values)
@@ -54,7 +61,8 @@ START_TEST(single_values)
 		ck_assert_int_eq(verify_bases_take(&b, fingerprint, &point, &step, NULL), 0);
 		ck_assert_msg(step.counts == (p->outcome != NOTHING), "%s: point %zu counts: %d", sequences[_i].what, i, step.counts);
 		if (step.counts)
-			ck_assert_msg(step.whole == (p->outcome == WHOLE) && step.count == 1 && (step.whole || step.sum == p->counted), "%s: point %zu", sequences[_i].what, i);
+			ck_assert_msg(step.whole == (p->outcome == WHOLE) && step.count == 1 && (step.whole || step.sum == p->counted),
+				      "%s: point %zu", sequences[_i].what, i);
 		verify_hist_fini(&step.hist);
 	}
 	verify_bases_fini(&b);
@@ -102,7 +110,8 @@ START_TEST(summaries)
 
 	for (size_t i = 0; i < NR(points); i++) {
 		struct verify_hist h = hist_of(points[i].a, points[i].c);
-		struct verify_point p = {.t_ms = T + (int64_t)i * MIN, .count = points[i].a + points[i].c, .sum = points[i].sum, .hist = &h};
+		struct verify_point p = {.t_ms = T + (int64_t)i * MIN, .count = points[i].a + points[i].c, .sum = points[i].sum,
+					 .hist = &h};
 		struct verify_step step;
 		uint64_t left = 0;
 
@@ -111,7 +120,8 @@ START_TEST(summaries)
 		for (size_t k = 0; k < step.hist.len; k++)
 			left += step.hist.buckets[k].count;
 		if (step.counts && !step.whole)
-			ck_assert_msg(step.count == points[i].count && step.sum == points[i].counted && left == (uint64_t)step.count && step.hist.scale == 3, "point %zu", i);
+			ck_assert_msg(step.count == points[i].count && step.sum == points[i].counted && left == (uint64_t)step.count &&
+				      step.hist.scale == 3, "point %zu", i);
 		verify_hist_fini(&step.hist);
 		verify_hist_fini(&h);
 	}

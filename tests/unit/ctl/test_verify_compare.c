@@ -1,4 +1,5 @@
-/* test_verify_compare.c - which windows are held to differ, to be on their way, or to be what a cap made of them; and the sheet they stand in. */
+/* test_verify_compare.c - which windows are held to differ, to be on their way, or to be what a cap made of them; and the sheet they
+ * stand in. */
 #include "deploy/ctl/verify_compare.h"
 
 #include <string.h>
@@ -27,7 +28,8 @@ static void on_difference(void *ctx, const struct verify_difference *d)
 	t->nr++;
 }
 
-static struct verify_window *put(struct verify_sheet *s, const char *site, uint8_t kind, const char *name, enum verify_side side, int slot, double v)
+static struct verify_window *put(struct verify_sheet *s, const char *site, uint8_t kind, const char *name, enum verify_side side, int slot,
+				 double v)
 {
 	struct series_id id = {.site = str_from(site), .kind = kind, .name = str_from(name)};
 	struct verify_window *w = verify_sheet_window(s, verify_sheet_series(s, &id, NULL), side, slot, NULL);
@@ -75,7 +77,8 @@ START_TEST(differences_come_in_order)
 }
 END_TEST
 
-/* All of it is to be there ten minutes after the hour, and what came at or behind its minute's end 32 minutes after that. until: minutes. */
+/* All of it is to be there ten minutes after the hour, and what came at or behind its minute's end 32 minutes after that. until:
+ * minutes. */
 static const struct { int64_t newest, now; bool behind, too_much; uint64_t differ, waiting; int until; } waits[] = {
 	{H + 50 * MIN, H + 70 * MIN - 1, false, false, 0, 1, 70},
 	{H + 50 * MIN, H + 70 * MIN, false, false, 1, 0, 0},
@@ -188,7 +191,8 @@ START_TEST(a_sheet_knows_its_slots)
 {
 	struct verify_sheet s = {.hour_ms = H};
 
-	ck_assert(verify_sheet_slot(&s, H - 1) == -1 && verify_sheet_slot(&s, H) == 0 && verify_sheet_slot(&s, H + MIN - 1) == 0 && verify_sheet_slot(&s, H + MIN) == 1 &&
+	ck_assert(verify_sheet_slot(&s, H - 1) == -1 && verify_sheet_slot(&s, H) == 0 && verify_sheet_slot(&s, H + MIN - 1) == 0 &&
+		  verify_sheet_slot(&s, H + MIN) == 1 &&
 		  verify_sheet_slot(&s, H + HOUR - 1) == 59 && verify_sheet_slot(&s, H + HOUR) == -1);
 	ck_assert(verify_sheet_start(&s, 7) == H + 7 * MIN && verify_sheet_start(&s, VERIFY_HOUR_SLOT) == H);
 	put(&s, "a", 2, "n", VERIFY_EXPECTED, 0, 1);

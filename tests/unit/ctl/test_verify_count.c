@@ -46,16 +46,19 @@ static void make(struct made *m, int64_t t_ms)
 {
 	*m = (struct made){.tags = {{STR("route"), STR("/a")}}, .counts = {1, 2}};
 	for (int kind = 0; kind < 3; kind++) {
-		struct series_id id = {.site = STR("shop"), .kind = (uint8_t)kind, .name = STR("http.requests"), .tags = m->tags, .tags_len = 1};
+		struct series_id id = {.site = STR("shop"), .kind = (uint8_t)kind, .name = STR("http.requests"), .tags = m->tags,
+				       .tags_len = 1};
 
 		m->series[kind] = (struct series_ref){.kind = (enum series_kind)kind, .name = id.name, .tags = m->tags, .tags_len = 1};
 		series_fingerprint(&id, m->series[kind].fingerprint);
 		m->values[kind] = (struct value_sample){.series = kind, .t = t_ms, .v = 1.5 + kind};
 	}
-	m->summaries[0] = (struct summary_sample){.series = 2, .t = t_ms, .count = 4, .sum = 9, .has_min = true, .min = 0, .has_max = true, .max = 4, .has_last = true,
+	m->summaries[0] = (struct summary_sample){.series = 2, .t = t_ms, .count = 4, .sum = 9, .has_min = true, .min = 0, .has_max = true,
+						  .max = 4, .has_last = true,
 						  .last = 4, .last_at = t_ms, .has_histogram = true,
 						  .histogram = {.scale = 5, .zero = 1, .offset = 40, .counts = m->counts, .counts_len = 2}};
-	m->batch = (struct sample_batch){.series = m->series, .series_len = 3, .values = m->values, .values_len = 3, .summaries = m->summaries, .summaries_len = 1,
+	m->batch = (struct sample_batch){.series = m->series, .series_len = 3, .values = m->values, .values_len = 3,
+					 .summaries = m->summaries, .summaries_len = 1,
 					 .site = STR("shop"), .created_at = t_ms, .received_at = t_ms};
 }
 
@@ -97,7 +100,8 @@ START_TEST(samples_of_the_hour_are_counted)
 	feed(&f, &m, H + 7 * MIN + 50);
 	ck_assert(f.tally.records == 1 && f.tally.samples == 3 && f.tally.refused == 0 && f.tally.misnamed == 0);
 	w = window(&f, 0, 7);
-	ck_assert(w && w->count == 1 && w->sum == 1.5L && w->last_at_ms == H + 7 * MIN && w->newest_ms == H + 7 * MIN + 50 && w->hist.len == 0);
+	ck_assert(w && w->count == 1 && w->sum == 1.5L && w->last_at_ms == H + 7 * MIN && w->newest_ms == H + 7 * MIN + 50 &&
+		  w->hist.len == 0);
 	ck_assert(!window(&f, 1, 7) && !window(&f, 0, 6) && !window(&f, 0, 8));
 	w = window(&f, 2, 7);
 	ck_assert(w && w->count == 5 && w->sum == 12.5L && w->min == 0 && w->max == 4 && w->last == 4 && w->hist.len == 4);
@@ -198,7 +202,8 @@ START_TEST(cumulative_histograms)
 	m.counts[1] = 5;
 	feed(&f, &m, H + 2 * MIN);
 	w = window(&f, 2, 2);
-	ck_assert(w && w->count == 3 && w->sum == 6.0L && !w->has_min && !w->has_max && !w->has_last && w->hist.len == 1 && w->hist.buckets[0].count == 3);
+	ck_assert(w && w->count == 3 && w->sum == 6.0L && !w->has_min && !w->has_max && !w->has_last && w->hist.len == 1 &&
+		  w->hist.buckets[0].count == 3);
 	ck_assert(!window(&f, 2, 1));
 	fixture_fini(&f);
 }

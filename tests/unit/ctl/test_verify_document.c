@@ -75,9 +75,11 @@ START_TEST(fragments_merge)
 	const struct verify_window *w;
 
 	ck_assert_int_eq(take(&s, document("{" PLAIN "}", 0, H + 2 * MIN, H + 2 * MIN, EPOCH, 44), false, &fault), VERIFY_DOCUMENT_TAKEN);
-	ck_assert_int_eq(take(&s, document("{\"count\":1,\"sum\":-1.0," REST "}", 0, H + 2 * MIN, H + 2 * MIN, EPOCH, 44), false, &fault), VERIFY_DOCUMENT_TAKEN);
+	ck_assert_int_eq(take(&s, document("{\"count\":1,\"sum\":-1.0," REST "}", 0, H + 2 * MIN, H + 2 * MIN, EPOCH, 44), false, &fault),
+			 VERIFY_DOCUMENT_TAKEN);
 	w = window(&s, 0, 2);
-	ck_assert(w && w->count == 3 && w->sum == 4.0L && w->has_min && w->min == 1 && w->max == 4 && w->last == 4 && w->last_at_ms == 1800000001000 && !w->approximate);
+	ck_assert(w && w->count == 3 && w->sum == 4.0L && w->has_min && w->min == 1 && w->max == 4 && w->last == 4 &&
+		  w->last_at_ms == 1800000001000 && !w->approximate);
 	ck_assert_int_eq(take(&s, document("{" PLAIN "}", 0, H, H, EPOCH, 44), true, &fault), VERIFY_DOCUMENT_TAKEN);
 	ck_assert(window(&s, 0, VERIFY_HOUR_SLOT)->count == 2 && !window(&s, 0, 0));
 	verify_sheet_fini(&s);
@@ -94,7 +96,9 @@ START_TEST(histograms_are_read)
 
 	ck_assert_int_eq(take(&s, document("{" PLAIN "," HIST "}", 2, H, H, EPOCH, 44), false, &fault), VERIFY_DOCUMENT_TAKEN);
 	w = window(&s, 2, 0);
-	ck_assert_int_eq(verify_hist_read(&want, &(struct histogram){.scale = 5, .zero = 1, .offset = -3, .counts = counts, .counts_len = 3, .neg_offset = 7, .neg_counts = neg,
+	ck_assert_int_eq(verify_hist_read(&want,
+					  &(struct histogram){.scale = 5, .zero = 1, .offset = -3, .counts = counts, .counts_len = 3,
+							      .neg_offset = 7, .neg_counts = neg,
 								     .neg_counts_len = 1}), 0);
 	ck_assert(verify_hist_equal(&w->hist, &want));
 	verify_hist_fini(&want);
@@ -107,7 +111,8 @@ START_TEST(numbers_of_an_editor)
 	struct verify_sheet s = {.hour_ms = H};
 	const char *fault = NULL;
 
-	ck_assert_int_eq(take(&s, document("{\"count\":3.0,\"sum\":7," REST ",\"note\":\"mine\"}", 1, H, H, EPOCH, 44), false, &fault), VERIFY_DOCUMENT_TAKEN);
+	ck_assert_int_eq(take(&s, document("{\"count\":3.0,\"sum\":7," REST ",\"note\":\"mine\"}", 1, H, H, EPOCH, 44), false, &fault),
+			 VERIFY_DOCUMENT_TAKEN);
 	ck_assert(window(&s, 1, 0)->count == 3 && window(&s, 1, 0)->sum == 7.0L);
 	verify_sheet_fini(&s);
 }

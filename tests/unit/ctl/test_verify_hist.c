@@ -1,4 +1,5 @@
-/* test_verify_hist.c - histograms of `verify`: against integer powers for a value's bucket, and against common/hist, which is another's code. */
+/* test_verify_hist.c - histograms of `verify`: against integer powers for a value's bucket, and against common/hist, which is another's
+ * code. */
 #include "deploy/ctl/verify_hist.h"
 
 #include <math.h>
@@ -9,8 +10,8 @@
 
 enum { OCTAVE = 32 };
 
-/* The bucket by squaring: five digits of the binary logarithm, one a square, in the exact arithmetic of long doubles near 1. Only for values that
- * are not next to a boundary. */
+/* The bucket by squaring: five digits of the binary logarithm, one a square, in the exact arithmetic of long doubles near 1. Only for
+ * values that are not next to a boundary. */
 static int32_t index_by_squares(double value)
 {
 	int exponent, digits = 0;
@@ -32,7 +33,8 @@ START_TEST(known_values)
 	};
 
 	for (size_t i = 0; i < NR(cases); i++)
-		ck_assert_msg(verify_hist_index(cases[i].value) == cases[i].index, "%a: %d", cases[i].value, (int)verify_hist_index(cases[i].value));
+		ck_assert_msg(verify_hist_index(cases[i].value) == cases[i].index, "%a: %d", cases[i].value,
+			      (int)verify_hist_index(cases[i].value));
 }
 END_TEST
 
@@ -86,7 +88,8 @@ START_TEST(travelling_ones_agree_at_every_scale)
 
 	for (int i = 0; i < 20000; i++) {
 		int64_t counts[12], neg[12];
-		struct histogram h = {.scale = (int32_t)unit_random_below(&r, 31) - 10, .zero = (int64_t)unit_random_below(&r, 3), .counts = counts, .neg_counts = neg};
+		struct histogram h = {.scale = (int32_t)unit_random_below(&r, 31) - 10, .zero = (int64_t)unit_random_below(&r, 3),
+				      .counts = counts, .neg_counts = neg};
 		struct verify_hist read = VERIFY_HIST_INIT, sum = VERIFY_HIST_INIT;
 		struct hist theirs = HIST_INIT;
 		bool ours_approximate = false, theirs_approximate = false;
@@ -97,12 +100,14 @@ START_TEST(travelling_ones_agree_at_every_scale)
 		random_side(&r, &h.offset, counts, &h.counts_len);
 		random_side(&r, &h.neg_offset, neg, &h.neg_counts_len);
 		fault = verify_hist_fault(&h, &total);
-		rc = hist_add_dense(&theirs, &(struct hist_dense){h.scale, (uint64_t)h.zero, h.offset, counts, h.counts_len, h.neg_offset, neg, h.neg_counts_len},
+		rc = hist_add_dense(&theirs, &(struct hist_dense){h.scale, (uint64_t)h.zero, h.offset, counts, h.counts_len, h.neg_offset,
+								  neg, h.neg_counts_len},
 				    &theirs_approximate, NULL);
 		ck_assert_msg((fault != NULL) == (rc < 0), "scale %d, offset %d: %s", h.scale, h.offset, fault ? fault : "taken");
 		if (!fault) {
 			ck_assert(verify_hist_read(&read, &h) == 0 && verify_hist_add(&sum, &read, &ours_approximate) == 0);
-			ck_assert_msg(same(&sum, &theirs) && ours_approximate == theirs_approximate && total == hist_count(&theirs), "scale %d", h.scale);
+			ck_assert_msg(same(&sum, &theirs) && ours_approximate == theirs_approximate && total == hist_count(&theirs),
+				      "scale %d", h.scale);
 		}
 		verify_hist_fini(&read);
 		verify_hist_fini(&sum);
@@ -117,13 +122,15 @@ START_TEST(malformed_ones_are_refused)
 	const struct histogram bad[] = {
 		{.scale = -11}, {.scale = 21}, {.scale = 5, .zero = -1}, {.scale = 5, .counts = &minus, .counts_len = 1},
 		{.scale = 5, .zero = 1, .neg_counts = &much, .neg_counts_len = 1}, {.scale = 5, .counts = long_list, .counts_len = 8193},
-		{.scale = 5, .offset = 1024 * 32, .counts = &one, .counts_len = 1}, {.scale = 5, .neg_offset = -1075 * 32 - 1, .neg_counts = &one, .neg_counts_len = 1},
+		{.scale = 5, .offset = 1024 * 32, .counts = &one, .counts_len = 1},
+		{.scale = 5, .neg_offset = -1075 * 32 - 1, .neg_counts = &one, .neg_counts_len = 1},
 	};
 	uint64_t total;
 
 	for (size_t i = 0; i < NR(bad); i++)
 		ck_assert_msg(verify_hist_fault(&bad[i], &total), "%zu", i);
-	ck_assert(verify_hist_fault(&(struct histogram){.scale = 5, .counts = &much, .counts_len = 1}, &total) == NULL && total == UINT64_C(1) << 62);
+	ck_assert(verify_hist_fault(&(struct histogram){.scale = 5, .counts = &much, .counts_len = 1}, &total) == NULL &&
+		  total == UINT64_C(1) << 62);
 }
 END_TEST
 
@@ -131,7 +138,8 @@ static struct verify_hist read_of(int32_t scale, int32_t offset, const int64_t *
 {
 	struct verify_hist h = VERIFY_HIST_INIT;
 
-	ck_assert_int_eq(verify_hist_read(&h, &(struct histogram){.scale = scale, .offset = offset, .counts = (int64_t *)(uintptr_t)counts, .counts_len = len}), 0);
+	ck_assert_int_eq(verify_hist_read(&h, &(struct histogram){.scale = scale, .offset = offset, .counts = (int64_t *)(uintptr_t)counts,
+								  .counts_len = len}), 0);
 	return h;
 }
 
@@ -148,7 +156,8 @@ START_TEST(differences)
 	};
 
 	for (size_t i = 0; i < NR(cases); i++) {
-		struct verify_hist h = read_of(cases[i].scale, 0, cases[i].counts, 4), before = read_of(cases[i].before_scale, 0, cases[i].before, 4);
+		struct verify_hist h = read_of(cases[i].scale, 0, cases[i].counts, 4),
+			before = read_of(cases[i].before_scale, 0, cases[i].before, 4);
 		struct verify_hist left = read_of(cases[i].left_scale, 0, cases[i].left, 4), out = VERIFY_HIST_INIT;
 		int rc = verify_hist_subtract(&h, &before, &out);
 
@@ -164,10 +173,12 @@ END_TEST
 START_TEST(equality)
 {
 	static const int64_t a[2] = {1, 2}, b[2] = {1, 3}, c[2] = {1, 0};
-	struct verify_hist x = read_of(5, 7, a, 2), y = read_of(5, 7, a, 2), other = read_of(5, 7, b, 2), less = read_of(5, 7, c, 2), moved = read_of(5, 8, a, 2);
+	struct verify_hist x = read_of(5, 7, a, 2), y = read_of(5, 7, a, 2), other = read_of(5, 7, b, 2), less = read_of(5, 7, c, 2),
+		moved = read_of(5, 8, a, 2);
 	struct verify_hist coarse = read_of(4, 7, a, 2);
 
-	ck_assert(verify_hist_equal(&x, &y) && !verify_hist_equal(&x, &other) && !verify_hist_equal(&x, &less) && !verify_hist_equal(&x, &moved) &&
+	ck_assert(verify_hist_equal(&x, &y) && !verify_hist_equal(&x, &other) && !verify_hist_equal(&x, &less) &&
+		  !verify_hist_equal(&x, &moved) &&
 		  !verify_hist_equal(&x, &coarse));
 	verify_hist_fini(&x);
 	verify_hist_fini(&y);

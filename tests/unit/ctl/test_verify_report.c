@@ -32,7 +32,8 @@ static void fixture_init(struct fixture *f, bool json, int64_t limit)
 
 static void fixture_end(struct fixture *f, const char *const *notes, size_t nr_notes)
 {
-	const struct verify_figures figures = {.tally = &f->tally, .stock = &f->stock, .result = &f->result, .notes = notes, .nr_notes = nr_notes};
+	const struct verify_figures figures = {.tally = &f->tally, .stock = &f->stock, .result = &f->result, .notes = notes,
+					       .nr_notes = nr_notes};
 
 	ck_assert_int_eq(verify_report_end(&f->report, &figures, NULL), 0);
 	fclose(f->ctl.out);
@@ -45,17 +46,22 @@ static void fixture_fini(struct fixture *f)
 }
 
 /* Tells of a series with two tags, one of which would clear the screen. */
-static void tell(struct fixture *f, const struct verify_window *expected, const struct verify_window *stored, unsigned bits, bool total, int slot)
+static void tell(struct fixture *f, const struct verify_window *expected, const struct verify_window *stored, unsigned bits, bool total,
+		 int slot)
 {
 	const struct tag tags[] = {{STR("host"), STR("a\033[2J")}, {STR("zone"), STR("b")}};
-	struct verify_series series = {.id = {.site = STR("shop"), .kind = SERIES_KIND_GAUGE, .name = STR("load"), .tags = tags, .tags_len = 2}};
-	const struct verify_difference d = {.series = &series, .total = total, .slot = slot, .bits = bits, .expected = expected, .stored = stored};
+	struct verify_series series = {.id = {.site = STR("shop"), .kind = SERIES_KIND_GAUGE, .name = STR("load"), .tags = tags,
+					      .tags_len = 2}};
+	const struct verify_difference d = {.series = &series, .total = total, .slot = slot, .bits = bits, .expected = expected,
+					    .stored = stored};
 
 	verify_report_difference(&f->report, &d);
 }
 
-static const struct verify_window twelve = {.count = 12, .sum = 3.5L, .has_min = true, .min = 1, .has_last = true, .last = 2, .last_at_ms = H + 1};
-static const struct verify_window eleven = {.count = 11, .sum = 3, .has_min = true, .min = 1.5, .has_max = true, .max = 4, .approximate = true};
+static const struct verify_window twelve = {.count = 12, .sum = 3.5L, .has_min = true, .min = 1, .has_last = true, .last = 2,
+					    .last_at_ms = H + 1};
+static const struct verify_window eleven = {.count = 11, .sum = 3, .has_min = true, .min = 1.5, .has_max = true, .max = 4,
+					    .approximate = true};
 
 START_TEST(lines_for_people)
 {
@@ -102,7 +108,8 @@ END_TEST
 
 START_TEST(json_for_scripts)
 {
-	static const char *const wanted[] = {"\"name\": \"load\"", "\"window\": \"minute\"", "\"start\": \"2026-11-26T14:03:00.000Z\"", "\"sum\": 3.5", "\"last_at\": 1795701600001",
+	static const char *const wanted[] = {"\"name\": \"load\"", "\"window\": \"minute\"", "\"start\": \"2026-11-26T14:03:00.000Z\"",
+					     "\"sum\": 3.5", "\"last_at\": 1795701600001",
 					     "\"cell\": \"main\"", "\"differ\": 2", "\"second_copies\": 1", "\"all_series\": false"};
 	struct fixture f;
 

@@ -96,9 +96,11 @@ START_TEST(keys_hold_for_an_hour)
 	struct verify_seen s = VERIFY_SEEN_INIT;
 
 	for (size_t i = 0; i < NR(cases); i++) {
-		struct sample_batch b = {.site = str_from(cases[i].site), .has_idempotency_key = true, .idempotency_key = str_from(cases[i].key)};
+		struct sample_batch b = {.site = str_from(cases[i].site), .has_idempotency_key = true,
+					 .idempotency_key = str_from(cases[i].key)};
 
-		ck_assert_msg(take_at(&s, &b, (int64_t)i, cases[i].at_ms, NULL) == cases[i].counts && s.doubtful == cases[i].doubtful, "record %zu", i);
+		ck_assert_msg(take_at(&s, &b, (int64_t)i, cases[i].at_ms, NULL) == cases[i].counts && s.doubtful == cases[i].doubtful,
+			      "record %zu", i);
 	}
 	verify_seen_fini(&s);
 }

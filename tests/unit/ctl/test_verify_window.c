@@ -32,7 +32,8 @@ START_TEST(what_is_unknown_stays_unknown)
 {
 	struct verify_window w = VERIFY_WINDOW_INIT, other = VERIFY_WINDOW_INIT;
 	const struct verify_part blind = {.count = 4, .sum = 9, .min = -100, .max = 100, .last = 100, .last_at_ms = 99999};
-	const struct verify_part seeing = {.count = 1, .sum = 5, .min = 5, .max = 5, .last = 5, .last_at_ms = 10, .has_min = true, .has_max = true, .has_last = true};
+	const struct verify_part seeing = {.count = 1, .sum = 5, .min = 5, .max = 5, .last = 5, .last_at_ms = 10, .has_min = true,
+					   .has_max = true, .has_last = true};
 
 	ck_assert_int_eq(verify_window_add_part(&w, &blind), 0);
 	ck_assert(w.count == 4 && !w.has_min && !w.has_max && !w.has_last);
