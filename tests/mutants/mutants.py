@@ -466,4 +466,20 @@ MUTANTS = [
     trial("overtaken-ones-count", "raw.py", "elif seq < floor:", "elif False:"),
     trial("any-shift-will-do", "raw.py", '0 < shift <= batch["received_at"] - batch["created_at"]', "0 < shift"),
     trial("a-range-without-end", "told.py", "seq <= mine[at][1]", "True"),
+    # short of memory
+    unit("no-memory-is-too-large", "ingest/payload.c", "	if (p->arena->starved)\n", "	if (p->arena->starved && p->series_len > SIZE_MAX / 2)\n", "ingest", "test_nomem"),
+    unit("no-memory-for-parts-is-too-large", "ingest/split.c", "	if (sp->starved || arena->starved)", "	if (arena->starved)", "ingest", "test_nomem"),
+    unit("no-memory-for-a-route-is-too-large", "ingest/admission.c", "	if (arena->starved)\n", "	if (arena->starved && bytes == 0)\n", "ingest", "test_nomem"),
+    unit("keys-without-room", "ingest/sites.c", "map_reserve(&s->keys, s->keys.len + site->keys_len) < 0 || ", "", "ingest", "test_nomem"),
+    unit("no-memory-is-a-bad-record", "common/codec.c", "	if (r->nomem)\n		return err_set(err, ERR_FATAL,", "	if (r->nomem)\n		return err_set(err, ERR_REJECT,",
+         "common", "test_nomem"),
+    unit("starved-for-ever", "common/arena.c", "	a->used_bytes = 0;\n	a->starved = false;\n	if (!a->head)", "	a->used_bytes = 0;\n	if (!a->head)", "common", "test_nomem"),
+    unit("message-is-nobodys", "sink/mongo/reader.c", "	if (entry < 0) {\n		rd_kafka_message_destroy(m);\n", "	if (entry < 0) {\n", "sink", "test_nomem"),
+    unit("message-of-a-decoding-is-nobodys", "sink/mongo/reader.c", "why.kind == ERR_FATAL) {\n		rd_kafka_message_destroy(m);\n", "why.kind == ERR_FATAL) {\n",
+         "sink", "test_nomem"),
+    unit("flush-loses-quietly", "ingest/agent/bundle.c", "		lose(b, b->e.seq, b->e.samples);\n		fail(b, &err);", "		fail(b, &err);", "agent", "test_nomem"),
+    # the sink's committed offsets
+    unit("error-means-none", "sink/mongo/offsets.c", "code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt", "i < list->cnt", "sink", "test_offsets"),
+    unit("refused-is-committed", "sink/mongo/offsets.c", "!code && !list->elems[i].err && part", "part", "sink", "test_offsets"),
+    unit("epoch-of-others", "sink/mongo/offsets.c", "known > 0 && epoch != o->epoch", "known > 1 && epoch != o->epoch", "sink", "test_offsets"),
 ] + of_agent.MUTANTS + of_verify.MUTANTS

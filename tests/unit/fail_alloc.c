@@ -18,6 +18,7 @@ struct state {
 	size_t at_least;
 };
 
+/* style: the functions that are replaced take no context */
 static _Thread_local struct state state;
 
 bool fail_walk_next(struct fail_walk *w)

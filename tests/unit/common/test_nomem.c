@@ -51,6 +51,25 @@ START_TEST(a_map_keeps_what_it_has)
 }
 END_TEST
 
+/* What found no memory must be told from what the limit refused, and only until the arena is cleared. */
+START_TEST(an_arena_says_why)
+{
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct arena a = {.limit_bytes = 100000};
+		bool refused = false, failed;
+
+		fail_walk_begin(&w);
+		for (int i = 0; i < 20; i++)
+			refused |= !arena_alloc(&a, 3000);
+		failed = fail_walk_end(&w);
+		ck_assert(refused == failed && a.starved == failed);
+		arena_clear(&a);
+		ck_assert(!arena_alloc(&a, 100001) && !a.starved && arena_alloc(&a, 90000));
+		arena_fini(&a);
+	}
+}
+END_TEST
+
 START_TEST(a_buffer_says_so_in_the_end)
 {
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
@@ -417,6 +436,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, a_map_keeps_what_it_has);
+	tcase_add_test(tc, an_arena_says_why);
 	tcase_add_test(tc, a_buffer_says_so_in_the_end);
 	tcase_add_test(tc, settings_are_all_read_or_none_may_be_used);
 	tcase_add_test(tc, a_figure_that_is_missing_stops_nobody);

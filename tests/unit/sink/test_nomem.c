@@ -102,6 +102,7 @@ START_TEST(tables_and_ledgers)
 }
 END_TEST
 
+/* style: the function that is replaced takes no context */
 static unsigned destroyed;
 
 void __real_rd_kafka_message_destroy(rd_kafka_message_t *m);
