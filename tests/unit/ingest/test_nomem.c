@@ -296,7 +296,8 @@ END_TEST
 /* What a process has from its start on. */
 START_TEST(rooms_are_made_whole_or_not_at_all)
 {
-	static const struct ingest_conf conf = {.message_timeout_ms = 5000, .stall_timeout_ms = 5000};
+	static const struct ingest_conf conf = {.max_record_bytes = 1 << 20, .inflight_budget_bytes = 1 << 24, .message_timeout_ms = 5000,
+						.stall_timeout_ms = 5000};
 	struct mock m;
 
 	mock_init(&m);
@@ -330,6 +331,56 @@ START_TEST(rooms_are_made_whole_or_not_at_all)
 }
 END_TEST
 
+struct told {
+	int calls, good;
+};
+
+static void on_done(void *ctx, bool ok, const char *error)
+{
+	struct told *t = ctx;
+
+	(void)error;
+	t->calls++;
+	t->good += ok;
+}
+
+/* A payload of some parts on its way to Kafka: its end is told once, or it was never begun. */
+START_TEST(a_payload_is_sent_or_was_never_begun)
+{
+	static const struct ingest_conf conf = {.max_record_bytes = 1 << 20, .inflight_budget_bytes = 1 << 24, .message_timeout_ms = 5000,
+						.stall_timeout_ms = 5000};
+	struct buf body = BUF_INIT;
+	struct pushed p = {.arena = {.limit_bytes = 64 << 20}};
+	struct mock m;
+	struct producer *producer;
+	struct err err = ERR_INIT;
+
+	mock_init(&m);
+	mock_topic(&m, way.topic, 6);
+	json_body(&body);
+	ck_assert_int_eq(push(&p, buf_str(&body), push_json_parse), 0);
+	producer = producer_new(&m.program, &conf, -1, &err);
+	ck_assert_msg(producer != NULL, "%s", err.msg);
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct told told = {0};
+		bool failed;
+		int rc;
+
+		fail_walk_begin(&w);
+		rc = producer_send(producer, way.topic, STR("shop"), &p.parts, on_done, &told, &err);
+		failed = fail_walk_end(&w);
+		ck_assert_msg(rc == (failed ? -1 : 0), "%s", err.msg);
+		ck_assert(rc == 0 || err.kind == ERR_RETRY);
+		ck_assert(producer_flush(producer, 20000));
+		ck_assert(rc == 0 ? told.calls == 1 && told.good == 1 : told.calls == 0);
+	}
+	producer_free(producer);
+	pushed_fini(&p);
+	buf_fini(&body);
+	mock_fini(&m);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("nomem");
@@ -344,6 +395,7 @@ int main(void)
 	tcase_add_test(tc, a_vault_has_its_rows_and_its_file);
 	tcase_add_test(tc, a_vault_reads_its_file_or_has_nothing);
 	tcase_add_test(tc, who_is_let_in_is_routed_or_refused_and_gives_all_back);
+	tcase_add_test(tc, a_payload_is_sent_or_was_never_begun);
 	tcase_add_test(tc, rooms_are_made_whole_or_not_at_all);
 	return unit_main(suite);
 }
