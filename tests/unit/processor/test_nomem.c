@@ -9,6 +9,7 @@
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
+#include "tests/unit/processor/txn_bench.h"
 
 static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5, 50, 40};
 
@@ -286,6 +287,30 @@ START_TEST(offsets_are_there_with_their_metadata_or_not)
 }
 END_TEST
 
+/* A transaction without memory is committed, or aborted as it must be; the next one is as any other. */
+START_TEST(a_transaction_is_all_or_nothing)
+{
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct txn_delivery delivery = {0};
+		struct err err = ERR_INIT;
+		struct bench b;
+		enum txn_outcome outcome = TXN_ABORTED;
+		bool failed;
+
+		bench_init(&b);
+		fail_walk_begin(&w);
+		if (fill(&b, &delivery, &err) == 0)
+			outcome = txn_commit(b.txn, &err);
+		failed = fail_walk_end(&w);
+		ck_assert_msg(failed || outcome == TXN_COMMITTED, "%s", err.msg);
+		ck_assert_msg(outcome == TXN_COMMITTED || err.kind == ERR_RETRY || err.kind == ERR_FATAL, "%s", err.msg);
+		must_open(&b);
+		must_commit(&b);
+		bench_fini(&b);
+	}
+}
+END_TEST
+
 /* A missing figure stops nobody. */
 START_TEST(figures_may_be_missing)
 {
@@ -323,6 +348,7 @@ int main(void)
 	tcase_add_test(tc, a_letter_is_appended_or_not);
 	tcase_add_test(tc, a_fragment_is_whole_or_not_there);
 	tcase_add_test(tc, offsets_are_there_with_their_metadata_or_not);
+	tcase_add_test(tc, a_transaction_is_all_or_nothing);
 	tcase_add_test(tc, figures_may_be_missing);
 	return unit_main(suite);
 }
