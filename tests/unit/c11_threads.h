@@ -44,10 +44,12 @@ static void *c11_main(void *p)
 /* C11's, by pthread_create(). */
 int thrd_create(thrd_t *thread, thrd_start_t main_fn, void *arg)
 {
-	struct c11_start *start = malloc(sizeof(*start));
+	struct c11_start *start;
+	void *room;
 
-	if (!start)
+	if (posix_memalign(&room, sizeof(void *), sizeof(*start)) != 0) /* not malloc(): fail_alloc.h's are to fail, the library's are not */
 		return thrd_nomem;
+	start = room;
 	*start = (struct c11_start){main_fn, arg};
 	if (pthread_create(thread, NULL, c11_main, start) == 0)
 		return thrd_success;
