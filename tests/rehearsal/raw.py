@@ -1,8 +1,8 @@
 """What the samples topics hold: the part of the ledger that is in the system.
 
 A record counts by the words of schemas/README.md, "Identity of a payload": once in its partition, and not when the floor of its agent had risen over
-it there before. Ingest shifts the times of a sender that seems to have a wrong clock, in steps of 30 s; on a test clock a request that was held up
-for a second is one, so the shift is found by what the ledger says, and bounded by how long the payload can have been on its way.
+it there before. Ingest shifts the times of a sender that seems to have a wrong clock, in steps of 30 s, on a test clock of as many real ones; a request that
+was held up so long is one, so the shift is found by what the ledger says, and bounded by how long the payload can have been on its way.
 """
 import time
 
@@ -39,13 +39,14 @@ class Raw:
     """Takes the records of all cells.
 
     here: {head: what was added to its times}, of all that counts. payloads: {(agent_id, seq)} of which at least one record counts.
+    arrivals: {payload: (received_at, created_at)}, of the first of its records.
     overtaken: payloads whose record came after the floor had risen over it. shifted: records with a shift, largest_shift the largest one.
     wrong: lines, of what no agent was told."""
 
     def __init__(self, told):
         self.told, self.here, self.payloads, self.overtaken, self.wrong = told, {}, set(), set(), []
         self.records = self.copies = self.shifted = self.largest_shift = 0
-        self.floors, self.taken, self.places = {}, set(), {}
+        self.floors, self.taken, self.places, self.arrivals = {}, set(), {}, {}
 
     def take(self, cell, partition, batch):
         if batch["site"] not in self.told.sites:
@@ -66,6 +67,8 @@ class Raw:
         else:
             self.taken.add(place)
             self.payloads.add(payload)
+            at = batch["received_at"], batch["created_at"]
+            self.arrivals[payload] = min(at, self.arrivals.get(payload, at))
             self._count(f"{cell} {partition}: {self.told.describe(number)}", number, batch)
 
     def _place(self, site, s):

@@ -240,6 +240,31 @@ def test_a_report_of_a_wrong_number(world):
     red(Told(world), wrong=1, lost=0)
 
 
+def test_a_report_of_several(world):
+    mine, body = world.points(0, 5) + world.points(0, 6), world.losses
+    for samples, last, right in ((mine, 6, True), (mine - 1, 6, False), (mine, FLUSHES + 1, False), (mine, 7, True)):
+        world.losses = lambda agent, flush: body(agent, flush) if (agent, flush) != (0, 8) else \
+            text(9, text(1, world.ids[0]) + b"".join(integer(n, v) for n, v in ((2, 5), (3, last), (4, samples), (5, 1))))
+        v = Told(world, world.without(0, 5, 6), world.documents({(0, 5), (0, 6)}))
+        assert v.right == right, (samples, last, v.explain())  # of seq 7, which is there, what it adds cannot be told
+    world.losses = lambda agent, flush: text(9, text(1, world.ids[0]) + b"".join(integer(n, v) for n, v in ((2, 5), (3, 7), (4, mine), (5, 1)))) \
+        if (agent, flush) == (0, 8) else b""
+    red(Told(world, world.without(0, 5, 6, 7), world.documents({(0, 5), (0, 6), (0, 7)})), wrong=1)  # it was taken, and is gone
+
+
+def test_who_began_with_the_newest(world):
+    opened = BEGIN_MS + 10 * SLOT_MS
+    def received(batch):
+        seq, agent = batch["seq"], world.ids.index(batch["agent_id"])
+        if seq < 5:
+            return batch["created_at"] + 100
+        return opened + (1000 * (20 - seq) if agent != 1 else 1000 * seq)  # the second one begins with its oldest
+    records = [(c, p, {**b, "received_at": max(received(b), b["created_at"])}) for c, p, b in world.records]
+    first = Told(world, [r for r in records if r[2]["seq"] <= 10]).first_after(opened)
+    assert {world.ids.index(i): newest for i, (_, newest) in first.items()} == {0: True, 1: False, 2: True}, first
+    assert first[world.ids[0]][0] == opened + 10000 and not Told(world).first_after(opened * 2)
+
+
 def test_a_payload_that_came_after_its_floor_had_risen(world):
     mine = [r for r in world.records if r[2]["agent_id"] == world.ids[0] and r[2]["seq"] == 5]
     world.reports = {(0, 7): [(5, world.points(0, 5))]}
@@ -330,6 +355,16 @@ def test_each_figure_of_a_window(world):
             red(Told(world, None, change(documents, single, lambda d: d.pop(name, None) if name != "sum" else edit(d))), differing=1)
         red(Told(world, None, change(documents, single, lambda d: d.update(last_at=d["last_at"] + MS))), differing=1, lost=0, doubled=0)
         red(Told(world, None, change(documents, single, lambda d: d.update(approximate=True))), differing=0, wrong=1)
+
+
+def test_a_fragment_that_lacks_a_figure(world):
+    """Also where the window's other fragment has the same."""
+    documents = world.documents()
+    cell, collection, d = next(d for d in documents if d[1] == "minutely" and d[2]["kind"] == "gauge")
+    halves = [(cell, collection, {**d, "count": 0}), (cell, collection, d)]
+    for name in ("min", "max", "last", "last_at"):
+        halves[0][2].update(count=d["count"], sum=0.0)
+        red(Told(world, None, documents + [(cell, collection, {k: v for k, v in halves[0][2].items() if k != name})]), wrong=1)
 
 
 def test_a_wrong_bucket(world):

@@ -17,6 +17,7 @@ LENGTHS = {"minutely": MINUTE_MS, "hourly": HOUR_MS}
 READ = "site kind name tags t count sum min max last last_at h late approximate"
 FIELDS = {"_id": 0, **dict.fromkeys(READ.split(), 1)}
 EPOCH, MS = datetime.datetime(1970, 1, 1), datetime.timedelta(milliseconds=1)
+SEQS_MAX = 1 << 16  # that a report may name, by what a payload's seq and floor may be apart
 NEGATIVE = 1 << 20  # added to the bucket of a negative value
 COUNT, SUM, MIN, MAX, LAST, ZERO, BUCKETS, DOCUMENTS = range(8)  # of a window, which is a list: there are hundreds of thousands
 NAMES = ("count", "sum", "min", "max", "last", "zero", "buckets")
@@ -124,6 +125,9 @@ class Stored:
             identity = " ".join(str(d[name]) for name in ("count", "site", "kind", "name", "tags", "t"))
             self.wrong.append(f"{cell}, {collection}: nobody was told of {identity}")
             return
+        absent = [name for name in ("min", "max", "last", "last_at") if d.get(name) is None]
+        if absent:  # merged with a fragment that has them, nobody would see it
+            self.wrong.append(f"{cell}, {collection}: a document of {d['site']} {d['name']} has no {' and no '.join(absent)}")
         self.late += bool(d.get("late"))
         self.approximate += bool(d.get("approximate"))
         put(getattr(self, collection), key_of(place, start, length), self._window(d))
@@ -212,15 +216,19 @@ class Verdict:
         self._check_reports(arrived, points)
 
     def _check_reports(self, arrived, points):
-        """A report of one payload of which nothing is in the system says how many points that was."""
+        """A report of payloads of which nothing is in the system says how many points these were: one that names too many would hide a loss."""
+        payloads = self.told.payloads
         for r in arrived:
-            number = self.told.payloads.get((r.agent_id, r.first))
-            agent_id, first, last, _ = self.told.flushes.get(number, (b"", 1, 0, 0))
-            alone = r.first == r.last == first == last and (r.agent_id, r.first) not in self.raw.payloads
-            if number is None:
-                self.wrong.append(f"a report names {r.agent_id.hex()} seq {r.first}, which no agent made")
-            elif alone and r.samples != points[number]:
-                self.wrong.append(f"a report says {r.samples} of {self.told.describe(number)}; there were {points[number]}")
+            named = [(r.agent_id, seq) for seq in range(r.first, min(r.last, r.first + SEQS_MAX) + 1)]
+            strange = [seq for agent_id, seq in named if (agent_id, seq) not in payloads]
+            if strange:
+                self.wrong.append(f"a report names {r.agent_id.hex()} seq {strange[0]}, which no agent made")
+                continue
+            numbers = {payloads[payload] for payload in named}
+            whole = sum(1 + last - first for _, first, last, _ in (self.told.flushes[n] for n in numbers)) == len(named)
+            there = sum(points[n] for n in numbers)
+            if whole and r.samples != there and not any(payload in self.raw.payloads for payload in named):
+                self.wrong.append(f"a report says {r.samples} of {self.told.describe(payloads[named[0]])} and {len(named) - 1} more; there were {there}")
 
     def _judge_windows(self):
         self.lost, self.doubled = sum(self.lost_flushes.values()), 0
@@ -244,6 +252,19 @@ class Verdict:
         length = LENGTHS[kind]
         numbers = [w[DOCUMENTS] for key, w in getattr(self.found, kind).items() if from_ms <= (key & 0xFFFFFFFF) * length < to_ms]
         return (sum(numbers) / len(numbers), max(numbers), len(numbers)) if numbers else (0.0, 0, 0)
+
+    def first_after(self, since_ms):
+        """{agent_id: (received_at, whether it was the newest that the agent had)} of each agent's first payload that Kafka took since then. Newer ones
+        that were made while it was under way, for half a slot, are not held against it."""
+        mine, first = collections.defaultdict(list), {}
+        for (agent_id, _), (received_at, created_at) in self.raw.arrivals.items():
+            if received_at >= since_ms:
+                mine[agent_id].append((received_at, -created_at))
+        for agent_id, arrivals in mine.items():
+            received_at, created_at = min(arrivals)
+            newest = max((-c for _, c in arrivals if -c <= received_at - SLOT_MS // 2), default=0)
+            first[agent_id] = received_at, -created_at >= newest
+        return first
 
     def explain(self, limit=10):
         """Lines: how it came about, and the first of what is wrong."""
