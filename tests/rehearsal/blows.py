@@ -16,6 +16,7 @@ from millrace_local import Failure, tail
 # On the average one in so many real seconds of each.
 EVERY_S = {"kill_processor": 20, "kill_sink": 30, "kill_ingest": 30, "freeze_processor": 45, "freeze_sink": 60, "freeze_ingest": 60,
            "broker": 60, "lock": 60, "slow": 60, "cut": 45, "rebalance": 50, "pause": 60, "close_site": 60, "shards": 80, "kill_database": 90}
+OBEYED = (0, 1)  # exit codes of millrace-ctl control: 1 names those who do not obey yet, such as who is frozen; 2 is a control that was not set
 FROZEN_S = {"processor": (4, 16), "sink": (3, 14), "ingest": (2, 8)}  # processors also beyond their session
 
 
@@ -58,7 +59,7 @@ class Blows:
         self.house.say(text)
 
     def pick(self, kind):
-        """One that runs and is left alone by others; another of its kind stays, where there are several."""
+        """One that runs and is left alone by others; nothing spares the last of its kind."""
         there = [p for p in self.house.of(kind) if p.state == "up" and p.name not in self.busy]
         return self.dice.choice(there) if there else None
 
@@ -202,20 +203,20 @@ class Blows:
         cell = self.dice.choice(list(CELLS))
         if "control" in self.busy or not self.house.in_step():
             return False
-        self.house.timed_ctl("control", "set", "--on", "sink", "--do", "pause", "--cell", cell, "--reason", "a blow", "--for", "10h", code=None)
+        self.house.timed_ctl("control", "set", "--on", "sink", "--do", "pause", "--cell", cell, "--reason", "a blow", "--for", "10h", code=OBEYED)
         self.say(f"sinks of {cell} are paused")
         self.hold("control", 3 + 6 * self.dice.random(),
-                  lambda: self.house.timed_ctl("control", "clear", "--on", "sink", "--do", "pause", "--cell", cell, code=None))
+                  lambda: self.house.timed_ctl("control", "clear", "--on", "sink", "--do", "pause", "--cell", cell, code=OBEYED))
         return True
 
     def close_site(self):
         site = self.dice.choice(list(SHARDS))
         if "control" in self.busy or not self.house.in_step():
             return False
-        self.house.timed_ctl("control", "set", "--on", "ingest", "--do", "close", "--site", site, "--reason", "a blow", "--for", "10h", code=None)
+        self.house.timed_ctl("control", "set", "--on", "ingest", "--do", "close", "--site", site, "--reason", "a blow", "--for", "10h", code=OBEYED)
         self.say(f"ingest is closed for {site}")
         self.hold("control", 2 + 6 * self.dice.random(),
-                  lambda: self.house.timed_ctl("control", "clear", "--on", "ingest", "--do", "close", "--site", site, code=None))
+                  lambda: self.house.timed_ctl("control", "clear", "--on", "ingest", "--do", "close", "--site", site, code=OBEYED))
         return True
 
     def shards(self):

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -83,6 +84,12 @@ def place(prefix, keep=None):
         yield folder
 
 
+def end(*_):
+    """A handler of SIGTERM: a runner whose patience ends must leave no process behind, so a second one changes nothing."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(1)
+
+
 class Clock:
     """The test clock: virtual time, by the line every program computes."""
 
@@ -116,6 +123,9 @@ class Program:
         self.state = "up"
 
     def kill(self):
+        """kill -9. One that has ended by itself before is no victim."""
+        if self.process.exit_code is not None:
+            raise Failure(f"{self.name} ended with {self.process.exit_code} before it was killed\n{tail(self.process.log_file, 40)}")
         self.process.kill()
         self.state = "down"
 
@@ -152,7 +162,9 @@ class Program:
         return found
 
     def metric(self, name):
-        return self.figures()[f"millrace_{self.kind}_{name}"]
+        """NaN, of which nothing is true, while it does not answer: silence is no lag of 0."""
+        figures = self.figures() or self.figures()
+        return figures[f"millrace_{self.kind}_{name}"] if figures else float("nan")
 
     def stop(self, seconds=40):
         how = self.process.stop(seconds)
@@ -229,13 +241,15 @@ class House:
         return self
 
     def __exit__(self, *_):
-        for program in self.programs.values():
-            program.process.kill() if program.state == "frozen" else program.process.stop(8)
-        self.nginx.stop(5)
-        self.toxiproxy.stop()
-        for part in [*self.stack.brokers, *self.stack.databases]:  # nobody needs their data any more
-            part.process.signal(signal.SIGKILL)
-        self.stack.down()
+        with contextlib.ExitStack() as last:  # what goes wrong with one keeps no other alive
+            last.callback(self.stack.down)
+            for part in [*self.stack.brokers, *self.stack.databases]:  # nobody needs their data any more
+                last.callback(part.process.signal, signal.SIGKILL)
+            last.callback(self.toxiproxy.stop)
+            last.callback(self.nginx.stop, 5)
+            for program in self.programs.values():
+                last.callback(program.process.stop, 8)
+                program.process.signal(signal.SIGKILL if program.state == "frozen" else signal.SIGTERM)
 
     def _start_parts(self):
         self.stack.format()
@@ -264,10 +278,10 @@ class House:
         self.access_log = folder / "access.log"
 
     def ctl(self, *words, seconds=90, code=0):
-        """Standard output of millrace-ctl; code None: any."""
+        """Standard output of millrace-ctl; code: what its exit code must be, or one of."""
         command = [str(self.binaries / "millrace-ctl"), "--kafka", self.kafka, *map(str, words)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
-        if code is not None and done.returncode != code:
+        if done.returncode not in (code if isinstance(code, tuple) else (code,)) or "Sanitizer:" in done.stderr or ": runtime error: " in done.stderr:
             raise Failure(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
@@ -364,6 +378,11 @@ class House:
             log.seek(since)
             text = log.read(None if until is None else until - since)
         return collections.Counter(line.split()[1] for line in text.splitlines() if line.count(" ") >= 3)
+
+    def sanitizers_words(self):
+        """Lines of the programs' logs in which a sanitizer has found something: who was killed after it did so has no exit code that tells."""
+        return [f"{path.name}: {line.strip()}" for path in sorted((self.directory / "log").glob("*.log")) for line in
+                path.read_text(errors="replace").splitlines() if "Sanitizer:" in line or ": runtime error: " in line]
 
     def partitions(self, cell):
         """Of its topic of samples."""

@@ -14,6 +14,7 @@ FRESH_SPARE_S = 90      # virtual: what freshness may differ by, a minute's sawt
 CATCH_UP_S, RECOVER_S, DRAIN_S = 60, 120, 240  # real
 CALM_FRESH_S = 200      # virtual: a minute is due 90 s after its end and the next comes 60 s later
 LEAST_PACE_BYTES = 32 << 10  # what a sink begins with, and falls back to
+SPOOLED_PAYLOADS = 26   # of an agent: ten minutes of them, half a minute each, and what a busy machine is late
 STEPS = []              # in the order of the night
 
 
@@ -131,7 +132,8 @@ def slow(play):
     took = house.wait(lambda: 0 < play.pace("amber") <= before / 2, 60, "the sink of amber writes less at once")
     play.check(f"on its way to the database: {play.pace('amber') / 1024:.0f} KiB at most, {before / 1024:.0f} KiB before, after {took:.1f} s", True)
     house.rest(6)
-    play.check(f"the rest waits in Kafka: {house.sum_up('sink', 'lag_records', 'amber'):.0f} records", True)
+    lag = house.sum_up("sink", "lag_records", "amber")
+    play.check(f"the rest waits in Kafka: {lag:.0f} records", lag > 0)
     play.check_memory("sink", begun, "amber")
     play.check_fresh("blue", begun)
     play.before["slow_t"] = begun
@@ -253,6 +255,8 @@ def truncation(play):
     house.wait(lambda: house.crowd.status().get("dropped_payloads", 0) >= 100, 150, "agents give up payloads")
     house.rest(2)
     dropped = house.crowd.status()
+    most = dropped["agents"] * SPOOLED_PAYLOADS
+    play.check(f"{dropped['spooled_payloads']} payloads are in the spools, at most {most} may be", dropped["spooled_payloads"] <= most)
     play.check(f"{dropped['dropped_payloads']} payloads of {dropped['dropped_samples']} samples were given up; the verdict says whether they are known",
                dropped["dropped_samples"] > 0)
 
@@ -263,8 +267,10 @@ def wave(play):
     house, watch = play.house, play.watch
     begun, mark = watch.now_t(), house.mark()
     backlog = house.crowd.status()["spooled_payloads"]
+    play.before["opened_ms"] = house.clock.now_ms()
     house.timed_ctl("control", "clear", "--on", "ingest", "--do", "close")
     fresh = house.wait(lambda: (watch.fresh["blue"].seconds() or 1e9) < play.before["fresh"]["blue"] + 2 * FRESH_SPARE_S, RECOVER_S, "blue is fresh again")
+    # That live payloads came first is seen in what Kafka holds: test_94 of `run`.
     took = fresh + house.wait(lambda: house.crowd.status().get("spooled_payloads", 1e9) < 60, RECOVER_S, "the agents' spools are empty")
     play.before["drained_ms"] = house.clock.now_ms()
     play.check(f"blue is fresh again {fresh:.1f} s after the valve opened, {backlog} waiting payloads are in after {took:.1f} s", True)
