@@ -398,6 +398,18 @@ class House:
     def unlock_database(self, cell):
         self.database_of(cell).process.signal(signal.SIGCONT)
 
+    def probe(self, site):
+        """The status that a payload without anything in it gets: 400 where the site's payloads are taken."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.push_port}/v1/push", b"{}",
+                                         {"Authorization": f"Bearer {self.keys[site]}", "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=HTTP_S) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
     def in_step(self):
         """All brokers are there, and every partition's copies are in step."""
         if self.away & set(self.stack.brokers):

@@ -218,6 +218,11 @@ def alerts(play):
       "a control closes the valve for all or one site; health and status stay up")
 def valve(play):
     house, watch = play.house, play.watch
+    # First for one site, of which the others must not know.
+    house.timed_ctl("control", "set", "--on", "ingest", "--do", "close", "--site", "alpha", "--reason", "the rehearsal's valve, one site", "--for", "12h")
+    probes = {site: house.probe(site) for site in house.keys}
+    play.check(f"closed for alpha alone, an empty payload gets {probes}", probes.pop("alpha") == 503 and set(probes.values()) == {400})
+    house.timed_ctl("control", "clear", "--on", "ingest", "--do", "close", "--site", "alpha")
     play.before["closed_ms"] = house.clock.now_ms()
     house.timed_ctl("control", "set", "--on", "ingest", "--do", "close", "--reason", "the rehearsal's valve", "--for", "12h")
     mark = house.mark()
