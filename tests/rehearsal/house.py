@@ -216,7 +216,7 @@ class Crowd(Program):
 class House:
     """As a context: all up and ready on entering, all stopped on leaving. Its clock begins at start_minute of yesterday."""
 
-    def __init__(self, directory, speed, start_minute, seed, tree="plain", say=print, agents=200, series=8, values=3):
+    def __init__(self, directory, speed, start_minute, seed, tree="plain", say=print, agents=200, series=6, values=3):
         self.directory = pathlib.Path(directory)
         self.binaries, self.tree, self.seed, self.say = ROOT / "build" / tree / "bin", tree, seed, say
         self.speed, self.start_minute, self.shape = speed, start_minute, (agents, series, values)
