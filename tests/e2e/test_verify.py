@@ -21,8 +21,8 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
 import cases  # noqa: E402
-from millrace_local import free_base_port  # noqa: E402
-from pipeline import BIN, Pipeline  # noqa: E402
+from millrace_local import BINARIES, free_base_port  # noqa: E402
+from pipeline import Pipeline  # noqa: E402
 from processor_cell import Codec  # noqa: E402
 from test_oracle import Generator, SITES, fingerprint, ms, push  # noqa: E402
 
@@ -52,7 +52,7 @@ class Verified(Pipeline):
     def verify(self, *options, hour=None, uri=None, cell="main"):
         """A run, finished: .returncode, .stdout, .stderr."""
         hour = hour or time.strftime("%Y-%m-%dT%H", time.gmtime(self.hour() / 1000))
-        command = [str(BIN / "millrace-ctl"), "--kafka", self.env["KAFKA"], *self.clock(), "verify", "--cell", cell, "--hour", hour, *options]
+        command = [str(BINARIES / "millrace-ctl"), "--kafka", self.env["KAFKA"], *self.clock(), "verify", "--cell", cell, "--hour", hour, *options]
         environment = {**os.environ, "MILLRACE_MONGO_URI": uri or self.env["MONGO_1"]}
         return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
 
