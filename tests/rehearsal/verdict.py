@@ -17,6 +17,7 @@ LENGTHS = {"minutely": MINUTE_MS, "hourly": HOUR_MS}
 READ = "site kind name tags t count sum min max last last_at h late approximate"
 FIELDS = {"_id": 0, **dict.fromkeys(READ.split(), 1)}
 EPOCH, MS = datetime.datetime(1970, 1, 1), datetime.timedelta(milliseconds=1)
+BATCH = 10000  # documents in a message; the local database would send all there are in one
 SEQS_MAX = 1 << 16  # that a report may name, by what a payload's seq and floor may be apart
 NEGATIVE = 1 << 20  # added to the bucket of a negative value
 COUNT, SUM, MIN, MAX, LAST, ZERO, BUCKETS, DOCUMENTS = range(8)  # of a window, which is a list: there are hundreds of thousands
@@ -166,7 +167,7 @@ class Verdict:
         """(cell, collection, document) of all databases."""
         for cell, database in self.databases.items():
             for collection in LENGTHS:
-                for d in database[collection].find({}, FIELDS):
+                for d in database[collection].find({}, FIELDS).batch_size(BATCH):
                     yield cell, collection, d
 
     def read(self):
