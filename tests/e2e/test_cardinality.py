@@ -28,6 +28,7 @@ PARTITIONS, SPEED, BEGIN_MINUTE, A_RECORD, OTHERS, OTHER_SERIES = 2, 600, 25, 50
 CUMULATIVE_EVERY, OTHERS_EVERY = 10, 5  # records of the attacker
 BUDGET_MIB, SITE_MAX, RECORD_MAX = 64, 40000, 400
 LIMIT_MIB = BUDGET_MIB / 0.8
+CROWD = 300  # sites, of a record each
 ATTACKER, OVERFLOW = "attacker", "__overflow__"
 
 
@@ -211,6 +212,34 @@ def test_the_attacker_is_named_once_an_hour_and_nobody_else(world):
     print(f"  {dict(told)} notices of {samples} samples of {world.overflowed:.0f}: {notices[-1]['text']}")
     assert len(told) == PARTITIONS and max(told.values()) <= hours
     assert 0 < samples <= world.overflowed
+
+
+def test_a_state_that_no_flush_frees_is_told_of_once(world):
+    """Points of cumulative counters whose baselines are to stay: sites enough that none comes to its cap."""
+    world.processor.start()
+    world.processor.wait_ready()
+    assert world.metric("state_crowded") == 0
+    def post(site):
+        series = [{"fingerprint": world.writer.random.randbytes(16), "kind": "counter", "temporality": "cumulative", "name": "bytes.of.user",
+                   "tags": {"user": f"u-{number:032x}"}} for number in range(A_RECORD)]
+        world.writer.send(site % PARTITIONS, f"crowd-{site}", series, range(1, A_RECORD + 1))
+    for site in range(CROWD):
+        post(site)
+    world.cell.flush()
+    world.wait(lambda: world.metric("state_crowded") == 1, 60, "the state is crowded")
+    def told():
+        notices = (Codec("Notice").decode(message.value()) for message in world.cell.records("millrace.notices"))
+        return [notice for notice in notices if notice["event"] == "state_crowded"]
+    world.wait(told, 20, "a notice of it")
+    post(CROWD)  # what comes on top of it is no news
+    world.cell.flush()
+    time.sleep(3)  # two looks at least
+    (notice,) = told()
+    assert notice["severity"] == "warning" and notice["fields"] == {"topic": topic("samples")}, notice
+    taken, limit = map(int, re.search(r"take (\d+) MiB of memory, more than half of the (\d+) MiB for the state", notice["text"]).groups())
+    assert limit <= 2 * taken + 2 and limit < BUDGET_MIB and world.peak_mib() < LIMIT_MIB, notice["text"]
+    print(f"  {notice['text']}; peak {world.peak_mib():.1f} MiB")
+    world.processor.stop()
 
 
 if __name__ == "__main__":
