@@ -11,8 +11,6 @@ import itertools
 import json
 import pathlib
 import signal
-import socket
-import struct
 import subprocess
 import time
 import urllib.error
@@ -28,7 +26,6 @@ FROZEN_S = (12.5, 4)        # beyond the session time-out of 10 s, and how much 
 WAKING_S = 12               # zombie_checkpoint's stall of 6 s, and what comes of it
 PROCESSORS = {"a": True, "b": False, "c": True}  # with a static membership?
 AMBUSH_S = 7                # a start and a heartbeat, and less than the session time-out
-OFFSET_COMMIT = 8, 2        # of Kafka's protocol: key and version
 FIGURES = ("samples_total", "duplicates_total", "late_samples_total", "fragments_total", "gap_records_total", "dead_letters_total")
 
 
@@ -436,16 +433,8 @@ class World:
         self.wait(lambda: all(m.state == "down" for m in self.members.values()), 40, "all processors have stopped")
 
     def put_back(self, partition, offset, metadata):
-        """Commits what stood there before, once the group is empty. In Kafka's own protocol: the client would end the metadata with a NUL."""
-        text = lambda string: struct.pack(">h", len(string)) + string.encode()
-        body = (text(GROUP) + struct.pack(">i", -1) + text("") + struct.pack(">qi", -1, 1) + text(topic("samples")) +
-                struct.pack(">iiq", 1, partition, offset) + text(metadata))
-        request = struct.pack(">hhih", *OFFSET_COMMIT, 1, -1) + body
-
+        """Commits what stood there before, once the group is empty."""
         def committed():
             port = self.stack.brokers[self.leader("__consumer_offsets", GROUP) - 1].port
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                connection.sendall(struct.pack(">i", len(request)) + request)
-                answer = connection.makefile("rb")
-                return struct.unpack(">h", answer.read(struct.unpack(">i", answer.read(4))[0])[-2:])[0] == 0
+            return self.cell.commit(port, partition, offset, metadata)
         self.wait(committed, 30, f"the offset of partition {partition} is put back")

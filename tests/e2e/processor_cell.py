@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import random
+import socket
 import struct
 import threading
 import time
@@ -20,6 +21,7 @@ from millrace_local import Process, ROOT
 CELL = "main"
 GROUP = f"millrace-processor-{CELL}"
 MINUTE_MS, HOUR_MS = 60000, 3600000
+OFFSET_COMMIT = 8, 2  # of Kafka's protocol: key and version
 
 
 def topic(name):
@@ -177,10 +179,10 @@ class Cell:
                 found[key.int32()] = offset, value.string() if version == 3 else value.compact_string()
         return found
 
-    def delete_records(self, partition, offset):
+    def delete_records(self, partition, offset, name="samples"):
         """What retention does: everything before offset is gone."""
         admin = AdminClient({"bootstrap.servers": self.kafka})
-        for future in admin.delete_records([confluent_kafka.TopicPartition(topic("samples"), partition, offset)]).values():
+        for future in admin.delete_records([confluent_kafka.TopicPartition(topic(name), partition, offset)]).values():
             future.result(30)
 
     def reset_offset(self, partition, offset):
@@ -197,6 +199,19 @@ class Cell:
                     raise
                 time.sleep(0.2)
         consumer.close()
+
+    def commit(self, port, partition, offset, metadata):
+        """Commits an offset with metadata at the group's coordinator, whose port it is; False when it refuses, as while the group has members.
+        In Kafka's own protocol: the client would end the metadata with a NUL."""
+        def text(string):
+            return struct.pack(">h", len(string)) + string.encode()
+        body = (text(GROUP) + struct.pack(">i", -1) + text("") + struct.pack(">qi", -1, 1) + text(topic("samples")) +
+                struct.pack(">iiq", 1, partition, offset) + text(metadata))
+        request = struct.pack(">hhih", *OFFSET_COMMIT, 1, -1) + body
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = connection.makefile("rb")
+            return struct.unpack(">h", answer.read(struct.unpack(">i", answer.read(4))[0])[-2:])[0] == 0
 
 
 class Processor:

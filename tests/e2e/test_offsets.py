@@ -27,8 +27,8 @@ PARTITIONS, SPEED, BEGIN_MINUTE = 1, 120, 5
 class World:
     """The stack, the cell, one or two processors, and what must have been counted."""
 
-    def __init__(self, directory):
-        self.directory, self.processors = directory, {}
+    def __init__(self, directory, partitions=PARTITIONS):
+        self.directory, self.partitions, self.processors = directory, partitions, {}
         self.stack = Stack(directory / "stack", base_port=free_base_port(25000))
         self.ports = free_ports(3)
         self.want = collections.defaultdict(lambda: [0, 0.0])
@@ -37,7 +37,7 @@ class World:
     def __enter__(self):
         try:
             self.stack.up()
-            self.cell = Cell(self.stack.env()["KAFKA"], PARTITIONS)
+            self.cell = Cell(self.stack.env()["KAFKA"], self.partitions)
             self.cell.create_topics()
             self.cell.write_record()
             self.clock = Clock(BEGIN_MINUTE, SPEED)
