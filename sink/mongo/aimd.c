@@ -12,8 +12,9 @@
  *
  * An insert is late (and the limits shrink) when
  *  - it takes longer than LATE times the reference, or, where lone inserts at the floor differ by more than that among themselves (a busy machine), than
- *    the reference and NOISE times their mean deviation (as TCP's retransmission timer has it, RFC 6298), LATE_MOST times the reference at most: what
- *    varies by itself is no queue of ours, and limits that followed it would stay at the floor. Unless it is within the target: a database that takes a mebibyte in 100 ms is asked
+ *    the reference and NOISE times their mean deviation (as TCP's retransmission timer has it, RFC 6298), at most NOISE_MOST times the reference and
+ *    NOISE_TARGETS times the target: what varies by itself is no queue of ours, and limits that followed it would stay at the floor; but a set that
+ *    is slow anyway is not to become slower by it. Unless it is within the target: a database that takes a mebibyte in 100 ms is asked
  *    for no more, whatever a small insert takes; or
  *  - latency per KiB, the insert's fixed cost counted as FLOOR bytes, has over the last inserts been SURGE times its slow moving average:
  *    something has happened to the database. This one is for changes alone, as the average follows within some thirty inserts.
@@ -30,7 +31,7 @@
 
 enum { REFERENCE_AGE_MS = 30000, KIB = 1024 };
 
-static const double LATE = 1.5, NOISE = 4, LATE_MOST = 4, EASY = 0.85, FAR = 0.25, SURGE = 2, LEAST_CUT = 0.9, MOST_CUT = 0.5;
+static const double LATE = 1.5, NOISE = 4, NOISE_MOST = 4, NOISE_TARGETS = 3, EASY = 0.85, FAR = 0.25, SURGE = 2, LEAST_CUT = 0.9, MOST_CUT = 0.5;
 
 static void begin_round(struct aimd *a)
 {
@@ -111,15 +112,19 @@ static double greater(double a, double b)
 	return a > b ? a : b;
 }
 
+static double lesser(double a, double b)
+{
+	return a < b ? a : b;
+}
+
 double aimd_bound_ms(const struct aimd *a)
 {
-	double late = greater(a->reference_ms * LATE, a->reference_ms + a->deviation_ms * NOISE);
+	double noisy = lesser(a->reference_ms + a->deviation_ms * NOISE, a->reference_ms * NOISE_MOST);
 
 	if (a->reference_ms == 0)
 		return 0;
-	if (late > a->reference_ms * LATE_MOST)
-		late = a->reference_ms * LATE_MOST;
-	return greater(late, (double)a->conf.target_ms);
+	noisy = lesser(noisy, (double)a->conf.target_ms * NOISE_TARGETS);
+	return greater(greater(a->reference_ms * LATE, noisy), (double)a->conf.target_ms);
 }
 
 static void average(double *to, double value, double weight)
