@@ -102,7 +102,7 @@ MUTANTS = [
          "sink", "test_document"),
     # verdict
     unit("nothing-is-late", "sink/mongo/aimd.c", "return ms > aimd_bound_ms(a) || ", "return ", "sink", "test_aimd"),
-    unit("noise-is-congestion", "sink/mongo/aimd.c", "a->deviation_ms * NOISE", "a->deviation_ms * 0", "sink", "test_aimd"),
+    unit("noise-is-congestion", "sink/mongo/aimd.c", "a->deviation_ms * NOISE", "a->deviation_ms / NOISE", "sink", "test_aimd"),
     unit("own-queue-is-the-reference", "sink/mongo/aimd.c", ".alone = a->inflight == 0 && is_lowest(a)", ".alone = true || is_lowest(a)", "sink", "test_aimd"),
     unit("one-trouble-cuts-eight-times", "sink/mongo/aimd.c", "outcome == AIMD_FAILED && in->round == a->round", "outcome == AIMD_FAILED", "sink", "test_aimd"),
     unit("grows-before-the-queue-shows", "sink/mongo/aimd.c", "} else if (a->ended >= a->writers) {", "} else {", "sink", "test_aimd"),
