@@ -81,12 +81,27 @@ struct payload_rejection {
 	enum reason reason;
 };
 
+enum payload_event_kind { PAYLOAD_ERROR, PAYLOAD_TRANSACTION, PAYLOAD_MARKER, PAYLOAD_CHECK_IN, NR_PAYLOAD_EVENT_KINDS };
+
+/* An event, as event_add() takes it and keeps it. */
+struct payload_event {
+	enum payload_event_kind kind; /* event has the one detail of this kind */
+	const char *list;             /* a literal: the payload's list that it stands in, .. */
+	uint32_t index;               /* .. and its place there */
+	bool has_t;                   /* false: the time of receipt stands for it */
+	struct event event;           /* without its group before settle.h; strings and arrays borrow the body or live in the arena */
+	const struct tag *series_tags; /* of the series that are derived from it, beside action and namespace; sorted */
+	size_t series_tags_len;
+};
+
 /* Payloads an agent gave up, or may have: the loss on the customer's side. */
 struct payload_truncation {
 	uint8_t agent_id[PAYLOAD_AGENT_ID_BYTES];
 	int64_t from_seq, to_seq, samples;
 	bool attempted;
 };
+
+struct scrub;
 
 struct payload {
 	struct arena *arena;
@@ -96,6 +111,9 @@ struct payload {
 	uint8_t agent_id[PAYLOAD_AGENT_ID_BYTES];
 	int64_t seq, floor, created_at_ms;
 	struct str host, environment, revision;
+	bool has_idempotency_key;
+	struct str idempotency_key; /* of an OTLP request */
+	const struct scrub *scrub;  /* the rules that hide secrets; borrowed; NULL: none, in tests */
 
 	struct series_ref *series; /* of accepted samples; one a metric, not yet unique, fingerprints not yet set */
 	size_t series_len, series_cap;
@@ -106,6 +124,9 @@ struct payload {
 
 	struct payload_truncation *truncations;
 	size_t truncations_len, truncations_cap;
+
+	struct payload_event *events; /* accepted ones, in the payload's order (event.h) */
+	size_t events_len, events_cap;
 
 	struct payload_rejection *rejections; /* the first PAYLOAD_REJECTIONS_MAX */
 	size_t rejections_len, rejections_cap;
