@@ -8,6 +8,8 @@
 
 #include "ingest/payload.h"
 
+enum { EVENT_BYTES_MAX = 256 << 10 }; /* of one event, encoded, but for what settle.h fills in */
+
 /* Judges, shortens and scrubs e, and moves it into p->events, or rejects it. Borrows e's strings and arrays as p does; arrays and tags are changed in
  * place. -1 when memory is short: p is good for nothing then. */
 int event_add(struct payload *p, struct payload_event *e);
