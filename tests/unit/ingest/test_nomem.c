@@ -13,7 +13,7 @@
 #include "tests/unit/ingest/wire_text.h"
 
 static const int32_t partitions[] = {1, 2, 3, 5};
-static const struct split_route way = {{"shop", 4}, "millrace.c.main.samples", partitions, NR(partitions), 0};
+static const struct split_route way = {{"shop", 4}, "millrace.c.main.samples", "millrace.c.main.events", partitions, NR(partitions), 0};
 
 /* Many metrics of all kinds, with tags and a histogram, from an agent that tells of a loss. */
 static void json_body(struct buf *b)
@@ -367,7 +367,7 @@ START_TEST(a_payload_is_sent_or_was_never_begun)
 		int rc;
 
 		fail_walk_begin(&w);
-		rc = producer_send(producer, way.topic, STR("shop"), &p.parts, on_done, &told, &err);
+		rc = producer_send(producer, STR("shop"), &p.parts, on_done, &told, &err);
 		failed = fail_walk_end(&w);
 		ck_assert_msg(rc == (failed ? -1 : 0), "%s", err.msg);
 		ck_assert(rc == 0 || err.kind == ERR_RETRY);

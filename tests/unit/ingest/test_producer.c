@@ -60,11 +60,11 @@ static void bench_fini(struct bench *b)
 	mock_fini(&b->mock);
 }
 
-/* One part for each of n partitions from the first one on. */
-static struct parts make_parts(struct part *part, int first, int n)
+/* One part of a topic for each of n partitions from the first one on. */
+static struct parts make_parts(struct part *part, const char *topic, int first, int n)
 {
 	for (int i = 0; i < n; i++) {
-		part[i] = (struct part){.partition = first + i, .samples = 1, .record = STR("a record")};
+		part[i] = (struct part){.topic = topic, .partition = first + i, .samples = 1, .record = STR("a record")};
 	}
 	return (struct parts){part, (size_t)n};
 }
@@ -93,10 +93,10 @@ static void wait_ends(struct bench *b, int n)
 static int send_to(struct bench *b, const char *topic, int first, int n)
 {
 	struct part part[8];
-	struct parts parts = make_parts(part, first, n);
+	struct parts parts = make_parts(part, topic, first, n);
 	struct err err = ERR_INIT;
 
-	return producer_send(b->producer, topic, str_from("shop"), &parts, on_end, &b->ends, &err);
+	return producer_send(b->producer, str_from("shop"), &parts, on_end, &b->ends, &err);
 }
 
 static int send_parts(struct bench *b, int first, int n)

@@ -43,6 +43,7 @@ static void house_init_with(struct house *h, int64_t message_timeout_ms, int64_t
 	memset(h, 0, sizeof(*h));
 	mock_init(&h->mock);
 	mock_topic(&h->mock, "millrace.c.main.samples", 12);
+	mock_topic(&h->mock, "millrace.c.main.events", 12);
 	h->conf = (struct ingest_conf){.max_record_bytes = MAX_RECORD, .inflight_budget_bytes = 1 << 20, .message_timeout_ms = message_timeout_ms,
 				       .stall_timeout_ms = 1500};
 	gate_init(&h->gate, MAX_BODY, budget_bytes);

@@ -8,7 +8,7 @@
 enum { ROUNDS = 200, RECORD_MAX = 1000000 };
 
 static const int32_t seven[] = {1, 2, 3, 5, 8, 13, 21};
-static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", seven, 7, 1234567890000};
+static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", "millrace.c.main.events", seven, 7, 1234567890000};
 
 static void random_point(struct unit_random *r, struct buf *body, int index, int value)
 {
