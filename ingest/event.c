@@ -3,7 +3,7 @@
  * Functions named judge_ return the reason against something, or FINE; those named keep_ shorten and scrub.
  *
  * A text is scrubbed before it is cut, as half of a secret is not known for one any more; and cut a first time before that, far behind the end of what is
- * kept, so that scrubbing takes no longer than what an event may hold. An event has a bound of its own, EVENT_BYTES_MAX: a payload can be split
+ * kept, so that scrubbing takes no longer than for what an event may hold. An event has a bound of its own, EVENT_BYTES_MAX: a payload can be split
  * by its sender, an event cannot, and would be a 413 for ever. What matters most is kept first, and lists end where the room does.
  *
  * Memory that is short makes a keeper starved, once and for all: it is asked at the end. */
@@ -19,15 +19,10 @@
 #define FINE NR_REASONS
 
 enum {
-	NAME_BYTES = SERIES_STRING_MAX, /* of a tag's key and value, too */
-	MESSAGE_BYTES = 8192,
-	VALUE_BYTES = 1024, /* of params, metadata, and a span's tags */
-	FRAMES_MAX = 200,
-	BREADCRUMBS_MAX = 50,
-	SPANS_MAX = 500,
 	HEAD_BYTES = 256,         /* what an event takes beside its texts and lists, at most .. */
-	ITEM_BYTES = 32,          /* .. and an item of a list */
-	SCRUB_MARGIN_BYTES = 8192 /* so far behind the end of what is kept a secret's end is looked for */
+	ITEM_BYTES = 32,          /* .. an item of a list .. */
+	TAG_BYTES = 4,            /* .. and a tag */
+	SECRET_BYTES = 4096       /* the longest secret that is known by its shape, about: a private key */
 };
 
 /* Of a transaction: longer than any runs, and so short that no clock tells it from none. In between lie fewer buckets than a histogram may have. */
@@ -39,9 +34,9 @@ struct tags_rule {
 	bool names; /* keys are names, as a series' are */
 };
 
-static const struct tags_rule event_tags = {SERIES_TAGS_MAX, NAME_BYTES, true};
-static const struct tags_rule span_tags = {SERIES_TAGS_MAX, VALUE_BYTES, true};
-static const struct tags_rule params = {64, VALUE_BYTES, false};
+static const struct tags_rule event_tags = {EVENT_TAGS_MAX, EVENT_NAME_BYTES, true};
+static const struct tags_rule span_tags = {EVENT_TAGS_MAX, EVENT_VALUE_BYTES, true};
+static const struct tags_rule params = {EVENT_PARAMS_MAX, EVENT_VALUE_BYTES, false};
 
 /* An event while it is shortened. */
 struct keeper {
@@ -99,18 +94,30 @@ static void spend(struct keeper *k, struct str *text, size_t max)
 	k->left_bytes -= text->len;
 }
 
-static void keep_text(struct keeper *k, struct str *text, size_t max)
+/* Scrubs a text of which max bytes will be kept. Where it had to be cut before, its end may be half of a secret, and goes: else it would be kept when much
+ * before it was scrubbed. */
+static void scrub(struct keeper *k, struct str *text, size_t max)
 {
-	*text = str_cut_utf8(*text, max + SCRUB_MARGIN_BYTES);
+	bool far = text->len > max + 2 * SECRET_BYTES;
+
+	if (far)
+		*text = str_cut_utf8(*text, max + 2 * SECRET_BYTES);
 	if (text->len && scrub_text(k->payload->scrub, k->payload->arena, text) < 0)
 		k->starved = true;
+	if (far)
+		cut(k, text, text->len > SECRET_BYTES ? text->len - SECRET_BYTES : 0);
+}
+
+static void keep_text(struct keeper *k, struct str *text, size_t max)
+{
+	scrub(k, text, max);
 	spend(k, text, max);
 }
 
 /* What the sender made up to find things by: nobody's secret, and often digits alone. */
 static void keep_id(struct keeper *k, struct str *id)
 {
-	spend(k, id, NAME_BYTES);
+	spend(k, id, EVENT_NAME_BYTES);
 }
 
 /* Is there room for one more item of a list? */
@@ -181,37 +188,36 @@ static size_t sort_tags(struct keeper *k, struct tag *tags, size_t len)
 static void keep_tags(struct keeper *k, struct tag *tags, size_t *len, const struct tags_rule *rule)
 {
 	*len = keep_len(k, *len, rule->len);
-	for (size_t i = 0; i < *len; i++)
-		tags[i].value = str_cut_utf8(tags[i].value, rule->value_bytes + SCRUB_MARGIN_BYTES);
-	if (*len && scrub_tags(k->payload->scrub, k->payload->arena, tags, *len) < 0)
-		k->starved = true;
 	for (size_t i = 0; i < *len; i++) {
-		cut(k, &tags[i].key, NAME_BYTES);
+		if (tags[i].value.len && scrub_key_is_secret(k->payload->scrub, tags[i].key))
+			tags[i].value = STR(SCRUBBED);
+		scrub(k, &tags[i].value, rule->value_bytes);
+		cut(k, &tags[i].key, EVENT_NAME_BYTES);
 		if (rule->names)
 			tags[i].key = as_name(k, tags[i].key);
 		cut(k, &tags[i].value, rule->value_bytes);
 	}
 	*len = sort_tags(k, tags, *len);
 	for (size_t i = 0; i < *len; i++) {
-		if (k->left_bytes < tags[i].key.len + ITEM_BYTES) { /* half of a key is another key */
+		if (k->left_bytes < tags[i].key.len + TAG_BYTES) { /* half of a key is another key */
 			*len = i;
 			k->shortened = true;
 			return;
 		}
-		k->left_bytes -= tags[i].key.len + ITEM_BYTES;
+		k->left_bytes -= tags[i].key.len + TAG_BYTES;
 		spend(k, &tags[i].value, rule->value_bytes);
 	}
 }
 
 static void keep_frames(struct keeper *k, struct error_detail *d)
 {
-	size_t len = keep_len(k, d->backtrace_len, FRAMES_MAX);
+	size_t len = keep_len(k, d->backtrace_len, EVENT_FRAMES_MAX);
 
 	for (d->backtrace_len = 0; d->backtrace_len < len && keep_item(k); d->backtrace_len++) {
 		struct backtrace_frame *f = &d->backtrace[d->backtrace_len];
 
-		keep_text(k, &f->file, NAME_BYTES);
-		keep_text(k, &f->function, NAME_BYTES);
+		keep_text(k, &f->file, EVENT_NAME_BYTES);
+		keep_text(k, &f->function, EVENT_NAME_BYTES);
 		if (f->line < 0)
 			f->line = 0;
 	}
@@ -221,16 +227,16 @@ static void keep_frames(struct keeper *k, struct error_detail *d)
 static void keep_breadcrumb(struct keeper *k, struct breadcrumb *b, int64_t error_t_ms)
 {
 	b->t = b->t && check_time(k->payload, b->t) == FINE ? b->t + k->payload->shift_ms : error_t_ms;
-	keep_text(k, &b->category, NAME_BYTES);
-	keep_text(k, &b->action, NAME_BYTES);
-	keep_text(k, &b->message, MESSAGE_BYTES);
+	keep_text(k, &b->category, EVENT_NAME_BYTES);
+	keep_text(k, &b->action, EVENT_NAME_BYTES);
+	keep_text(k, &b->message, EVENT_MESSAGE_BYTES);
 	keep_tags(k, b->metadata, &b->metadata_len, &params);
 }
 
 /* The last ones: what happened right before the error says most. */
 static void keep_breadcrumbs(struct keeper *k, struct error_detail *d, int64_t error_t_ms)
 {
-	size_t len = keep_len(k, d->breadcrumbs_len, BREADCRUMBS_MAX);
+	size_t len = keep_len(k, d->breadcrumbs_len, EVENT_BREADCRUMBS_MAX);
 	struct breadcrumb *first = d->breadcrumbs + d->breadcrumbs_len;
 
 	for (d->breadcrumbs_len = 0; d->breadcrumbs_len < len && keep_item(k); d->breadcrumbs_len++)
@@ -248,7 +254,7 @@ static void keep_spans(struct keeper *k, struct transaction_detail *d)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < d->spans_len && kept < SPANS_MAX; i++) {
+	for (size_t i = 0; i < d->spans_len && kept < EVENT_SPANS_MAX; i++) {
 		struct transaction_span *s = &d->spans[kept];
 
 		if (!is_span(&d->spans[i]))
@@ -258,7 +264,7 @@ static void keep_spans(struct keeper *k, struct transaction_detail *d)
 		*s = d->spans[i];
 		keep_id(k, &s->id);
 		keep_id(k, &s->parent_id);
-		keep_text(k, &s->name, NAME_BYTES);
+		keep_text(k, &s->name, EVENT_NAME_BYTES);
 		keep_tags(k, s->tags, &s->tags_len, &span_tags);
 		kept++;
 	}
@@ -283,8 +289,8 @@ static void keep_detail(struct keeper *k, struct payload_event *e)
 		keep_spans(k, &v->transaction);
 		break;
 	case PAYLOAD_MARKER:
-		keep_text(k, &v->marker.user, NAME_BYTES);
-		keep_text(k, &v->marker.text, MESSAGE_BYTES);
+		keep_text(k, &v->marker.user, EVENT_NAME_BYTES);
+		keep_text(k, &v->marker.text, EVENT_MESSAGE_BYTES);
 		break;
 	default:
 		break;
@@ -296,18 +302,18 @@ static void keep_names(struct keeper *k, struct payload_event *e)
 {
 	struct event *v = &e->event;
 
-	keep_text(k, &v->action, NAME_BYTES);
-	keep_text(k, &v->namespace, NAME_BYTES);
-	keep_text(k, &v->host, NAME_BYTES);
-	keep_text(k, &v->environment, NAME_BYTES);
-	keep_text(k, &v->revision, NAME_BYTES);
+	keep_text(k, &v->action, EVENT_NAME_BYTES);
+	keep_text(k, &v->namespace, EVENT_NAME_BYTES);
+	keep_text(k, &v->host, EVENT_NAME_BYTES);
+	keep_text(k, &v->environment, EVENT_NAME_BYTES);
+	keep_text(k, &v->revision, EVENT_NAME_BYTES);
 	if (e->kind == PAYLOAD_ERROR) {
-		keep_text(k, &v->error.class, NAME_BYTES);
-		keep_text(k, &v->error.message, MESSAGE_BYTES);
+		keep_text(k, &v->error.class, EVENT_NAME_BYTES);
+		keep_text(k, &v->error.message, EVENT_MESSAGE_BYTES);
 	} else if (e->kind == PAYLOAD_MARKER) {
-		keep_text(k, &v->marker.revision, NAME_BYTES);
+		keep_text(k, &v->marker.revision, EVENT_NAME_BYTES);
 	} else if (e->kind == PAYLOAD_CHECK_IN) {
-		keep_text(k, &v->check_in.name, NAME_BYTES);
+		keep_text(k, &v->check_in.name, EVENT_NAME_BYTES);
 	}
 	keep_tags(k, v->tags, &v->tags_len, &event_tags);
 }

@@ -83,7 +83,8 @@ struct payload_rejection {
 
 enum payload_event_kind { PAYLOAD_ERROR, PAYLOAD_TRANSACTION, PAYLOAD_MARKER, PAYLOAD_CHECK_IN, NR_PAYLOAD_EVENT_KINDS };
 
-/* An event, as event_add() takes it and keeps it. A kind or an event of a check-in that stood nowhere, or was none of ours, is (enum ..)-1. */
+/* An event, as event_add() takes it and keeps it. A kind or an event of a check-in that stood nowhere, or was none of ours, is
+ * a number that their enums do not have. */
 struct payload_event {
 	enum payload_event_kind kind; /* event has the one detail of this kind */
 	const char *list;             /* a literal: the payload's list that it stands in, .. */

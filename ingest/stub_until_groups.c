@@ -1,24 +1,6 @@
-/* stub_until_groups.c - stands for scrub.c and group.c until they are there. */
+/* stub_until_groups.c - stands for group.c until it is there. */
 #include "common/map.h"
 #include "ingest/group.h"
-#include "ingest/scrub.h"
-
-int scrub_text(const struct scrub *s, struct arena *arena, struct str *text)
-{
-	(void)s;
-	(void)arena;
-	(void)text;
-	return 0;
-}
-
-int scrub_tags(const struct scrub *s, struct arena *arena, struct tag *tags, size_t len)
-{
-	(void)s;
-	(void)arena;
-	(void)tags;
-	(void)len;
-	return 0;
-}
 
 int group_name(struct payload_event *e, struct str site, struct arena *arena)
 {
