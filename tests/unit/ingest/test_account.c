@@ -6,7 +6,8 @@
 static void count_all(struct account *a, struct str site, uint64_t n)
 {
 	struct tally t = {.accepted = n, .rejected = 5, .truncated_samples = 7, .truncated_payloads = 2,
-			  .rejected_by = {[REASON_NAME_EMPTY] = 2, [REASON_TIME_TOO_OLD] = 3}};
+			  .rejected_by = {[REASON_NAME_EMPTY] = 2, [REASON_TIME_TOO_OLD] = 3},
+			  .events = {[PAYLOAD_TRANSACTION] = 4, [PAYLOAD_CHECK_IN] = 1}};
 
 	account_receive(a, site, &t);
 	account_accept(a, site, &t);
@@ -34,6 +35,10 @@ START_TEST(received_is_what_became_of_it)
 	ck_assert_double_eq(gate_figure(&g, "received_samples_total", NULL),
 			    gate_figure(&g, "accepted_samples_total", NULL) + gate_figure(&g, "rejected_samples_total", NULL) +
 				    gate_figure(&g, "refused_samples_total", NULL));
+	ck_assert_double_eq(gate_figure(&g, "events_total", shop), 5); /* accepted ones only */
+	ck_assert_double_eq(gate_figure(&g, "events_total", "kind=\"transaction\""), 8);
+	ck_assert_double_eq(gate_figure(&g, "events_total", "kind=\"check_in\""), 2);
+	ck_assert_double_eq(gate_figure(&g, "events_total", "kind=\"error\""), 0);
 	ck_assert_uint_eq(account_accepted(a), 1010);
 	account_free(a);
 	metrics_free(g.metrics);

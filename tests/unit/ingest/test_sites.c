@@ -230,6 +230,7 @@ START_TEST(history_picks_the_route_of_the_time)
 	ck_assert_int_eq(put_site(s, "shop", key_a, history, NR(history), false, &err), 0);
 	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), routed[_i].at_ms, &out, &no), 0);
 	ck_assert_str_eq(out.topic, routed[_i].topic);
+	ck_assert(strstr(out.events_topic, ".events") && strncmp(out.topic, out.events_topic, strlen(out.topic) - strlen("samples")) == 0);
 	ck_assert(str_eq(out.site, str_from("shop")));
 	ck_assert_uint_eq(out.partitions_len, routed[_i].shards);
 	ck_assert_int_eq(out.since_ms, routed[_i].since_ms);
