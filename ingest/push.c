@@ -88,7 +88,7 @@ bool push_hangs(const struct push_job *job)
 {
 	const struct producer *producer = job->push->rooms.producer;
 
-	return producer_gone(producer, job->topic) || producer_gone(producer, job->events_topic);
+	return producer_gone(producer, job->topic) || (job->events_topic[0] && producer_gone(producer, job->events_topic));
 }
 
 void push_abandon(struct push_job *job, const struct refusal *no, struct answer *answer)
@@ -167,7 +167,7 @@ static int decode(struct passage *way, struct str body)
 	if (t->sender.has_created_at && (!payload->has_created_at || payload->created_at_ms != t->sender.created_at_ms))
 		return refuse(&way->no, REASON_CREATED_AT_MISMATCH, "the header says %lld, the payload %lld",
 			      (long long)t->sender.created_at_ms, (long long)payload->created_at_ms);
-	return settle_events(payload, admission_site(t)) < 0 ? payload_refuse_size(payload, &way->no) : 0;
+	return 0;
 }
 
 /* Body to parts. What picks a part's partition depends on nothing but payload and routing history, so that a retry goes the same way. */
@@ -183,6 +183,8 @@ static int make_parts(struct passage *way, struct str body)
 		if (payload->shift_ms)
 			account_add(p->rooms.account, ACCOUNT_SKEWED_PAYLOADS, 1);
 	}
+	if (rc == 0 && settle_events(payload, admission_site(way->ticket)) < 0)
+		rc = payload_refuse_size(payload, &way->no);
 	if (rc < 0 || admission_route(p->rooms.admission, way->ticket,
 				      payload->has_created_at ? payload->created_at_ms : payload->received_at_ms,
 				      payload->accepted + payload->rejected, &p->arena, &way->route, &way->no) < 0)
@@ -232,7 +234,7 @@ static int job_send(struct push_job *job, struct passage *way)
 
 	if (way->parts.len == 0)
 		return 0;
-	if (producer_gone(job->push->rooms.producer, job->events_topic))
+	if (job->events_topic[0] && producer_gone(job->push->rooms.producer, job->events_topic))
 		return refuse(&way->no, REASON_KAFKA_UNAVAILABLE, "Kafka has not answered for a while");
 	if (producer_send(job->push->rooms.producer, way->route.site, &way->parts, on_delivered, job, &err) < 0)
 		return refuse(&way->no, REASON_KAFKA_UNAVAILABLE, "%s", err.msg);

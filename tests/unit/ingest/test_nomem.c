@@ -3,10 +3,13 @@
 #include "ingest/inflate.h"
 #include "ingest/producer.h"
 #include "ingest/push_pb.h"
+#include "ingest/scrub.h"
+#include "ingest/settle.h"
 #include "ingest/split.h"
 #include "tests/unit/common/kafka_mock.h"
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/ingest/compress.h"
+#include "tests/unit/ingest/events.h"
 #include "tests/unit/ingest/gate.h"
 #include "tests/unit/ingest/payloads.h"
 #include "tests/unit/ingest/vault_house.h"
@@ -83,6 +86,79 @@ START_TEST(a_payload_is_refused_as_over_budget)
 	}
 	pushed_fini(&want);
 	buf_fini(&body);
+}
+END_TEST
+
+/* Events as a decoder hands them over, made where nothing fails; then what push does with them. */
+static int push_events(struct pushed *p, const struct payload_event *events, size_t len, const struct scrub *rules)
+{
+	struct payload *payload = &p->payload;
+
+	payload_init(payload, &p->arena, NOW_MS);
+	payload->scrub = rules;
+	for (size_t i = 0; i < len; i++) {
+		struct payload_event e = events[i];
+
+		if (event_add(payload, &e) < 0)
+			return payload_refuse_size(payload, &p->no);
+	}
+	if (check_payload(payload, &p->no) < 0)
+		return -1;
+	if (settle_events(payload, way.site) < 0)
+		return payload_refuse_size(payload, &p->no);
+	return split_payload(payload, &way, 1 << 20, &p->records, &p->parts, &p->no);
+}
+
+/* Of each kind several, with a key to be made good and a secret to be hidden. */
+static size_t make_events(struct arena *a, struct payload_event *events)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 20; i++)
+		for (int kind = 0; kind < NR_PAYLOAD_EVENT_KINDS; kind++) {
+			struct payload_event *e = &events[n++];
+
+			*e = good_event(a, (enum payload_event_kind)kind);
+			e->event.t -= i * 7000;
+			e->event.transaction.duration_ms = i * i;
+			e->event.tags[0].key = STR("not a name");
+			e->event.marker.text = copy_of(a, "token=canary");
+			e->event.error.message = copy_of(a, "no password=canary");
+		}
+	return n;
+}
+
+START_TEST(events_are_refused_as_over_budget)
+{
+	struct arena kept = ARENA_INIT;
+	struct err err = ERR_INIT;
+	struct scrub *rules = scrub_new("", "", "", &err);
+	struct payload_event events[20 * NR_PAYLOAD_EVENT_KINDS];
+	struct buf want = BUF_INIT;
+	size_t n;
+
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct pushed p = {.arena = {.limit_bytes = 64 << 20}, .no = {.reason = NR_REASONS}};
+		int rc;
+
+		n = make_events(&kept, events); /* anew: what is in place is changed in place */
+		fail_walk_begin(&w);
+		rc = push_events(&p, events, n, rules);
+		ck_assert_int_eq(rc, fail_walk_end(&w) ? -1 : 0);
+		if (rc < 0)
+			ck_assert_msg(p.no.reason == REASON_OVER_BUDGET, "%s: %s", reason_name(p.no.reason), p.no.detail);
+		else if (want.len == 0)
+			buf_add(&want, p.records.p, p.records.len);
+		else
+			ck_assert(str_eq(buf_str(&p.records), buf_str(&want)));
+		ck_assert(!memmem(p.records.p, p.records.len, "canary", 6));
+		arena_clear(&kept);
+		pushed_fini(&p);
+	}
+	ck_assert_uint_gt(want.len, 0);
+	buf_fini(&want);
+	scrub_free(rules);
+	arena_fini(&kept);
 }
 END_TEST
 
@@ -349,7 +425,8 @@ START_TEST(a_payload_is_sent_or_was_never_begun)
 {
 	static const struct ingest_conf conf = {.max_record_bytes = 1 << 20, .inflight_budget_bytes = 1 << 24, .message_timeout_ms = 5000,
 						.stall_timeout_ms = 5000};
-	struct buf body = BUF_INIT;
+	struct arena kept = ARENA_INIT;
+	struct payload_event events[20 * NR_PAYLOAD_EVENT_KINDS];
 	struct pushed p = {.arena = {.limit_bytes = 64 << 20}};
 	struct mock m;
 	struct producer *producer;
@@ -357,8 +434,9 @@ START_TEST(a_payload_is_sent_or_was_never_begun)
 
 	mock_init(&m);
 	mock_topic(&m, way.topic, 6);
-	json_body(&body);
-	ck_assert_int_eq(push(&p, buf_str(&body), push_json_parse), 0);
+	mock_topic(&m, way.events_topic, 6);
+	ck_assert_int_eq(push_events(&p, events, make_events(&kept, events), NULL), 0);
+	ck_assert(p.parts.part[0].samples && p.parts.part[p.parts.len - 1].events); /* of both topics */
 	producer = producer_new(&m.program, &conf, -1, &err);
 	ck_assert_msg(producer != NULL, "%s", err.msg);
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
@@ -376,7 +454,7 @@ START_TEST(a_payload_is_sent_or_was_never_begun)
 	}
 	producer_free(producer);
 	pushed_fini(&p);
-	buf_fini(&body);
+	arena_fini(&kept);
 	mock_fini(&m);
 }
 END_TEST
@@ -389,6 +467,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, a_payload_is_refused_as_over_budget, 0, 2);
+	tcase_add_test(tc, events_are_refused_as_over_budget);
 	tcase_add_loop_test(tc, a_body_that_does_not_inflate_is_refused_as_over_budget, 0, 3);
 	tcase_add_test(tc, a_site_keeps_its_row);
 	tcase_add_test(tc, a_new_site_and_its_cell);

@@ -240,6 +240,28 @@ START_TEST(history_picks_the_route_of_the_time)
 }
 END_TEST
 
+/* What producers make ready for: both topics of each cell that has any. */
+START_TEST(topics_are_those_of_made_cells)
+{
+	static const char main_topics[] = "millrace.c.main.samples\0millrace.c.main.events";
+	struct sites *s = sites_new();
+	struct err err = ERR_INIT;
+	struct buf topics = BUF_INIT;
+	unsigned version = sites_cells_version(s);
+
+	ck_assert(put_cell(s, "main", 7, 12, &err) == 0 && put_cell(s, "unmade", 0, 12, &err) == 0);
+	ck_assert_uint_ne(sites_cells_version(s), version);
+	sites_topics(s, &topics);
+	ck_assert(str_eq(buf_str(&topics), (struct str){main_topics, sizeof(main_topics)}));
+	ck_assert_int_eq(put_cell(s, "big", 7, 64, &err), 0);
+	buf_clear(&topics);
+	sites_topics(s, &topics);
+	ck_assert_uint_eq(topics.len, sizeof(main_topics) + sizeof("millrace.c.big.samples") + sizeof("millrace.c.big.events"));
+	buf_fini(&topics);
+	sites_free(s);
+}
+END_TEST
+
 START_TEST(no_route_without_a_made_cell)
 {
 	struct sites *s = sites_new();
@@ -350,6 +372,7 @@ int main(void)
 	tcase_add_test(tc, a_key_that_moves_stays_good);
 	tcase_add_test(tc, many_changes_keep_the_table_true);
 	tcase_add_loop_test(tc, history_picks_the_route_of_the_time, 0, (int)NR(routed));
+	tcase_add_test(tc, topics_are_those_of_made_cells);
 	tcase_add_test(tc, no_route_without_a_made_cell);
 	tcase_add_test(tc, a_bad_row_leaves_the_last_one_in_force);
 	tcase_add_test(tc, a_held_tenant_outlives_its_rows);
