@@ -45,6 +45,17 @@ START_TEST(received_is_what_became_of_it)
 }
 END_TEST
 
+START_TEST(a_tally_is_what_the_payload_holds)
+{
+	struct payload p = {.accepted = 9, .rejected = 3, .rejected_by = {[REASON_DURATION_INVALID] = 3},
+			    .accepted_events = {[PAYLOAD_ERROR] = 2, [PAYLOAD_CHECK_IN] = 5}};
+	struct tally t = account_tally(&p);
+
+	ck_assert(t.accepted == 9 && t.rejected == 3 && t.rejected_by[REASON_DURATION_INVALID] == 3);
+	ck_assert(t.events[PAYLOAD_ERROR] == 2 && t.events[PAYLOAD_TRANSACTION] == 0 && t.events[PAYLOAD_CHECK_IN] == 5);
+}
+END_TEST
+
 START_TEST(sites_beyond_the_bound_share_one_label)
 {
 	struct gate g = {.metrics = metrics_new("millrace-ingest")};
@@ -88,6 +99,7 @@ int main(void)
 	TCase *tc = tcase_create("account");
 
 	tcase_add_test(tc, received_is_what_became_of_it);
+	tcase_add_test(tc, a_tally_is_what_the_payload_holds);
 	tcase_add_test(tc, sites_beyond_the_bound_share_one_label);
 	tcase_add_test(tc, who_has_no_site_is_counted_too);
 	suite_add_tcase(suite, tc);

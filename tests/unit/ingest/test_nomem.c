@@ -151,7 +151,7 @@ START_TEST(events_are_refused_as_over_budget)
 			buf_add(&want, p.records.p, p.records.len);
 		else
 			ck_assert(str_eq(buf_str(&p.records), buf_str(&want)));
-		ck_assert(!memmem(p.records.p, p.records.len, "canary", 6));
+		ck_assert(p.records.len == 0 || !memmem(p.records.p, p.records.len, "canary", 6));
 		arena_clear(&kept);
 		pushed_fini(&p);
 	}

@@ -265,7 +265,7 @@ static void check_event_part(const struct payload *p, const struct part *part, i
 	struct arena arena = ARENA_INIT;
 	struct event_batch b = {0};
 	struct err err = ERR_INIT;
-	int before = -1;
+	int64_t before = -1;
 
 	ck_assert_str_eq(part->topic, route.events_topic);
 	ck_assert_msg(event_batch_decode(part->record, &arena, &b, &err) == 0, "%s", err.msg);
@@ -273,8 +273,10 @@ static void check_event_part(const struct payload *p, const struct part *part, i
 	ck_assert(b.has_agent_id && memcmp(b.agent_id, p->agent_id, 16) == 0 && b.seq == 12 && b.floor == 5);
 	ck_assert(b.created_at == NOW_MS - 77 && b.received_at == NOW_MS && b.has_idempotency_key && str_eq(b.idempotency_key, STR("once\0more")));
 	for (size_t i = 0; i < b.events_len; i++) {
-		int number = atoi(b.events[i].revision.p);
+		struct str text = b.events[i].revision;
+		int64_t number;
 
+		ck_assert(str_take_int(&text, &number));
 		ck_assert_int_gt(number, before); /* in the payload's order */
 		before = number;
 		ck_assert_int_eq(part->partition, partition_of(&b.events[i]));
