@@ -14,7 +14,7 @@ enum { SITE_BYTES_MAX = 255 };
 
 struct handle {
 	struct handle *next;
-	const char *reason; /* borrowed; NULL: none */
+	const char *value; /* of the second label, borrowed; NULL: none */
 	struct metric *metric;
 };
 
@@ -115,27 +115,27 @@ static struct site *find_site(struct site_metrics *s, struct str id)
 	return s->other;
 }
 
-static struct handle *handle_new(struct site_metrics *s, size_t figure, const struct site *site, const char *reason)
+static struct handle *handle_new(struct site_metrics *s, size_t figure, const struct site *site, const char *label, const char *value)
 {
 	const struct site_figure *f = &s->figures[figure];
 	struct handle *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return NULL;
-	h->reason = reason;
-	h->metric = reason ? metrics_counter(s->metrics, f->name, f->help, "site", site->label, "reason", reason, NULL)
-			   : metrics_counter(s->metrics, f->name, f->help, "site", site->label, NULL);
+	h->value = value;
+	h->metric = value ? metrics_counter(s->metrics, f->name, f->help, "site", site->label, label, value, NULL)
+			  : metrics_counter(s->metrics, f->name, f->help, "site", site->label, NULL);
 	return h;
 }
 
-static struct metric *find_metric(struct site_metrics *s, size_t figure, struct site *site, const char *reason)
+static struct metric *find_metric(struct site_metrics *s, size_t figure, struct site *site, const char *label, const char *value)
 {
 	struct handle **list = &site->handles[figure], *h;
 
 	for (h = *list; h; h = h->next)
-		if (h->reason == reason || (h->reason && reason && strcmp(h->reason, reason) == 0))
+		if (h->value == value || (h->value && value && strcmp(h->value, value) == 0))
 			return h->metric;
-	h = handle_new(s, figure, site, reason);
+	h = handle_new(s, figure, site, label, value);
 	if (!h)
 		return NULL;
 	h->next = *list;
@@ -143,14 +143,19 @@ static struct metric *find_metric(struct site_metrics *s, size_t figure, struct 
 	return h->metric;
 }
 
-struct metric *site_metrics_get(struct site_metrics *s, size_t figure, struct str site, const char *reason)
+struct metric *site_metrics_get_by(struct site_metrics *s, size_t figure, struct str site, const char *label, const char *value)
 {
 	struct metric *metric;
 
 	if (!s || figure >= s->nr)
 		return NULL;
 	pthread_mutex_lock(&s->mutex);
-	metric = find_metric(s, figure, find_site(s, site), reason);
+	metric = find_metric(s, figure, find_site(s, site), label, value);
 	pthread_mutex_unlock(&s->mutex);
 	return metric;
+}
+
+struct metric *site_metrics_get(struct site_metrics *s, size_t figure, struct str site, const char *reason)
+{
+	return site_metrics_get_by(s, figure, site, "reason", reason);
 }

@@ -29,4 +29,7 @@ void site_metrics_free(struct site_metrics *s);
  * of that name, or NULL for none, always the same for one figure. NULL, which all operations take, when memory is short or s is NULL. */
 struct metric *site_metrics_get(struct site_metrics *s, size_t figure, struct str site, const char *reason);
 
+/* The same for a figure whose second label has another name, a literal, always the same for one figure. */
+struct metric *site_metrics_get_by(struct site_metrics *s, size_t figure, struct str site, const char *label, const char *value);
+
 #endif

@@ -91,6 +91,15 @@ bool str_is_utf8(struct str s)
 	return true;
 }
 
+struct str str_cut_utf8(struct str s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max > 0 && ((uint8_t)s.p[max] & 0xc0) == 0x80) /* what would be cut off first continues a character */
+		max--;
+	return (struct str){s.p, max};
+}
+
 void buf_fini(struct buf *b)
 {
 	free(b->p);

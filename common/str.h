@@ -81,6 +81,9 @@ static inline bool str_is_ascii(struct str s)
 /* Is s well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)? NUL bytes count as well-formed. */
 bool str_is_utf8(struct str s);
 
+/* The longest beginning of well-formed s that has at most max bytes and ends between two characters. */
+struct str str_cut_utf8(struct str s, size_t max);
+
 struct buf {
 	uint8_t *p;
 	size_t len;

@@ -18,6 +18,7 @@ enum by_site {
 	SITE_REFUSED_REQUESTS,
 	SITE_TRUNCATED_SAMPLES,
 	SITE_TRUNCATED_PAYLOADS,
+	SITE_EVENTS,
 	NR_BY_SITE
 };
 
@@ -30,6 +31,7 @@ static const struct site_figure by_site[NR_BY_SITE] = {
 	[SITE_REFUSED_REQUESTS] = {"millrace_ingest_refused_requests_total", "Requests that were refused"},
 	[SITE_TRUNCATED_SAMPLES] = {"millrace_ingest_truncated_samples_total", "Samples that agents report as given up"},
 	[SITE_TRUNCATED_PAYLOADS] = {"millrace_ingest_truncated_payloads_total", "Payloads that agents report as given up"},
+	[SITE_EVENTS] = {"millrace_ingest_events_total", "Events of payloads acknowledged by Kafka, each one of the accepted samples too"},
 };
 
 struct account {
@@ -110,6 +112,8 @@ struct tally account_tally(const struct payload *p)
 
 	for (int i = 0; i < NR_REASONS; i++)
 		t.rejected_by[i] = p->rejected_by[i];
+	for (int i = 0; i < NR_PAYLOAD_EVENT_KINDS; i++)
+		t.events[i] = p->accepted_events[i];
 	return t;
 }
 
@@ -134,6 +138,10 @@ void account_accept(struct account *a, struct str site, const struct tally *t)
 	count(a, SITE_TRUNCATED_PAYLOADS, site, NULL, t->truncated_payloads);
 	for (int i = 0; i < NR_REASONS && t->rejected; i++)
 		count(a, SITE_REJECTED, site, reason_name((enum reason)i), t->rejected_by[i]);
+	for (int i = 0; i < NR_PAYLOAD_EVENT_KINDS; i++)
+		if (t->events[i])
+			metric_add(site_metrics_get_by(a->sites, SITE_EVENTS, site.len ? site : nobody, "kind", payload_event_name((enum payload_event_kind)i)),
+				   t->events[i]);
 }
 
 void account_refuse(struct account *a, struct str site, enum reason reason, const struct tally *t)

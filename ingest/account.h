@@ -1,6 +1,6 @@
 /* account.h - what ingest counts, at every door, site by site.
  *
- * Samples of payloads that were decoded are conserved: received = accepted + rejected (by reason) + refused (by reason), as soon as
+ * Samples, of which each event is one, of payloads that were decoded are conserved: received = accepted + rejected (by reason) + refused (by reason), as soon as
  * nothing is in flight. A payload that is refused as a whole counts all of its samples as refused, the bad ones too, since its retry
  * brings them again. What is refused before decoding has no samples yet: its request is counted.
  *
@@ -47,6 +47,7 @@ enum account_figure {
 struct tally {
 	uint64_t accepted, rejected, truncated_samples, truncated_payloads;
 	uint64_t rejected_by[NR_REASONS];
+	uint64_t events[NR_PAYLOAD_EVENT_KINDS]; /* of the accepted */
 };
 
 /* Registers the figures that concern no site; borrows m until account_free(). At most sites_max sites get their own. NULL when memory is

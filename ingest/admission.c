@@ -312,10 +312,11 @@ static int copy_route(const struct split_route *from, struct arena *arena, struc
 
 	out->site = arena_str(arena, from->site);
 	out->topic = arena_str(arena, str_from(from->topic)).p;
+	out->events_topic = arena_str(arena, str_from(from->events_topic)).p;
 	out->partitions_len = from->partitions_len;
 	if (arena->starved)
 		return refuse(no, REASON_OVER_BUDGET, "out of memory for a route");
-	if (!partitions || !out->site.p || !out->topic)
+	if (!partitions || !out->site.p || !out->topic || !out->events_topic)
 		return refuse(no, REASON_BODY_TOO_LARGE, "the payload leaves no room for its route; send less at once");
 	memcpy(partitions, from->partitions, bytes);
 	out->partitions = partitions;

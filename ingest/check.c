@@ -75,6 +75,11 @@ static enum reason judge_time(int64_t t_ms, int64_t now_ms)
 	return t_ms > now_ms + CHECK_FUTURE_MS ? REASON_TIME_TOO_NEW : FINE;
 }
 
+enum reason check_time(const struct payload *p, int64_t t_ms)
+{
+	return judge_time(t_ms, sender_now(p));
+}
+
 /* A number or a summary, one of them, and whole. */
 static enum reason judge_form(uint32_t has)
 {

@@ -21,6 +21,9 @@
  * short: p is good for nothing then. */
 int check_metric(struct payload *p, struct payload_metric *m);
 
+/* What is wrong with a time of the payload, by its sender's clock: time_too_old, time_too_new, or NR_REASONS: nothing. */
+enum reason check_time(const struct payload *p, int64_t t_ms);
+
 /* Is a report of loss (with an agent_id that is one) what CHECK_TRUNCATION_WANTS says? */
 bool check_truncation(const struct payload_truncation *t);
 #define CHECK_TRUNCATION_WANTS "agent_id, 1 <= from_seq <= to_seq and samples >= 0 are expected"

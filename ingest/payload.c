@@ -72,7 +72,7 @@ int payload_add_value(struct payload *p, int64_t t_ms, double v)
 	return 0;
 }
 
-int payload_add_summary(struct payload *p, const struct summary_sample *s)
+int payload_derive_summary(struct payload *p, const struct summary_sample *s)
 {
 	struct summary_sample *all =
 		payload_grow(p->arena, p->summaries, p->summaries_len, &p->summaries_cap, sizeof(*all));
@@ -82,8 +82,35 @@ int payload_add_summary(struct payload *p, const struct summary_sample *s)
 	p->summaries = all;
 	all[p->summaries_len] = *s;
 	all[p->summaries_len++].series = (int32_t)(p->series_len - 1);
+	return 0;
+}
+
+int payload_add_summary(struct payload *p, const struct summary_sample *s)
+{
+	if (payload_derive_summary(p, s) < 0)
+		return -1;
 	count_accepted(p);
 	return 0;
+}
+
+int payload_add_event(struct payload *p, const struct payload_event *e)
+{
+	struct payload_event *all = payload_grow(p->arena, p->events, p->events_len, &p->events_cap, sizeof(*all));
+
+	if (!all)
+		return -1;
+	p->events = all;
+	all[p->events_len++] = *e;
+	p->accepted_events[e->kind]++;
+	count_accepted(p);
+	return 0;
+}
+
+const char *payload_event_name(enum payload_event_kind kind)
+{
+	static const char *const names[NR_PAYLOAD_EVENT_KINDS] = {"error", "transaction", "marker", "check_in"};
+
+	return names[kind];
 }
 
 int payload_add_truncation(struct payload *p, const struct payload_truncation *t)

@@ -83,14 +83,15 @@ struct payload_rejection {
 
 enum payload_event_kind { PAYLOAD_ERROR, PAYLOAD_TRANSACTION, PAYLOAD_MARKER, PAYLOAD_CHECK_IN, NR_PAYLOAD_EVENT_KINDS };
 
-/* An event, as event_add() takes it and keeps it. */
+/* An event, as event_add() takes it and keeps it. A kind or an event of a check-in that stood nowhere, or was none of ours, is
+ * a number that their enums do not have. */
 struct payload_event {
 	enum payload_event_kind kind; /* event has the one detail of this kind */
 	const char *list;             /* a literal: the payload's list that it stands in, .. */
 	uint32_t index;               /* .. and its place there */
 	bool has_t;                   /* false: the time of receipt stands for it */
 	struct event event;           /* without its group before settle.h; strings and arrays borrow the body or live in the arena */
-	const struct tag *series_tags; /* of the series that are derived from it, beside action and namespace; sorted */
+	const struct tag *series_tags; /* of the series that are derived from it, beside action and namespace: sorted, good as a metric's, without secrets */
 	size_t series_tags_len;
 };
 
@@ -132,6 +133,7 @@ struct payload {
 	size_t rejections_len, rejections_cap;
 	uint64_t received, accepted, rejected;
 	uint64_t rejected_by[NR_REASONS];
+	uint64_t accepted_events[NR_PAYLOAD_EVENT_KINDS]; /* of the accepted */
 };
 
 /* Starts an empty payload; borrows arena until the payload is forgotten. */
@@ -146,6 +148,15 @@ struct series_ref *payload_add_series(struct payload *p);
 /* Adds one accepted sample of the series added last. -1 when memory is short. */
 int payload_add_value(struct payload *p, int64_t t_ms, double v);
 int payload_add_summary(struct payload *p, const struct summary_sample *s); /* see above; copies, its series is set here */
+
+/* Adds a sample that follows from what was counted before, and so is in no figure. -1 when memory is short. */
+int payload_derive_summary(struct payload *p, const struct summary_sample *s);
+
+/* Adds an accepted event; copies. -1 when memory is short. */
+int payload_add_event(struct payload *p, const struct payload_event *e);
+
+/* What an event is called in metrics: "error", "transaction", .. */
+const char *payload_event_name(enum payload_event_kind kind);
 
 /* Adds a truncation; copies. -1 when memory is short. */
 int payload_add_truncation(struct payload *p, const struct payload_truncation *t);

@@ -28,14 +28,20 @@ struct flow {
 	bool gone;                /* until the next acknowledgement */
 };
 
+/* A part on its way: what its report is about. */
+struct leg {
+	struct delivery *delivery;
+	struct flow *flow;
+};
+
 /* One payload's parts on their way. Freed with the last report. */
 struct delivery {
 	struct delivery *next, **link; /* link: what points here */
-	struct flow *flow;
 	producer_done_fn done;
 	void *ctx;
 	size_t outstanding;
 	rd_kafka_resp_err_t failed; /* the first error, or 0 */
+	struct leg legs[];          /* one a part */
 };
 
 struct producer {
@@ -68,14 +74,15 @@ static void delivery_end(struct delivery *d)
 /* A part was acknowledged or given up. The last one's report ends the delivery; one that failed has failed it before. */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
-	struct delivery *d = message->_private;
+	const struct leg *leg = message->_private;
+	struct delivery *d = leg->delivery;
 
 	(void)rk;
 	(void)opaque;
-	d->flow->outstanding--;
+	leg->flow->outstanding--;
 	if (!message->err) {
-		d->flow->progress_mono_ms = clock_mono_ms();
-		d->flow->gone = false;
+		leg->flow->progress_mono_ms = clock_mono_ms();
+		leg->flow->gone = false;
 	}
 	if (message->err && !d->failed)
 		d->failed = message->err;
@@ -181,15 +188,15 @@ void producer_free(struct producer *pr)
 
 /* Queues one part. librdkafka copies the record into its message, which is one allocation; a record of its own would be two. A full queue is
  * not waited for: the client is told to come back. */
-static rd_kafka_resp_err_t send_part(struct producer *pr, const char *topic, struct str key, const struct part *part, struct delivery *d)
+static rd_kafka_resp_err_t send_part(struct producer *pr, struct str key, const struct part *part, struct leg *leg)
 {
 	rd_kafka_resp_err_t code =
-		rd_kafka_producev(pr->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(part->partition), RD_KAFKA_V_KEY(key.p, key.len),
+		rd_kafka_producev(pr->rk, RD_KAFKA_V_TOPIC(part->topic), RD_KAFKA_V_PARTITION(part->partition), RD_KAFKA_V_KEY(key.p, key.len),
 				  RD_KAFKA_V_VALUE((void *)(uintptr_t)part->record.p, part->record.len),
-				  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(d), RD_KAFKA_V_END);
+				  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE(leg), RD_KAFKA_V_END);
 
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && d->flow->outstanding++ == 0)
-		d->flow->progress_mono_ms = clock_mono_ms();
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && leg->flow->outstanding++ == 0)
+		leg->flow->progress_mono_ms = clock_mono_ms();
 	return code;
 }
 
@@ -218,20 +225,36 @@ static struct flow *need_flow(struct producer *pr, const char *topic)
 	return f;
 }
 
-int producer_send(struct producer *pr, const char *topic, struct str key, const struct parts *parts, producer_done_fn done, void *ctx,
-		  struct err *err)
+/* Parts of one topic stand side by side, and name it by the same pointer. NULL when memory is short. */
+static struct delivery *delivery_new(struct producer *pr, const struct parts *parts)
 {
-	struct flow *flow = need_flow(pr, topic);
+	struct delivery *d = calloc(1, sizeof(*d) + parts->len * sizeof(d->legs[0]));
+
+	for (size_t i = 0; d && i < parts->len; i++) {
+		bool again = i && parts->part[i].topic == parts->part[i - 1].topic;
+
+		d->legs[i] = (struct leg){d, again ? d->legs[i - 1].flow : need_flow(pr, parts->part[i].topic)};
+		if (!d->legs[i].flow) {
+			free(d);
+			return NULL;
+		}
+	}
+	return d;
+}
+
+int producer_send(struct producer *pr, struct str key, const struct parts *parts, producer_done_fn done, void *ctx, struct err *err)
+{
 	struct delivery *d;
 
 	if (!pr->rk)
 		return err_set(err, ERR_RETRY, "the producer is being made anew");
-	d = flow ? calloc(1, sizeof(*d)) : NULL;
+	d = delivery_new(pr, parts);
 	if (!d)
 		return err_set(err, ERR_RETRY, "out of memory for a delivery");
-	*d = (struct delivery){.flow = flow, .done = done, .ctx = ctx};
+	d->done = done;
+	d->ctx = ctx;
 	for (size_t i = 0; i < parts->len && !d->failed; i++) {
-		d->failed = send_part(pr, topic, key, &parts->part[i], d);
+		d->failed = send_part(pr, key, &parts->part[i], &d->legs[i]);
 		d->outstanding += !d->failed;
 	}
 	if (d->outstanding > 0) { /* also when one could not be queued: the others' reports end it, as failed */

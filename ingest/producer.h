@@ -7,7 +7,7 @@
  * Kafka is taken for gone when parts are waiting and none has been acknowledged for push.stall_timeout, which is sooner than a single
  * part is given up: a slow Kafka still takes data, one that is gone must not make clients wait. It is back with the next
  * acknowledgement, for which one payload at a time is let through as soon as none is waiting. All this topic by topic, as a cell whose
- * brokers are gone is no reason to refuse what goes to another.
+ * brokers are gone is no reason to refuse what goes to another. The parts of one delivery may go to several topics.
  *
  * An idempotent producer can end in a fatal error through no fault of ours (librdkafka issue 4438, after a disconnect). Everything
  * in flight then fails, the client is thrown away and another made at the next poll. */
@@ -38,10 +38,9 @@ struct producer *producer_new(const struct program *p, const struct ingest_conf 
 /* Gives up what is still in flight (their done is called) and frees; NULL is a no-op. */
 void producer_free(struct producer *pr);
 
-/* Produces all parts to topic with this key; copies. 0: done will be called, later, from producer_poll() or producer_free(). ERR_RETRY:
+/* Produces all parts, each to its topic, with this key; copies. 0: done will be called, later, from producer_poll() or producer_free(). ERR_RETRY:
  * nothing was queued, and done will not be called. At least one part. */
-int producer_send(struct producer *pr, const char *topic, struct str key, const struct parts *parts, producer_done_fn done, void *ctx,
-		  struct err *err);
+int producer_send(struct producer *pr, struct str key, const struct parts *parts, producer_done_fn done, void *ctx, struct err *err);
 
 /* Makes ready for a topic: its first record would else wait a second for librdkafka to learn of it. Fails silently, as it is no more. */
 void producer_warm(struct producer *pr, const char *topic);

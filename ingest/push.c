@@ -16,6 +16,7 @@
 #include "ingest/check.h"
 #include "ingest/push_json.h"
 #include "ingest/push_pb.h"
+#include "ingest/settle.h"
 #include "ingest/split.h"
 
 enum {
@@ -36,7 +37,7 @@ struct push_job {
 	struct ticket ticket;
 	struct answer answer; /* for the good end */
 	struct tally tally;
-	char topic[KAFKA_TOPIC_SIZE];
+	char topic[KAFKA_TOPIC_SIZE], events_topic[KAFKA_TOPIC_SIZE]; /* "": no part goes there */
 	size_t records, record_bytes;
 	push_done_fn done; /* NULL: nobody waits any more, and the payload has been counted */
 	void *ctx;
@@ -85,7 +86,9 @@ void push_refuse(struct push *p, struct ticket *t, const struct refusal *no, str
 
 bool push_hangs(const struct push_job *job)
 {
-	return producer_gone(job->push->rooms.producer, job->topic);
+	const struct producer *producer = job->push->rooms.producer;
+
+	return producer_gone(producer, job->topic) || (job->events_topic[0] && producer_gone(producer, job->events_topic));
 }
 
 void push_abandon(struct push_job *job, const struct refusal *no, struct answer *answer)
@@ -180,11 +183,24 @@ static int make_parts(struct passage *way, struct str body)
 		if (payload->shift_ms)
 			account_add(p->rooms.account, ACCOUNT_SKEWED_PAYLOADS, 1);
 	}
+	if (rc == 0 && settle_events(payload, admission_site(way->ticket)) < 0)
+		rc = payload_refuse_size(payload, &way->no);
 	if (rc < 0 || admission_route(p->rooms.admission, way->ticket,
 				      payload->has_created_at ? payload->created_at_ms : payload->received_at_ms,
 				      payload->accepted + payload->rejected, &p->arena, &way->route, &way->no) < 0)
 		return -1;
 	return split_payload(payload, &way->route, p->limits.record_bytes, &p->records, &way->parts, &way->no);
+}
+
+/* Parts of samples come first (split.h). */
+static void note_topics(struct push_job *job, const struct parts *parts)
+{
+	const struct part *first = parts->part, *last = first + parts->len;
+
+	if (parts->len && !first->events)
+		snprintf(job->topic, sizeof(job->topic), "%s", first->topic);
+	if (parts->len && last[-1].events)
+		snprintf(job->events_topic, sizeof(job->events_topic), "%s", last[-1].topic);
 }
 
 /* The job of a payload that is ready to go, charged for; its answer is written now, while the rejections are still there. */
@@ -200,7 +216,7 @@ static struct push_job *job_new(struct passage *way)
 	job->tally = way->tally;
 	job->records = way->parts.len;
 	job->record_bytes = split_record_bytes(&way->parts);
-	snprintf(job->topic, sizeof(job->topic), "%s", way->route.topic);
+	note_topics(job, &way->parts);
 	answer_accept(&job->answer, &way->payload);
 	if (admission_charge(way->push->rooms.admission, way->ticket, (int64_t)(job->record_bytes + job->answer.body.len + JOB_BYTES),
 			     &way->no) < 0) {
@@ -210,14 +226,17 @@ static struct push_job *job_new(struct passage *way)
 	return job;
 }
 
-/* Sends a job's parts. 1: on the way; 0: there are none, all is done; -1: refused. */
+/* Sends a job's parts. 1: on the way; 0: there are none, all is done; -1: refused. Whether Kafka is gone for samples was asked before the body; that a
+ * payload has events is known only now. */
 static int job_send(struct push_job *job, struct passage *way)
 {
 	struct err err = ERR_INIT;
 
 	if (way->parts.len == 0)
 		return 0;
-	if (producer_send(job->push->rooms.producer, way->route.topic, way->route.site, &way->parts, on_delivered, job, &err) < 0)
+	if (job->events_topic[0] && producer_gone(job->push->rooms.producer, job->events_topic))
+		return refuse(&way->no, REASON_KAFKA_UNAVAILABLE, "Kafka has not answered for a while");
+	if (producer_send(job->push->rooms.producer, way->route.site, &way->parts, on_delivered, job, &err) < 0)
 		return refuse(&way->no, REASON_KAFKA_UNAVAILABLE, "%s", err.msg);
 	return 1;
 }

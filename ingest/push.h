@@ -46,7 +46,7 @@ struct push_job *push_start(struct push *p, struct ticket *t, struct str body, p
 /* Refuses a request whose ticket no job has taken: counts it, writes the answer, and releases the ticket. */
 void push_refuse(struct push *p, struct ticket *t, const struct refusal *no, struct answer *answer);
 
-/* Is Kafka gone for the topic that this job waits for? */
+/* Is Kafka gone for a topic that this job waits for? */
 bool push_hangs(const struct push_job *job);
 
 /* The client of a job is not to wait any longer: writes the refusal into answer. The job goes on to its end, and done is not called.

@@ -29,7 +29,7 @@ enum { CELL_NAME_MAX = 32, SITE_ID_MAX = 64, ROW_LIMIT_BYTES = 8 << 20 };
 struct cell_entry {
 	int64_t epoch;
 	int32_t partitions;
-	char topic[KAFKA_TOPIC_SIZE]; /* of samples */
+	char topic[KAFKA_TOPIC_SIZE], events_topic[KAFKA_TOPIC_SIZE]; /* of samples; of events */
 };
 
 struct tenant_key {
@@ -135,8 +135,10 @@ void sites_topics(const struct sites *s, struct buf *out)
 	while ((slot = map_next(&s->cells, &at)) != NULL) {
 		const struct cell_entry *cell = slot->value;
 
-		if (cell->epoch)
-			buf_add(out, cell->topic, strlen(cell->topic) + 1);
+		if (!cell->epoch)
+			continue;
+		buf_add(out, cell->topic, strlen(cell->topic) + 1);
+		buf_add(out, cell->events_topic, strlen(cell->events_topic) + 1);
 	}
 }
 
@@ -172,6 +174,7 @@ static int put_cell(struct sites *s, const uint8_t key[MAP_KEY_BYTES], const str
 	entry->epoch = cell->epoch;
 	entry->partitions = cell->partitions;
 	kafka_cell_topic(entry->topic, name, "samples");
+	kafka_cell_topic(entry->events_topic, name, "events");
 	return 0;
 }
 
@@ -427,6 +430,7 @@ int sites_route(struct sites *s, struct tenant *t, int64_t at_ms, struct split_r
 		return refuse(no, REASON_OVER_BUDGET, "out of memory for a route");
 	*out = (struct split_route){.site = str_from(t->id),
 				    .topic = cell->topic,
+				    .events_topic = cell->events_topic,
 				    .partitions = r->partitions,
 				    .partitions_len = r->partitions_len,
 				    .since_ms = r->effective_from_ms};

@@ -51,7 +51,7 @@ int sites_take_site(void *ctx, const struct table_row *row, struct err *err); /*
 int sites_read_cell(const struct table_row *row, struct arena *scratch, struct cell *out, struct err *err);
 int sites_read_site(const struct table_row *row, struct arena *scratch, struct site *out, struct err *err); /* see above */
 
-/* Changes with every cell's row; and the topics of samples of all cells that have any, each with its NUL, appended to out. */
+/* Changes with every cell's row; and the topics of samples and of events of all cells that have any, each with its NUL, appended to out. */
 unsigned sites_cells_version(const struct sites *s);
 void sites_topics(const struct sites *s, struct buf *out); /* see above */
 

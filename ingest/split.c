@@ -1,7 +1,8 @@
 /* split.c - see split.h.
  *
  * Two passes, as samples lie in the payload in two lists while a batch wants its own: the first finds each series' place
- * (its part, and its index in there; the same series named by two metrics has one place) and counts, the second fills. */
+ * (its part, and its index in there; the same series named by two metrics has one place) and counts, the second fills. Events need no
+ * places: their groups have been named before. A payload without any, as most are, pays nothing for them. */
 #include "ingest/split.h"
 
 #include <string.h>
@@ -19,9 +20,13 @@ struct splitter {
 	struct payload *payload;
 	const struct split_route *route;
 	struct sample_batch *batches; /* one for each partition of the route */
+	struct event_batch *events;   /* likewise; NULL: there are none */
 	struct place *places;         /* one for each series of the payload */
 	struct map known;             /* fingerprint to the place of a series met before */
 	bool starved;                 /* the map found no memory */
+	size_t record_max_bytes;
+	struct buf *records;
+	struct parts *out;
 };
 
 /* Too large is only what passes the arena's limit. */
@@ -130,26 +135,71 @@ static void label(const struct splitter *sp, struct sample_batch *b)
 	b->created_at = p->has_created_at ? p->created_at_ms : p->received_at_ms;
 	b->received_at = p->received_at_ms;
 	b->routed_since = sp->route->since_ms;
+	b->has_idempotency_key = p->has_idempotency_key;
+	b->idempotency_key = p->idempotency_key;
+}
+
+/* The same, for a part of events. */
+static void label_events(const struct splitter *sp, struct event_batch *b)
+{
+	const struct payload *p = sp->payload;
+
+	b->site = sp->route->site;
+	b->has_agent_id = p->has_agent_id;
+	memcpy(b->agent_id, p->agent_id, sizeof(b->agent_id));
+	b->seq = p->has_agent_id ? p->seq : 0;
+	b->floor = p->has_agent_id ? p->floor : 0;
+	b->created_at = p->has_created_at ? p->created_at_ms : p->received_at_ms;
+	b->received_at = p->received_at_ms;
+	b->has_idempotency_key = p->has_idempotency_key;
+	b->idempotency_key = p->idempotency_key;
 }
 
 /* Measured after encoding: only the codec knows how long a record is. Its place is known only when the buffer grows no more. */
-static int encode_part(const struct sample_batch *b, int32_t partition, size_t record_max_bytes, struct buf *records, struct parts *out,
-		       struct refusal *no)
+static int add_part(struct splitter *sp, const struct part *part, size_t start, struct refusal *no)
 {
-	struct part *part = &out->part[out->len++];
-	size_t start = records->len;
+	size_t bytes = sp->records->len - start;
+
+	sp->out->part[sp->out->len] = *part;
+	sp->out->part[sp->out->len++].record.len = bytes;
+	if (bytes > sp->record_max_bytes)
+		return refuse(no, REASON_RECORD_TOO_LARGE, "%zu %s for partition %d take %zu bytes, more than the %zu of a record; split the payload",
+			      part->events ? part->events : part->samples, part->events ? "events" : "samples", (int)part->partition, bytes,
+			      sp->record_max_bytes);
+	return 0;
+}
+
+static int encode_samples(struct splitter *sp, size_t i, struct refusal *no)
+{
+	bool home = sp->payload->has_agent_id && i == route_series_index(sp->payload->agent_id, sp->route->partitions_len);
+	struct sample_batch *b = &sp->batches[i];
+	const struct part part = {
+		.topic = sp->route->topic, .partition = sp->route->partitions[i], .samples = b->values_len + b->summaries_len};
+	size_t start = sp->records->len;
 	struct err err = ERR_INIT;
 
-	part->partition = partition;
-	part->samples = b->values_len + b->summaries_len;
-	if (sample_batch_encode(b, records, &err) < 0)
+	if (b->series_len == 0 && !home)
+		return 0;
+	label(sp, b);
+	b->home = home;
+	if (sample_batch_encode(b, sp->records, &err) < 0)
 		return refuse(no, REASON_OVER_BUDGET, "%s", err.msg);
-	part->record.len = records->len - start;
-	if (part->record.len > record_max_bytes)
-		return refuse(no, REASON_RECORD_TOO_LARGE,
-			      "%zu samples for partition %d take %zu bytes, more than the %zu of a record; split the payload",
-			      part->samples, (int)partition, part->record.len, record_max_bytes);
-	return 0;
+	return add_part(sp, &part, start, no);
+}
+
+static int encode_events(struct splitter *sp, size_t i, struct refusal *no)
+{
+	struct event_batch *b = &sp->events[i];
+	const struct part part = {.topic = sp->route->events_topic, .partition = sp->route->partitions[i], .events = b->events_len};
+	size_t start = sp->records->len;
+	struct err err = ERR_INIT;
+
+	if (b->events_len == 0)
+		return 0;
+	label_events(sp, b);
+	if (event_batch_encode(b, sp->records, &err) < 0)
+		return refuse(no, REASON_OVER_BUDGET, "%s", err.msg);
+	return add_part(sp, &part, start, no);
 }
 
 static void place_records(struct parts *out, const struct buf *records)
@@ -162,47 +212,80 @@ static void place_records(struct parts *out, const struct buf *records)
 	}
 }
 
-static int encode_parts(struct splitter *sp, size_t record_max_bytes, struct buf *records, struct parts *out, struct refusal *no)
+static int encode_parts(struct splitter *sp, struct refusal *no)
 {
-	out->part = arena_calloc(sp->payload->arena, sp->route->partitions_len, sizeof(*out->part));
-	if (!out->part)
-		return refuse_memory(sp, no);
-	for (size_t i = 0; i < sp->route->partitions_len; i++) {
-		bool home = sp->payload->has_agent_id && i == route_series_index(sp->payload->agent_id, sp->route->partitions_len);
+	size_t partitions = sp->route->partitions_len;
+	int rc = 0;
 
-		if (sp->batches[i].series_len == 0 && !home)
-			continue;
-		label(sp, &sp->batches[i]);
-		sp->batches[i].home = home;
-		if (encode_part(&sp->batches[i], sp->route->partitions[i], record_max_bytes, records, out, no) < 0)
+	sp->out->part = arena_calloc(sp->payload->arena, sp->events ? 2 * partitions : partitions, sizeof(*sp->out->part));
+	if (!sp->out->part)
+		return refuse_memory(sp, no);
+	for (size_t i = 0; i < partitions && rc == 0; i++)
+		rc = encode_samples(sp, i, no);
+	for (size_t i = 0; i < partitions && rc == 0 && sp->events; i++)
+		rc = encode_events(sp, i, no);
+	if (rc == 0)
+		place_records(sp->out, sp->records);
+	return rc;
+}
+
+static int split_samples(struct splitter *sp)
+{
+	struct payload *p = sp->payload;
+
+	sp->batches = arena_calloc(p->arena, sp->route->partitions_len, sizeof(*sp->batches));
+	sp->places = arena_calloc(p->arena, p->series_len, sizeof(*sp->places));
+	if (!sp->batches || !sp->places || place_series(sp) < 0)
+		return -1;
+	count_samples(sp);
+	if (make_room(sp) < 0)
+		return -1;
+	fill(sp);
+	return 0;
+}
+
+/* By group, and in the payload's order: so that a group's events are counted and kept in one place. */
+static int split_events(struct splitter *sp)
+{
+	const struct payload *p = sp->payload;
+	size_t partitions = sp->route->partitions_len;
+
+	sp->events = arena_calloc(p->arena, partitions, sizeof(*sp->events));
+	if (!sp->events)
+		return -1;
+	for (size_t i = 0; i < p->events_len; i++)
+		sp->events[route_series_index(p->events[i].event.group, partitions)].events_len++;
+	for (size_t i = 0; i < partitions; i++) {
+		struct event_batch *b = &sp->events[i];
+
+		b->events = arena_calloc(p->arena, b->events_len, sizeof(*b->events));
+		if (!b->events)
 			return -1;
+		b->events_len = 0; /* the filling counts again from zero */
 	}
-	place_records(out, records);
+	for (size_t i = 0; i < p->events_len; i++) {
+		struct event_batch *b = &sp->events[route_series_index(p->events[i].event.group, partitions)];
+
+		b->events[b->events_len++] = p->events[i].event;
+	}
 	return 0;
 }
 
 int split_payload(struct payload *p, const struct split_route *route, size_t record_max_bytes, struct buf *records, struct parts *out,
 		  struct refusal *no)
 {
-	struct splitter sp = {.payload = p, .route = route, .known = MAP_INIT};
+	struct splitter sp = {
+		.payload = p, .route = route, .known = MAP_INIT, .record_max_bytes = record_max_bytes, .records = records, .out = out};
 	int rc;
 
 	*out = (struct parts){0};
 	buf_clear(records);
-	if (p->accepted == 0 && !p->has_agent_id) /* nothing to send is no reason to refuse: its rejections are the answer */
+	if (p->series_len == 0 && p->events_len == 0 && !p->has_agent_id) /* no reason to refuse: the rejections are the answer */
 		return 0;
-	sp.batches = arena_calloc(p->arena, route->partitions_len, sizeof(*sp.batches));
-	sp.places = arena_calloc(p->arena, p->series_len, sizeof(*sp.places));
-	if (!sp.batches || !sp.places || place_series(&sp) < 0) {
+	if (split_samples(&sp) < 0 || (p->events_len && split_events(&sp) < 0))
 		rc = refuse_memory(&sp, no);
-	} else {
-		count_samples(&sp);
-		rc = make_room(&sp) < 0 ? refuse_memory(&sp, no) : 0;
-	}
-	if (rc == 0) {
-		fill(&sp);
-		rc = encode_parts(&sp, record_max_bytes, records, out, no);
-	}
+	else
+		rc = encode_parts(&sp, no);
 	map_fini(&sp.known);
 	return rc;
 }

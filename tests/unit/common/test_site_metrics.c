@@ -36,7 +36,9 @@ START_TEST(labels)
 	metric_add(site_metrics_get(s, REFUSED, STR("shop"), "closed"), 5);
 	metric_add(site_metrics_get(s, REFUSED, STR("shopping"), "rate"), 6);
 	metric_add(site_metrics_get(s, REFUSED, (struct str){"shopping", 4}, copy), 7); /* cut to length; the same reason by another pointer */
-	ck_assert_int_eq(lines(m, "t_"), 4);
+	metric_add(site_metrics_get_by(s, ACCEPTED, STR("shopping"), "kind", "error"), 8);
+	ck_assert_int_eq(lines(m, "t_"), 5);
+	ck_assert_int_eq(lines(m, "t_accepted_total{kind=\"error\",site=\"shopping\"} 8"), 1);
 	ck_assert_int_eq(lines(m, "t_accepted_total{site=\"shop\"} 3"), 1);
 	ck_assert_int_eq(lines(m, "t_refused_total{reason=\"rate\",site=\"shop\"} 11"), 1);
 	ck_assert_int_eq(lines(m, "t_refused_total{reason=\"closed\",site=\"shop\"} 5"), 1);

@@ -160,6 +160,25 @@ START_TEST(arena_keeps_to_its_limit)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	size_t max, kept;
+} cuts[] = {
+	{"", 0, 0}, {"abc", 0, 0}, {"abc", 2, 2}, {"abc", 3, 3}, {"abc", 9, 3},
+	{"a\xc3\xa9", 2, 1}, {"a\xc3\xa9", 3, 3}, {"\xe2\x82\xac" "b", 1, 0}, {"\xe2\x82\xac" "b", 2, 0}, {"\xe2\x82\xac" "b", 3, 3},
+	{"\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 4, 4}, {"\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 5, 4}, {"\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 7, 4},
+	{"\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 8, 8},
+};
+
+START_TEST(cut_between_characters)
+{
+	struct str s = str_cut_utf8(str_from(cuts[_i].text), cuts[_i].max);
+
+	ck_assert_uint_eq(s.len, cuts[_i].kept);
+	ck_assert_ptr_eq(s.p, cuts[_i].text);
+}
+END_TEST
+
 START_TEST(arena_str_ends_with_nul)
 {
 	struct arena a = ARENA_INIT;
@@ -178,6 +197,7 @@ int main(void)
 	TCase *tc = tcase_create("str");
 
 	tcase_add_loop_test(tc, utf8, 0, NR(utf8_cases));
+	tcase_add_loop_test(tc, cut_between_characters, 0, (int)NR(cuts));
 	tcase_add_test(tc, ascii);
 	tcase_add_test(tc, order);
 	tcase_add_loop_test(tc, taken_off_the_front, 0, (int)NR(numbers));

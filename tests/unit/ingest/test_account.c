@@ -6,7 +6,8 @@
 static void count_all(struct account *a, struct str site, uint64_t n)
 {
 	struct tally t = {.accepted = n, .rejected = 5, .truncated_samples = 7, .truncated_payloads = 2,
-			  .rejected_by = {[REASON_NAME_EMPTY] = 2, [REASON_TIME_TOO_OLD] = 3}};
+			  .rejected_by = {[REASON_NAME_EMPTY] = 2, [REASON_TIME_TOO_OLD] = 3},
+			  .events = {[PAYLOAD_TRANSACTION] = 4, [PAYLOAD_CHECK_IN] = 1}};
 
 	account_receive(a, site, &t);
 	account_accept(a, site, &t);
@@ -34,9 +35,24 @@ START_TEST(received_is_what_became_of_it)
 	ck_assert_double_eq(gate_figure(&g, "received_samples_total", NULL),
 			    gate_figure(&g, "accepted_samples_total", NULL) + gate_figure(&g, "rejected_samples_total", NULL) +
 				    gate_figure(&g, "refused_samples_total", NULL));
+	ck_assert_double_eq(gate_figure(&g, "events_total", shop), 5); /* accepted ones only */
+	ck_assert_double_eq(gate_figure(&g, "events_total", "kind=\"transaction\""), 8);
+	ck_assert_double_eq(gate_figure(&g, "events_total", "kind=\"check_in\""), 2);
+	ck_assert_double_eq(gate_figure(&g, "events_total", "kind=\"error\""), 0);
 	ck_assert_uint_eq(account_accepted(a), 1010);
 	account_free(a);
 	metrics_free(g.metrics);
+}
+END_TEST
+
+START_TEST(a_tally_is_what_the_payload_holds)
+{
+	struct payload p = {.accepted = 9, .rejected = 3, .rejected_by = {[REASON_DURATION_INVALID] = 3},
+			    .accepted_events = {[PAYLOAD_ERROR] = 2, [PAYLOAD_CHECK_IN] = 5}};
+	struct tally t = account_tally(&p);
+
+	ck_assert(t.accepted == 9 && t.rejected == 3 && t.rejected_by[REASON_DURATION_INVALID] == 3);
+	ck_assert(t.events[PAYLOAD_ERROR] == 2 && t.events[PAYLOAD_TRANSACTION] == 0 && t.events[PAYLOAD_CHECK_IN] == 5);
 }
 END_TEST
 
@@ -83,6 +99,7 @@ int main(void)
 	TCase *tc = tcase_create("account");
 
 	tcase_add_test(tc, received_is_what_became_of_it);
+	tcase_add_test(tc, a_tally_is_what_the_payload_holds);
 	tcase_add_test(tc, sites_beyond_the_bound_share_one_label);
 	tcase_add_test(tc, who_has_no_site_is_counted_too);
 	suite_add_tcase(suite, tc);

@@ -134,7 +134,7 @@ static int route(struct gate *g, struct ticket *t, uint64_t samples, struct spli
 	arena = (struct arena)ARENA_INIT;
 	rc = admission_route(g->admission, t, 1, samples, &arena, out, no);
 	if (rc == 0)
-		ck_assert(out->partitions_len == 2 && strcmp(out->topic, "millrace.c.main.samples") == 0 && str_eq(out->site, STR("shop")));
+		ck_assert(out->partitions_len == 2 && strcmp(out->topic, "millrace.c.main.samples") == 0 && strcmp(out->events_topic, "millrace.c.main.events") == 0 && str_eq(out->site, STR("shop")));
 	arena_fini(&arena);
 	return rc;
 }

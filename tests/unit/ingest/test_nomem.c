@@ -3,36 +3,49 @@
 #include "ingest/inflate.h"
 #include "ingest/producer.h"
 #include "ingest/push_pb.h"
+#include "ingest/scrub.h"
+#include "ingest/settle.h"
 #include "ingest/split.h"
 #include "tests/unit/common/kafka_mock.h"
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/ingest/compress.h"
+#include "tests/unit/ingest/events.h"
 #include "tests/unit/ingest/gate.h"
 #include "tests/unit/ingest/payloads.h"
 #include "tests/unit/ingest/vault_house.h"
 #include "tests/unit/ingest/wire_text.h"
 
 static const int32_t partitions[] = {1, 2, 3, 5};
-static const struct split_route way = {{"shop", 4}, "millrace.c.main.samples", partitions, NR(partitions), 0};
+static const struct split_route way = {{"shop", 4}, "millrace.c.main.samples", "millrace.c.main.events", partitions, NR(partitions), 0};
 
 /* Many metrics of all kinds, with tags and a histogram, from an agent that tells of a loss. */
 static void json_body(struct buf *b)
 {
 	buf_printf(b, "{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":9,\"floor\":3,\"host\":\"w\",\"truncated\":[{\"agent_id\":"
 		      "\"00112233445566778899aabbccddeeff\",\"from_seq\":1,\"to_seq\":2,\"samples\":7,\"attempted\":true}],\"later\":[{\"x\":[1]}],"
-		      "\"errors\":[{\"t\":1}],\"metrics\":[");
+		      "\"errors\":[{\"t\":1},{\"class\":\"E\",\"params\":{\"\\u00e4\":{\"b\":[1]}},\"backtrace\":[");
+	for (int i = 0; i < 40; i++)
+		buf_printf(b, "{\"file\":\"\\n\",\"line\":%d},", i);
+	buf_printf(b, "{}],\"breadcrumbs\":[{\"metadata\":{\"a\":\"b\"}}");
+	for (int i = 0; i < 60; i++)
+		buf_printf(b, ",{}");
+	buf_printf(b, "]}],\"metrics\":[");
 	for (int i = 0; i < 60; i++)
 		buf_printf(b, "%s{\"name\":\"m%d\",\"kind\":\"%s\",\"tags\":{\"b\":\"\\u00e4%d\",\"a\":\"1\"},\"points\":[%s]}", i ? "," : "", i,
 			   i % 3 == 0 ? "counter" : i % 3 == 1 ? "gauge" : "distribution", i,
 			   i % 3 == 2 ? "{\"count\":3,\"sum\":3,\"min\":1,\"max\":1,\"last\":1,\"histogram\":{\"scale\":5,\"offset\":-1,\"counts\":[1,2]}}"
 				      : "{\"v\":1},{\"v\":2},{\"v\":3,\"t\":1}");
-	buf_printf(b, "]}");
+	buf_printf(b, "],\"markers\":[{\"revision\":\"\\n\"}],\"transactions\":[{\"action\":\"a\",\"tags\":{\"a b\":1},\"spans\":[");
+	for (int i = 0; i < 40; i++)
+		buf_printf(b, "{\"tags\":{\"a\":\"\\u00e4\"}},");
+	buf_printf(b, "{}]}],\"check_ins\":[{\"name\":\"n\",\"kind\":\"cron\",\"event\":\"start\"}]}");
 }
 
 static void pb_body(struct buf *b)
 {
 	buf_add(b, "", 0);
-	wire_items(b, "2\"0123456789abcdef\" 3=9 4=3 6\"w\" 9{1\"0123456789abcdef\" 2=1 3=2 4=7 5=1} 10{1=1}");
+	wire_items(b, "2\"0123456789abcdef\" 3=9 4=3 6\"w\" 9{1\"0123456789abcdef\" 2=1 3=2 4=7 5=1} 10{1=1} 12{2\"a\"} 13{2\"n\" 3=1 4=1} 11{3\"a\" 8{1\"a b\"} 9{6{1\"a\"}} 9{}} "
+		      "10{2\"E\" 4{1\"f\"} 4{} 7{1\"a\"} 8{1\"a\"} 9{5{1\"a\"}} 9{}}");
 	for (int i = 0; i < 60; i++)
 		wire_items(b, i % 2 ? "1{1\"m\" 2=1 3{1\"b\" 2\"x\"} 3{1\"a\" 2\"1\"} 4{2:1} 4{2:2} 4{1=1 2:3}}"
 				    : "1{1\"n\" 2=3 4{3=3 4:3 5:1 6:1 7:1 9{1~5 3~-1 4[1 2]}}}");
@@ -82,6 +95,100 @@ START_TEST(a_payload_is_refused_as_over_budget)
 		pushed_fini(&p);
 	}
 	pushed_fini(&want);
+	buf_fini(&body);
+}
+END_TEST
+
+/* Events as a decoder hands them over, made where nothing fails; then what push does with them. */
+static int push_events(struct pushed *p, const struct payload_event *events, size_t len, const struct scrub *rules)
+{
+	struct payload *payload = &p->payload;
+
+	payload_init(payload, &p->arena, NOW_MS);
+	payload->scrub = rules;
+	for (size_t i = 0; i < len; i++) {
+		struct payload_event e = events[i];
+
+		if (event_add(payload, &e) < 0)
+			return payload_refuse_size(payload, &p->no);
+	}
+	if (check_payload(payload, &p->no) < 0)
+		return -1;
+	if (settle_events(payload, way.site) < 0)
+		return payload_refuse_size(payload, &p->no);
+	return split_payload(payload, &way, 1 << 20, &p->records, &p->parts, &p->no);
+}
+
+/* Of each kind several, with a key to be made good and a secret to be hidden. */
+static size_t make_events(struct arena *a, struct payload_event *events)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 20; i++)
+		for (int kind = 0; kind < NR_PAYLOAD_EVENT_KINDS; kind++) {
+			struct payload_event *e = &events[n++];
+
+			*e = good_event(a, (enum payload_event_kind)kind);
+			e->event.t -= i * 7000;
+			e->event.transaction.duration_ms = i * i;
+			e->event.tags[0].key = STR("not a name");
+			e->event.marker.text = copy_of(a, "token=canary");
+			e->event.error.message = copy_of(a, "no password=canary");
+		}
+	return n;
+}
+
+START_TEST(events_are_refused_as_over_budget)
+{
+	struct arena kept = ARENA_INIT;
+	struct err err = ERR_INIT;
+	struct scrub *rules = scrub_new("", "", "", &err);
+	struct payload_event events[20 * NR_PAYLOAD_EVENT_KINDS];
+	struct buf want = BUF_INIT;
+	size_t n;
+
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct pushed p = {.arena = {.limit_bytes = 64 << 20}, .no = {.reason = NR_REASONS}};
+		int rc;
+
+		n = make_events(&kept, events); /* anew: what is in place is changed in place */
+		fail_walk_begin(&w);
+		rc = push_events(&p, events, n, rules);
+		ck_assert_int_eq(rc, fail_walk_end(&w) ? -1 : 0);
+		if (rc < 0)
+			ck_assert_msg(p.no.reason == REASON_OVER_BUDGET, "%s: %s", reason_name(p.no.reason), p.no.detail);
+		else if (want.len == 0)
+			buf_add(&want, p.records.p, p.records.len);
+		else
+			ck_assert(str_eq(buf_str(&p.records), buf_str(&want)));
+		ck_assert(p.records.len == 0 || !memmem(p.records.p, p.records.len, "canary", 6));
+		arena_clear(&kept);
+		pushed_fini(&p);
+	}
+	ck_assert_uint_gt(want.len, 0);
+	buf_fini(&want);
+	scrub_free(rules);
+	arena_fini(&kept);
+}
+END_TEST
+
+/* The arena hands out many pieces of one block: so its limit is walked, too, which each of them meets once. */
+START_TEST(a_payload_of_any_size_is_too_large_or_taken)
+{
+	int (*parse)(struct str, struct payload *, struct refusal *) = _i ? push_pb_parse : push_json_parse;
+	struct buf body = BUF_INIT;
+	int rc = -1;
+
+	(_i ? pb_body : json_body)(&body);
+	for (size_t limit = 16; rc < 0; limit += 16) {
+		struct pushed p = {.arena = {.limit_bytes = limit}, .no = {.reason = NR_REASONS}};
+
+		payload_init(&p.payload, &p.arena, NOW_MS);
+		rc = parse(buf_str(&body), &p.payload, &p.no);
+		ck_assert_msg(rc == 0 || p.no.reason == REASON_BODY_TOO_LARGE, "%s: %s", reason_name(p.no.reason), p.no.detail);
+		ck_assert_uint_lt(limit, 1 << 20);
+		pushed_fini(&p);
+	}
 	buf_fini(&body);
 }
 END_TEST
@@ -349,7 +456,8 @@ START_TEST(a_payload_is_sent_or_was_never_begun)
 {
 	static const struct ingest_conf conf = {.max_record_bytes = 1 << 20, .inflight_budget_bytes = 1 << 24, .message_timeout_ms = 5000,
 						.stall_timeout_ms = 5000};
-	struct buf body = BUF_INIT;
+	struct arena kept = ARENA_INIT;
+	struct payload_event events[20 * NR_PAYLOAD_EVENT_KINDS];
 	struct pushed p = {.arena = {.limit_bytes = 64 << 20}};
 	struct mock m;
 	struct producer *producer;
@@ -357,8 +465,9 @@ START_TEST(a_payload_is_sent_or_was_never_begun)
 
 	mock_init(&m);
 	mock_topic(&m, way.topic, 6);
-	json_body(&body);
-	ck_assert_int_eq(push(&p, buf_str(&body), push_json_parse), 0);
+	mock_topic(&m, way.events_topic, 6);
+	ck_assert_int_eq(push_events(&p, events, make_events(&kept, events), NULL), 0);
+	ck_assert(p.parts.part[0].samples && p.parts.part[p.parts.len - 1].events); /* of both topics */
 	producer = producer_new(&m.program, &conf, -1, &err);
 	ck_assert_msg(producer != NULL, "%s", err.msg);
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
@@ -367,7 +476,7 @@ START_TEST(a_payload_is_sent_or_was_never_begun)
 		int rc;
 
 		fail_walk_begin(&w);
-		rc = producer_send(producer, way.topic, STR("shop"), &p.parts, on_done, &told, &err);
+		rc = producer_send(producer, STR("shop"), &p.parts, on_done, &told, &err);
 		failed = fail_walk_end(&w);
 		ck_assert_msg(rc == (failed ? -1 : 0), "%s", err.msg);
 		ck_assert(rc == 0 || err.kind == ERR_RETRY);
@@ -376,7 +485,7 @@ START_TEST(a_payload_is_sent_or_was_never_begun)
 	}
 	producer_free(producer);
 	pushed_fini(&p);
-	buf_fini(&body);
+	arena_fini(&kept);
 	mock_fini(&m);
 }
 END_TEST
@@ -389,6 +498,8 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, a_payload_is_refused_as_over_budget, 0, 2);
+	tcase_add_test(tc, events_are_refused_as_over_budget);
+	tcase_add_loop_test(tc, a_payload_of_any_size_is_too_large_or_taken, 0, 2);
 	tcase_add_loop_test(tc, a_body_that_does_not_inflate_is_refused_as_over_budget, 0, 3);
 	tcase_add_test(tc, a_site_keeps_its_row);
 	tcase_add_test(tc, a_new_site_and_its_cell);

@@ -60,11 +60,11 @@ static void bench_fini(struct bench *b)
 	mock_fini(&b->mock);
 }
 
-/* One part for each of n partitions from the first one on. */
-static struct parts make_parts(struct part *part, int first, int n)
+/* One part of a topic for each of n partitions from the first one on. */
+static struct parts make_parts(struct part *part, const char *topic, int first, int n)
 {
 	for (int i = 0; i < n; i++) {
-		part[i] = (struct part){.partition = first + i, .samples = 1, .record = STR("a record")};
+		part[i] = (struct part){.topic = topic, .partition = first + i, .samples = 1, .record = STR("a record")};
 	}
 	return (struct parts){part, (size_t)n};
 }
@@ -93,10 +93,10 @@ static void wait_ends(struct bench *b, int n)
 static int send_to(struct bench *b, const char *topic, int first, int n)
 {
 	struct part part[8];
-	struct parts parts = make_parts(part, first, n);
+	struct parts parts = make_parts(part, topic, first, n);
 	struct err err = ERR_INIT;
 
-	return producer_send(b->producer, topic, str_from("shop"), &parts, on_end, &b->ends, &err);
+	return producer_send(b->producer, str_from("shop"), &parts, on_end, &b->ends, &err);
 }
 
 static int send_parts(struct bench *b, int first, int n)
@@ -249,6 +249,64 @@ START_TEST(a_cell_without_leaders_is_gone_alone)
 }
 END_TEST
 
+/* Samples and events of one payload: one end, when both topics have theirs. */
+static int send_to_both(struct bench *b, const char *other)
+{
+	struct part part[3] = {{.topic = TOPIC, .partition = 0, .samples = 1, .record = STR("a record")},
+			       {.topic = TOPIC, .partition = 1, .samples = 1, .record = STR("a record")},
+			       {.topic = other, .partition = 0, .events = 1, .record = STR("another")}};
+	const struct parts parts = {part, NR(part)};
+	struct err err = ERR_INIT;
+
+	return producer_send(b->producer, str_from("shop"), &parts, on_end, &b->ends, &err);
+}
+
+START_TEST(parts_of_two_topics_are_one_delivery)
+{
+	static const char events[] = "millrace.c.main.events";
+	struct bench b;
+	struct err err = ERR_INIT;
+	int64_t deadline = clock_mono_ms() + PATIENCE_MS;
+
+	bench_init(&b);
+	mock_topic(&b.mock, events, 1);
+	ck_assert_int_eq(send_to_both(&b, events), 0);
+	wait_ends(&b, 1);
+	ck_assert(b.ends.ok == 1 && b.ends.failed == 0);
+	rd_kafka_mock_partition_set_leader(b.mock.cluster, events, 0, -1);
+	ck_assert_int_eq(send_to_both(&b, events), 0);
+	while (!producer_hangs(b.producer, clock_mono_ms()))
+		turn(&b, deadline, &err);
+	ck_assert(producer_gone(b.producer, events) && !producer_gone(b.producer, TOPIC)); /* only one of them is */
+	ck_assert_int_eq(b.ends.ok + b.ends.failed, 1); /* and the payload waits for it */
+	ck_assert_int_eq(send_parts(&b, 0, 1), 0);
+	wait_ends(&b, 2);
+	ck_assert(b.ends.ok == 2 && producer_gone(b.producer, events)); /* what the one has says nothing of the other */
+	rd_kafka_mock_partition_set_leader(b.mock.cluster, events, 0, 1);
+	wait_ends(&b, 3);
+	ck_assert(b.ends.ok == 3 && !producer_gone(b.producer, events));
+	bench_fini(&b);
+}
+END_TEST
+
+START_TEST(a_topic_that_gives_up_fails_both)
+{
+	static const char events[] = "millrace.c.main.events";
+	struct bench b;
+
+	bench_init_patient(&b, 3000);
+	mock_topic(&b.mock, events, 1);
+	ck_assert_int_eq(send_to_both(&b, events), 0);
+	wait_ends(&b, 1);
+	rd_kafka_mock_partition_set_leader(b.mock.cluster, events, 0, -1);
+	ck_assert_int_eq(send_to_both(&b, events), 0);
+	wait_ends(&b, 2);
+	ck_assert(b.ends.failed == 1);
+	ck_assert(!producer_hangs(b.producer, clock_mono_ms() + 3600000)); /* nothing is left in flight, of neither */
+	bench_fini(&b);
+}
+END_TEST
+
 START_TEST(retriable_errors_are_survived)
 {
 	struct bench b;
@@ -334,6 +392,8 @@ int main(void)
 	tcase_add_test(tc, a_broker_that_is_away_fails_in_time);
 	tcase_add_test(tc, a_silent_broker_is_noticed_and_forgiven);
 	tcase_add_test(tc, a_cell_without_leaders_is_gone_alone);
+	tcase_add_test(tc, parts_of_two_topics_are_one_delivery);
+	tcase_add_test(tc, a_topic_that_gives_up_fails_both);
 	tcase_add_test(tc, retriable_errors_are_survived);
 	tcase_add_test(tc, a_broken_client_is_replaced);
 	tcase_add_test(tc, freeing_ends_what_is_in_flight);

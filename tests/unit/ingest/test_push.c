@@ -43,6 +43,7 @@ static void house_init_with(struct house *h, int64_t message_timeout_ms, int64_t
 	memset(h, 0, sizeof(*h));
 	mock_init(&h->mock);
 	mock_topic(&h->mock, "millrace.c.main.samples", 12);
+	mock_topic(&h->mock, "millrace.c.main.events", 12);
 	h->conf = (struct ingest_conf){.max_record_bytes = MAX_RECORD, .inflight_budget_bytes = 1 << 20, .message_timeout_ms = message_timeout_ms,
 				       .stall_timeout_ms = 1500};
 	gate_init(&h->gate, MAX_BODY, budget_bytes);
@@ -250,6 +251,72 @@ START_TEST(an_abandoned_payload_counts_once)
 }
 END_TEST
 
+#define EVENTS "{\"metrics\":[" METRIC("gauge", "{\"v\":1}") "],\"errors\":[{\"class\":\"IOError\"},{}],\"transactions\":[" \
+	TRANSACTION(1) "," TRANSACTION(2) "," TRANSACTION(3) "," TRANSACTION(4) "," TRANSACTION(5) "]}"
+#define TRANSACTION(ms) "{\"action\":\"a#b\",\"duration_ms\":" #ms "}"
+
+/* Each counts as one sample, of whatever follows from them nothing does. */
+START_TEST(events_go_with_samples)
+{
+	struct house h;
+	double before;
+
+	house_init(&h);
+	ck_assert_ptr_nonnull(push_body(&h, EVENTS));
+	settle(&h);
+	ck_assert(h.answers == 1 && answered(&h, 202, "\"accepted\": 7") && answered(&h, 202, "\"index\": \"errors[1]\", \"reason\": \"event_field_missing\""));
+	ck_assert_double_eq(figure(&h, "accepted_samples_total", NULL), 7);
+	ck_assert_double_eq(figure(&h, "rejected_samples_total", "reason=\"event_field_missing\""), 1);
+	ck_assert_double_eq(figure(&h, "events_total", "kind=\"error\""), 1);
+	ck_assert_double_eq(figure(&h, "events_total", "kind=\"transaction\""), 5); /* also those that are in the samples only */
+	before = figure(&h, "records_total", NULL);
+	ck_assert_ptr_nonnull(push_body(&h, "{\"transactions\":[" TRANSACTION(1) "]}"));
+	settle(&h);
+	ck_assert_double_ge(figure(&h, "records_total", NULL), before + 2); /* itself, and at least one of its samples */
+	house_fini(&h);
+}
+END_TEST
+
+/* Only who has events waits for the topic of events, or is refused when it is gone. */
+START_TEST(a_topic_of_events_that_is_gone_is_no_reason_to_refuse_samples)
+{
+	struct house h;
+	struct push_job *job;
+	struct answer early = ANSWER_INIT;
+	struct refusal no;
+	struct err err = ERR_INIT;
+	int64_t deadline = clock_mono_ms() + PATIENCE_MS;
+
+	house_init(&h);
+	ck_assert_ptr_nonnull(push_body(&h, EVENTS));
+	settle(&h);
+	for (int i = 0; i < 12; i++)
+		rd_kafka_mock_partition_set_leader(h.mock.cluster, "millrace.c.main.events", i, -1);
+	job = push_body(&h, EVENTS);
+	ck_assert_ptr_nonnull(job);
+	while (!producer_hangs(h.producer, clock_mono_ms())) {
+		ck_assert(clock_mono_ms() < deadline);
+		poll(&(struct pollfd){.fd = h.wake_fd, .events = POLLIN}, 1, 100);
+		producer_poll(h.producer, &err);
+	}
+	ck_assert(push_hangs(job));
+	refuse(&no, REASON_KAFKA_UNAVAILABLE, "%s", "");
+	push_abandon(job, &no, &early);
+	ck_assert_ptr_null(push_body(&h, EVENTS));
+	ck_assert(answered(&h, 503, "kafka_unavailable"));
+	job = push_body(&h, POINTS("{\"v\":1}"));
+	ck_assert(job && !push_hangs(job));
+	for (int i = 0; i < 12; i++)
+		rd_kafka_mock_partition_set_leader(h.mock.cluster, "millrace.c.main.events", i, 1);
+	settle(&h);
+	ck_assert(h.answers == 2 && answered(&h, 202, "\"accepted\": 1"));
+	ck_assert_double_eq(figure(&h, "accepted_samples_total", NULL), 8);
+	ck_assert_double_eq(figure(&h, "refused_samples_total", NULL), 16);
+	answer_fini(&early);
+	house_fini(&h);
+}
+END_TEST
+
 START_TEST(a_key_revoked_meanwhile_is_a_401)
 {
 	struct house h;
@@ -381,6 +448,8 @@ int main(void)
 	tcase_add_test(tc, no_cell_no_route);
 	tcase_add_test(tc, kafka_gone_is_a_503_and_everything_is_given_back);
 	tcase_add_test(tc, an_abandoned_payload_counts_once);
+	tcase_add_test(tc, events_go_with_samples);
+	tcase_add_test(tc, a_topic_of_events_that_is_gone_is_no_reason_to_refuse_samples);
 	tcase_add_test(tc, a_key_revoked_meanwhile_is_a_401);
 	tcase_add_test(tc, protobuf_and_json_meet_the_same_rooms);
 	tcase_add_test(tc, inflated_bodies_are_bounded);

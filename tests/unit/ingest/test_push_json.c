@@ -261,11 +261,19 @@ static const struct {
 	{DISTRIBUTION(SUMMARY(",\"histogram\":null")), 0, 1, "metrics[0].points[0] histogram_missing"},
 	{GAUGE(SUMMARY(",\"histogram\":{\"scale\":5,\"zero\":4}")), 0, 1, "metrics[0].points[0] histogram_unexpected"},
 	{COUNTER(SUMMARY(",\"histogram\":{\"scale\":5,\"zero\":4}")), 0, 1, "metrics[0].points[0] histogram_unexpected"},
-	/* events are not taken yet, and never dropped silently */
-	{"{\"errors\":[{\"t\":1,\"class\":[[]]},7,null,[[{}]]]}", 0, 4,
-	 "errors[0] event_unsupported, errors[1] event_unsupported, errors[2] event_unsupported, errors[3] event_unsupported"},
+	/* events */
+	{"{\"errors\":[{},{\"class\":\"\"},{\"class\":null},{\"class\":\"E\"}]}", 1, 3,
+	 "errors[0] event_field_missing, errors[1] event_field_missing, errors[2] event_field_missing"},
 	{"{\"transactions\":[{\"spans\":[{},{}]}],\"markers\":[{}],\"check_ins\":[{}],\"metrics\":[" METRIC("gauge", "{\"v\":1}") "]}", 1, 3,
-	 "transactions[0] event_unsupported, markers[0] event_unsupported, check_ins[0] event_unsupported"},
+	 "transactions[0] event_field_missing, markers[0] event_field_missing, check_ins[0] event_field_missing"},
+	{"{\"errors\":[{\"class\":\"E\",\"t\":0},{\"class\":\"E\",\"t\":1795199212000},{\"class\":\"E\",\"t\":1795372612001}]}", 1, 2,
+	 "errors[0] time_too_old, errors[2] time_too_new"},
+	{"{\"transactions\":[{\"action\":\"a\",\"duration_ms\":-1},{\"action\":\"a\",\"queue_ms\":1e999},{\"action\":\"a\"}]}", 1, 2,
+	 "transactions[0] duration_invalid, transactions[1] duration_invalid"},
+	{"{\"check_ins\":[" CHECK_IN("cron", "start") "," CHECK_IN("Cron", "start") "," CHECK_IN("cron", "") "," CHECK_IN("heartbeat", "beat2")
+	 ",{\"kind\":\"cron\",\"event\":\"finish\"},{\"name\":\"n\",\"event\":\"finish\"},{\"name\":\"n\",\"kind\":\"cron\",\"event\":null}]}", 1, 6,
+	 "check_ins[1] event_field_missing, check_ins[2] event_field_missing, check_ins[3] event_field_missing, check_ins[4] event_field_missing, "
+	 "check_ins[5] event_field_missing, check_ins[6] event_field_missing"},
 	/* any order, unknown fields, null for left out */
 	{PAYLOAD("{\"points\":[{\"v\":-1},{\"v\":1}],\"tags\":{\"a\":\"b\"},\"kind\":\"counter\",\"name\":\"m\"}"), 1, 1,
 	 "metrics[0].points[0] value_negative"},
@@ -289,7 +297,7 @@ START_TEST(judges_samples)
 	ck_assert_uint_eq(d.payload.accepted, judged[_i].accepted);
 	ck_assert_uint_eq(d.payload.rejected, judged[_i].rejected);
 	ck_assert_uint_eq(d.payload.received, judged[_i].accepted + judged[_i].rejected);
-	ck_assert_uint_eq(d.payload.values_len + d.payload.summaries_len, judged[_i].accepted);
+	ck_assert_uint_eq(d.payload.values_len + d.payload.summaries_len + d.payload.events_len, judged[_i].accepted);
 	decoded_fini(&d);
 }
 END_TEST
@@ -346,20 +354,6 @@ START_TEST(last_at_and_floor_have_defaults)
 }
 END_TEST
 
-/* A body of n times `piece` between head and tail. */
-static struct str repeated(const char *head, const char *piece, size_t n, const char *tail)
-{
-	size_t len = strlen(head) + n * strlen(piece) + strlen(tail);
-	char *p = malloc(len + 1), *at = p;
-
-	ck_assert_ptr_nonnull(p);
-	at = stpcpy(at, head);
-	while (n--)
-		at = stpcpy(at, piece);
-	stpcpy(at, tail);
-	return (struct str){p, len};
-}
-
 START_TEST(deep_nesting_is_named)
 {
 	static const struct {
@@ -370,13 +364,14 @@ START_TEST(deep_nesting_is_named)
 		{"", "[", "", 1 << 20, REASON_BAD_PAYLOAD}, /* not even an object */
 		{"{\"x\":", "[", "", 1 << 20, REASON_NESTING_TOO_DEEP},
 		{"", "{\"x\":", "", 1 << 18, REASON_NESTING_TOO_DEEP},
-		{"{\"errors\":[", "[", "", 1 << 20, REASON_NESTING_TOO_DEEP},
+		{"{\"errors\":[{\"params\":{\"a\":", "[", "", 1 << 20, REASON_NESTING_TOO_DEEP},
+		{"{\"errors\":[{\"x\":", "[", "", 1 << 20, REASON_NESTING_TOO_DEEP},
 		{"{\"x\":", "[", "", PUSH_JSON_DEPTH_MAX, REASON_NESTING_TOO_DEEP},
 		{"{\"x\":", "[", "", PUSH_JSON_DEPTH_MAX - 1, REASON_BAD_JSON}, /* deep enough to go on, and then cut off */
 	};
 
 	for (size_t i = 0; i < NR(cases); i++) {
-		struct str body = repeated(cases[i].head, cases[i].piece, cases[i].n, cases[i].tail);
+		struct str body = repeated_text(cases[i].head, cases[i].piece, cases[i].n, cases[i].tail);
 		struct decoded d;
 
 		decode_bytes(&d, body);
@@ -389,7 +384,7 @@ END_TEST
 
 START_TEST(names_the_first_thousand_rejections_and_counts_all)
 {
-	struct str body = repeated("{\"metrics\":[" "{\"name\":\"m\",\"kind\":\"gauge\",\"points\":[", "{},", 2500, "{\"v\":1}]}]}");
+	struct str body = repeated_text("{\"metrics\":[" "{\"name\":\"m\",\"kind\":\"gauge\",\"points\":[", "{},", 2500, "{\"v\":1}]}]}");
 	struct decoded d;
 
 	decode_bytes(&d, body);
@@ -409,7 +404,7 @@ START_TEST(an_amplifying_body_is_too_large)
 	static const char *const pieces[] = {"{},", "{\"count\":1},", "{\"histogram\":{\"counts\":[1]}},"};
 
 	for (size_t i = 0; i < NR(pieces); i++) {
-		struct str body = repeated("{\"metrics\":[{\"points\":[", pieces[i], 200000, "{}]}]}");
+		struct str body = repeated_text("{\"metrics\":[{\"points\":[", pieces[i], 200000, "{}]}]}");
 		struct decoded d = {.arena = {.limit_bytes = 1 << 20}};
 
 		payload_init(&d.payload, &d.arena, NOW_MS);
@@ -424,7 +419,7 @@ END_TEST
 
 START_TEST(long_histograms_are_cut_and_rejected)
 {
-	struct str body = repeated(
+	struct str body = repeated_text(
 		"{\"metrics\":[{\"name\":\"m\",\"kind\":\"distribution\",\"points\":[{\"count\":9000,\"sum\":9000,\"min\":1,\"max\":1,"
 		"\"last\":1,\"histogram\":{\"scale\":5,\"counts\":[", "1,", 8999, "1]}}]}]}");
 	struct decoded d;
@@ -443,7 +438,7 @@ START_TEST(every_prefix_is_refused)
 	static const char whole[] =
 		"{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":7,\"host\":\"\\ud83d\\ude00\",\"truncated\":[],\"metrics\":"
 		"[{\"name\":\"m\",\"kind\":\"gauge\",\"tags\":{\"a\":\"\\u00e4\xc3\xa4\"},\"points\":[{\"t\":" NOW ",\"v\":1.5e1}]}],"
-		"\"errors\":[{\"x\":[true,false,null]}]}";
+		"\"errors\":[{\"x\":[true,false,null],\"class\":\"E\",\"params\":{\"a\":{\"b\":[7]}},\"backtrace\":[{\"line\":1}]}]}";
 
 	for (size_t n = 0; n < sizeof(whole) - 1; n++) {
 		char *exact = malloc(n ? n : 1);

@@ -230,11 +230,34 @@ START_TEST(history_picks_the_route_of_the_time)
 	ck_assert_int_eq(put_site(s, "shop", key_a, history, NR(history), false, &err), 0);
 	ck_assert_int_eq(sites_route(s, find_key(s, "mr_a"), routed[_i].at_ms, &out, &no), 0);
 	ck_assert_str_eq(out.topic, routed[_i].topic);
+	ck_assert(strstr(out.events_topic, ".events") && strncmp(out.topic, out.events_topic, strlen(out.topic) - strlen("samples")) == 0);
 	ck_assert(str_eq(out.site, str_from("shop")));
 	ck_assert_uint_eq(out.partitions_len, routed[_i].shards);
 	ck_assert_int_eq(out.since_ms, routed[_i].since_ms);
 	route_site_partitions(str_from("shop"), strstr(out.topic, "big") ? 64 : 12, (int32_t)routed[_i].shards, expected);
 	ck_assert_mem_eq(out.partitions, expected, out.partitions_len * sizeof(*expected));
+	sites_free(s);
+}
+END_TEST
+
+/* What producers make ready for: both topics of each cell that has any. */
+START_TEST(topics_are_those_of_made_cells)
+{
+	static const char main_topics[] = "millrace.c.main.samples\0millrace.c.main.events";
+	struct sites *s = sites_new();
+	struct err err = ERR_INIT;
+	struct buf topics = BUF_INIT;
+	unsigned version = sites_cells_version(s);
+
+	ck_assert(put_cell(s, "main", 7, 12, &err) == 0 && put_cell(s, "unmade", 0, 12, &err) == 0);
+	ck_assert_uint_ne(sites_cells_version(s), version);
+	sites_topics(s, &topics);
+	ck_assert(str_eq(buf_str(&topics), (struct str){main_topics, sizeof(main_topics)}));
+	ck_assert_int_eq(put_cell(s, "big", 7, 64, &err), 0);
+	buf_clear(&topics);
+	sites_topics(s, &topics);
+	ck_assert_uint_eq(topics.len, sizeof(main_topics) + sizeof("millrace.c.big.samples") + sizeof("millrace.c.big.events"));
+	buf_fini(&topics);
 	sites_free(s);
 }
 END_TEST
@@ -349,6 +372,7 @@ int main(void)
 	tcase_add_test(tc, a_key_that_moves_stays_good);
 	tcase_add_test(tc, many_changes_keep_the_table_true);
 	tcase_add_loop_test(tc, history_picks_the_route_of_the_time, 0, (int)NR(routed));
+	tcase_add_test(tc, topics_are_those_of_made_cells);
 	tcase_add_test(tc, no_route_without_a_made_cell);
 	tcase_add_test(tc, a_bad_row_leaves_the_last_one_in_force);
 	tcase_add_test(tc, a_held_tenant_outlives_its_rows);

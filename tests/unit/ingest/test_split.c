@@ -1,14 +1,15 @@
-/* test_split.c - a payload's parts: every sample once, in the partition of its series, the same at every try. */
+/* test_split.c - a payload's parts: every sample once, in the partition of its series, every event once, in that of its group, the same at every try. */
 #include <inttypes.h>
 
 #include "common/route.h"
+#include "ingest/settle.h"
 #include "ingest/split.h"
-#include "tests/unit/ingest/payloads.h"
+#include "tests/unit/ingest/events.h"
 
-enum { ROUNDS = 200, RECORD_MAX = 1000000 };
+enum { ROUNDS = 200, RECORD_MAX = 1000000, EVENTS_MAX = 60 };
 
 static const int32_t seven[] = {1, 2, 3, 5, 8, 13, 21};
-static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", seven, 7, 1234567890000};
+static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", "millrace.c.main.events", seven, 7, 1234567890000};
 
 static void random_point(struct unit_random *r, struct buf *body, int index, int value)
 {
@@ -129,6 +130,7 @@ START_TEST(every_sample_is_in_one_part_the_right_one)
 			homes += check_part(&d.payload, &parts.part[i], seen);
 		}
 		ck_assert_int_eq(homes, 1);
+		ck_assert_str_eq(parts.part[0].topic, route.topic);
 		for (int i = 0; i < points; i++)
 			ck_assert_msg(seen[i] == 1, "round %d: sample %d stands in %d parts", round, i, seen[i]);
 		parts_seen += (int)parts.len;
@@ -223,6 +225,198 @@ START_TEST(an_agent_is_heard_at_home)
 }
 END_TEST
 
+/* Adds events of several groups to a payload, numbered by their index, as a decoder would; no more than are kept when it is settled. */
+static void add_events(struct unit_random *r, struct payload *p, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct payload_event e = good_event(p->arena, unit_random_below(r, 2) ? PAYLOAD_ERROR : PAYLOAD_CHECK_IN);
+		char name[16];
+
+		snprintf(name, sizeof(name), "job%c", (char)('a' + unit_random_below(r, 20)));
+		e.event.check_in.name = e.event.error.class = copy_of(p->arena, name);
+		snprintf(name, sizeof(name), "%d", i);
+		e.event.revision = copy_of(p->arena, name);
+		ck_assert_int_eq(event_add(p, &e), 0);
+	}
+}
+
+static void identify(struct payload *p)
+{
+	p->has_agent_id = p->has_seq = p->has_floor = p->has_created_at = p->has_idempotency_key = true;
+	memset(p->agent_id, 0xab, sizeof(p->agent_id));
+	p->seq = 12;
+	p->floor = 5;
+	p->created_at_ms = NOW_MS - 77;
+	p->idempotency_key = STR("once\0more");
+}
+
+/* Where an event's group has it, by the words of schemas/README.md: the low 64 bits mod the site's partitions. */
+static int32_t partition_of(const struct event *v)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 8; i < 16; i++)
+		n = n << 8 | v->group[i];
+	return route.partitions[n % route.partitions_len];
+}
+
+static void check_event_part(const struct payload *p, const struct part *part, int *seen)
+{
+	struct arena arena = ARENA_INIT;
+	struct event_batch b = {0};
+	struct err err = ERR_INIT;
+	int64_t before = -1;
+
+	ck_assert_str_eq(part->topic, route.events_topic);
+	ck_assert_msg(event_batch_decode(part->record, &arena, &b, &err) == 0, "%s", err.msg);
+	ck_assert(part->samples == 0 && part->events == b.events_len && b.events_len > 0 && str_eq(b.site, route.site));
+	ck_assert(b.has_agent_id && memcmp(b.agent_id, p->agent_id, 16) == 0 && b.seq == 12 && b.floor == 5);
+	ck_assert(b.created_at == NOW_MS - 77 && b.received_at == NOW_MS && b.has_idempotency_key && str_eq(b.idempotency_key, STR("once\0more")));
+	for (size_t i = 0; i < b.events_len; i++) {
+		struct str text = b.events[i].revision;
+		int64_t number;
+
+		ck_assert(str_take_int(&text, &number));
+		ck_assert_int_gt(number, before); /* in the payload's order */
+		before = number;
+		ck_assert_int_eq(part->partition, partition_of(&b.events[i]));
+		ck_assert_mem_eq(b.events[i].group, p->events[number].event.group, 16);
+		seen[number]++;
+	}
+	arena_fini(&arena);
+}
+
+START_TEST(every_event_is_in_one_part_the_right_one)
+{
+	struct unit_random r = unit_random_new("every_event_is_in_one_part_the_right_one");
+	size_t parts_seen = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct arena a;
+		struct payload p;
+		struct parts parts;
+		struct refusal no;
+		struct buf records = BUF_INIT;
+		int n = 1 + (int)unit_random_below(&r, EVENTS_MAX), seen[EVENTS_MAX] = {0};
+		size_t samples = 0;
+
+		empty_payload(&p, &a);
+		identify(&p);
+		add_events(&r, &p, n);
+		ck_assert_int_eq(settle_events(&p, route.site), 0);
+		ck_assert_int_eq(split_payload(&p, &route, RECORD_MAX, &records, &parts, &no), 0);
+		while (samples < parts.len && parts.part[samples].events == 0)
+			samples++;
+		for (size_t i = samples; i < parts.len; i++) {
+			ck_assert(i == samples || parts.part[i].partition > parts.part[i - 1].partition);
+			check_event_part(&p, &parts.part[i], seen);
+		}
+		for (int i = 0; i < n; i++)
+			ck_assert_int_eq(seen[i], 1);
+		ck_assert(samples >= 1 && records.len == split_record_bytes(&parts));
+		parts_seen += parts.len - samples;
+		buf_fini(&records);
+		arena_fini(&a);
+	}
+	ck_assert_uint_gt(parts_seen, 2 * ROUNDS);
+}
+END_TEST
+
+/* As it is decoded and settled a second time. */
+START_TEST(a_retry_of_events_gives_the_same_bytes)
+{
+	struct unit_random r = unit_random_new("a_retry_of_events_gives_the_same_bytes");
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct unit_random again = r;
+		struct arena a[2];
+		struct payload p[2];
+		struct parts parts[2];
+		struct refusal no;
+		struct buf records[2] = {BUF_INIT, BUF_INIT};
+
+		for (int i = 0; i < 2; i++) {
+			struct unit_random *from = i ? &again : &r;
+
+			empty_payload(&p[i], &a[i]);
+			identify(&p[i]);
+			p[i].has_idempotency_key = round % 2;
+			add_events(from, &p[i], 1 + (int)unit_random_below(from, EVENTS_MAX));
+			ck_assert_int_eq(settle_events(&p[i], route.site), 0);
+			ck_assert_int_eq(split_payload(&p[i], &route, RECORD_MAX, &records[i], &parts[i], &no), 0);
+		}
+		ck_assert_uint_eq(parts[0].len, parts[1].len);
+		ck_assert(str_eq(buf_str(&records[0]), buf_str(&records[1])));
+		for (size_t i = 0; i < parts[0].len; i++) {
+			ck_assert_int_eq(parts[0].part[i].partition, parts[1].part[i].partition);
+			ck_assert(parts[0].part[i].topic == parts[1].part[i].topic && str_eq(parts[0].part[i].record, parts[1].part[i].record));
+		}
+		for (int i = 0; i < 2; i++) {
+			buf_fini(&records[i]);
+			arena_fini(&a[i]);
+		}
+	}
+}
+END_TEST
+
+/* Of a nobody with nothing but a marker, which derives no samples: one part. Of an agent: its home hears of it, too. */
+START_TEST(events_alone_make_parts)
+{
+	struct arena a;
+	struct payload p;
+	struct parts parts;
+	struct refusal no;
+	struct buf records = BUF_INIT;
+	struct event_batch b = {0};
+	struct sample_batch home = {0};
+	struct err err = ERR_INIT;
+	struct payload_event e;
+
+	empty_payload(&p, &a);
+	e = good_event(&a, PAYLOAD_MARKER);
+	ck_assert_int_eq(event_add(&p, &e), 0);
+	ck_assert(check_payload(&p, &no) == 0 && settle_events(&p, route.site) == 0);
+	ck_assert_int_eq(split_payload(&p, &route, RECORD_MAX, &records, &parts, &no), 0);
+	ck_assert(parts.len == 1 && parts.part[0].events == 1 && parts.part[0].topic == route.events_topic);
+	ck_assert_int_eq(event_batch_decode(parts.part[0].record, &a, &b, &err), 0);
+	ck_assert(!b.has_agent_id && b.seq == 0 && b.floor == 0 && !b.has_idempotency_key && b.created_at == NOW_MS);
+	ck_assert(b.events_len == 1 && b.events[0].has_marker && str_eq(b.events[0].marker.text, STR("a deploy")));
+	identify(&p);
+	ck_assert_int_eq(split_payload(&p, &route, RECORD_MAX, &records, &parts, &no), 0);
+	ck_assert(parts.len == 2 && parts.part[0].events == 0 && parts.part[0].samples == 0 && parts.part[0].topic == route.topic && parts.part[1].events == 1);
+	ck_assert_int_eq(sample_batch_decode(parts.part[0].record, &a, &home, &err), 0);
+	ck_assert(home.home && home.has_idempotency_key && str_eq(home.idempotency_key, STR("once\0more")));
+	buf_fini(&records);
+	arena_fini(&a);
+}
+END_TEST
+
+START_TEST(too_many_events_for_a_record_refuse_the_payload)
+{
+	struct arena a;
+	struct payload p;
+	struct parts parts;
+	struct refusal no;
+	struct buf records = BUF_INIT;
+	size_t exact;
+
+	empty_payload(&p, &a);
+	for (int i = 0; i < 3; i++) {
+		struct payload_event e = good_event(&a, PAYLOAD_MARKER);
+
+		ck_assert_int_eq(event_add(&p, &e), 0);
+	}
+	ck_assert_int_eq(settle_events(&p, route.site), 0);
+	ck_assert_int_eq(split_payload(&p, &route, RECORD_MAX, &records, &parts, &no), 0);
+	exact = split_record_bytes(&parts);
+	ck_assert_int_eq(split_payload(&p, &route, exact, &records, &parts, &no), 0);
+	ck_assert_int_eq(split_payload(&p, &route, exact - 1, &records, &parts, &no), -1);
+	ck_assert_msg(no.reason == REASON_RECORD_TOO_LARGE && strstr(no.detail, "3 events for partition"), "%s", no.detail);
+	buf_fini(&records);
+	arena_fini(&a);
+}
+END_TEST
+
 START_TEST(a_part_over_the_limit_refuses_the_payload)
 {
 	struct decoded d;
@@ -253,6 +447,8 @@ START_TEST(short_memory_is_a_refusal)
 	int points;
 
 	decode_bytes(&d, random_body(&r, &body, &points));
+	add_events(&r, &d.payload, 3);
+	ck_assert_int_eq(settle_events(&d.payload, route.site), 0);
 	for (size_t more = 0; more < 4096; more += 16) { /* every place in which the arena may end */
 		d.arena.limit_bytes = d.arena.used_bytes + more;
 		if (split_payload(&d.payload, &route, RECORD_MAX, &records, &parts, &d.no) < 0)
@@ -275,6 +471,10 @@ int main(void)
 	tcase_add_test(tc, order_of_tags_makes_no_other_series);
 	tcase_add_test(tc, only_rejected_samples_make_no_part);
 	tcase_add_test(tc, an_agent_is_heard_at_home);
+	tcase_add_test(tc, every_event_is_in_one_part_the_right_one);
+	tcase_add_test(tc, a_retry_of_events_gives_the_same_bytes);
+	tcase_add_test(tc, events_alone_make_parts);
+	tcase_add_test(tc, too_many_events_for_a_record_refuse_the_payload);
 	tcase_add_test(tc, a_part_over_the_limit_refuses_the_payload);
 	tcase_add_test(tc, short_memory_is_a_refusal);
 	suite_add_tcase(suite, tc);
