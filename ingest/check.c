@@ -265,7 +265,7 @@ int check_metric(struct payload *p, struct payload_metric *m)
 	bool has_series = false;
 
 	if (why != FINE) /* one entry in the answer, but every point of it counts */
-		return payload_reject(p, "metrics", m->index, -1, why, m->points_len ? m->points_len : 1);
+		return payload_reject(p, "metrics", m->index, m->otlp ? (int64_t)m->points_before : -1, why, m->points_len ? m->points_len : 1);
 	for (size_t i = 0; i < m->points_len; i++) {
 		why = judge_point(&m->points[i], m, now_ms);
 		if (why != FINE) {

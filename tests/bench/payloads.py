@@ -1,5 +1,6 @@
 """What agents of a web shop would post: payloads of 100 samples, 40 counters, 40 gauges and 20 distributions of about 11 buckets, three
-tags each. About 11 KB in protobuf, 20 KB in JSON. The same seed gives the same payloads, but for the times.
+tags each. About 11 KB in protobuf, 20 KB in JSON. The same seed gives the same payloads, but for the times. otlp.py makes the same shop's
+of OTLP.
 """
 import json
 import random
@@ -52,9 +53,9 @@ def payloads(count, t, seed=20261126):
     return [payload(rng, number, t) for number in range(count)]
 
 
-def request(port, key, content_type, body):
+def request(port, key, content_type, body, path="/v1/push"):
     """A whole HTTP request as it goes over the wire."""
-    return (f"POST /v1/push HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nContent-Type: {content_type}\r\n"
+    return (f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
 

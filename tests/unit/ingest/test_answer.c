@@ -4,6 +4,8 @@
 #include "ingest/answer.h"
 #include "tests/unit/ingest/payloads.h"
 
+static const struct answer_form native = {0};
+
 static yajl_val parse(const struct answer *a)
 {
 	char why[256] = "", *text = strndup((const char *)a->body.p, a->body.len);
@@ -29,7 +31,7 @@ START_TEST(accepts_with_every_rejection_named)
 
 	decode(&d, "{\"metrics\":[" METRIC("gauge", "{\"v\":1},{}") "," METRIC("x", "{},{}") "],\"errors\":[1]}");
 	ck_assert_int_eq(d.rc, 0);
-	answer_accept(&a, &d.payload);
+	answer_accept(&a, &native, &d.payload);
 	ck_assert(a.status == 202 && !a.refused && a.retry_after_s == 0);
 	v = parse(&a);
 	ck_assert_int_eq(YAJL_GET_INTEGER(get(v, "accepted")), 1);
@@ -70,7 +72,7 @@ START_TEST(refuses_in_json)
 	yajl_val v;
 
 	refuse(&no, refusals[_i].reason, "%s", refusals[_i].detail);
-	answer_refuse(&a, &no, 7);
+	answer_refuse(&a, &native, &no, 7);
 	ck_assert(a.status == refusals[_i].status && a.refused && a.reason == refusals[_i].reason);
 	ck_assert_uint_eq(a.retry_after_s, 7);
 	v = parse(&a);
