@@ -201,14 +201,11 @@ static int decode_otlp(struct passage *way, struct str body)
 	return 0;
 }
 
-static int decode(struct passage *way, struct str body)
+static int decode_native(struct passage *way, struct str body)
 {
 	struct payload *payload = &way->payload;
 	const struct ticket *t = way->ticket;
 
-	payload_init(payload, &way->push->arena, t->received_at_ms);
-	if (admission_is_otlp(t->door))
-		return decode_otlp(way, body);
 	payload->shift_ms = t->sender.shift_ms;
 	if ((t->form == BODY_PROTOBUF ? push_pb_parse(body, payload, &way->no) : push_json_parse(body, payload, &way->no)) < 0)
 		return -1;
@@ -218,6 +215,17 @@ static int decode(struct passage *way, struct str body)
 	if (t->sender.has_created_at && (!payload->has_created_at || payload->created_at_ms != t->sender.created_at_ms))
 		return refuse(&way->no, REASON_CREATED_AT_MISMATCH, "the header says %lld, the payload %lld",
 			      (long long)t->sender.created_at_ms, (long long)payload->created_at_ms);
+	return 0;
+}
+
+static int decode(struct passage *way, struct str body)
+{
+	struct payload *payload = &way->payload;
+	const struct ticket *t = way->ticket;
+
+	payload_init(payload, &way->push->arena, t->received_at_ms);
+	if ((admission_is_otlp(t->door) ? decode_otlp(way, body) : decode_native(way, body)) < 0)
+		return -1;
 	return settle_events(payload, admission_site(t)) < 0 ? payload_refuse_size(payload, &way->no) : 0;
 }
 
