@@ -157,6 +157,15 @@ $(call objects,$(SRC_agent) $(wildcard tests/unit/agent/*.c tests/bench/agent_*.
 $(B)/tests/unit/ingest/test_push_pb_oracle: $(B)/gen/pb/push.pb-c.o
 LIBS_test_push_pb_oracle := -lprotobuf-c
 
+# Likewise of OTLP, by subsets of its definitions.
+$(GEN)/pb/otlp_%.pb-c.c $(GEN)/pb/otlp_%.pb-c.h: tests/unit/ingest/otlp_%.proto
+	@mkdir -p $(@D)
+	$(call say,GEN,$(GEN)/pb/otlp_$*.pb-c.c)
+	$(Q)protoc-c --c_out=$(@D) -I$(<D) $<
+$(B)/tests/unit/ingest/test_otlp_metrics_oracle.o: $(GEN)/pb/otlp_metrics.pb-c.h $(PB_C).h
+$(B)/tests/unit/ingest/test_otlp_metrics_oracle: $(B)/gen/pb/otlp_metrics.pb-c.o $(B)/gen/pb/push.pb-c.o
+LIBS_test_otlp_metrics_oracle := -lprotobuf-c
+
 # Ingest's decoder and split are the oracle of what the agent builds.
 $(B)/tests/unit/agent/test_bundle: $(B)/tests/unit/agent/ingest_oracle.o $(B)/libingest.a
 LIBS_test_bundle := $(B)/libingest.a $(B)/libcommon.a $(LIBS_ingest)

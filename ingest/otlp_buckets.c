@@ -69,6 +69,7 @@ static double value_of(const struct otlp_words *bounds, size_t i)
 {
 	double high = i < bounds->len ? bound(bounds, i) : INFINITY;
 	double low = i ? bound(bounds, i - 1) : high > 0 ? 0 : -INFINITY;
+	double product;
 
 	if (!isfinite(high))
 		return low;
@@ -78,7 +79,8 @@ static double value_of(const struct otlp_words *bounds, size_t i)
 		return 0;
 	if (low == 0 || high == 0)
 		return (low + high) / 2;
-	return copysign(sqrt(fabs(low)) * sqrt(fabs(high)), high);
+	product = low * high; /* rounded once, so that between 2 and 8 lies 4 */
+	return copysign(isnormal(product) ? sqrt(product) : sqrt(fabs(low)) * sqrt(fabs(high)), high);
 }
 
 static bool rising(const struct otlp_words *bounds)

@@ -250,6 +250,10 @@ static const uint8_t *end_figures(struct otlp_metrics_parser *ps, const uint8_t 
 		ps->point.has |= PAYLOAD_BIT(PAYLOAD_SUM);
 	if (ps->figures.count == 0)
 		ps->point.has &= ~(PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX));
+	if (!(ps->point.has & PAYLOAD_BIT(PAYLOAD_MIN)))
+		ps->figures.min = 0;
+	if (!(ps->point.has & PAYLOAD_BIT(PAYLOAD_MAX)))
+		ps->figures.max = 0;
 	return end_point(ps, at);
 }
 
