@@ -165,6 +165,9 @@ $(GEN)/pb/otlp_%.pb-c.c $(GEN)/pb/otlp_%.pb-c.h: tests/unit/ingest/otlp_%.proto
 $(B)/tests/unit/ingest/test_otlp_metrics_oracle.o: $(GEN)/pb/otlp_metrics.pb-c.h $(PB_C).h
 $(B)/tests/unit/ingest/test_otlp_metrics_oracle: $(B)/gen/pb/otlp_metrics.pb-c.o $(B)/gen/pb/push.pb-c.o
 LIBS_test_otlp_metrics_oracle := -lprotobuf-c
+$(B)/tests/unit/ingest/test_otlp_oracle.o: $(GEN)/pb/otlp_events.pb-c.h
+$(B)/tests/unit/ingest/test_otlp_oracle: $(B)/gen/pb/otlp_events.pb-c.o
+LIBS_test_otlp_oracle := -lprotobuf-c
 
 # Ingest's decoder and split are the oracle of what the agent builds.
 $(B)/tests/unit/agent/test_bundle: $(B)/tests/unit/agent/ingest_oracle.o $(B)/libingest.a

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "common/series.h"
+#include "ingest/otlp_logs.h"
 #include "ingest/otlp_metrics.h"
+#include "ingest/otlp_traces.h"
 
 static struct str trimmed(struct str s)
 {
@@ -47,8 +49,9 @@ int otlp_decode(enum otlp_signal signal, struct str body, struct payload *p, con
 	case OTLP_METRICS:
 		return otlp_metrics_parse(body, p, rules, no);
 	case OTLP_LOGS:
+		return otlp_logs_parse(body, p, rules, no);
 	case OTLP_TRACES:
-		break;
+		return otlp_traces_parse(body, p, rules, no);
 	}
-	return refuse(no, REASON_NOT_FOUND, "only metrics are taken");
+	return refuse(no, REASON_NOT_FOUND, "no such signal");
 }

@@ -109,6 +109,9 @@ struct payload_truncation {
 
 struct scrub;
 
+/* What is taken, and then is of no use to anyone here (OTLP). */
+enum payload_ignored { PAYLOAD_IGNORED_SPAN, PAYLOAD_IGNORED_LOG, NR_PAYLOAD_IGNORED };
+
 struct payload {
 	struct arena *arena;
 	int64_t received_at_ms; /* virtual */
@@ -139,6 +142,7 @@ struct payload {
 	uint64_t received, accepted, rejected;
 	uint64_t rejected_by[NR_REASONS];
 	uint64_t accepted_events[NR_PAYLOAD_EVENT_KINDS]; /* of the accepted */
+	uint64_t ignored[NR_PAYLOAD_IGNORED];             /* likewise */
 };
 
 /* Starts an empty payload; borrows arena until the payload is forgotten. */

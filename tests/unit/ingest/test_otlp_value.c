@@ -7,15 +7,13 @@
 
 enum { LIMIT_BYTES = 1 << 20, TEXT_MAX = 16 << 10 };
 
-static struct arena arena = {.limit_bytes = LIMIT_BYTES};
-
-static const uint8_t *read_pair(struct pb_reader *r, const struct buf *body, struct tag *out)
+static const uint8_t *read_pair(struct arena *arena, struct pb_reader *r, const struct buf *body, struct tag *out)
 {
 	const uint8_t *at = (const uint8_t *)buf_str(body).p;
 
-	arena_clear(&arena);
+	arena_clear(arena);
 	*r = (struct pb_reader){.body = at};
-	return otlp_read_key_value(r, at, at + body->len, &arena, out);
+	return otlp_read_key_value(r, at, at + body->len, arena, out);
 }
 
 static const struct {
@@ -66,14 +64,16 @@ static const struct {
 
 START_TEST(values_become_texts)
 {
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
 	struct buf body = wire_text(good[_i].text);
 	struct pb_reader r;
 	struct tag out;
 
-	ck_assert_msg(read_pair(&r, &body, &out) == (const uint8_t *)buf_str(&body).p + body.len, "%s: %s", good[_i].text, r.fault);
+	ck_assert_msg(read_pair(&arena, &r, &body, &out) == (const uint8_t *)buf_str(&body).p + body.len, "%s: %s", good[_i].text, r.fault);
 	ck_assert_msg(str_eq(out.key, str_from(good[_i].key)) && str_eq(out.value, str_from(good[_i].value)),
 		      "%s: " STR_FMT " " STR_FMT, good[_i].text, STR_ARG(out.key), STR_ARG(out.value));
 	buf_fini(&body);
+	arena_fini(&arena);
 }
 END_TEST
 
@@ -100,16 +100,18 @@ static const struct {
 
 START_TEST(faults_have_places)
 {
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
 	struct buf body = wire_text(bad[_i].text);
 	struct pb_reader r;
 	struct refusal no = {0};
 	struct tag out;
 
-	ck_assert_ptr_null(read_pair(&r, &body, &out));
+	ck_assert_ptr_null(read_pair(&arena, &r, &body, &out));
 	pb_refuse(&r, &no);
 	ck_assert_int_eq(no.reason, bad[_i].reason);
 	ck_assert_msg(strncmp(no.detail, bad[_i].detail, strlen(bad[_i].detail)) == 0, "%s: %s", bad[_i].text, no.detail);
 	buf_fini(&body);
+	arena_fini(&arena);
 }
 END_TEST
 
@@ -135,27 +137,30 @@ static struct buf nested(int depth)
 
 START_TEST(depth_has_a_bound)
 {
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
 	struct pb_reader r;
 	struct tag out;
 	struct buf body = nested(OTLP_VALUE_DEPTH_MAX);
 
-	ck_assert_ptr_nonnull(read_pair(&r, &body, &out));
+	ck_assert_ptr_nonnull(read_pair(&arena, &r, &body, &out));
 	ck_assert_uint_eq(out.value.len, 2 * OTLP_VALUE_DEPTH_MAX);
 	buf_fini(&body);
 	body = nested(OTLP_VALUE_DEPTH_MAX + 1);
-	ck_assert_ptr_null(read_pair(&r, &body, &out));
+	ck_assert_ptr_null(read_pair(&arena, &r, &body, &out));
 	ck_assert_int_eq(r.reason, REASON_NESTING_TOO_DEEP);
 	buf_fini(&body);
 	body = nested(20000);
-	ck_assert_ptr_null(read_pair(&r, &body, &out));
+	ck_assert_ptr_null(read_pair(&arena, &r, &body, &out));
 	ck_assert_int_eq(r.reason, REASON_NESTING_TOO_DEEP);
 	buf_fini(&body);
+	arena_fini(&arena);
 }
 END_TEST
 
 /* A list of n empty values is n times "null,": cut, but read to its end. */
 START_TEST(texts_have_an_end)
 {
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
 	struct buf list = BUF_INIT, any = BUF_INIT, body = BUF_INIT;
 	struct pb_reader r;
 	struct tag out;
@@ -167,7 +172,7 @@ START_TEST(texts_have_an_end)
 	wire_bytes(&any, list.p, list.len);
 	buf_add(&body, "\x12", 1);
 	wire_bytes(&body, any.p, any.len);
-	ck_assert_int_eq(read_pair(&r, &body, &out) == NULL, _i);
+	ck_assert_int_eq(read_pair(&arena, &r, &body, &out) == NULL, _i);
 	if (!_i) {
 		ck_assert_uint_eq(out.value.len, TEXT_MAX);
 		ck_assert_uint_le(arena.used_bytes, 3 * TEXT_MAX);
@@ -176,11 +181,13 @@ START_TEST(texts_have_an_end)
 	buf_fini(&list);
 	buf_fini(&any);
 	buf_fini(&body);
+	arena_fini(&arena);
 }
 END_TEST
 
 START_TEST(long_bytes_are_cut)
 {
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
 	struct buf any = BUF_INIT, body = BUF_INIT;
 	static const char zeros[3 * TEXT_MAX];
 	struct pb_reader r;
@@ -190,15 +197,17 @@ START_TEST(long_bytes_are_cut)
 	wire_bytes(&any, zeros, sizeof(zeros));
 	buf_add(&body, "\x12", 1);
 	wire_bytes(&body, any.p, any.len);
-	ck_assert_ptr_nonnull(read_pair(&r, &body, &out));
+	ck_assert_ptr_nonnull(read_pair(&arena, &r, &body, &out));
 	ck_assert_uint_eq(out.value.len, _i ? (size_t)TEXT_MAX : sizeof(zeros)); /* a string is borrowed whole */
 	buf_fini(&any);
 	buf_fini(&body);
+	arena_fini(&arena);
 }
 END_TEST
 
 START_TEST(doubles_come_back)
 {
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
 	struct unit_random rnd = unit_random_new("doubles_come_back");
 	struct pb_reader r;
 	struct tag out;
@@ -219,11 +228,13 @@ START_TEST(doubles_come_back)
 		snprintf(digits, sizeof(digits), STR_FMT, STR_ARG(out.value));
 		ck_assert_msg(strtod(digits, NULL) == v && out.value.len <= 24, "%a: %s", v, digits);
 	}
+	arena_fini(&arena);
 }
 END_TEST
 
 START_TEST(resources_and_look_up)
 {
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
 	struct buf body = wire_text("2=5 1{1\"a\" 2{1\"1\"}} 1{1\"b\" 2{3=2}} 7\"x\" 1{1\"a\" 2{1\"3\"}}");
 	struct pb_reader r = {.body = body.p};
 	struct otlp_attributes all = {0};
@@ -241,11 +252,13 @@ START_TEST(resources_and_look_up)
 	ck_assert_ptr_null(otlp_read_resource(&r, body.p, body.p + body.len, &arena, &all));
 	ck_assert_str_eq(r.steps[0].name, "attributes");
 	buf_fini(&body);
+	arena_fini(&arena);
 }
 END_TEST
 
 START_TEST(a_value_alone)
 {
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
 	struct buf body = wire_text("5{1{6{1{1\"a\" 2{3=1}}}}}");
 	struct buf framed = BUF_INIT;
 	struct pb_reader r = {0};
@@ -258,6 +271,7 @@ START_TEST(a_value_alone)
 	ck_assert_ptr_null(otlp_read_value(&r, framed.p, framed.p + framed.len - 1, &arena, &text));
 	buf_fini(&body);
 	buf_fini(&framed);
+	arena_fini(&arena);
 }
 END_TEST
 
@@ -304,8 +318,5 @@ static Suite *otlp_value_suite(void)
 
 int main(void)
 {
-	int rc = unit_main(otlp_value_suite());
-
-	arena_fini(&arena);
-	return rc;
+	return unit_main(otlp_value_suite());
 }
