@@ -98,6 +98,10 @@ static const struct {
 	 "error spans[0] t=-998 GET //web/// tags{trace_id=" TRACE_HEX "} exception: m at :12 f! params{code.function=f,code.lineno=12,job=b,user=1}"
 	 " crumb[-1000 event/a/] crumb[-999 event/b/ {k=v}]\ntransaction spans[0] t=-1000 GET //web/// tags{job=a,user=1} " TRACE_HEX
 	 " 3.25ms\n2 = 2 + 0, ignored 0 + 0"},
+	{REQUEST(SPAN(ROOT "11{1!" T1 ATTR(3, "exception.type", "E") ATTR(3, "code.function", "not this one")
+			      ATTR(3, "exception.stacktrace", "E: x\n\tat com.shop.Cart.pay(Cart.java:7)\n\tat java.lang.Thread.run(Thread.java:1)\n") "}")),
+	 "error spans[0] t=-999 GET //web/// tags{trace_id=" TRACE_HEX "} E:  at Cart.java:7 com.shop.Cart.pay! at Thread.java:1 java.lang.Thread.run "
+	 "params{code.function=not this one}\n" ROOT_TEXT "\n2 = 2 + 0, ignored 0 + 0"},
 	/* .. without a time: the span's end; without type and message: none; two of them */
 	{REQUEST(SPAN(ROOT "11{" ATTR(3, "exception.type", "E") "} 11{2\"exception\"} 11{1!" T3 ATTR(3, "exception.type", "F") "}")),
 	 "error spans[0] t=-997 GET //web/// tags{trace_id=" TRACE_HEX "} E: \nerror spans[0] t=-997 GET //web/// tags{trace_id=" TRACE_HEX
