@@ -110,6 +110,37 @@ def otlp_logs():
     yield "ignored", field(1, field(2, record(field(5, b"\xff")) + record()))
 
 
+def otlp_metrics():
+    def point(number, *more, t=NOW * 1000000):
+        return field(1, attributes(number, http_route="/cart", status=field(3, 200), grün="x") + fixed64(2, t - 60000000000) + fixed64(3, t) + b"".join(more))
+
+    def metric(data, *more, name=b"http.server.duration"):
+        return field(2, field(1, name) + field(3, b"ms") + field(data, b"".join(more)))
+
+    def request(*metrics, scope=field(1, field(1, b"lib") + attributes(3, deployment_environment="test"))):
+        return field(1, field(2, b"".join(metrics) + scope) + otlp_resource())
+
+    def words(number, *values):
+        return field(number, b"".join(struct.pack("<Q", value) for value in values))
+
+    def bounds(number, *values):
+        return field(number, struct.pack(f"<{len(values)}d", *values))
+
+    delta, cumulative, monotonic = field(2, 1), field(2, 2), field(3, 1)
+    buckets = words(6, 1, 0, 2, 3) + bounds(7, 0, 5, 1000) + fixed64(4, 6) + field(5, 90.5)
+    sides = field(8, message((1, 5), (2, b"\x01\x02"))) + field(9, message((2, b"\x03"))) + field(6, 16)
+    figures = fixed64(4, 7) + fixed64(7, 1) + field(5, 90.5) + field(12, -9.5) + field(13, 80.0)
+    yield "numbers", request(metric(5, point(7, field(4, 1.5)), point(7, fixed64(6, 3), field(8, 0))),
+                             metric(7, point(7, field(4, 7.0)), point(7, field(8, 1)), cumulative, monotonic, name=b"system.cpu time"),
+                             metric(7, point(7, field(4, -7.0)), delta))
+    yield "explicit", request(metric(9, point(9, buckets, field(11, 0.5), field(12, 80.0)), delta), metric(9, point(9, buckets), cumulative))
+    yield "exponential", request(metric(10, point(1, sides, figures), delta), metric(10, point(1, figures, sides), cumulative))
+    yield "summary", request(metric(11, point(7, fixed64(4, 9), field(5, 4.5), field(6, message((1, 0.5), (2, 3.0))))))
+    yield "rejected", request(metric(7, point(7, field(4, 7.0)), monotonic), metric(9, point(9, words(6, 1, 2)), delta), metric(5, point(7), name=b""))
+    yield "two-of-one", request(field(2, field(1, b"m") + field(5, point(7, field(4, 1.5))) + field(9, point(9, buckets) + delta)
+                                      + field(5, point(7, field(4, 2.5)))))
+
+
 def push_json():
     value = '{"t":1795372000000,"v":3.5}'
     figures = '"count":4,"sum":10,"min":1,"max":4,"last":2'
@@ -185,7 +216,7 @@ def origin():
 
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
-                        ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()),
+                        ("fuzz_otlp_metrics", otlp_metrics()), ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()),
                         ("fuzz_lines", lines()), ("fuzz_statsd", statsd())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
-/* test_otlp_nomem.c - traces and logs of OTLP when memory is short in the middle: refused as one of ours (503), and taken whole the next time. And an arena
+/* test_otlp_nomem.c - OTLP's signals when memory is short in the middle: refused as one of ours (503), and taken whole the next time. And an arena
  * that is full is the body's fault, at whichever of its bytes. */
 #include "ingest/otlp_logs.h"
+#include "ingest/otlp_metrics.h"
 #include "ingest/otlp_traces.h"
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/ingest/otlp_text.h"
@@ -19,6 +20,8 @@ static const struct {
 	 "2{1\"0123456789abcdef\" 2\"span%04d\" 4\"span0000\" 6=%d 5\"n\" 7" T "8" T ATTR(9, "http.route", "1\"/x\"") ATTR(9, "http.method", "1\"GET\"")
 		 ATTR(9, "list", "5{1{3=1} 1{1\"a\"}}") "11{1" T "2\"crumb\"} 11{1" T ERROR(3) "}} "},
 	{otlp_logs_parse, "1{1\"logger\"}", "2{1" T "3\"E%d\" 9\"0123456789abcdef\" 5{3=%d}" ERROR(6) ATTR(6, "x", "4:0.5") "} "},
+	{otlp_metrics_parse, "1{1\"meter\"}", "2{1\"a name of %d\" 9{1{4!3 5:9 7:5 7:1%d 6!1 6!0 6!2 " ATTR(9, "a key", "1\"v\"") ATTR(9, "n", "3=7") "} 2=1}} "
+	 "2{1\"e\" 10{1{4!3 5:9 6~7 8{2=1 2=2}} 1{} 2=2}} 2{1\"bad\" 5{1{}}} "},
 };
 
 static struct buf make_body(int signal, int items)
