@@ -5,8 +5,6 @@ default bounds; cumulative, as SDKs send them. A point has two or three attribut
 has ten, of which service.name and deployment.environment become tags. Traces: a server's span with four below it, an exception in each
 twentieth. Requests are made of Python's lists and dicts as OTLP's JSON has them; pb() writes the same in protobuf.
 """
-import json
-import random
 import struct
 
 from payloads import ROUTES, SAMPLES, SERVICES
@@ -174,13 +172,4 @@ def pb(name, message):
     return out
 
 
-def requests(make, count, t, seed=20261127):
-    """The requests of count hosts, by metrics or traces."""
-    rng = random.Random(seed)
-    return [make(rng, number, t) for number in range(count)]
-
-
-TYPES = {"otlp_pb": "application/x-protobuf", "otlp_json": "application/json"}
-ENCODE = {"otlp_pb": lambda request: pb("ExportMetricsServiceRequest", request),
-          "otlp_json": lambda request: json.dumps(request, separators=(",", ":")).encode()}
 assert SAMPLES == 100  # of metrics(), too
