@@ -2,10 +2,10 @@
  *
  * How a point becomes a sample:
  *  - A gauge, or a sum that is not monotonic: a gauge's value. A monotonic sum: a counter's, delta or cumulative.
- *  - A histogram, explicit or exponential: a distribution's summary. Explicit buckets are estimated: each one's values go to its geometric midpoint,
- *    its ends taken in by min and max where these are known. Scales finer than 5 become 5, exactly.
- *  - A summary: a distribution's, cumulative, with count and sum only.
- *  - A point flagged as without a value is passed over, and counts nowhere. A sum or histogram of unspecified temporality is rejected.
+ *  - A histogram, explicit or exponential: a distribution's summary (otlp_buckets.h). A sum that was left out is estimated from the buckets.
+ *  - A summary, or a histogram without buckets: a distribution's summary with count and sum only; a summary's is cumulative.
+ *  - A point flagged as without a value is passed over, and counts nowhere; so is a delta of no values. A sum or histogram of unspecified
+ *    temporality is rejected by point.
  *  - Attributes are tags, the point's before the scope's before the resource's; of the latter two those that rules want. Bytes that names and
  *    keys may not have become '_'; a value is cut at 255 bytes.
  *
