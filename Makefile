@@ -157,6 +157,18 @@ $(call objects,$(SRC_agent) $(wildcard tests/unit/agent/*.c tests/bench/agent_*.
 $(B)/tests/unit/ingest/test_push_pb_oracle: $(B)/gen/pb/push.pb-c.o
 LIBS_test_push_pb_oracle := -lprotobuf-c
 
+# Likewise of OTLP, by subsets of its definitions.
+$(GEN)/pb/otlp_%.pb-c.c $(GEN)/pb/otlp_%.pb-c.h: tests/unit/ingest/otlp_%.proto
+	@mkdir -p $(@D)
+	$(call say,GEN,$(GEN)/pb/otlp_$*.pb-c.c)
+	$(Q)protoc-c --c_out=$(@D) -I$(<D) $<
+$(B)/tests/unit/ingest/test_otlp_metrics_oracle.o: $(GEN)/pb/otlp_metrics.pb-c.h $(PB_C).h
+$(B)/tests/unit/ingest/test_otlp_metrics_oracle: $(B)/gen/pb/otlp_metrics.pb-c.o $(B)/gen/pb/push.pb-c.o
+LIBS_test_otlp_metrics_oracle := -lprotobuf-c
+$(B)/tests/unit/ingest/test_otlp_oracle.o: $(GEN)/pb/otlp_events.pb-c.h
+$(B)/tests/unit/ingest/test_otlp_oracle: $(B)/gen/pb/otlp_events.pb-c.o
+LIBS_test_otlp_oracle := -lprotobuf-c
+
 # Ingest's decoder and split are the oracle of what the agent builds.
 $(B)/tests/unit/agent/test_bundle: $(B)/tests/unit/agent/ingest_oracle.o $(B)/libingest.a
 LIBS_test_bundle := $(B)/libingest.a $(B)/libcommon.a $(LIBS_ingest)
@@ -196,6 +208,7 @@ $(filter %nomem,$(UNIT)): $(B)/tests/unit/fail_alloc.o
 LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray aligned_alloc strdup strndup asprintf yajl_alloc yajl_gen_alloc \
 	ZSTD_createDCtx curl_easy_init curl_multi_init curl_url curl_slist_append emalloc erealloc)
 LIBS_test_courier_nomem := $(LIBS_test_nomem)
+LIBS_test_otlp_nomem := $(LIBS_test_nomem)
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
 
 # A gate whose minutes pass when the test says so.

@@ -19,6 +19,7 @@ enum by_site {
 	SITE_TRUNCATED_SAMPLES,
 	SITE_TRUNCATED_PAYLOADS,
 	SITE_EVENTS,
+	SITE_IGNORED,
 	NR_BY_SITE
 };
 
@@ -32,6 +33,12 @@ static const struct site_figure by_site[NR_BY_SITE] = {
 	[SITE_TRUNCATED_SAMPLES] = {"millrace_ingest_truncated_samples_total", "Samples that agents report as given up"},
 	[SITE_TRUNCATED_PAYLOADS] = {"millrace_ingest_truncated_payloads_total", "Payloads that agents report as given up"},
 	[SITE_EVENTS] = {"millrace_ingest_events_total", "Events of payloads acknowledged by Kafka, each one of the accepted samples too"},
+	[SITE_IGNORED] = {"millrace_ingest_ignored_records_total", "Spans and log records of OTLP that were accepted and are of no use here"},
+};
+
+static const char *const ignored_reasons[NR_PAYLOAD_IGNORED] = {
+	[PAYLOAD_IGNORED_SPAN] = "span_outside_transactions",
+	[PAYLOAD_IGNORED_LOG] = "log_without_exception",
 };
 
 struct account {
@@ -114,6 +121,8 @@ struct tally account_tally(const struct payload *p)
 		t.rejected_by[i] = p->rejected_by[i];
 	for (int i = 0; i < NR_PAYLOAD_EVENT_KINDS; i++)
 		t.events[i] = p->accepted_events[i];
+	for (int i = 0; i < NR_PAYLOAD_IGNORED; i++)
+		t.ignored[i] = p->ignored[i];
 	return t;
 }
 
@@ -138,6 +147,8 @@ void account_accept(struct account *a, struct str site, const struct tally *t)
 	count(a, SITE_TRUNCATED_PAYLOADS, site, NULL, t->truncated_payloads);
 	for (int i = 0; i < NR_REASONS && t->rejected; i++)
 		count(a, SITE_REJECTED, site, reason_name((enum reason)i), t->rejected_by[i]);
+	for (int i = 0; i < NR_PAYLOAD_IGNORED; i++)
+		count(a, SITE_IGNORED, site, ignored_reasons[i], t->ignored[i]);
 	for (int i = 0; i < NR_PAYLOAD_EVENT_KINDS; i++)
 		if (t->events[i])
 			metric_add(site_metrics_get_by(a->sites, SITE_EVENTS, site.len ? site : nobody, "kind", payload_event_name((enum payload_event_kind)i)),

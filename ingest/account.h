@@ -48,6 +48,7 @@ struct tally {
 	uint64_t accepted, rejected, truncated_samples, truncated_payloads;
 	uint64_t rejected_by[NR_REASONS];
 	uint64_t events[NR_PAYLOAD_EVENT_KINDS]; /* of the accepted */
+	uint64_t ignored[NR_PAYLOAD_IGNORED];    /* likewise */
 };
 
 /* Registers the figures that concern no site; borrows m until account_free(). At most sites_max sites get their own. NULL when memory is

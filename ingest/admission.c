@@ -21,7 +21,7 @@
 
 #include "ingest/comeback.h"
 
-enum { STATUS_TOO_MANY = 429, STATUS_UNAVAILABLE = 503, SITE_SHARE = 2 };
+enum { STATUS_TOO_MANY = 429, STATUS_UNAVAILABLE = 503, SITE_SHARE = 2, IDEMPOTENCY_KEY_MAX = 255 };
 
 struct admission {
 	struct admission_rooms rooms;
@@ -76,7 +76,20 @@ void admission_unlock(struct admission *a)
 static const struct {
 	const char *path, *method;
 	enum admission_door door;
-} doors[] = {{"/v1/push", "POST", DOOR_PUSH}, {"/v1/auth", "GET", DOOR_AUTH}};
+} doors[] = {
+	{"/v1/push", "POST", DOOR_PUSH},       {"/v1/auth", "GET", DOOR_AUTH},      {"/v1/metrics", "POST", DOOR_METRICS},
+	{"/v1/traces", "POST", DOOR_TRACES}, {"/v1/logs", "POST", DOOR_LOGS},
+};
+
+static const char protobuf_type[] = "application/x-protobuf", json_type[] = "application/json";
+
+/* Is a media type, parameters aside, this one? */
+static bool is_type(const char *type, const char *wanted)
+{
+	size_t n = type ? strcspn(type, "; \t") : 0;
+
+	return n == strlen(wanted) && strncasecmp(type, wanted, n) == 0;
+}
 
 static int check_place(const struct admission_head *head, struct ticket *t, struct refusal *no)
 {
@@ -88,7 +101,8 @@ static int check_place(const struct admission_head *head, struct ticket *t, stru
 			return refuse(no, REASON_METHOD_NOT_ALLOWED, "%s takes %s", doors[i].path, doors[i].method);
 		return 0;
 	}
-	return refuse(no, REASON_NOT_FOUND, "there is nothing at this path; payloads go to /v1/push, /v1/auth tells whether a key is good");
+	return refuse(no, REASON_NOT_FOUND, "there is nothing at this path; payloads go to /v1/push, OTLP to /v1/metrics, /v1/logs and /v1/traces, "
+					    "/v1/auth tells whether a key is good");
 }
 
 /* Two lengths are how one request is smuggled behind another (RFC 9112, 6.3): proxy and server must never see different ends. So is a length
@@ -173,21 +187,9 @@ static int check_rates(struct ticket *t, struct refusal *no)
 	return -1;
 }
 
-/* Is a media type, parameters aside, this one? */
-static bool is_type(const char *type, const char *wanted)
-{
-	size_t n = type ? strcspn(type, "; \t") : 0;
-
-	return n == strlen(wanted) && strncasecmp(type, wanted, n) == 0;
-}
-
 static int check_kind(const struct admission_head *head, struct ticket *t, struct refusal *no)
 {
-	if (is_type(head->content_type, "application/x-protobuf"))
-		t->form = BODY_PROTOBUF;
-	else if (is_type(head->content_type, "application/json"))
-		t->form = BODY_JSON;
-	else
+	if (!is_type(head->content_type, protobuf_type) && !is_type(head->content_type, json_type))
 		return refuse(no, REASON_UNSUPPORTED_TYPE, "Content-Type is %.80s; application/x-protobuf or application/json is expected",
 			      head->content_type ? head->content_type : "missing");
 	if (inflate_encoding_of(head->content_encoding, &t->encoding) < 0)
@@ -259,19 +261,37 @@ static int enter_shared(struct admission *a, const struct admission_head *head, 
 	return 0;
 }
 
+/* The processor remembers so long a one, and no longer. */
+static int check_idempotency_key(const struct admission_head *head, struct ticket *t, struct refusal *no)
+{
+	size_t len = head->idempotency_key ? strlen(head->idempotency_key) : 0;
+
+	if (!head->idempotency_key)
+		return 0;
+	if (len < 1 || len > IDEMPOTENCY_KEY_MAX)
+		return refuse(no, REASON_BAD_IDEMPOTENCY_KEY, "Idempotency-Key has %zu bytes; 1 to %d are expected", len, IDEMPOTENCY_KEY_MAX);
+	t->idempotency_key = (struct str){head->idempotency_key, len};
+	return 0;
+}
+
 int admission_enter(struct admission *a, const struct admission_head *head, struct ticket *t, struct refusal *no)
 {
 	struct str key = find_key(head);
+	bool otlp;
 	int rc;
 
 	t->announced_bytes = announced(head);
+	t->form = is_type(head->content_type, protobuf_type) ? BODY_PROTOBUF : BODY_JSON;
 	if (check_place(head, t, no) < 0 || check_framing(head, no) < 0 || check_serving(a, no) < 0)
 		return -1;
 	if (key.len == 0)
 		return refuse(no, REASON_UNAUTHORIZED, "no key: send Authorization: Bearer KEY, X-Api-Key: KEY or ?api_key=KEY");
 	sites_hash_key(key, t->key_sha256);
 	t->received_at_ms = clock_now_ms(a->rooms.clock);
-	if (sender_read(head->sent_at, head->created_at, t->received_at_ms, sender_skew_step_ms(a->rooms.clock), &t->sender, no) < 0)
+	otlp = admission_is_otlp(t->door);
+	if (otlp && check_idempotency_key(head, t, no) < 0)
+		return -1;
+	if (sender_read(otlp ? NULL : head->sent_at, otlp ? NULL : head->created_at, t->received_at_ms, sender_skew_step_ms(a->rooms.clock), &t->sender, no) < 0)
 		return -1;
 	admission_lock(a);
 	rc = enter_shared(a, head, t, no);

@@ -48,7 +48,7 @@ enum admission_state {
 };
 
 /* What a request wants, by its path. */
-enum admission_door { DOOR_PUSH, DOOR_AUTH };
+enum admission_door { DOOR_PUSH, DOOR_AUTH, DOOR_METRICS, DOOR_LOGS, DOOR_TRACES };
 
 enum body_form { BODY_JSON, BODY_PROTOBUF };
 
@@ -57,7 +57,8 @@ struct admission_head {
 	const char *method, *path;
 	const char *authorization, *x_api_key, *api_key; /* the last one from the query */
 	const char *content_type, *content_encoding, *content_length, *transfer_encoding;
-	const char *sent_at, *created_at; /* Millrace-Sent-At, Millrace-Created-At */
+	const char *sent_at, *created_at; /* Millrace-Sent-At, Millrace-Created-At: of native payloads */
+	const char *idempotency_key;      /* of OTLP's */
 	unsigned lengths;                 /* headers that announce a length: Content-Length and Transfer-Encoding, each time */
 	bool blank_in_name;               /* a header's name begins or ends with one */
 	bool (*kafka_gone)(void *kafka, const char *topic); /* has the thread's producer had no answer for it for long? NULL: no */
@@ -70,8 +71,9 @@ struct ticket {
 	struct tenant *tenant; /* held */
 	uint8_t key_sha256[SITES_SHA256_BYTES];
 	struct sender sender;
-	enum body_form form;
+	enum body_form form;         /* also of the answer; JSON, where it is neither */
 	enum inflate_encoding encoding;
+	struct str idempotency_key;  /* p is NULL without one; the request's, which outlives its decoding only */
 	int64_t received_at_ms;  /* virtual */
 	int64_t announced_bytes; /* Content-Length; -1: chunked */
 	int64_t charged_bytes;
@@ -93,6 +95,12 @@ void admission_unlock(struct admission *a); /* see above */
 /* Lets a request in, or refuses it. An announced body is charged at once, a chunked one as it arrives. The ticket is good for
  * admission_refuse() and admission_release() in either case. */
 int admission_enter(struct admission *a, const struct admission_head *head, struct ticket *t, struct refusal *no);
+
+/* Is this one of OTLP's doors? */
+static inline bool admission_is_otlp(enum admission_door door)
+{
+	return door >= DOOR_METRICS;
+}
 
 /* The bytes of a chunked body so far, and those of a body that was announced, against the limit. */
 int admission_check_body(const struct admission *a, int64_t bytes, struct refusal *no);

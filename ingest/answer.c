@@ -3,7 +3,9 @@
  * A body that finds no memory is sent empty: the status alone still tells the client what to do. */
 #include "ingest/answer.h"
 
-enum { STATUS_OK = 200, STATUS_ACCEPTED = 202 };
+#include "ingest/answer_otlp.h"
+
+enum { STATUS_OK = 200, STATUS_ACCEPTED = 202, STATUS_TIMED_OUT = 408, STATUS_UNAVAILABLE = 503 };
 
 void answer_fini(struct answer *a)
 {
@@ -20,8 +22,8 @@ static size_t sequence_length(struct str s)
 	return 0;
 }
 
-/* A JSON string of any bytes: those that are no text become U+FFFD, as a detail may quote the client and may be cut anywhere. */
-static void add_string(struct buf *out, struct str s)
+/* A detail may quote the client and may be cut anywhere: what is no text becomes U+FFFD. */
+void answer_add_json(struct buf *out, struct str s)
 {
 	buf_add(out, "\"", 1);
 	while (s.len) {
@@ -40,13 +42,26 @@ static void add_string(struct buf *out, struct str s)
 	buf_add(out, "\"", 1);
 }
 
-/* Lists and reasons are words of ours: nothing in here needs escaping. */
-static void add_rejection(struct buf *out, const struct payload_rejection *r)
+void answer_add_text(struct buf *out, struct str s)
 {
-	buf_printf(out, "{\"index\": \"%s[%u]", r->list, (unsigned)r->index);
+	while (s.len) {
+		size_t n = sequence_length(s);
+
+		if (n == 0)
+			buf_add(out, "\xef\xbf\xbd", 3);
+		else
+			buf_add(out, s.p, n);
+		n = n ? n : 1;
+		s = (struct str){s.p + n, s.len - n};
+	}
+}
+
+/* Lists and reasons are words of ours: nothing in here needs escaping. */
+void answer_add_place(struct buf *out, const struct payload_rejection *r)
+{
+	buf_printf(out, "%s[%u]", r->list, (unsigned)r->index);
 	if (r->point >= 0)
 		buf_printf(out, ".points[%lld]", (long long)r->point);
-	buf_printf(out, "\", \"reason\": \"%s\"}", reason_name(r->reason));
 }
 
 static void finish(struct answer *a)
@@ -55,18 +70,25 @@ static void finish(struct answer *a)
 		buf_fini(&a->body);
 }
 
-void answer_accept(struct answer *a, const struct payload *p)
+static void add_accepted(struct buf *out, const struct payload *p)
 {
-	struct buf *out = &a->body;
-
-	a->status = STATUS_ACCEPTED;
 	buf_printf(out, "{\"accepted\": %llu, \"rejected\": [", (unsigned long long)p->accepted);
 	for (size_t i = 0; i < p->rejections_len; i++) {
-		if (i)
-			buf_add(out, ", ", 2);
-		add_rejection(out, &p->rejections[i]);
+		buf_printf(out, "%s{\"index\": \"", i ? ", " : "");
+		answer_add_place(out, &p->rejections[i]);
+		buf_printf(out, "\", \"reason\": \"%s\"}", reason_name(p->rejections[i].reason));
 	}
 	buf_printf(out, "], \"rejected_total\": %llu}\n", (unsigned long long)p->rejected);
+}
+
+void answer_accept(struct answer *a, const struct answer_form *form, const struct payload *p)
+{
+	a->form = *form;
+	a->status = form->otlp ? STATUS_OK : STATUS_ACCEPTED;
+	if (form->otlp)
+		answer_otlp_accept(&a->body, form, p);
+	else
+		add_accepted(&a->body, p);
 	finish(a);
 }
 
@@ -77,15 +99,35 @@ void answer_auth(struct answer *a, struct str site)
 	finish(a);
 }
 
-void answer_refuse(struct answer *a, const struct refusal *no, unsigned retry_after_s)
+/* What came too slowly is good, and may come again: OTLP's clients repeat no 408. */
+static int status_of(enum reason reason, const struct answer_form *form)
 {
+	int status = reason_status(reason);
+
+	return form->otlp && status == STATUS_TIMED_OUT ? STATUS_UNAVAILABLE : status;
+}
+
+void answer_refuse(struct answer *a, const struct answer_form *form, const struct refusal *no, unsigned retry_after_s)
+{
+	struct str detail = str_from(no->detail[0] ? no->detail : reason_text(no->reason));
+
 	answer_fini(a);
-	a->status = reason_status(no->reason);
+	a->form = *form;
+	a->status = status_of(no->reason, form);
 	a->refused = true;
 	a->reason = no->reason;
-	a->retry_after_s = retry_after_s;
-	buf_printf(&a->body, "{\"error\": \"%s\", \"detail\": ", reason_name(no->reason));
-	add_string(&a->body, str_from(no->detail[0] ? no->detail : reason_text(no->reason)));
-	buf_printf(&a->body, "}\n");
+	a->retry_after_s = !retry_after_s && form->otlp && a->status == STATUS_UNAVAILABLE ? 1 : retry_after_s;
+	if (form->otlp) {
+		answer_otlp_refuse(&a->body, form, a->status, no->reason, detail);
+	} else {
+		buf_printf(&a->body, "{\"error\": \"%s\", \"detail\": ", reason_name(no->reason));
+		answer_add_json(&a->body, detail);
+		buf_printf(&a->body, "}\n");
+	}
 	finish(a);
+}
+
+const char *answer_type(const struct answer *a)
+{
+	return a->form.protobuf ? "application/x-protobuf" : "application/json";
 }

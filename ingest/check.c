@@ -18,6 +18,8 @@
 #define SUMMARY_BITS                                                                                                \
 	(PAYLOAD_BIT(PAYLOAD_COUNT) | PAYLOAD_BIT(PAYLOAD_SUM) | PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX) | \
 	 PAYLOAD_BIT(PAYLOAD_LAST))
+#define OTLP_SUMMARY_BITS (PAYLOAD_BIT(PAYLOAD_COUNT) | PAYLOAD_BIT(PAYLOAD_SUM))
+#define EXTREMES (PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX))
 #define SUMMARY_ONLY_BITS (SUMMARY_BITS | PAYLOAD_BIT(PAYLOAD_LAST_AT) | PAYLOAD_BIT(PAYLOAD_HISTOGRAM))
 
 /* What a sum of many values may be off by, relative to their magnitude. Adding n doubles loses n x 2^-52 of it at worst: this is
@@ -81,11 +83,13 @@ enum reason check_time(const struct payload *p, int64_t t_ms)
 }
 
 /* A number or a summary, one of them, and whole. */
-static enum reason judge_form(uint32_t has)
+static enum reason judge_form(uint32_t has, bool otlp)
 {
+	uint32_t needed = otlp ? OTLP_SUMMARY_BITS : SUMMARY_BITS;
+
 	if (has & PAYLOAD_BIT(PAYLOAD_V))
 		return has & SUMMARY_ONLY_BITS ? REASON_VALUE_AMBIGUOUS : FINE;
-	return (has & SUMMARY_BITS) == SUMMARY_BITS ? FINE : REASON_VALUE_MISSING;
+	return (has & needed) == needed ? FINE : REASON_VALUE_MISSING;
 }
 
 /* The sum of count values between min and max lies between count x min and count x max, but for rounding. */
@@ -105,6 +109,20 @@ static enum reason judge_figures(const struct payload_figures *f, enum series_ki
 	if (kind == SERIES_KIND_COUNTER && f->min < 0)
 		return REASON_VALUE_NEGATIVE;
 	if (f->count < 1 || f->count > SERIES_SAMPLE_COUNT_MAX || f->min > f->last || f->last > f->max || !sum_possible(f))
+		return REASON_SUMMARY_INCONSISTENT;
+	return FINE;
+}
+
+/* Count and sum, and what is known besides. The sum of a life may be of any number of values, also none; the bound is what may travel. */
+static enum reason judge_otlp_figures(const struct payload_point *pt, bool cumulative)
+{
+	const struct payload_figures *f = pt->figures;
+
+	if (!isfinite(f->sum))
+		return REASON_VALUE_NOT_FINITE;
+	if (f->count < (cumulative ? 0 : 1) || f->count > (cumulative ? (int64_t)HIST_TRAVEL_TOTAL_MAX : SERIES_SAMPLE_COUNT_MAX))
+		return REASON_SUMMARY_INCONSISTENT;
+	if ((pt->has & EXTREMES) == EXTREMES && (f->min > f->max || !sum_possible(f)))
 		return REASON_SUMMARY_INCONSISTENT;
 	return FINE;
 }
@@ -136,41 +154,58 @@ static enum reason judge_histogram(const struct payload_histogram *h, int64_t co
 }
 
 /* A distribution that was merged without its buckets cannot become percentiles any more, so it is no distribution. */
-static enum reason judge_summary(const struct payload_point *pt, enum series_kind kind, int64_t now_ms)
+static enum reason judge_summary(const struct payload_point *pt, const struct payload_metric *m, int64_t now_ms)
 {
 	bool histogram = pt->has & PAYLOAD_BIT(PAYLOAD_HISTOGRAM);
 	enum reason why = pt->has & PAYLOAD_BIT(PAYLOAD_LAST_AT) ? judge_time(pt->figures->last_at_ms, now_ms) : FINE;
 
 	if (why == FINE)
-		why = judge_figures(pt->figures, kind);
+		why = m->otlp ? judge_otlp_figures(pt, m->temporality == TEMPORALITY_CUMULATIVE)
+			      : judge_figures(pt->figures, (enum series_kind)m->kind);
 	if (why != FINE)
 		return why;
-	if (kind != SERIES_KIND_DISTRIBUTION)
+	if (m->kind != SERIES_KIND_DISTRIBUTION)
 		return histogram ? REASON_HISTOGRAM_UNEXPECTED : FINE;
-	return histogram ? judge_histogram(&pt->figures->histogram, pt->figures->count) : REASON_HISTOGRAM_MISSING;
+	if (!histogram) /* OTLP's summaries have none */
+		return m->otlp ? FINE : REASON_HISTOGRAM_MISSING;
+	return judge_histogram(&pt->figures->histogram, pt->figures->count);
 }
 
 /* Time first: a sample of last week is late, whatever else may be wrong with it. */
-static enum reason judge_point(const struct payload_point *pt, enum series_kind kind, int64_t now_ms)
+static enum reason judge_point(const struct payload_point *pt, const struct payload_metric *m, int64_t now_ms)
 {
 	enum reason why = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? judge_time(pt->t_ms, now_ms) : FINE;
 
 	if (why == FINE)
-		why = judge_form(pt->has);
+		why = judge_form(pt->has, m->otlp);
 	if (why != FINE)
 		return why;
 	if (!(pt->has & PAYLOAD_BIT(PAYLOAD_V)))
-		return judge_summary(pt, kind, now_ms);
+		return judge_summary(pt, m, now_ms);
 	if (!isfinite(pt->v))
 		return REASON_VALUE_NOT_FINITE;
-	return kind == SERIES_KIND_COUNTER && pt->v < 0 ? REASON_VALUE_NEGATIVE : FINE;
+	return m->kind == SERIES_KIND_COUNTER && pt->v < 0 ? REASON_VALUE_NEGATIVE : FINE;
+}
+
+/* By our clock. One that cannot be is as good as unknown, 0: nobody counted before the epoch, and none may wrap. */
+static int64_t accepted_start(const struct payload *p, const struct payload_point *pt)
+{
+	int64_t start_ms;
+
+	return pt->start_ms <= 0 || __builtin_add_overflow(pt->start_ms, p->shift_ms, &start_ms) || start_ms < 0 ? 0 : start_ms;
 }
 
 /* last_at that was left out is the point's time. */
 static int accept_summary(struct payload *p, const struct payload_point *pt, int64_t t_ms)
 {
 	const struct payload_figures *f = pt->figures;
-	struct summary_sample s = {.t = t_ms, .last_at = t_ms, .has_min = true, .has_max = true, .has_last = true};
+	struct summary_sample s = {.t = t_ms,
+				   .start = accepted_start(p, pt),
+				   .last_at = t_ms,
+				   .has_min = pt->has & PAYLOAD_BIT(PAYLOAD_MIN),
+				   .has_max = pt->has & PAYLOAD_BIT(PAYLOAD_MAX),
+				   .has_last = pt->has & PAYLOAD_BIT(PAYLOAD_LAST),
+				   .approximate = f->approximate};
 
 	s.count = f->count;
 	s.sum = f->sum;
@@ -197,7 +232,12 @@ static int accept_point(struct payload *p, const struct payload_point *pt)
 {
 	int64_t t_ms = pt->has & PAYLOAD_BIT(PAYLOAD_T) ? pt->t_ms + p->shift_ms : p->received_at_ms;
 
-	return pt->has & PAYLOAD_BIT(PAYLOAD_V) ? payload_add_value(p, t_ms, pt->v) : accept_summary(p, pt, t_ms);
+	if (!(pt->has & PAYLOAD_BIT(PAYLOAD_V)))
+		return accept_summary(p, pt, t_ms);
+	if (payload_add_value(p, t_ms, pt->v) < 0)
+		return -1;
+	p->values[p->values_len - 1].start = accepted_start(p, pt);
+	return 0;
 }
 
 /* The metric's tags are the decoder's scratch: the series keeps a copy. */
@@ -211,7 +251,7 @@ static int accept_series(struct payload *p, const struct payload_metric *m)
 	if (m->tags_len)
 		memcpy(tags, m->tags, m->tags_len * sizeof(*tags));
 	*s = (struct series_ref){.kind = (enum series_kind)m->kind,
-				 .temporality = TEMPORALITY_DELTA,
+				 .temporality = m->temporality,
 				 .name = m->name,
 				 .tags = tags,
 				 .tags_len = m->tags_len};
@@ -225,11 +265,11 @@ int check_metric(struct payload *p, struct payload_metric *m)
 	bool has_series = false;
 
 	if (why != FINE) /* one entry in the answer, but every point of it counts */
-		return payload_reject(p, "metrics", m->index, -1, why, m->points_len ? m->points_len : 1);
+		return payload_reject(p, "metrics", m->index, m->otlp ? (int64_t)m->points_before : -1, why, m->points_len ? m->points_len : 1);
 	for (size_t i = 0; i < m->points_len; i++) {
-		why = judge_point(&m->points[i], (enum series_kind)m->kind, now_ms);
+		why = judge_point(&m->points[i], m, now_ms);
 		if (why != FINE) {
-			if (payload_reject(p, "metrics", m->index, (int64_t)i, why, 1) < 0)
+			if (payload_reject(p, "metrics", m->index, (int64_t)(m->points_before + i), why, 1) < 0)
 				return -1;
 			continue;
 		}

@@ -25,6 +25,7 @@ static const struct {
 	{"Transfer-Encoding", 17, HEAD(transfer_encoding), true},
 	{"Millrace-Sent-At", 16, HEAD(sent_at), false},
 	{"Millrace-Created-At", 19, HEAD(created_at), false},
+	{"Idempotency-Key", 15, HEAD(idempotency_key), false},
 };
 
 struct walk {

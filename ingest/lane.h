@@ -23,6 +23,7 @@ struct lane_rooms {
 	const struct ingest_conf *conf;
 	struct admission *admission;
 	struct account *account;
+	const struct otlp_rules *otlp;
 	int listen_fd;
 	int done_fd; /* of events_wake_fd(): woken when a lane has drained */
 };

@@ -26,6 +26,7 @@
 #include "ingest/lane.h"
 #include "ingest/limits.h"
 #include "ingest/listen.h"
+#include "ingest/otlp.h"
 #include "ingest/producer.h"
 #include "ingest/registry.h"
 #include "ingest/tls.h"
@@ -49,6 +50,7 @@ struct app {
 	struct controls *controls;
 	struct admission *admission;
 	struct registry *registry;
+	struct otlp_rules otlp;
 	int listen_fd;
 	char address[LISTEN_ADDRESS_SIZE];
 	struct lane **lanes; /* conf.threads of them, NULL where one could not be made */
@@ -72,6 +74,7 @@ static struct admission *make_admission(struct app *app)
 /* What requests are judged by; nothing of it waits for Kafka. */
 static int open_judgement(struct app *app, struct err *err)
 {
+	otlp_rules_read(&app->otlp, app->conf.otlp_resource_tags); /* as check() has seen it */
 	app->metrics = metrics_new(app->program.name);
 	app->sites = sites_new();
 	app->account = app->metrics ? account_new(app->metrics, (size_t)app->conf.metrics_sites_max) : NULL;
@@ -87,7 +90,7 @@ static int open_judgement(struct app *app, struct err *err)
 
 static int open_lanes(struct app *app, struct err *err)
 {
-	const struct lane_rooms rooms = {&app->program, &app->conf, app->admission, app->account, app->listen_fd, app->events.wake_fd};
+	const struct lane_rooms rooms = {&app->program, &app->conf, app->admission, app->account, &app->otlp, app->listen_fd, app->events.wake_fd};
 
 	app->lanes = calloc((size_t)app->conf.threads, sizeof(*app->lanes));
 	if (!app->lanes)
@@ -253,8 +256,11 @@ static void close_rooms(struct app *app)
 static int check(const struct program *p, const void *target, struct err *err)
 {
 	const struct ingest_conf *conf = target;
+	struct otlp_rules otlp;
 	struct tls tls;
 
+	if (otlp_rules_read(&otlp, conf->otlp_resource_tags) < 0)
+		return conf_reject(p->conf, "otlp.resource_tags", "is no list of at most 32 keys of [A-Za-z0-9_.:/-]", err);
 	if (listen_check(conf->listen, NULL) < 0)
 		return conf_reject(p->conf, "push.listen", "is neither IPv4:port nor [IPv6]:port", err);
 	if (limits_check(p, conf, err) < 0 || admin_check_token_file(p->common.admin_token_file, err) < 0 || tls_load(&tls, conf, err) < 0)

@@ -52,12 +52,14 @@ struct payload_histogram {
 struct payload_figures {
 	int64_t count, last_at_ms;
 	double sum, min, max, last;
+	bool approximate; /* the histogram was made from buckets of another layout, or the sum from it */
 	struct payload_histogram histogram;
 };
 
 struct payload_point {
 	uint32_t has;
 	int64_t t_ms;
+	int64_t start_ms; /* of a cumulative point; 0: not known */
 	double v;
 	struct payload_figures *figures; /* NULL without any */
 };
@@ -67,10 +69,13 @@ struct payload_metric {
 	uint32_t index; /* in the payload's list */
 	struct str name;
 	int kind;           /* an enum series_kind, or -1: none of them */
+	bool otlp;          /* of OTLP: a summary says what it knows, and needs no more than count and sum */
+	enum temporality temporality;
 	struct tag *tags;   /* at most one more than allowed */
 	size_t tags_len;
 	const struct payload_point *points;
 	size_t points_len;
+	uint32_t points_before; /* this metric's in the body, which were handed in by themselves */
 };
 
 /* A refused sample. point -1: all of the list's entry. */
@@ -104,6 +109,9 @@ struct payload_truncation {
 
 struct scrub;
 
+/* What is taken, and then is of no use to anyone here (OTLP). */
+enum payload_ignored { PAYLOAD_IGNORED_SPAN, PAYLOAD_IGNORED_LOG, NR_PAYLOAD_IGNORED };
+
 struct payload {
 	struct arena *arena;
 	int64_t received_at_ms; /* virtual */
@@ -134,6 +142,7 @@ struct payload {
 	uint64_t received, accepted, rejected;
 	uint64_t rejected_by[NR_REASONS];
 	uint64_t accepted_events[NR_PAYLOAD_EVENT_KINDS]; /* of the accepted */
+	uint64_t ignored[NR_PAYLOAD_IGNORED];             /* likewise */
 };
 
 /* Starts an empty payload; borrows arena until the payload is forgotten. */

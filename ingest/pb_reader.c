@@ -22,7 +22,7 @@ const uint8_t *pb_fail_in(struct pb_reader *r, const struct pb_message *m, uint3
 {
 	uint32_t len;
 
-	if (number > m->nr || r->steps_len == PB_STEPS_MAX)
+	if (number > m->nr || !m->fields[number].name || r->steps_len == PB_STEPS_MAX)
 		return NULL;
 	r->steps[r->steps_len].name = m->fields[number].name;
 	r->steps[r->steps_len].index = -1;
@@ -38,7 +38,7 @@ const uint8_t *pb_read_other(struct pb_reader *r, const struct pb_message *m, ui
 {
 	struct pb_read skipped;
 
-	if (key >> 3 <= m->nr)
+	if (key >> 3 <= m->nr && m->fields[key >> 3].name)
 		return pb_fail(r, at, REASON_BAD_PROTOBUF, "the field has another wire type");
 	skipped = pb_skip(key, at, end);
 	return skipped.at ? skipped.at : pb_malformed(r, at, skipped);

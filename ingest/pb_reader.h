@@ -24,8 +24,8 @@ struct pb_field {
 	size_t counter; /* offset of a uint32_t in the parser; 0: no list */
 };
 
-/* Field numbers are 1 to nr without a gap: a key that the parser's function does not take is of another wire type when its number
- * is one of them, and unknown when not. */
+/* Field numbers are 1 to nr: a key that the parser's function does not take is of another wire type when its number is one of them, and
+ * unknown when not, or when there is no name at its place: such a field is passed over. */
 struct pb_message {
 	const struct pb_field *fields; /* by field number; the first is none */
 	uint32_t nr;

@@ -14,6 +14,8 @@
 
 #include "common/kafka.h"
 #include "ingest/check.h"
+#include "ingest/otlp.h"
+#include "ingest/otlp_json.h"
 #include "ingest/push_json.h"
 #include "ingest/push_pb.h"
 #include "ingest/settle.h"
@@ -28,7 +30,7 @@ struct push {
 	struct push_rooms rooms;
 	struct push_limits limits;
 	struct inflater inflater;
-	struct buf inflated, records;
+	struct buf inflated, transcoded, records;
 	struct arena arena;
 };
 
@@ -73,14 +75,40 @@ void push_free(struct push *p)
 		return;
 	inflater_fini(&p->inflater);
 	buf_fini(&p->inflated);
+	buf_fini(&p->transcoded);
 	buf_fini(&p->records);
 	arena_fini(&p->arena);
 	free(p);
 }
 
+static enum otlp_signal signal_of(enum admission_door door)
+{
+	return door == DOOR_METRICS ? OTLP_METRICS : door == DOOR_LOGS ? OTLP_LOGS : OTLP_TRACES;
+}
+
+/* How a ticket's client wants to be told. */
+static struct answer_form form_of(const struct ticket *t)
+{
+	struct answer_form form = {.otlp = admission_is_otlp(t->door)};
+
+	if (form.otlp) {
+		form.protobuf = t->form == BODY_PROTOBUF;
+		form.signal = signal_of(t->door);
+	}
+	return form;
+}
+
+/* Counts a refusal, and makes the answer of it. samples: where they are known. */
+static void tell_refusal(struct push *p, const struct ticket *t, const struct refusal *no, const struct tally *samples, struct answer *answer)
+{
+	struct answer_form form = form_of(t);
+
+	answer_refuse(answer, &form, no, admission_refuse(p->rooms.admission, t, no, samples));
+}
+
 void push_refuse(struct push *p, struct ticket *t, const struct refusal *no, struct answer *answer)
 {
-	answer_refuse(answer, no, admission_refuse(p->rooms.admission, t, no, NULL));
+	tell_refusal(p, t, no, NULL, answer);
 	admission_release(p->rooms.admission, t);
 }
 
@@ -93,7 +121,7 @@ bool push_hangs(const struct push_job *job)
 
 void push_abandon(struct push_job *job, const struct refusal *no, struct answer *answer)
 {
-	answer_refuse(answer, no, admission_refuse(job->push->rooms.admission, &job->ticket, no, &job->tally));
+	tell_refusal(job->push, &job->ticket, no, &job->tally, answer);
 	job->done = NULL;
 }
 
@@ -120,7 +148,7 @@ static void on_delivered(void *ctx, bool ok, const char *error)
 			admission_accept(rooms->admission, &job->ticket, &job->tally);
 		} else {
 			refuse(&no, REASON_KAFKA_UNAVAILABLE, "%s", error);
-			answer_refuse(&job->answer, &no, admission_refuse(rooms->admission, &job->ticket, &no, &job->tally));
+			tell_refusal(job->push, &job->ticket, &no, &job->tally, &job->answer);
 		}
 		job->done(job->ctx, &job->answer);
 	}
@@ -152,12 +180,32 @@ static int inflate(struct passage *way, struct str *body)
 	return 0;
 }
 
-static int decode(struct passage *way, struct str body)
+/* A request of OTLP's, which may be empty: there is nothing to be judged of it as a whole. */
+static int decode_otlp(struct passage *way, struct str body)
+{
+	struct push *p = way->push;
+	const struct ticket *t = way->ticket;
+	enum otlp_signal signal = signal_of(t->door);
+
+	way->payload.has_idempotency_key = t->idempotency_key.p != NULL;
+	if (way->payload.has_idempotency_key)
+		way->payload.idempotency_key = t->idempotency_key;
+	if (t->form == BODY_JSON) {
+		if (otlp_json_transcode(signal, body, &p->transcoded, p->limits.inflated_bytes, &way->no) < 0)
+			return -1;
+		body = buf_str(&p->transcoded);
+	}
+	if (otlp_decode(signal, body, &way->payload, p->rooms.otlp, &way->no) < 0)
+		return -1;
+	way->decoded = true;
+	return 0;
+}
+
+static int decode_native(struct passage *way, struct str body)
 {
 	struct payload *payload = &way->payload;
 	const struct ticket *t = way->ticket;
 
-	payload_init(payload, &way->push->arena, t->received_at_ms);
 	payload->shift_ms = t->sender.shift_ms;
 	if ((t->form == BODY_PROTOBUF ? push_pb_parse(body, payload, &way->no) : push_json_parse(body, payload, &way->no)) < 0)
 		return -1;
@@ -168,6 +216,15 @@ static int decode(struct passage *way, struct str body)
 		return refuse(&way->no, REASON_CREATED_AT_MISMATCH, "the header says %lld, the payload %lld",
 			      (long long)t->sender.created_at_ms, (long long)payload->created_at_ms);
 	return 0;
+}
+
+static int decode(struct passage *way, struct str body)
+{
+	struct payload *payload = &way->payload;
+	const struct ticket *t = way->ticket;
+
+	payload_init(payload, &way->push->arena, t->received_at_ms);
+	return admission_is_otlp(t->door) ? decode_otlp(way, body) : decode_native(way, body);
 }
 
 /* Body to parts. What picks a part's partition depends on nothing but payload and routing history, so that a retry goes the same way. */
@@ -207,6 +264,7 @@ static void note_topics(struct push_job *job, const struct parts *parts)
 static struct push_job *job_new(struct passage *way)
 {
 	struct push_job *job = calloc(1, sizeof(*job));
+	struct answer_form form;
 
 	if (!job) {
 		refuse(&way->no, REASON_OVER_BUDGET, "out of memory for a payload");
@@ -217,7 +275,8 @@ static struct push_job *job_new(struct passage *way)
 	job->records = way->parts.len;
 	job->record_bytes = split_record_bytes(&way->parts);
 	note_topics(job, &way->parts);
-	answer_accept(&job->answer, &way->payload);
+	form = form_of(way->ticket);
+	answer_accept(&job->answer, &form, &way->payload);
 	if (admission_charge(way->push->rooms.admission, way->ticket, (int64_t)(job->record_bytes + job->answer.body.len + JOB_BYTES),
 			     &way->no) < 0) {
 		job_free(job);
@@ -252,6 +311,8 @@ static void forget_payload(struct passage *way)
 		arena_clear(&p->arena);
 	if (p->inflated.cap > KEPT_BYTES)
 		buf_fini(&p->inflated);
+	if (p->transcoded.cap > KEPT_BYTES)
+		buf_fini(&p->transcoded);
 	if (p->records.cap > KEPT_BYTES)
 		buf_fini(&p->records);
 }
@@ -262,7 +323,7 @@ static void answer_now(struct passage *way, struct push_job *job, const struct r
 	struct push *p = way->push;
 
 	if (no) {
-		answer_refuse(now, no, admission_refuse(p->rooms.admission, way->ticket, no, way->decoded ? &way->tally : NULL));
+		tell_refusal(p, way->ticket, no, way->decoded ? &way->tally : NULL, now);
 	} else {
 		admission_accept(p->rooms.admission, way->ticket, &job->tally);
 		*now = job->answer;
@@ -285,6 +346,7 @@ struct push_job *push_start(struct push *p, struct ticket *t, struct str body, p
 	}
 	if (sent == 1) {
 		job->ticket = *t;
+		job->ticket.idempotency_key = (struct str){0};
 		job->done = done;
 		job->ctx = ctx;
 		*t = (struct ticket){0};

@@ -21,6 +21,7 @@ struct push_rooms {
 	struct admission *admission;
 	struct producer *producer;
 	struct account *account;
+	const struct otlp_rules *otlp; /* NULL: no OTLP is decoded */
 };
 
 struct push_limits {

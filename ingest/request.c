@@ -60,7 +60,7 @@ static struct MHD_Response *make_response(struct request *r)
 	if (!response)
 		return NULL;
 	a->body = (struct buf)BUF_INIT; /* the response's now */
-	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer_type(a));
 	if (a->retry_after_s) {
 		snprintf(seconds, sizeof(seconds), "%u", a->retry_after_s);
 		add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
@@ -141,11 +141,11 @@ enum MHD_Result request_take(struct request *r, const char *piece, size_t size)
 		return r->arrived_bytes <= OVERRUN_FACTOR * r->all->max_body_bytes ? MHD_YES : MHD_NO;
 	beyond = r->arrived_bytes - r->ticket.charged_bytes; /* all of a chunked body; nothing of one that was announced truly */
 	if (admission_check_body(admission, r->arrived_bytes, &no) < 0 ||
-	    (r->ticket.door == DOOR_PUSH && beyond > 0 && admission_charge(admission, &r->ticket, beyond, &no) < 0)) {
+	    (r->ticket.door != DOOR_AUTH && beyond > 0 && admission_charge(admission, &r->ticket, beyond, &no) < 0)) {
 		request_give_up(r, &no);
 		return MHD_YES;
 	}
-	if (r->ticket.door != DOOR_PUSH) /* nobody will read it */
+	if (r->ticket.door == DOOR_AUTH) /* nobody will read it */
 		return MHD_YES;
 	if (r->body.cap == 0 && r->ticket.announced_bytes > 0)
 		buf_reserve(&r->body, (size_t)r->ticket.announced_bytes);

@@ -76,11 +76,12 @@ static void send_raw(const struct peer *peer, const struct answer *a)
 		return;
 	if (a->retry_after_s)
 		snprintf(retry, sizeof(retry), "Retry-After: %u\r\n", a->retry_after_s);
-	n = snprintf(text, sizeof(text),
-		     "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n" STR_FMT, a->status,
-		     MHD_get_reason_phrase_for((unsigned)a->status), a->body.len, retry, STR_ARG(buf_str(&a->body)));
-	if (n > 0 && (size_t)n < sizeof(text))
-		(void)!send(peer->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = snprintf(text, sizeof(text), "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n", a->status,
+		     MHD_get_reason_phrase_for((unsigned)a->status), answer_type(a), a->body.len, retry);
+	if (n <= 0 || (size_t)n + a->body.len > sizeof(text))
+		return;
+	memcpy(text + n, buf_str(&a->body).p, a->body.len);
+	(void)!send(peer->fd, text, (size_t)n + a->body.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* Its request, if one is being read, is refused for this reason. */

@@ -211,13 +211,16 @@ void baselines_encode(const struct baselines *b, int64_t watermark_ms, struct bu
 
 static int decode_hist(struct baseline *base, struct codec_reader *r, struct err *err)
 {
+	uint64_t total;
+
 	if (base->single) {
 		codec_fault(r, "a distribution without a histogram");
 		return -1;
 	}
 	if (scaled_hist_decode(&base->hist, r, err) < 0)
 		return -1;
-	if (scaled_hist_count(&base->hist) != (uint64_t)base->count)
+	total = scaled_hist_count(&base->hist);
+	if (total != 0 && total != (uint64_t)base->count) /* 0: its points have none */
 		codec_fault(r, "a histogram that does not add up");
 	return codec_reader_ok(r) ? 0 : -1;
 }

@@ -213,8 +213,10 @@ static int count_cumulative_value(const struct intake *in, const struct value_sa
 /* What is counted whole is the summary as it came. Of a difference no extremes are known: those of the point go back to its start. */
 static int count_cumulative_summary(const struct intake *in, const struct summary_sample *s, struct intake_counts *counts, struct err *err)
 {
+	/* A distribution without a histogram has an empty one: whether it has fallen is for its count to say, as its sum may fall. */
+	bool distribution = in->traits[s->series].kind == SERIES_KIND_DISTRIBUTION;
 	struct baseline_point point = {.t_ms = s->t, .start_ms = s->start, .routed_since_ms = in->batch->routed_since,
-				       .count = s->count, .sum = s->sum, .histogram = s->has_histogram ? &s->histogram : NULL};
+				       .count = s->count, .sum = s->sum, .histogram = distribution ? &s->histogram : NULL};
 	struct baseline_step step;
 	struct summary_sample diff = {.series = s->series, .t = s->t, .last_at = s->t, .has_histogram = s->has_histogram,
 				      .approximate = s->approximate};

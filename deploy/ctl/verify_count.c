@@ -174,7 +174,7 @@ static int count_cumulative_summary(struct batch *b, const struct summary_sample
 				     .watermark_ms = b->count->watermark_ms, .count = s->count, .sum = s->sum};
 	int rc = read_hist(s, &hist, err);
 
-	if (s->has_histogram)
+	if (b->in->series[s->series].kind == SERIES_KIND_DISTRIBUTION) /* one without a histogram has an empty one */
 		point.hist = &hist;
 	if (rc == 0)
 		rc = take_step(b, s->series, &point, &step, err);

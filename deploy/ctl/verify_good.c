@@ -68,8 +68,8 @@ static const char *histogram_fault(const struct series_ref *ref, const struct su
 	const char *fault;
 	uint64_t total = 0;
 
-	if (s->has_histogram != (ref->kind == SERIES_KIND_DISTRIBUTION))
-		return "a histogram where none belongs, or none where one does";
+	if (s->has_histogram && ref->kind != SERIES_KIND_DISTRIBUTION)
+		return "a histogram where none belongs";
 	if (!s->has_histogram)
 		return NULL;
 	fault = verify_hist_fault(&s->histogram, &total);

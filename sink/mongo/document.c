@@ -150,6 +150,8 @@ static void put_percentiles(struct buf *b, const struct aggregate *a, const stru
 {
 	double min = a->has_min ? a->min : -INFINITY, max = a->has_max ? a->max : INFINITY;
 
+	if (hist_count(h) == 0) /* OTLP's summaries tell none */
+		return;
 	for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
 		element_put_double(b, (struct str){percentiles[i].name, 3}, hist_quantile(h, percentiles[i].q, min, max));
 }

@@ -1,5 +1,6 @@
 """What agents of a web shop would post: payloads of 100 samples, 40 counters, 40 gauges and 20 distributions of about 11 buckets, three
-tags each. About 11 KB in protobuf, 20 KB in JSON. The same seed gives the same payloads, but for the times.
+tags each. About 11 KB in protobuf, 20 KB in JSON. The same seed gives the same payloads, but for the times. otlp.py makes the same shop's
+of OTLP.
 """
 import json
 import random
@@ -11,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import push_pb  # noqa: E402
 
 SAMPLES = 100
-TYPES = {"pb": "application/x-protobuf", "json": "application/json"}
 ENCODE = {"pb": push_pb.encode, "json": lambda payload: json.dumps(payload, separators=(",", ":")).encode()}
 SERVICES = ("checkout", "catalogue", "search", "accounts", "mailer")
 ROUTES = ("/products/:id", "/basket", "/orders", "/orders/:id/pay", "/search", "/login", "/images/:name", "/health")
@@ -46,15 +46,32 @@ def payload(rng, number, t):
     return {"metrics": metrics, "host": host, "environment": "production"}
 
 
-def payloads(count, t, seed=20261126):
-    """The payloads of count hosts at one time, in milliseconds. They carry no identity: they are to be sent again and again."""
+def error(rng, t):
+    frames = [{"file": f"app/models/{name}.rb", "line": rng.randrange(1, 400), "function": "call", "in_app": True} for name in ("order", "basket", "price")]
+    return {"t": t, "class": rng.choice(("ArgumentError", "Timeout::Error")), "message": f"order {rng.randrange(1 << 30)} cannot be paid",
+            "backtrace": frames, "action": "OrdersController#pay", "namespace": "web", "tags": {"plan": "large"}, "params": {"id": "17"}}
+
+
+def transaction(rng, t):
+    return {"t": t, "id": f"{rng.getrandbits(128):032x}", "action": "OrdersController#pay", "namespace": "web", "duration_ms": rng.random() * 400,
+            "spans": [{"name": "sql.active_record", "start_ms": 1.5, "duration_ms": 3.5} for _ in range(4)]}
+
+
+def events(rng, number, t):
+    """10 errors and 10 transactions of one host."""
+    return {"host": f"web-{number:03}", "environment": "production", "errors": [error(rng, t) for _ in range(10)],
+            "transactions": [transaction(rng, t) for _ in range(10)]}
+
+
+def requests(make, count, t, seed=20261126):
+    """What make() makes of count hosts at one time, in milliseconds. They carry no identity: they are to be sent again and again."""
     rng = random.Random(seed)
-    return [payload(rng, number, t) for number in range(count)]
+    return [make(rng, number, t) for number in range(count)]
 
 
-def request(port, key, content_type, body):
+def request(port, key, content_type, body, path="/v1/push"):
     """A whole HTTP request as it goes over the wire."""
-    return (f"POST /v1/push HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nContent-Type: {content_type}\r\n"
+    return (f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
 

@@ -67,7 +67,7 @@ static inline size_t check_samples(const struct part *part)
 		MUST((size_t)b.values[i].series < b.series_len && b.values[i].t >= NOW_MS - CHECK_PAST_MS &&
 		     b.values[i].t <= NOW_MS + CHECK_FUTURE_MS);
 	for (size_t i = 0; i < b.summaries_len; i++)
-		MUST((size_t)b.summaries[i].series < b.series_len && b.summaries[i].min <= b.summaries[i].max);
+		MUST((size_t)b.summaries[i].series < b.series_len && (!b.summaries[i].has_min || !b.summaries[i].has_max || b.summaries[i].min <= b.summaries[i].max));
 	samples = b.values_len + b.summaries_len;
 	MUST(samples == part->samples && (samples > 0 || b.home) && (b.has_agent_id || !b.home));
 	arena_fini(&arena);

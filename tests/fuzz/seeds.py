@@ -70,6 +70,87 @@ def push_pb():
     yield "cut-off", message(*identity, (1, metric(2, value)))[:-5]
 
 
+def fixed64(number, value):
+    return varint(number << 3 | 1) + struct.pack("<Q", value)
+
+
+def attributes(number, **pairs):
+    """Keys with _ for a dot; values are AnyValues, or texts."""
+    return b"".join(field(number, message((1, key.replace("_", ".").encode()), (2, value if isinstance(value, bytes) else field(1, value.encode()))))
+                    for key, value in pairs.items())
+
+
+STACK = ('Traceback (most recent call last):\n  File "/app/shop/cart.py", line 20, in checkout\n    pay(order)\n'
+         '  File "/usr/lib/python3.11/json/decoder.py", line 355, in raw_decode\n    raise JSONDecodeError\nValueError: gr\u00fcn 17\n')
+
+
+def otlp_resource():
+    return field(1, attributes(1, service_name="shop", host_name="web-7", service_version="1.2", telemetry_sdk_language="python"))
+
+
+def otlp_traces():
+    def span(number, parent, kind, *more, end=NOW * 1000000):
+        ids = message((1, AGENT), (2, b"span000%d" % number)) + (field(4, b"span000%d" % parent) if parent else b"")
+        return field(2, ids + message((5, b"GET /cart"), (6, kind)) + fixed64(7, NOW * 1000000 - 9500000) + fixed64(8, end) + b"".join(more))
+
+    def request(*spans, scope=b"", resource=otlp_resource()):
+        return field(1, field(2, scope + b"".join(spans)) + resource)
+
+    error = attributes(3, exception_type="ValueError", exception_message="gr\u00fcn 17", exception_stacktrace=STACK, exception_escaped="False")
+    exception = field(11, fixed64(1, NOW * 1000000 - 100) + field(2, b"exception") + error)
+    crumb = field(11, fixed64(1, NOW * 1000000 - 9000000) + field(2, b"cache miss") + attributes(3, key="a"))
+    route = attributes(9, http_route="/cart/{id}", http_request_method="GET", user=field(3, 7))
+    yield "sdk", request(span(1, 0, 2, route, exception, crumb, field(15, message((2, b"ValueError"), (3, 2)))),
+                         scope=field(1, message((1, b"lib"), (2, b"1.0"))))
+    yield "tree", request(span(3, 2, 1), span(2, 1, 3), span(1, 0, 2), span(4, 3, 5, crumb), span(5, 9, 1))
+    yield "circle", request(span(1, 2, 1), span(2, 1, 1, exception), span(3, 3, 0), span(2, 2, 1))
+    yield "rejected", request(span(1, 0, 2, end=1), field(2, b""), span(12, 0, 1))
+    yield "values", request(span(1, 0, 2, attributes(9, a=field(2, 1), b=field(3, -1), c=field(4, 0.5), d=field(5, field(1, field(6, b""))),
+                                                     e=field(7, b"\xff"), f=field(6, field(1, message((1, b"k"), (2, field(1, b'"'))))))))
+
+
+def otlp_logs():
+    def record(*more):
+        return field(2, fixed64(1, NOW * 1000000) + fixed64(11, NOW * 1000000 + 1) + message((2, 17), (3, b"ERROR")) + b"".join(more))
+
+    error = attributes(6, exception_type="ValueError", exception_stacktrace=STACK, code_function="f", code_lineno=field(3, 7), job="a")
+    body = field(5, field(6, field(1, message((1, b"k"), (2, field(5, field(1, field(4, 1.5))))))))
+    yield "sdk", field(1, field(2, field(1, field(1, b"app")) + record(error, field(5, field(1, b"failed job")), field(9, AGENT))) + otlp_resource())
+    yield "body", field(1, field(2, record(error, body) + record(body))) + field(1, b"")
+    yield "ignored", field(1, field(2, record(field(5, b"\xff")) + record()))
+
+
+def otlp_metrics():
+    def point(number, *more, t=NOW * 1000000):
+        return field(1, attributes(number, http_route="/cart", status=field(3, 200), grün="x") + fixed64(2, t - 60000000000) + fixed64(3, t) + b"".join(more))
+
+    def metric(data, *more, name=b"http.server.duration"):
+        return field(2, field(1, name) + field(3, b"ms") + field(data, b"".join(more)))
+
+    def request(*metrics, scope=field(1, field(1, b"lib") + attributes(3, deployment_environment="test"))):
+        return field(1, field(2, b"".join(metrics) + scope) + otlp_resource())
+
+    def words(number, *values):
+        return field(number, b"".join(struct.pack("<Q", value) for value in values))
+
+    def bounds(number, *values):
+        return field(number, struct.pack(f"<{len(values)}d", *values))
+
+    delta, cumulative, monotonic = field(2, 1), field(2, 2), field(3, 1)
+    buckets = words(6, 1, 0, 2, 3) + bounds(7, 0, 5, 1000) + fixed64(4, 6) + field(5, 90.5)
+    sides = field(8, message((1, 5), (2, b"\x01\x02"))) + field(9, message((2, b"\x03"))) + field(6, 16)
+    figures = fixed64(4, 7) + fixed64(7, 1) + field(5, 90.5) + field(12, -9.5) + field(13, 80.0)
+    yield "numbers", request(metric(5, point(7, field(4, 1.5)), point(7, fixed64(6, 3), field(8, 0))),
+                             metric(7, point(7, field(4, 7.0)), point(7, field(8, 1)), cumulative, monotonic, name=b"system.cpu time"),
+                             metric(7, point(7, field(4, -7.0)), delta))
+    yield "explicit", request(metric(9, point(9, buckets, field(11, 0.5), field(12, 80.0)), delta), metric(9, point(9, buckets), cumulative))
+    yield "exponential", request(metric(10, point(1, sides, figures), delta), metric(10, point(1, figures, sides), cumulative))
+    yield "summary", request(metric(11, point(7, fixed64(4, 9), field(5, 4.5), field(6, message((1, 0.5), (2, 3.0))))))
+    yield "rejected", request(metric(7, point(7, field(4, 7.0)), monotonic), metric(9, point(9, words(6, 1, 2)), delta), metric(5, point(7), name=b""))
+    yield "two-of-one", request(field(2, field(1, b"m") + field(5, point(7, field(4, 1.5))) + field(9, point(9, buckets) + delta)
+                                      + field(5, point(7, field(4, 2.5)))))
+
+
 def push_json():
     value = '{"t":1795372000000,"v":3.5}'
     figures = '"count":4,"sum":10,"min":1,"max":4,"last":2'
@@ -153,6 +234,7 @@ def origin():
 
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
+                        ("fuzz_otlp_metrics", otlp_metrics()), ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()),
                         ("fuzz_lines", lines()), ("fuzz_statsd", statsd())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)

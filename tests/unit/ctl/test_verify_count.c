@@ -267,7 +267,7 @@ static void spoil(struct made *m, int how)
 	case 12: m->series[0].temporality = TEMPORALITY_CUMULATIVE; m->values[0].start = -1; break;
 	case 13: m->summaries[0].count = 0; break;
 	case 14: m->summaries[0].count = 5; break;
-	case 15: m->summaries[0].has_histogram = false; break;
+	case 15: m->series[m->summaries[0].series].kind = SERIES_KIND_COUNTER; break; /* with a histogram */
 	case 16: m->summaries[0].series = 0; break;
 	case 17: m->summaries[0].sum = NAN; break;
 	case 18: m->summaries[0].min = INFINITY; break;

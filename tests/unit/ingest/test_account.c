@@ -5,7 +5,7 @@
 
 static void count_all(struct account *a, struct str site, uint64_t n)
 {
-	struct tally t = {.accepted = n, .rejected = 5, .truncated_samples = 7, .truncated_payloads = 2,
+	struct tally t = {.accepted = n, .rejected = 5, .ignored = {[PAYLOAD_IGNORED_LOG] = 4}, .truncated_samples = 7, .truncated_payloads = 2,
 			  .rejected_by = {[REASON_NAME_EMPTY] = 2, [REASON_TIME_TOO_OLD] = 3},
 			  .events = {[PAYLOAD_TRANSACTION] = 4, [PAYLOAD_CHECK_IN] = 1}};
 
@@ -32,6 +32,8 @@ START_TEST(received_is_what_became_of_it)
 	ck_assert_double_eq(gate_figure(&g, "refused_requests_total", shop), 2);
 	ck_assert_double_eq(gate_figure(&g, "truncated_samples_total", shop), 7);
 	ck_assert_double_eq(gate_figure(&g, "truncated_payloads_total", shop), 2);
+	ck_assert_double_eq(gate_figure(&g, "ignored_records_total", "reason=\"log_without_exception\""), 8);
+	ck_assert_double_eq(gate_figure(&g, "ignored_records_total", "reason=\"span_outside_transactions\""), 0);
 	ck_assert_double_eq(gate_figure(&g, "received_samples_total", NULL),
 			    gate_figure(&g, "accepted_samples_total", NULL) + gate_figure(&g, "rejected_samples_total", NULL) +
 				    gate_figure(&g, "refused_samples_total", NULL));

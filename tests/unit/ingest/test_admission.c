@@ -10,6 +10,10 @@ enum { MAX_BODY = 1000, BUDGET = 4000 };
 #define GOOD .method = "POST", .path = "/v1/push", .content_type = "application/json", .content_length = "10", .lengths = 1
 #define SIZED(type, length) .method = "POST", .path = "/v1/push", .x_api_key = "mr_good", .content_type = (type), .content_length = (length)
 
+#define OTLP(door, type) .method = "POST", .path = (door), .x_api_key = "mr_good", .content_type = (type), .content_length = "10", .lengths = 1
+#define TEXT_51 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxy"
+#define KEY_255 TEXT_51 TEXT_51 TEXT_51 TEXT_51 TEXT_51
+
 /* The topic of site shop, by its route. */
 static bool gone(void *kafka, const char *topic)
 {
@@ -67,6 +71,22 @@ static const struct {
 	{{.method = "POST", .path = "/v1/push", .x_api_key = "mr_good", .lengths = 1, .transfer_encoding = "Chunked",
 	  .content_type = "application/json"},
 	 NR_REASONS},
+	/* OTLP's doors */
+	{{OTLP("/v1/metrics", "application/x-protobuf")}, NR_REASONS},
+	{{OTLP("/v1/traces", "application/json; charset=utf-8")}, NR_REASONS},
+	{{OTLP("/v1/logs", "application/x-protobuf;x=y")}, NR_REASONS},
+	{{OTLP("/v1/metrics", "application/protobuf")}, REASON_UNSUPPORTED_TYPE},
+	{{OTLP("/v1/metrics", NULL)}, REASON_UNSUPPORTED_TYPE},
+	{{OTLP("/v1/metric", "application/json")}, REASON_NOT_FOUND},
+	{{.method = "GET", .path = "/v1/logs"}, REASON_METHOD_NOT_ALLOWED},
+	{{.method = "POST", .path = "/v1/traces", .content_type = "application/json"}, REASON_UNAUTHORIZED},
+	{{OTLP("/v1/metrics", "application/json"), .idempotency_key = "1"}, NR_REASONS},
+	{{OTLP("/v1/metrics", "application/json"), .idempotency_key = ""}, REASON_BAD_IDEMPOTENCY_KEY},
+	{{OTLP("/v1/metrics", "application/json"), .idempotency_key = KEY_255}, NR_REASONS},
+	{{OTLP("/v1/metrics", "application/json"), .idempotency_key = KEY_255 "x"}, REASON_BAD_IDEMPOTENCY_KEY},
+	{{GOOD, .x_api_key = "mr_good", .idempotency_key = ""}, NR_REASONS}, /* native payloads have none */
+	{{OTLP("/v1/metrics", "application/json"), .sent_at = "x", .created_at = "y"}, NR_REASONS}, /* .. and OTLP's not these */
+	{{OTLP("/v1/metrics", "application/json"), .kafka_gone = gone}, REASON_KAFKA_UNAVAILABLE},
 };
 
 START_TEST(names_each_refusal)
@@ -82,6 +102,40 @@ START_TEST(names_each_refusal)
 		      no.detail);
 	if (rc < 0)
 		ck_assert_int_eq(admission_inflight_bytes(g.admission), 0);
+	admission_release(g.admission, &t);
+	gate_fini(&g);
+}
+END_TEST
+
+static const struct {
+	struct admission_head head;
+	enum admission_door door;
+	enum body_form form;
+	const char *key; /* NULL: none */
+} tickets[] = {
+	{{OTLP("/v1/metrics", "application/x-protobuf"), .idempotency_key = "k 1"}, DOOR_METRICS, BODY_PROTOBUF, "k 1"},
+	{{OTLP("/v1/logs", "application/json"), .created_at = "1"}, DOOR_LOGS, BODY_JSON, NULL},
+	{{OTLP("/v1/traces", "Application/X-Protobuf ; a=b")}, DOOR_TRACES, BODY_PROTOBUF, NULL},
+	{{GOOD, .x_api_key = "mr_good", .idempotency_key = "k"}, DOOR_PUSH, BODY_JSON, NULL},
+	/* refused, but to be told in its own form */
+	{{.method = "GET", .path = "/v1/logs", .content_type = "application/x-protobuf"}, DOOR_LOGS, BODY_PROTOBUF, NULL},
+	{{.method = "POST", .path = "/v1/logs", .content_type = "application/x-protobuf"}, DOOR_LOGS, BODY_PROTOBUF, NULL},
+	{{OTLP("/v1/metrics", "text/plain")}, DOOR_METRICS, BODY_JSON, NULL},
+};
+
+START_TEST(a_ticket_says_what_was_asked_and_how)
+{
+	struct gate g;
+	struct ticket t = {0};
+	struct refusal no;
+
+	gate_init(&g, MAX_BODY, BUDGET);
+	admission_enter(g.admission, &tickets[_i].head, &t, &no);
+	ck_assert(t.door == tickets[_i].door && t.form == tickets[_i].form);
+	ck_assert(!t.sender.has_created_at && t.sender.traffic == TRAFFIC_LIVE);
+	ck_assert((t.idempotency_key.p != NULL) == (tickets[_i].key != NULL));
+	if (tickets[_i].key)
+		ck_assert(str_eq(t.idempotency_key, str_from(tickets[_i].key)));
 	admission_release(g.admission, &t);
 	gate_fini(&g);
 }
@@ -377,6 +431,7 @@ int main(void)
 	TCase *tc = tcase_create("admission");
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, a_ticket_says_what_was_asked_and_how, 0, (int)NR(tickets));
 	tcase_add_loop_test(tc, names_each_refusal, 0, (int)NR(heads));
 	tcase_add_test(tc, no_401_without_a_true_table);
 	tcase_add_test(tc, a_key_revoked_on_the_way_is_told);

@@ -10,11 +10,14 @@
 #include "ingest/server.h"
 #include "tests/unit/common/kafka_mock.h"
 #include "tests/unit/ingest/gate.h"
+#include "tests/unit/ingest/wire_text.h"
 
 #define BODY "{\"metrics\":[{\"name\":\"m\",\"kind\":\"gauge\",\"points\":[{\"v\":1}]}]}"
 #define LINE "POST /v1/push HTTP/1.1\r\nHost: x\r\nX-Api-Key: mr_good\r\nContent-Type: application/json\r\n"
 #define STRANGER "POST /v1/push HTTP/1.1\r\nHost: x\r\nX-Api-Key: mr_nobody\r\nContent-Type: application/json\r\n"
 #define AUTH "GET /v1/auth HTTP/1.1\r\nHost: x\r\nX-Api-Key: mr_good\r\n"
+#define OTLP(door, type) "POST /v1/" door " HTTP/1.1\r\nHost: x\r\nX-Api-Key: mr_good\r\nContent-Type: application/" type "\r\n"
+#define OTLP_PB OTLP("metrics", "x-protobuf")
 #define CHUNKED "Transfer-Encoding: chunked\r\n\r\n"
 
 enum { MAX_BODY = 1000, BUDGET = 1 << 20, PATIENCE_MS = 30000, TURN_MS = 5, BODY_TIMEOUT_MS = 300 };
@@ -23,6 +26,7 @@ struct house {
 	struct mock mock;
 	struct ingest_conf conf;
 	struct gate gate;
+	struct otlp_rules otlp;
 	struct producer *producer;
 	struct push *push;
 	struct server *server;
@@ -45,7 +49,7 @@ static void house_init(struct house *h)
 	gate_init(&h->gate, MAX_BODY, BUDGET);
 	h->wake_fd = events_wake_fd(&err);
 	h->producer = producer_new(&h->mock.program, &h->conf, h->wake_fd, &err);
-	h->push = push_new(&(struct push_rooms){h->gate.admission, h->producer, h->gate.account},
+	h->push = push_new(&(struct push_rooms){h->gate.admission, h->producer, h->gate.account, &h->otlp},
 			   &(struct push_limits){.decoded_bytes = 1 << 20, .inflated_bytes = 20000, .inflate_ratio = 100, .record_bytes = 100000});
 	h->listen_fd = listen_open(address, h->address, &err);
 	ck_assert_msg(h->producer && h->push && h->listen_fd >= 0, "%s", err.msg);
@@ -139,7 +143,7 @@ static void check_said(const struct buf *heard, const char *wanted)
 
 /* What a client that sends this hears until it is hung up on. */
 static const struct {
-	const char *sent, *status, *text;
+	const char *sent, *status, *text; /* text: in it, too */
 } one_answer[] = {
 	/* Not even a length with a blank before its colon: a proxy may read it otherwise, and see another end (RFC 9112, 5.1). */
 	{LINE "Content-Length : 4\r\n\r\nGET ", "HTTP/1.1 400", "bad_framing"},
@@ -152,6 +156,8 @@ static const struct {
 	{LINE CHUNKED "1389\r\n%5001s\r\n", "HTTP/1.1 413", "body_too_large"},
 	{STRANGER "Content-Length: 100\r\n\r\n{", "HTTP/1.1 401", "unauthorized"},
 	{LINE "Content-Length: 100\r\n\r\n{", "HTTP/1.1 408", "body_too_slow"},
+	{OTLP_PB CHUNKED "1389\r\n%5001s\r\n", "HTTP/1.1 413", "Content-Type: application/x-protobuf\r\n"},
+	{OTLP_PB "Content-Length: 100\r\n\r\n{", "HTTP/1.1 503", "\r\nRetry-After: 1\r\n"}, /* whose clients repeat no 408 */
 };
 
 START_TEST(a_bad_request_has_one_answer)
@@ -174,6 +180,97 @@ START_TEST(a_bad_request_has_one_answer)
 	ck_assert_int_eq(answers_in(&heard), 1);
 	ck_assert_double_eq(gate_figure(&h.gate, "refused_requests_total", NULL), 1);
 	close(fd);
+	buf_fini(&sent);
+	buf_fini(&heard);
+	house_fini(&h);
+}
+END_TEST
+
+/* OTLP's conformance: what each request is told, with which type and body. */
+static const struct {
+	const char *head, *body; /* the body as wire_text.h has it, where the head says protobuf */
+	const char *status, *type, *said;
+} conformance[] = {
+	/* nothing in it, or all of it taken: an empty message */
+	{OTLP_PB, "", "200", "x-protobuf", ""},
+	{OTLP("metrics", "x-protobuf; a=b"), "1{2{2{1\"m\" 5{1{4:1}}}}}", "200", "x-protobuf", ""},
+	{OTLP("metrics", "json"), "{}", "200", "json", "{}\n"},
+	{OTLP("metrics", "json; charset=utf-8"),
+	 "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"m\",\"gauge\":{\"dataPoints\":[{\"asInt\":\"7\"}]}}]}]}]}", "200", "json", "{}\n"},
+	{OTLP_PB "Idempotency-Key: 7f1\r\n", "1{2{2{1\"m\" 5{1{4:1}}}}}", "200", "x-protobuf", ""},
+	/* partial success */
+	{OTLP_PB, "1{2{2{1\"m\" 5{1{4:1} 1{}}}}}", "200", "x-protobuf", "1{1=1 2\"metrics[0].points[1]: value_missing\"}"},
+	{OTLP_PB, "1{2{2{1\"m\" 5{1{}}}}}", "200", "x-protobuf", "1{1=1 2\"metrics[0].points[0]: value_missing\"}"},
+	{OTLP("metrics", "json"), "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"m\",\"gauge\":{\"dataPoints\":[{}]}}]}]}]}", "200", "json",
+	 "{\"partialSuccess\": {\"rejectedDataPoints\": \"1\", \"errorMessage\": \"metrics[0].points[0]: value_missing\"}}\n"},
+	/* what cannot be read, for each signal */
+	{OTLP_PB, "1=1", "400", "x-protobuf", "1=3 2\"bad_protobuf: byte 1, resource_metrics[0]: the field has another wire type\""},
+	{OTLP("traces", "x-protobuf"), "|0a 05|", "400", "x-protobuf", NULL},
+	{OTLP("logs", "x-protobuf"), "|0a 05|", "400", "x-protobuf", NULL},
+	{OTLP("metrics", "json"), "{", "400", "json", NULL},
+	{OTLP("metrics", "json"), "", "400", "json", NULL},
+	{OTLP_PB "Content-Encoding: gzip\r\n", "1{}", "400", "x-protobuf", NULL},
+	{OTLP_PB "Idempotency-Key: \r\n", "1{}", "400", "x-protobuf", "1=3 2\"bad_idempotency_key: Idempotency-Key has 0 bytes; 1 to 255 are expected\""},
+	/* who, where, how */
+	{"POST /v1/metrics HTTP/1.1\r\nHost: x\r\nX-Api-Key: mr_bad\r\nContent-Type: application/x-protobuf\r\n", "1{}", "401", "x-protobuf",
+	 "1=16 2\"unauthorized: the key is unknown, revoked, or its site is disabled\""},
+	{"PUT /v1/logs HTTP/1.1\r\nHost: x\r\nX-Api-Key: mr_good\r\nContent-Type: application/x-protobuf\r\n", "1{}", "405", "x-protobuf",
+	 "1=12 2\"method_not_allowed: /v1/logs takes POST\""},
+	{"PUT /v1/traces HTTP/1.1\r\nHost: x\r\nX-Api-Key: mr_good\r\nContent-Type: application/json\r\n", "{}", "405", "json",
+	 "{\"code\": 12, \"message\": \"method_not_allowed: /v1/traces takes POST\"}\n"},
+	{OTLP("metrics", "grpc"), "1{}", "415", "json", NULL},
+	{OTLP_PB "Content-Encoding: br\r\n", "1{}", "415", "x-protobuf", NULL},
+};
+
+/* The answer's body, behind the blank line. */
+static struct str said(const struct buf *heard)
+{
+	const char *at = memmem(heard->p, heard->len, "\r\n\r\n", 4);
+
+	ck_assert_ptr_nonnull(at);
+	return (struct str){at + 4, heard->len - (size_t)(at + 4 - (const char *)heard->p)};
+}
+
+/* Kafka takes a while to answer the first time. */
+START_TEST(otlp_is_told_as_its_specification_has_it)
+{
+	int64_t deadline = clock_mono_ms() + PATIENCE_MS;
+	bool pb = strstr(conformance[_i].head, "x-protobuf") != NULL || strstr(conformance[_i].head, "grpc");
+	bool pb_said = strcmp(conformance[_i].type, "x-protobuf") == 0;
+	struct buf body = BUF_INIT, want = BUF_INIT, sent = BUF_INIT, heard = BUF_INIT;
+	char line[64];
+	struct house h;
+	int fd;
+
+	house_init(&h);
+	if (pb)
+		wire_items(&body, conformance[_i].body);
+	else
+		buf_printf(&body, "%s", conformance[_i].body);
+	buf_printf(&sent, "%sConnection: close\r\nContent-Length: %zu\r\n\r\n", conformance[_i].head, body.len);
+	buf_add(&sent, body.p, body.len);
+	fd = dial(&h);
+	ck_assert_int_eq(send(fd, sent.p, sent.len, MSG_NOSIGNAL), (ssize_t)sent.len);
+	while (hear(fd, &heard)) {
+		ck_assert(clock_mono_ms() < deadline);
+		turn(&h);
+	}
+	snprintf(line, sizeof(line), "HTTP/1.1 %s", conformance[_i].status);
+	check_said(&heard, line);
+	snprintf(line, sizeof(line), "\r\nContent-Type: application/%s\r\n", conformance[_i].type);
+	check_said(&heard, line);
+	if (conformance[_i].said) {
+		if (pb_said)
+			wire_items(&want, conformance[_i].said);
+		else
+			buf_printf(&want, "%s", conformance[_i].said);
+		ck_assert_msg(str_eq(said(&heard), buf_str(&want)), "case %d: %.*s", _i, STR_ARG(said(&heard)));
+	} else {
+		ck_assert_uint_ne(said(&heard).len, 0);
+	}
+	close(fd);
+	buf_fini(&body);
+	buf_fini(&want);
 	buf_fini(&sent);
 	buf_fini(&heard);
 	house_fini(&h);
@@ -236,6 +333,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_bad_request_has_one_answer, 0, (int)NR(one_answer));
+	tcase_add_loop_test(tc, otlp_is_told_as_its_specification_has_it, 0, (int)NR(conformance));
 	tcase_add_test(tc, a_body_to_auth_is_of_no_interest);
 	tcase_add_loop_test(tc, who_still_sends_at_the_end_is_told_so, 0, 2);
 	suite_add_tcase(suite, tc);

@@ -3,6 +3,7 @@
  *   1{..}    field 1, a message           1"ab"    a string           1[1 2]  packed varints
  *   1=7      a varint (-1: ten bytes)     1~-3     a zigzag varint    1:1.5   a double
  *   1%7      a fixed 32-bit value         1<..>    a group            |0a7f|  bytes as they are
+ *   1!7      a fixed 64-bit value
  * What is written by it shares no code with the decoder. */
 #ifndef MILLRACE_TESTS_WIRE_TEXT_H
 #define MILLRACE_TESTS_WIRE_TEXT_H
@@ -79,6 +80,11 @@ static inline const char *wire_number(struct buf *out, uint64_t field, char sign
 
 		wire_varint(out, field << 3 | 1);
 		buf_add(out, &v, sizeof(v));
+	} else if (sign == '!') {
+		uint64_t v = *text == '-' ? (uint64_t)strtoll(text, &end, 10) : strtoull(text, &end, 10);
+
+		wire_varint(out, field << 3 | 1);
+		buf_add(out, &v, sizeof(v));
 	} else if (sign == '%') {
 		uint32_t v = (uint32_t)strtoul(text, &end, 10);
 
@@ -117,7 +123,7 @@ static inline const char *wire_item(struct buf *out, const char *text)
 		wire_varint(out, field << 3 | 4);
 		return text + 1;
 	default:
-		ck_assert_msg(*sign && strchr("=~:%", *sign), "not a message: %s", text);
+		ck_assert_msg(*sign && strchr("=~:%!", *sign), "not a message: %s", text);
 		return wire_number(out, field, *sign, sign + 1);
 	}
 }

@@ -314,6 +314,7 @@ static const struct {
 	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x08\xc1\x99\x04\x04", NULL), /* 2 zeros */
 	ROW("\x02\x04\x00\x0a\x01\x00" LARGEST ZERO "\x0a\x16\x06" LARGEST, NULL),
 	ROW("\x02\x04\x00\x0a\x01\x00\x00" ZERO "\x0a\x00", NULL),
+	ROW("\x02\x04\x00\x0a\x01\x00\x04" ZERO "\x0a\x00", NULL), /* 2, of which no more is known */
 	ROW("\x01", "a count that the bytes cannot bear"),
 	ROW("\x04\x00\x00\x0a\x02\x00\x01" ZERO, "a count that the bytes cannot bear"),
 	ROW("\x02\x01\x00\x0a\x02\x00\x01" ZERO, "a baseline of no series, of a gauge, or a second one"),

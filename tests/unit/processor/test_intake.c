@@ -39,7 +39,6 @@ static void summary_min(struct batch *b) { b->summaries[1].min = NAN; }
 static void summary_max(struct batch *b) { b->summaries[1].max = NAN; }
 static void summary_last(struct batch *b) { b->summaries[1].last = NAN; }
 static void summary_last_at(struct batch *b) { b->summaries[1].last_at = NOW_MS + INTAKE_AHEAD_MS + 1; }
-static void histogram_missing(struct batch *b) { b->summaries[1].has_histogram = false; }
 static void histogram_of_a_counter(struct batch *b) { b->summaries[0].has_histogram = true; }
 static void histogram_short(struct batch *b) { b->counts[1][0] = 3; }
 static void histogram_negative(struct batch *b) { b->counts[1][0] = -4; }
@@ -113,7 +112,7 @@ static const struct {
 #define BAD(f) {#f, f}
 	BAD(index_too_high), BAD(index_negative), BAD(value_nan), BAD(value_infinite), BAD(time_negative), BAD(time_far_ahead), BAD(time_long_gone),
 	BAD(time_at_the_end_of_time), BAD(summary_index), BAD(summary_empty), BAD(summary_negative), BAD(summary_huge), BAD(summary_sum),
-	BAD(summary_min), BAD(summary_max), BAD(summary_last), BAD(summary_last_at), BAD(histogram_missing), BAD(histogram_of_a_counter),
+	BAD(summary_min), BAD(summary_max), BAD(summary_last), BAD(summary_last_at), BAD(histogram_of_a_counter),
 	BAD(histogram_short), BAD(histogram_negative), BAD(histogram_zero_negative), BAD(histogram_scale), BAD(histogram_offset),
 	BAD(name_empty), BAD(name_long), BAD(gauge_cumulative), BAD(key_empty), BAD(key_long), BAD(distribution_single),
 	BAD(counter_negative), BAD(counter_sum_negative), BAD(start_negative), BAD(since_negative), BAD(total_negative), BAD(total_huge),
@@ -381,6 +380,39 @@ START_TEST(cumulative_summaries_count_their_difference)
 }
 END_TEST
 
+/* OTLP's summaries have none: count and sum count all the same, and a sum that falls is no reset. */
+START_TEST(summaries_without_a_histogram_count)
+{
+	static const struct {
+		int64_t count;
+		double sum;
+	} points[] = {{3, 9}, {5, 4}, {5, 4}, {6, -1}};
+	struct totals totals = {{0}, {{0}}};
+	struct state s;
+	struct intake_counts counts;
+	struct batch b;
+	struct err err = ERR_INIT;
+	const struct window *w;
+
+	state_init(&s);
+	for (int i = 0; i < (int)NR(points); i++) {
+		batch_init(&b);
+		batch_accumulate(&b);
+		totals.started_ms[2] = NOW_MS - 90000;
+		batch_total(&b, &totals, 2, 5, NOW_MS - 10000 + i);
+		b.summaries[0].count = points[i].count;
+		b.summaries[0].sum = points[i].sum;
+		b.summaries[0].has_histogram = false;
+		b.summaries[0].histogram = (struct histogram){0};
+		ck_assert_msg(take_into(&s.to, &b, &counts, &err) == 0, "%s", err.msg);
+		ck_assert(counts.points[i == 0 ? BASELINE_FRESH : BASELINE_DELTA] == 1);
+	}
+	w = window_of(&s.windows, 2);
+	ck_assert(w->count == 6 && w->sum == -1 && hist_len(&w->hist) == 0);
+	state_fini(&s);
+}
+END_TEST
+
 /* A baseline may be of more than a window can hold: its differences are exact all the same. Only a whole one is more than fits. */
 START_TEST(a_long_life_is_no_matter)
 {
@@ -527,6 +559,7 @@ int main(void)
 	tcase_add_test(tc, a_retry_of_a_request_counts_nothing);
 	tcase_add_test(tc, cumulative_points_count_by_their_times);
 	tcase_add_test(tc, cumulative_summaries_count_their_difference);
+	tcase_add_test(tc, summaries_without_a_histogram_count);
 	tcase_add_test(tc, a_long_life_is_no_matter);
 	tcase_add_test(tc, an_empty_batch_says_only_that_its_payload_came);
 	tcase_add_test(tc, a_good_batch_is_counted_whole);
