@@ -1,7 +1,8 @@
 /* push_json.c - see push_json.h.
  *
  * yajl's callbacks walk the grammar of push_json_nodes.h. Each value meets the field it belongs to: stored where the types
- * agree, refused where not, and passed over where nobody wants it; inside of that, only the depth is counted.
+ * agree, refused where not, and passed over where nobody wants it; inside of that, only the depth is counted. So it is inside of what is taken
+ * as its text: a nested value of an event's params.
  *
  * yajl itself is as strict as it comes (no comments, no trailing text, strings validated), and numbers are taken as text. What it
  * lets through all the same, half surrogate pairs, is refused before it sees the body. A callback returns 0 to end the parse, with
@@ -9,10 +10,9 @@
 #include "ingest/push_json.h"
 
 #include <string.h>
-#include <yajl/yajl_parse.h>
 
 #include "ingest/json_text.h"
-#include "ingest/push_json_nodes.h"
+#include "ingest/push_json_events.h"
 
 /* A value of the innermost node is done with. */
 static int advance(struct parser *p)
@@ -34,11 +34,15 @@ static const struct node_field *scalar_field(struct parser *p, int *rc)
 		return NULL;
 	}
 	f = node_expected(p);
-	if (!f || f->want == WANT_NOTHING) {
-		*rc = (f ? node_add_event(p) : 1) && advance(p);
-		return NULL;
-	}
+	if (!f)
+		*rc = advance(p);
 	return f;
+}
+
+/* A value that is taken as its text, whatever it is. */
+static int add_text(struct parser *p, struct str text)
+{
+	return json_event_add_text(p, text) && advance(p);
 }
 
 /* Null is nothing: allowed for a field and a tag, which are left out then, but not for an element, as its place would be lost. */
@@ -50,7 +54,7 @@ static int on_null(void *ctx)
 
 	if (!f)
 		return rc;
-	if (!f->name && node_top(p)->node != NODE_TAGS)
+	if (!f->name && !node_is_map(node_top(p)->node))
 		return node_refuse_type(p, f->want);
 	if (f->name)
 		node_top(p)->nulls |= node_bit(node_top(p)->node, f);
@@ -66,7 +70,7 @@ static int on_boolean(void *ctx, int value)
 	if (!f)
 		return rc;
 	if (f->want != WANT_BOOLEAN)
-		return node_refuse_type(p, f->want);
+		return f->want == WANT_TEXT ? add_text(p, value ? STR("true") : STR("false")) : node_refuse_type(p, f->want);
 	*(bool *)node_place(p, f) = value != 0;
 	return advance(p);
 }
@@ -84,7 +88,7 @@ static int on_number(void *ctx, const char *text, size_t len)
 	if (f->want == WANT_NUMBER)
 		return json_number_double(number, p->payload->arena, node_place(p, f)) == 0 ? advance(p) : node_refuse_size(p);
 	if (f->want != WANT_INTEGER || json_number_int(number, &n) < 0)
-		return node_refuse_type(p, f->want);
+		return f->want == WANT_TEXT ? add_text(p, number) : node_refuse_type(p, f->want);
 	if (node_top(p)->node == NODE_COUNTS)
 		return node_add_count(p, n) && advance(p);
 	*(int64_t *)node_place(p, f) = n;
@@ -101,7 +105,7 @@ static int on_string(void *ctx, const unsigned char *text, size_t len)
 	if (!f)
 		return rc;
 	if (f->want != WANT_STRING)
-		return node_refuse_type(p, f->want);
+		return f->want == WANT_TEXT ? add_text(p, s) : node_refuse_type(p, f->want);
 	if (node_top(p)->node == NODE_TAGS)
 		return node_add_tag(p, s) && advance(p);
 	return node_keep(p, s, node_place(p, f)) ? advance(p) : node_refuse_size(p);
@@ -123,11 +127,23 @@ static int on_open(struct parser *p, enum want is)
 	if (p->frames_len == 0)
 		return is == WANT_OBJECT ? node_open(p, NODE_ROOT) : node_refuse_type(p, WANT_OBJECT);
 	f = node_expected(p);
-	if (!f || f->want == WANT_NOTHING) {
+	if (!f || f->want == WANT_TEXT) {
 		p->skipped = 1;
-		return f ? node_add_event(p) : 1;
+		p->text_wanted = f != NULL;
+		p->text_at = yajl_get_bytes_consumed(p->yajl) - 1; /* the bracket is read */
+		return 1;
 	}
 	return f->want == is ? node_open(p, f->child) : node_refuse_type(p, f->want);
+}
+
+/* What was passed over has ended; where a text is wanted, it is one as it stands in the body. */
+static int close_skipped(struct parser *p)
+{
+	if (--p->skipped)
+		return 1;
+	if (!p->text_wanted)
+		return advance(p);
+	return add_text(p, (struct str){p->body.p + p->text_at, yajl_get_bytes_consumed(p->yajl) - p->text_at});
 }
 
 /* An object or array ends: one that was skipped, or the innermost node. */
@@ -136,11 +152,8 @@ static int on_close(void *ctx)
 	struct parser *p = ctx;
 
 	p->depth--;
-	if (p->skipped) {
-		if (--p->skipped == 0)
-			advance(p);
-		return 1;
-	}
+	if (p->skipped)
+		return close_skipped(p);
 	if (!node_close(p))
 		return 0;
 	p->frames_len--;
@@ -168,7 +181,7 @@ static int on_map_key(void *ctx, const unsigned char *text, size_t len)
 	if (p->skipped)
 		return 1;
 	f = node_top(p);
-	if (f->node == NODE_TAGS)
+	if (node_is_map(f->node))
 		return node_keep(p, key, &p->tag_key) ? 1 : node_refuse_size(p);
 	f->field = node_find(f->node, key);
 	if (!f->field)
@@ -212,7 +225,7 @@ int push_json_parse(struct str body, struct payload *p, struct refusal *no)
 
 	if (json_text_check(body, no) < 0)
 		return -1;
-	yajl = yajl_alloc(&callbacks, NULL, &parser);
+	yajl = parser.yajl = yajl_alloc(&callbacks, NULL, &parser);
 	if (!yajl)
 		return refuse(no, REASON_OVER_BUDGET, "out of memory for a JSON parser");
 	status = yajl_parse(yajl, (const unsigned char *)body.p, body.len);

@@ -2,8 +2,8 @@
  *
  * Strict where it matters and open where it helps: a known field of the wrong type, or one that stands there twice, refuses
  * the payload by its path; a field nobody here knows is skipped, as newer agents may send it; null means left out. A metric's
- * fields may come in any order, so it is judged when its object ends (check.h). Entries of the event lists are each rejected
- * as unsupported, unread. */
+ * fields may come in any order, so it is judged when its object ends (check.h), and so is an event (event.h). In an event's tags, params and
+ * metadata a value that is no string is taken as its JSON text; in a metric's tags it is of the wrong type, as those name a series. */
 #ifndef MILLRACE_INGEST_PUSH_JSON_H
 #define MILLRACE_INGEST_PUSH_JSON_H
 

@@ -8,7 +8,7 @@
  *      kind, and it is cleared when the object begins, so that nothing of the one before shines through.
  *  I2  What outlives its object is copied into the arena or borrows the body. Scratches hold nothing else.
  *  I3  A frame's `field` is set before any value is met in an object, as JSON has no value without a key. */
-#include "ingest/push_json_nodes.h"
+#include "ingest/push_json_events.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "common/hist.h"
 #include "ingest/check.h"
 
-static const char *const want_names[] = {"a string", "an integer", "a number", "a boolean", "an object", "an array", "nothing"};
+static const char *const want_names[] = {"a string", "an integer", "a number", "a boolean", "an object", "an array", "a text"};
 
 #define ROOT(m) offsetof(struct root_scratch, m)
 #define TRUNCATION(m) offsetof(struct truncation_scratch, m)
@@ -35,10 +35,10 @@ static const struct node_field root_fields[] = {
 	{"revision", WANT_STRING, ROOT(revision), 0},
 	{"truncated", WANT_ARRAY, 0, NODE_TRUNCATIONS},
 	{"metrics", WANT_ARRAY, 0, NODE_METRICS},
-	{"errors", WANT_ARRAY, 0, NODE_EVENTS},
-	{"transactions", WANT_ARRAY, 0, NODE_EVENTS},
-	{"markers", WANT_ARRAY, 0, NODE_EVENTS},
-	{"check_ins", WANT_ARRAY, 0, NODE_EVENTS},
+	{"errors", WANT_ARRAY, 0, NODE_ERRORS},
+	{"transactions", WANT_ARRAY, 0, NODE_TRANSACTIONS},
+	{"markers", WANT_ARRAY, 0, NODE_MARKERS},
+	{"check_ins", WANT_ARRAY, 0, NODE_CHECK_INS},
 };
 
 static const struct node_field truncation_fields[] = {
@@ -84,7 +84,14 @@ static const struct node_field metric_element = {NULL, WANT_OBJECT, 0, NODE_METR
 static const struct node_field point_element = {NULL, WANT_OBJECT, 0, NODE_POINT};
 static const struct node_field tag_value = {NULL, WANT_STRING, 0, 0};
 static const struct node_field count_element = {NULL, WANT_INTEGER, 0, 0};
-static const struct node_field event_element = {NULL, WANT_NOTHING, 0, 0};
+static const struct node_field error_element = {NULL, WANT_OBJECT, 0, NODE_ERROR};
+static const struct node_field transaction_element = {NULL, WANT_OBJECT, 0, NODE_TRANSACTION};
+static const struct node_field marker_element = {NULL, WANT_OBJECT, 0, NODE_MARKER};
+static const struct node_field check_in_element = {NULL, WANT_OBJECT, 0, NODE_CHECK_IN};
+static const struct node_field frame_element = {NULL, WANT_OBJECT, 0, NODE_FRAME};
+static const struct node_field breadcrumb_element = {NULL, WANT_OBJECT, 0, NODE_BREADCRUMB};
+static const struct node_field span_element = {NULL, WANT_OBJECT, 0, NODE_SPAN};
+static const struct node_field text_value = {NULL, WANT_TEXT, 0, 0};
 
 #define FIELDS(table) {(table), sizeof(table) / sizeof((table)[0]), NULL}
 #define ELEMENTS(field) {NULL, 0, &(field)}
@@ -105,7 +112,23 @@ static const struct {
 	[NODE_POINT] = FIELDS(point_fields),
 	[NODE_HISTOGRAM] = FIELDS(histogram_fields),
 	[NODE_COUNTS] = ELEMENTS(count_element),
-	[NODE_EVENTS] = ELEMENTS(event_element),
+	[NODE_ERRORS] = ELEMENTS(error_element),
+	[NODE_TRANSACTIONS] = ELEMENTS(transaction_element),
+	[NODE_MARKERS] = ELEMENTS(marker_element),
+	[NODE_CHECK_INS] = ELEMENTS(check_in_element),
+	[NODE_BACKTRACE] = ELEMENTS(frame_element),
+	[NODE_BREADCRUMBS] = ELEMENTS(breadcrumb_element),
+	[NODE_SPANS] = ELEMENTS(span_element),
+	[NODE_ERROR] = FIELDS(json_error_fields),
+	[NODE_TRANSACTION] = FIELDS(json_transaction_fields),
+	[NODE_MARKER] = FIELDS(json_marker_fields),
+	[NODE_CHECK_IN] = FIELDS(json_check_in_fields),
+	[NODE_FRAME] = FIELDS(json_frame_fields),
+	[NODE_BREADCRUMB] = FIELDS(json_breadcrumb_fields),
+	[NODE_SPAN] = FIELDS(json_span_fields),
+	[NODE_EVENT_TAGS] = ELEMENTS(text_value),
+	[NODE_PARAMS] = ELEMENTS(text_value),
+	[NODE_INNER_TAGS] = ELEMENTS(text_value),
 };
 
 /* Appends where the parser stands, as "metrics[3].points[0].t". */
@@ -114,7 +137,7 @@ static void write_path(const struct parser *p, struct buf *out)
 	for (size_t i = 0; i < p->frames_len; i++) {
 		const struct frame *f = &p->frames[i];
 
-		if (f->node == NODE_TAGS)
+		if (node_is_map(f->node))
 			buf_printf(out, "." STR_FMT, STR_ARG(p->tag_key));
 		else if (!nodes[f->node].fields)
 			buf_printf(out, "[%u]", f->index);
@@ -172,19 +195,8 @@ static void *scratch(struct parser *p, enum node node)
 	case NODE_HISTOGRAM:
 		return &p->point.figures.histogram;
 	default:
-		return NULL;
+		return &p->event;
 	}
-}
-
-/* A field that was null is as one that was left out: encoders of many languages write null for nothing, and NaN as null. */
-static uint32_t has(const struct frame *f)
-{
-	return f->seen & ~f->nulls;
-}
-
-static bool has_field(const struct frame *f, unsigned row)
-{
-	return has(f) & PAYLOAD_BIT(row);
 }
 
 const struct node_field *node_expected(struct parser *p)
@@ -227,16 +239,6 @@ int node_add_count(struct parser *p, int64_t n)
 	return 1;
 }
 
-/* Rejected unread, whatever it is. The list's name is the key in the frame below. */
-int node_add_event(struct parser *p)
-{
-	const char *list = p->frames[p->frames_len - 2].field->name;
-
-	if (payload_reject(p->payload, list, node_top(p)->index, -1, REASON_EVENT_UNSUPPORTED, 1) < 0)
-		return node_refuse_size(p);
-	return 1;
-}
-
 int node_open(struct parser *p, enum node node)
 {
 	p->frames[p->frames_len++] = (struct frame){.node = node};
@@ -257,6 +259,7 @@ int node_open(struct parser *p, enum node node)
 			p->counts = arena_calloc(p->payload->arena, HIST_COUNTS_MAX + 1, sizeof(*p->counts));
 		return p->counts ? 1 : node_refuse_size(p);
 	default:
+		json_event_open(p, node);
 		break;
 	}
 	return 1;
@@ -291,10 +294,10 @@ static int close_root(struct parser *p)
 	const struct frame *f = node_top(p);
 	struct payload *out = p->payload;
 
-	out->has_agent_id = has_field(f, ROOT_AGENT_ID);
-	out->has_seq = has_field(f, ROOT_SEQ);
-	out->has_floor = has_field(f, ROOT_FLOOR);
-	out->has_created_at = has_field(f, ROOT_CREATED_AT);
+	out->has_agent_id = node_has(f, ROOT_AGENT_ID);
+	out->has_seq = node_has(f, ROOT_SEQ);
+	out->has_floor = node_has(f, ROOT_FLOOR);
+	out->has_created_at = node_has(f, ROOT_CREATED_AT);
 	out->seq = p->root.seq;
 	out->floor = p->root.floor;
 	out->created_at_ms = p->root.created_at;
@@ -346,7 +349,7 @@ static int close_point(struct parser *p)
 
 	if (!pt)
 		return node_refuse_size(p);
-	pt->has = has(node_top(p));
+	pt->has = node_top(p)->seen & ~node_top(p)->nulls;
 	pt->t_ms = p->point.t;
 	pt->v = p->point.v;
 	if (pt->has & ~(PAYLOAD_BIT(PAYLOAD_T) | PAYLOAD_BIT(PAYLOAD_V))) {
@@ -384,12 +387,11 @@ int node_close(struct parser *p)
 	case NODE_POINT:
 		return close_point(p);
 	case NODE_HISTOGRAM:
-		p->point.figures.histogram.has_scale = has_field(node_top(p), HISTOGRAM_SCALE);
+		p->point.figures.histogram.has_scale = node_has(node_top(p), HISTOGRAM_SCALE);
 		return 1;
 	case NODE_COUNTS:
 		return close_counts(p);
 	default:
-		return 1;
+		return json_event_close(p);
 	}
 }
-

@@ -2,7 +2,7 @@
  *
  * A node is an object or array that we know. The parser keeps a stack of frames, one for each node that is open, and one
  * scratch for each kind of object, so that memory follows what is kept: a point becomes 32 bytes when it ends, and figures
- * take room only where there are any. Only push_json.c includes this. Functions that may end the parse return yajl's way:
+ * take room only where there are any. Only push_json.c and push_json_events.c include this. Functions that may end the parse return yajl's way:
  * 1 to go on, 0 to stop, with the refusal set. */
 #ifndef MILLRACE_INGEST_PUSH_JSON_NODES_H
 #define MILLRACE_INGEST_PUSH_JSON_NODES_H
@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <yajl/yajl_parse.h>
 
 #include "common/str.h"
 #include "ingest/draft.h"
+#include "ingest/event_draft.h"
 #include "ingest/payload.h"
 #include "ingest/refusal.h"
 
@@ -29,11 +31,28 @@ enum node {
 	NODE_POINT,
 	NODE_HISTOGRAM,
 	NODE_COUNTS,
-	NODE_EVENTS,
+	NODE_ERRORS,
+	NODE_TRANSACTIONS,
+	NODE_MARKERS,
+	NODE_CHECK_INS,
+	NODE_BACKTRACE,
+	NODE_BREADCRUMBS,
+	NODE_SPANS,
+	NODE_ERROR, /* from here on, objects and maps of push_json_events.h */
+	NODE_TRANSACTION,
+	NODE_MARKER,
+	NODE_CHECK_IN,
+	NODE_FRAME,
+	NODE_BREADCRUMB,
+	NODE_SPAN,
+	NODE_EVENT_TAGS, /* from here on, maps */
+	NODE_PARAMS,
+	NODE_INNER_TAGS,
 	NR_NODES
 };
 
-enum want { WANT_STRING, WANT_INTEGER, WANT_NUMBER, WANT_BOOLEAN, WANT_OBJECT, WANT_ARRAY, WANT_NOTHING };
+/* WANT_TEXT: anything, as its text. */
+enum want { WANT_STRING, WANT_INTEGER, WANT_NUMBER, WANT_BOOLEAN, WANT_OBJECT, WANT_ARRAY, WANT_TEXT };
 
 /* A place for a value. */
 struct node_field {
@@ -64,6 +83,12 @@ struct point_scratch {
 	struct payload_figures figures;
 };
 
+struct event_scratch {
+	struct event_draft draft;
+	struct str kind, event; /* of a check-in */
+	int64_t line;           /* of a frame */
+};
+
 struct frame {
 	enum node node;
 	uint32_t seen;                  /* fields that stood there, by row */
@@ -79,12 +104,16 @@ struct parser {
 	struct frame frames[NODES_FRAMES_MAX];
 	size_t frames_len;
 	unsigned depth;   /* containers that are open */
-	unsigned skipped; /* of them, inside of what nobody wants */
+	unsigned skipped; /* of them, inside of what is passed over */
+	bool text_wanted; /* that is a text .. */
+	size_t text_at;   /* .. and began here */
+	yajl_handle yajl;
 	struct root_scratch root;
 	struct truncation_scratch truncation;
 	struct metric_scratch metric;
 	struct point_scratch point;
-	struct str tag_key;
+	struct event_scratch event;
+	struct str tag_key; /* the last one of the innermost map */
 	struct draft draft; /* of the metric that is open */
 	int64_t *counts; /* HIST_COUNTS_MAX + 1 of them, made when first needed; the last one as with tags */
 	size_t counts_len;
@@ -94,6 +123,19 @@ struct parser {
 static inline struct frame *node_top(struct parser *p)
 {
 	return &p->frames[p->frames_len - 1];
+}
+
+/* Does this node map keys of the sender's own? */
+static inline bool node_is_map(enum node node)
+{
+	return node == NODE_TAGS || node >= NODE_EVENT_TAGS;
+}
+
+/* Did this field, by its row, stand in the object, and was not null? A null is as a field that was left out: encoders of many languages write it
+ * for nothing, and for NaN. */
+static inline bool node_has(const struct frame *f, unsigned row)
+{
+	return f->seen & ~f->nulls & PAYLOAD_BIT(row);
 }
 
 /* Enters and leaves a node. */
@@ -112,10 +154,9 @@ const struct node_field *node_expected(struct parser *p);
 /* Where a scalar of the innermost node is stored. */
 void *node_place(struct parser *p, const struct node_field *field);
 
-/* One element of the innermost node: a tag (its key is p->tag_key), a bucket's count, an event of any shape. */
+/* One element of the innermost node: a tag of a metric (its key is p->tag_key), a bucket's count. */
 int node_add_tag(struct parser *p, struct str value);
 int node_add_count(struct parser *p, int64_t n); /* see above */
-int node_add_event(struct parser *p);            /* see above */
 
 /* A string that outlives the parse: borrowed from the body, or copied where it had to be unescaped. False: memory is short. */
 bool node_keep(struct parser *p, struct str s, struct str *out);

@@ -3,17 +3,18 @@
  * A pull parser written out for one schema, on pb_reader.h: a function for each message, a case for each of its fields. It is the
  * hottest code of ingest: strings borrow the body, and what only a refusal needs is put together only then.
  *
- * One draft and one truncation are enough, as no message holds another of its own kind. */
+ * One draft of a metric, one of an event and one truncation are enough, as no message holds another of its own kind. */
 #include "ingest/push_pb.h"
 
 #include <string.h>
 
 #include "ingest/check.h"
+#include "ingest/push_pb_event.h"
 #include "ingest/push_pb_point.h"
 
 #define COUNTER(member) offsetof(struct push_pb_parser, member)
 
-enum { FIELD_EVENTS = 10 }; /* the first of the event lists */
+enum { FIELD_EVENTS = 10 }; /* the first of the event lists, which stand in the order of enum payload_event_kind */
 
 static const struct pb_field payload_fields[] = {
 	{NULL, 0},
@@ -26,10 +27,10 @@ static const struct pb_field payload_fields[] = {
 	{"environment", 0},
 	{"revision", 0},
 	{"truncated", COUNTER(truncated_len)},
-	[FIELD_EVENTS] = {"errors", COUNTER(events_len[0])},
-	{"transactions", COUNTER(events_len[1])},
-	{"markers", COUNTER(events_len[2])},
-	{"check_ins", COUNTER(events_len[3])},
+	[FIELD_EVENTS] = {"errors", COUNTER(events_len[PAYLOAD_ERROR])},
+	{"transactions", COUNTER(events_len[PAYLOAD_TRANSACTION])},
+	{"markers", COUNTER(events_len[PAYLOAD_MARKER])},
+	{"check_ins", COUNTER(events_len[PAYLOAD_CHECK_IN])},
 };
 static const struct pb_field metric_fields[] = {{NULL, 0}, {"name", 0}, {"kind", 0}, {"tags", 0}, {"points", COUNTER(points_len)}};
 static const struct pb_field tag_fields[] = {{NULL, 0}, {"key", 0}, {"value", 0}};
@@ -39,6 +40,11 @@ static const struct pb_message payload_message = PB_MESSAGE(payload_fields);
 static const struct pb_message metric_message = PB_MESSAGE(metric_fields);
 static const struct pb_message tag_message = PB_MESSAGE(tag_fields);
 static const struct pb_message truncation_message = PB_MESSAGE(truncation_fields);
+
+const uint8_t *push_pb_no_memory(struct push_pb_parser *ps, const uint8_t *at)
+{
+	return pb_fail(&ps->reader, at, REASON_BODY_TOO_LARGE, "");
+}
 
 static inline const uint8_t *tag_field(struct pb_reader *r, uint32_t key, const uint8_t *at, const uint8_t *end)
 {
@@ -54,10 +60,9 @@ static inline const uint8_t *tag_field(struct pb_reader *r, uint32_t key, const 
 	}
 }
 
-/* A map's entry, either half of which may be left out. */
-static const uint8_t *read_tag(struct push_pb_parser *ps, const uint8_t *at, const uint8_t *end)
+const uint8_t *push_pb_read_entry(struct push_pb_parser *ps, struct tag *tag, const uint8_t *at, const uint8_t *end)
 {
-	ps->tag = draft_add_tag(&ps->draft);
+	ps->tag = tag;
 	return pb_read_message(&ps->reader, &tag_message, tag_field, at, end);
 }
 
@@ -84,7 +89,7 @@ static inline const uint8_t *metric_field(struct pb_reader *r, uint32_t key, con
 	case PB_KEY(2, PB_VARINT):
 		return read_kind(ps, at, end);
 	case PB_KEY(3, PB_LEN):
-		return read_tag(ps, at, end);
+		return push_pb_read_entry(ps, draft_add_tag(&ps->draft), at, end);
 	case PB_KEY(4, PB_LEN):
 		return push_pb_read_point(ps, at, end);
 	default:
@@ -113,15 +118,6 @@ static const uint8_t *read_truncation_agent(struct push_pb_parser *ps, const uin
 	return at;
 }
 
-static const uint8_t *read_bool(struct push_pb_parser *ps, const uint8_t *at, const uint8_t *end, bool *out)
-{
-	int64_t n;
-
-	at = pb_read_int64(&ps->reader, at, end, &n);
-	*out = n != 0;
-	return at;
-}
-
 static const uint8_t *truncation_field(struct pb_reader *r, uint32_t key, const uint8_t *at, const uint8_t *end)
 {
 	struct push_pb_parser *ps = push_pb_parser_of(r);
@@ -137,7 +133,7 @@ static const uint8_t *truncation_field(struct pb_reader *r, uint32_t key, const 
 	case PB_KEY(4, PB_VARINT):
 		return pb_read_exact(r, at, end, &t->samples);
 	case PB_KEY(5, PB_VARINT):
-		return read_bool(ps, at, end, &t->attempted);
+		return push_pb_read_bool(ps, at, end, &t->attempted);
 	default:
 		return pb_read_other(r, &truncation_message, key, at, end);
 	}
@@ -159,16 +155,11 @@ static const uint8_t *read_truncation(struct push_pb_parser *ps, const uint8_t *
 	return payload_add_truncation(ps->payload, &ps->truncation) < 0 ? push_pb_no_memory(ps, at) : next;
 }
 
-/* Rejected unread, whatever it is. */
 static const uint8_t *read_event(struct push_pb_parser *ps, uint32_t number, const uint8_t *at, const uint8_t *end)
 {
-	struct str unread;
-	uint32_t index = ps->events_len[number - FIELD_EVENTS]++;
-	const uint8_t *next = pb_read_bytes(&ps->reader, at, end, &unread);
+	enum payload_event_kind kind = (enum payload_event_kind)(number - FIELD_EVENTS);
 
-	if (next && payload_reject(ps->payload, payload_fields[number].name, index, -1, REASON_EVENT_UNSUPPORTED, 1) < 0)
-		return push_pb_no_memory(ps, at);
-	return next;
+	return push_pb_read_event(ps, kind, payload_fields[number].name, ps->events_len[kind]++, at, end);
 }
 
 /* Empty is left out: the schema can say no more. */
@@ -209,10 +200,10 @@ static inline const uint8_t *payload_field(struct pb_reader *r, uint32_t key, co
 		return pb_read_text(r, at, end, &p->revision);
 	case PB_KEY(9, PB_LEN):
 		return read_truncation(ps, at, end);
-	case PB_KEY(FIELD_EVENTS, PB_LEN):
-	case PB_KEY(FIELD_EVENTS + 1, PB_LEN):
-	case PB_KEY(FIELD_EVENTS + 2, PB_LEN):
-	case PB_KEY(FIELD_EVENTS + 3, PB_LEN):
+	case PB_KEY(FIELD_EVENTS + PAYLOAD_ERROR, PB_LEN):
+	case PB_KEY(FIELD_EVENTS + PAYLOAD_TRANSACTION, PB_LEN):
+	case PB_KEY(FIELD_EVENTS + PAYLOAD_MARKER, PB_LEN):
+	case PB_KEY(FIELD_EVENTS + PAYLOAD_CHECK_IN, PB_LEN):
 		return read_event(ps, key >> 3, at, end);
 	default:
 		return pb_read_other(r, &payload_message, key, at, end);

@@ -4,12 +4,13 @@
  *  - Fields come in any order. Of a singular field that stands there several times the last is taken; a histogram that
  *    does is read on, as if its bytes had been one: scalars are replaced, lists go on. Lists of numbers may be packed or not. In a
  *    map's entry, key and value may be missing: empty strings. A key in two entries is a doubled tag, as in JSON.
- *  - What the schema gives no presence is left out when it is 0 or empty: agent_id, seq, floor, created_at, t, count, last_at.
+ *  - What the schema gives no presence is left out when it is 0 or empty: agent_id, seq, floor, created_at, t (of a breadcrumb, too), count,
+ *    last_at.
  *  - Unknown fields are skipped, groups too, to a depth. A known field with another wire type refuses the payload, and so does text
- *    that is not UTF-8. Entries of the event lists are rejected unread: nobody looks at what is in them.
+ *    that is not UTF-8.
  *  - Numbers beyond int64 do not wrap: a count (of a point, a bucket, zeros) becomes INT64_MAX, which no check lets pass;
- *    in seq, floor and a truncation, where it could be taken for another number, it refuses the payload as bad_payload. Of enums
- *    and sint32 the low 32 bits are taken, as the format says.
+ *    in seq, floor and a truncation, where it could be taken for another number, it refuses the payload as bad_payload. Of enums,
+ *    uint32 and sint32 the low 32 bits are taken, as the format says.
  *  - Each occurrence of a field must be sound, also one that is replaced later. */
 #ifndef MILLRACE_INGEST_PUSH_PB_H
 #define MILLRACE_INGEST_PUSH_PB_H

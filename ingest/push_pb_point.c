@@ -15,11 +15,6 @@ static const struct pb_field histogram_fields[] = {{NULL, 0},     {"scale", 0}, 
 static const struct pb_message point_message = PB_MESSAGE(point_fields);
 static const struct pb_message histogram_message = PB_MESSAGE(histogram_fields);
 
-const uint8_t *push_pb_no_memory(struct push_pb_parser *ps, const uint8_t *at)
-{
-	return pb_fail(&ps->reader, at, REASON_BODY_TOO_LARGE, "");
-}
-
 /* Makes room for n more counts, within the bound. */
 static int reserve_counts(struct push_pb_parser *ps, struct push_pb_counts *c, size_t n)
 {

@@ -1,0 +1,161 @@
+/* event_draft.c - see event_draft.h.
+ *
+ * Elements beyond a list's bound share its last place: that there were too many is all that matters of them, but each is read, as each must
+ * be sound. */
+#include "ingest/event_draft.h"
+
+#include <string.h>
+
+#include "ingest/event.h"
+
+/* Room for one more item, or the last place again; NULL when memory is short. */
+static void *list_add(struct event_draft_list *l, size_t max, size_t item_bytes, struct payload *p)
+{
+	void *items;
+
+	if (l->len < max) {
+		items = payload_grow(p->arena, l->items, l->len, &l->cap, item_bytes);
+		if (!items)
+			return NULL;
+		l->items = items;
+		l->len++;
+	}
+	return (char *)l->items + (l->len - 1) * item_bytes;
+}
+
+/* A copy of exactly that size; NULL when memory is short, and only then. */
+static void *list_copy(const struct event_draft_list *l, size_t item_bytes, struct payload *p)
+{
+	void *copy = arena_alloc_raw(p->arena, l->len * item_bytes);
+
+	if (copy && l->len)
+		memcpy(copy, l->items, l->len * item_bytes);
+	return copy;
+}
+
+void event_draft_begin(struct event_draft *d, enum payload_event_kind kind)
+{
+	d->e = (struct payload_event){.kind = kind};
+	d->tags.len = d->params.len = d->frames.len = d->breadcrumbs.len = d->spans.len = 0;
+	d->breadcrumbs_seen = 0;
+}
+
+struct tag *event_draft_add_tag(struct event_draft_list *map, struct payload *p)
+{
+	struct tag *t = list_add(map, EVENT_DRAFT_TAGS, sizeof(*t), p);
+
+	if (t)
+		*t = (struct tag){STR(""), STR("")};
+	return t;
+}
+
+void event_draft_begin_frame(struct event_draft *d)
+{
+	d->frame = (struct backtrace_frame){0};
+}
+
+void event_draft_begin_breadcrumb(struct event_draft *d)
+{
+	d->breadcrumb = (struct breadcrumb){0};
+	d->inner.len = 0;
+}
+
+void event_draft_begin_span(struct event_draft *d)
+{
+	d->span = (struct transaction_span){0};
+	d->inner.len = 0;
+}
+
+int event_draft_end_frame(struct event_draft *d, struct payload *p, int64_t line)
+{
+	struct backtrace_frame *f = list_add(&d->frames, EVENT_DRAFT_FRAMES, sizeof(*f), p);
+
+	if (!f)
+		return -1;
+	*f = d->frame;
+	f->line = line > 0 && line <= INT32_MAX ? (int32_t)line : 0;
+	return 0;
+}
+
+/* By the sender's clock, as those that it gives: event_add() shifts them all. */
+int event_draft_end_breadcrumb(struct event_draft *d, struct payload *p, bool has_t)
+{
+	struct breadcrumb *b = &d->breadcrumb, *all;
+
+	if (!has_t)
+		b->t = p->received_at_ms - p->shift_ms;
+	b->metadata = list_copy(&d->inner, sizeof(*b->metadata), p);
+	b->metadata_len = d->inner.len;
+	if (!b->metadata || !list_add(&d->breadcrumbs, EVENT_DRAFT_BREADCRUMBS, sizeof(*b), p))
+		return -1;
+	all = d->breadcrumbs.items;
+	all[d->breadcrumbs_seen++ % EVENT_DRAFT_BREADCRUMBS] = *b;
+	return 0;
+}
+
+int event_draft_end_span(struct event_draft *d, struct payload *p)
+{
+	struct transaction_span *s;
+
+	if (d->spans.len == EVENT_DRAFT_SPANS)
+		d->inner.len = 0; /* it is not kept: its tags need no room */
+	d->span.tags = list_copy(&d->inner, sizeof(*d->span.tags), p);
+	d->span.tags_len = d->inner.len;
+	s = list_add(&d->spans, EVENT_DRAFT_SPANS, sizeof(*s), p);
+	if (!s || !d->span.tags)
+		return -1;
+	*s = d->span;
+	return 0;
+}
+
+/* Oldest first. */
+static struct breadcrumb *copy_breadcrumbs(const struct event_draft *d, struct payload *p)
+{
+	const struct breadcrumb *all = d->breadcrumbs.items;
+	size_t n = d->breadcrumbs.len;
+	struct breadcrumb *copy = arena_alloc_raw(p->arena, n * sizeof(*copy));
+
+	for (size_t i = 0; copy && i < n; i++)
+		copy[i] = all[(d->breadcrumbs_seen - n + i) % EVENT_DRAFT_BREADCRUMBS];
+	return copy;
+}
+
+static int end_error(struct event_draft *d, struct payload *p)
+{
+	struct error_detail *e = &d->e.event.error;
+
+	d->e.event.has_error = true;
+	e->backtrace = list_copy(&d->frames, sizeof(*e->backtrace), p);
+	e->backtrace_len = d->frames.len;
+	e->params = list_copy(&d->params, sizeof(*e->params), p);
+	e->params_len = d->params.len;
+	e->breadcrumbs = copy_breadcrumbs(d, p);
+	e->breadcrumbs_len = d->breadcrumbs.len;
+	return e->backtrace && e->params && e->breadcrumbs ? 0 : -1;
+}
+
+static int end_transaction(struct event_draft *d, struct payload *p)
+{
+	struct transaction_detail *t = &d->e.event.transaction;
+
+	d->e.event.has_transaction = true;
+	t->spans = list_copy(&d->spans, sizeof(*t->spans), p);
+	t->spans_len = d->spans.len;
+	return t->spans ? 0 : -1;
+}
+
+int event_draft_end(struct event_draft *d, struct payload *p, const char *list, uint32_t index, bool has_t)
+{
+	struct event *e = &d->e.event;
+
+	d->e.list = list;
+	d->e.index = index;
+	d->e.has_t = has_t;
+	e->has_marker = d->e.kind == PAYLOAD_MARKER;
+	e->has_check_in = d->e.kind == PAYLOAD_CHECK_IN;
+	e->tags = list_copy(&d->tags, sizeof(*e->tags), p);
+	e->tags_len = d->tags.len;
+	if (!e->tags || (d->e.kind == PAYLOAD_ERROR && end_error(d, p) < 0) || (d->e.kind == PAYLOAD_TRANSACTION && end_transaction(d, p) < 0))
+		return -1;
+	return event_add(p, &d->e);
+}
