@@ -112,8 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(oracle < 0 || no.reason == REASON_BODY_TOO_LARGE || oracle_confirms(body, &no));
 	} else {
 		MUST(oracle == 0);
-		sort_rejections(&p);
-		sort_rejections(&q);
+		sort_places(&p);
+		sort_places(&q);
 		MUST(!payload_difference(&p, &q));
 		check_taken(&p);
 	}

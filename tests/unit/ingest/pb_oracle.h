@@ -1,10 +1,10 @@
 /* pb_oracle.h - what protobuf-c makes of a payload, for unit tests and fuzz targets.
  *
- * A body that protobuf-c unpacks is walked into the struct payload_metrics that it means, and those go to the same judge
- * (check.h) as the decoder's: so two payloads must be equal when the decoder reads as protobuf-c does.
+ * A body that protobuf-c unpacks is walked into the struct payload_metrics and payload_events that it means, and those go to the same judges
+ * (check.h, event.h) as the decoder's: so two payloads must be equal when the decoder reads as protobuf-c does.
  *
  * protobuf-c 1.4 differs from the format in a few things. Those that it does not take, or takes otherwise, oracle_tidy() writes in
- * another way before it sees them: unknown groups go, entries of event lists are emptied, as nobody is to look into them, the
+ * another way before it sees them: unknown groups go, the
  * histograms of a point become one (its merging forgets numbers, and looks up a oneof that is in neither), and a NUL in a string
  * becomes a byte 1 (its strings would end there).
  * Those that it takes and the decoder does not are claims, which oracle_confirms() checks against the bytes. */
@@ -18,6 +18,7 @@
 #include "common/hist.h"
 #include "common/series.h"
 #include "ingest/check.h"
+#include "ingest/event.h"
 #include "pb/push.pb-c.h"
 
 typedef Millrace__Push__Payload pb_payload;
@@ -26,6 +27,10 @@ typedef Millrace__Push__Metric__TagsEntry pb_tag;
 typedef Millrace__Push__Point pb_point;
 typedef Millrace__Push__Histogram pb_histogram;
 typedef Millrace__Push__Truncation pb_truncation;
+typedef Millrace__Push__Error pb_error;
+typedef Millrace__Push__Transaction pb_transaction;
+typedef Millrace__Push__Marker pb_marker;
+typedef Millrace__Push__CheckIn pb_check_in;
 
 /* A varint's end, or NULL when there is none within 64 bits. */
 static inline const uint8_t *oracle_varint(const uint8_t *at, const uint8_t *end, uint64_t *out)
@@ -105,14 +110,12 @@ static inline const ProtobufCMessageDescriptor *oracle_message_of(const Protobuf
 static inline int oracle_tidy(const uint8_t *at, const uint8_t *end, const ProtobufCMessageDescriptor *m, struct buf *out);
 
 /* A field that is a message, its length already read. */
-static inline int oracle_tidy_message(uint64_t number, const uint8_t *at, const uint8_t *end, const ProtobufCMessageDescriptor *in,
-				      const ProtobufCMessageDescriptor *m, struct buf *out)
+static inline int oracle_tidy_message(uint64_t number, const uint8_t *at, const uint8_t *end, const ProtobufCMessageDescriptor *m,
+				      struct buf *out)
 {
 	struct buf inner = BUF_INIT;
-	int rc = 0;
+	int rc = oracle_tidy(at, end, m, &inner);
 
-	if (in != &millrace__push__payload__descriptor || number < 10)
-		rc = oracle_tidy(at, end, m, &inner);
 	oracle_put_message(out, number, &inner);
 	buf_fini(&inner);
 	return rc;
@@ -168,7 +171,7 @@ static inline int oracle_tidy(const uint8_t *at, const uint8_t *end, const Proto
 			has_histogram = true;
 			rc = oracle_tidy(value, at, inner, &histogram);
 		} else if (inner) {
-			rc = oracle_tidy_message(key >> 3, value, at, m, inner, out);
+			rc = oracle_tidy_message(key >> 3, value, at, inner, out);
 		} else if ((key & 7) != 3 || key >> 3 <= m->fields[m->n_fields - 1].id) {
 			oracle_tidy_plain(key, begin, value, at, m, out);
 		}
@@ -265,15 +268,136 @@ static inline int oracle_truncation(const pb_truncation *t, struct payload *p)
 	return payload_add_truncation(p, &out);
 }
 
-static inline int oracle_events(const char *list, size_t n, struct payload *p)
+/* The entries of a map: those of all maps look alike. */
+static inline struct tag *oracle_tags(void *entries, size_t n, struct arena *arena, bool *utf8)
 {
-	for (size_t i = 0; i < n; i++)
-		if (payload_reject(p, list, (uint32_t)i, -1, REASON_EVENT_UNSUPPORTED, 1) < 0)
-			return -1;
-	return 0;
+	pb_tag **from = entries;
+	struct tag *tags = arena_calloc(arena, n, sizeof(*tags));
+
+	for (size_t i = 0; tags && i < n; i++)
+		tags[i] = (struct tag){oracle_text(from[i]->key, arena, utf8), oracle_text(from[i]->value, arena, utf8)};
+	return tags;
 }
 
-/* The order of rejections is the order of the wire between lists, which a message does not keep: metrics come first here. */
+/* As much of a map as a decoder hands on. */
+static inline size_t oracle_tags_len(size_t n)
+{
+	return n < 65 ? n : 65;
+}
+
+static inline struct backtrace_frame *oracle_frames(const pb_error *m, struct arena *arena, bool *utf8)
+{
+	struct backtrace_frame *frames = arena_calloc(arena, m->n_backtrace, sizeof(*frames));
+
+	for (size_t i = 0; frames && i < m->n_backtrace; i++) {
+		const Millrace__Push__Frame *f = m->backtrace[i];
+
+		frames[i] = (struct backtrace_frame){.file = oracle_text(f->file, arena, utf8), .line = f->line <= INT32_MAX ? (int32_t)f->line : 0,
+						     .function = oracle_text(f->function, arena, utf8), .in_app = f->in_app};
+	}
+	return frames;
+}
+
+static inline struct breadcrumb *oracle_breadcrumbs(const pb_error *m, int64_t now_ms, struct arena *arena, bool *utf8)
+{
+	struct breadcrumb *crumbs = arena_calloc(arena, m->n_breadcrumbs, sizeof(*crumbs));
+
+	for (size_t i = 0; crumbs && i < m->n_breadcrumbs; i++) {
+		const Millrace__Push__Breadcrumb *b = m->breadcrumbs[i];
+
+		crumbs[i] = (struct breadcrumb){.t = b->t ? b->t : now_ms, .category = oracle_text(b->category, arena, utf8),
+						.action = oracle_text(b->action, arena, utf8), .message = oracle_text(b->message, arena, utf8),
+						.metadata = oracle_tags(b->metadata, b->n_metadata, arena, utf8),
+						.metadata_len = oracle_tags_len(b->n_metadata)};
+	}
+	return crumbs;
+}
+
+static inline struct transaction_span *oracle_spans(const pb_transaction *m, struct arena *arena, bool *utf8)
+{
+	struct transaction_span *spans = arena_calloc(arena, m->n_spans, sizeof(*spans));
+
+	for (size_t i = 0; spans && i < m->n_spans; i++) {
+		const Millrace__Push__Span *x = m->spans[i];
+
+		spans[i] = (struct transaction_span){.id = oracle_text(x->id, arena, utf8), .parent_id = oracle_text(x->parent_id, arena, utf8),
+						     .name = oracle_text(x->name, arena, utf8), .start_ms = x->start_ms,
+						     .duration_ms = x->duration_ms, .tags = oracle_tags(x->tags, x->n_tags, arena, utf8),
+						     .tags_len = oracle_tags_len(x->n_tags)};
+	}
+	return spans;
+}
+
+static inline int oracle_error(const pb_error *m, uint32_t index, struct payload *p, bool *utf8)
+{
+	struct arena *arena = p->arena;
+	struct payload_event e = {.kind = PAYLOAD_ERROR, .list = "errors", .index = index, .has_t = m->t != 0};
+
+	e.event = (struct event){.t = m->t, .action = oracle_text(m->action, arena, utf8), .namespace = oracle_text(m->namespace_, arena, utf8),
+				 .tags = oracle_tags(m->tags, m->n_tags, arena, utf8), .tags_len = oracle_tags_len(m->n_tags), .has_error = true};
+	e.event.error = (struct error_detail){.class = oracle_text(m->class_, arena, utf8), .message = oracle_text(m->message, arena, utf8),
+					      .backtrace = oracle_frames(m, arena, utf8), .backtrace_len = m->n_backtrace,
+					      .params = oracle_tags(m->params, m->n_params, arena, utf8),
+					      .params_len = oracle_tags_len(m->n_params),
+					      .breadcrumbs = oracle_breadcrumbs(m, p->received_at_ms - p->shift_ms, arena, utf8),
+					      .breadcrumbs_len = m->n_breadcrumbs};
+	return event_add(p, &e);
+}
+
+static inline int oracle_transaction(const pb_transaction *m, uint32_t index, struct payload *p, bool *utf8)
+{
+	struct arena *arena = p->arena;
+	struct payload_event e = {.kind = PAYLOAD_TRANSACTION, .list = "transactions", .index = index, .has_t = m->t != 0};
+
+	e.event = (struct event){.t = m->t, .action = oracle_text(m->action, arena, utf8), .namespace = oracle_text(m->namespace_, arena, utf8),
+				 .tags = oracle_tags(m->tags, m->n_tags, arena, utf8), .tags_len = oracle_tags_len(m->n_tags),
+				 .has_transaction = true};
+	e.event.transaction = (struct transaction_detail){.id = oracle_text(m->id, arena, utf8), .duration_ms = m->duration_ms,
+							  .queue_ms = m->queue_ms, .failed = m->error,
+							  .spans = oracle_spans(m, arena, utf8), .spans_len = m->n_spans};
+	return event_add(p, &e);
+}
+
+static inline int oracle_marker(const pb_marker *m, uint32_t index, struct payload *p, bool *utf8)
+{
+	struct payload_event e = {.kind = PAYLOAD_MARKER, .list = "markers", .index = index, .has_t = m->t != 0};
+
+	e.event = (struct event){.t = m->t, .has_marker = true};
+	e.event.marker = (struct marker_detail){oracle_text(m->revision, p->arena, utf8), oracle_text(m->user, p->arena, utf8),
+						oracle_text(m->text, p->arena, utf8)};
+	return event_add(p, &e);
+}
+
+/* 0 is none, and so is what nobody knows: the number behind the last one. */
+static inline int oracle_check_in(const pb_check_in *m, uint32_t index, struct payload *p, bool *utf8)
+{
+	static const unsigned kinds[] = {2, CHECK_IN_KIND_CRON, CHECK_IN_KIND_HEARTBEAT};
+	static const unsigned events[] = {3, CHECK_IN_EVENT_START, CHECK_IN_EVENT_FINISH, CHECK_IN_EVENT_BEAT};
+	struct payload_event e = {.kind = PAYLOAD_CHECK_IN, .list = "check_ins", .index = index, .has_t = m->t != 0};
+
+	e.event = (struct event){.t = m->t, .has_check_in = true};
+	e.event.check_in.name = oracle_text(m->name, p->arena, utf8);
+	e.event.check_in.kind = (enum check_in_kind)kinds[(unsigned)m->kind < 3 ? m->kind : 0];
+	e.event.check_in.event = (enum check_in_event)events[(unsigned)m->event < 4 ? m->event : 0];
+	return event_add(p, &e);
+}
+
+static inline int oracle_events(const pb_payload *m, struct payload *p, bool *utf8)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < m->n_errors; i++)
+		rc = oracle_error(m->errors[i], (uint32_t)i, p, utf8);
+	for (size_t i = 0; rc == 0 && i < m->n_transactions; i++)
+		rc = oracle_transaction(m->transactions[i], (uint32_t)i, p, utf8);
+	for (size_t i = 0; rc == 0 && i < m->n_markers; i++)
+		rc = oracle_marker(m->markers[i], (uint32_t)i, p, utf8);
+	for (size_t i = 0; rc == 0 && i < m->n_check_ins; i++)
+		rc = oracle_check_in(m->check_ins[i], (uint32_t)i, p, utf8);
+	return rc;
+}
+
+/* The order of rejections and events is the order of the wire between lists, which a message does not keep: metrics come first here. */
 static inline int oracle_payload(const pb_payload *m, struct payload *p)
 {
 	bool utf8 = true;
@@ -298,8 +422,7 @@ static inline int oracle_payload(const pb_payload *m, struct payload *p)
 	for (size_t i = 0; i < m->n_truncated; i++)
 		if (oracle_truncation(m->truncated[i], p) < 0)
 			return -1;
-	if (oracle_events("errors", m->n_errors, p) < 0 || oracle_events("transactions", m->n_transactions, p) < 0 ||
-	    oracle_events("markers", m->n_markers, p) < 0 || oracle_events("check_ins", m->n_check_ins, p) < 0)
+	if (oracle_events(m, p, &utf8) < 0)
 		return -1;
 	return utf8 ? 0 : -1;
 }

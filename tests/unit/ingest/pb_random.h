@@ -169,21 +169,164 @@ static inline void random_truncations(struct maker *mk, pb_payload *p)
 	}
 }
 
-/* Entries are empty: what is in them is nobody's business here. */
+/* How many: few, now and then none, and rarely more than are kept, which is `many`. */
+static inline size_t random_len(struct maker *mk, size_t many)
+{
+	return one_in(mk, 80) ? many + unit_random_below(&mk->r, 3) : one_in(mk, 3) ? 0 : unit_random_below(&mk->r, 4);
+}
+
+/* Entries of any map: those of all maps look alike. */
+static inline void *random_entries(struct maker *mk, size_t *n)
+{
+	pb_tag **entries;
+
+	*n = random_len(mk, 63);
+	entries = make(mk, *n, sizeof(*entries));
+	for (size_t i = 0; i < *n; i++) {
+		entries[i] = make(mk, 1, sizeof(*entries[i]));
+		millrace__push__metric__tags_entry__init(entries[i]);
+		entries[i]->key = random_text(mk, one_in(mk, 10));
+		entries[i]->value = random_text(mk, true);
+	}
+	return entries;
+}
+
+/* A message that is well-formed by its own descriptor, as maps of different messages have entries of different types. */
+static inline void name_entries(void *entries, size_t n, const ProtobufCMessageDescriptor *of)
+{
+	pb_tag **all = entries;
+
+	for (size_t i = 0; i < n; i++)
+		all[i]->base.descriptor = of;
+}
+
+static inline Millrace__Push__Frame *random_frame(struct maker *mk)
+{
+	static const uint32_t odd[] = {0, 1, INT32_MAX, UINT32_C(1) << 31, UINT32_MAX};
+	Millrace__Push__Frame *f = make(mk, 1, sizeof(*f));
+
+	millrace__push__frame__init(f);
+	f->file = random_text(mk, true);
+	f->line = one_in(mk, 5) ? odd[unit_random_below(&mk->r, NR(odd))] : (uint32_t)unit_random_below(&mk->r, 3000);
+	f->function = random_text(mk, true);
+	f->in_app = one_in(mk, 2);
+	return f;
+}
+
+static inline Millrace__Push__Breadcrumb *random_breadcrumb(struct maker *mk)
+{
+	Millrace__Push__Breadcrumb *b = make(mk, 1, sizeof(*b));
+
+	millrace__push__breadcrumb__init(b);
+	b->t = one_in(mk, 3) ? 0 : random_time(mk);
+	b->category = random_text(mk, true);
+	b->action = random_text(mk, true);
+	b->message = random_text(mk, true);
+	b->metadata = random_entries(mk, &b->n_metadata);
+	name_entries(b->metadata, b->n_metadata, &millrace__push__breadcrumb__metadata_entry__descriptor);
+	return b;
+}
+
+static inline pb_error *random_error(struct maker *mk)
+{
+	pb_error *e = make(mk, 1, sizeof(*e));
+
+	millrace__push__error__init(e);
+	e->t = one_in(mk, 3) ? 0 : random_time(mk);
+	e->class_ = random_text(mk, true);
+	e->message = random_text(mk, true);
+	e->action = random_text(mk, true);
+	e->namespace_ = random_text(mk, true);
+	e->tags = random_entries(mk, &e->n_tags);
+	name_entries(e->tags, e->n_tags, &millrace__push__error__tags_entry__descriptor);
+	e->params = random_entries(mk, &e->n_params);
+	name_entries(e->params, e->n_params, &millrace__push__error__params_entry__descriptor);
+	e->n_backtrace = random_len(mk, 199);
+	e->backtrace = make(mk, e->n_backtrace, sizeof(*e->backtrace));
+	for (size_t i = 0; i < e->n_backtrace; i++)
+		e->backtrace[i] = random_frame(mk);
+	e->n_breadcrumbs = random_len(mk, one_in(mk, 2) ? 49 : 110);
+	e->breadcrumbs = make(mk, e->n_breadcrumbs, sizeof(*e->breadcrumbs));
+	for (size_t i = 0; i < e->n_breadcrumbs; i++)
+		e->breadcrumbs[i] = random_breadcrumb(mk);
+	return e;
+}
+
+static inline Millrace__Push__Span *random_span(struct maker *mk)
+{
+	Millrace__Push__Span *s = make(mk, 1, sizeof(*s));
+
+	millrace__push__span__init(s);
+	s->id = random_text(mk, true);
+	s->parent_id = random_text(mk, true);
+	s->name = random_text(mk, true);
+	s->start_ms = random_value(mk);
+	s->duration_ms = random_value(mk);
+	s->tags = random_entries(mk, &s->n_tags);
+	name_entries(s->tags, s->n_tags, &millrace__push__span__tags_entry__descriptor);
+	return s;
+}
+
+static inline pb_transaction *random_transaction(struct maker *mk)
+{
+	pb_transaction *t = make(mk, 1, sizeof(*t));
+
+	millrace__push__transaction__init(t);
+	t->t = one_in(mk, 3) ? 0 : random_time(mk);
+	t->id = random_text(mk, true);
+	t->action = random_text(mk, true);
+	t->namespace_ = random_text(mk, true);
+	t->duration_ms = random_value(mk);
+	t->queue_ms = random_value(mk);
+	t->error = one_in(mk, 2);
+	t->tags = random_entries(mk, &t->n_tags);
+	name_entries(t->tags, t->n_tags, &millrace__push__transaction__tags_entry__descriptor);
+	t->n_spans = random_len(mk, 499);
+	t->spans = make(mk, t->n_spans, sizeof(*t->spans));
+	for (size_t i = 0; i < t->n_spans; i++)
+		t->spans[i] = random_span(mk);
+	return t;
+}
+
+static inline pb_marker *random_marker(struct maker *mk)
+{
+	pb_marker *m = make(mk, 1, sizeof(*m));
+
+	millrace__push__marker__init(m);
+	m->t = one_in(mk, 3) ? 0 : random_time(mk);
+	m->revision = random_text(mk, true);
+	m->user = random_text(mk, true);
+	m->text = random_text(mk, true);
+	return m;
+}
+
+static inline pb_check_in *random_check_in(struct maker *mk)
+{
+	pb_check_in *c = make(mk, 1, sizeof(*c));
+
+	millrace__push__check_in__init(c);
+	c->t = one_in(mk, 3) ? 0 : random_time(mk);
+	c->name = random_text(mk, true);
+	c->kind = (Millrace__Push__CheckIn__Kind)unit_random_below(&mk->r, 4);
+	c->event = (Millrace__Push__CheckIn__Event)unit_random_below(&mk->r, 5);
+	return c;
+}
+
+/* Some of one kind of event. */
+#define RANDOM_EVENTS(mk, p, list, random_one)                                           \
+	do {                                                                             \
+		(p)->n_##list = one_in((mk), 3) ? unit_random_below(&(mk)->r, 3) : 0;    \
+		(p)->list = make((mk), (p)->n_##list, sizeof(*(p)->list));               \
+		for (size_t i = 0; i < (p)->n_##list; i++)                               \
+			(p)->list[i] = random_one(mk);                                   \
+	} while (0)
+
 static inline void random_events(struct maker *mk, pb_payload *p)
 {
-	p->n_errors = one_in(mk, 4) ? unit_random_below(&mk->r, 3) : 0;
-	p->errors = make(mk, p->n_errors, sizeof(*p->errors));
-	for (size_t i = 0; i < p->n_errors; i++) {
-		p->errors[i] = make(mk, 1, sizeof(*p->errors[i]));
-		millrace__push__error__init(p->errors[i]);
-	}
-	p->n_check_ins = one_in(mk, 4) ? unit_random_below(&mk->r, 3) : 0;
-	p->check_ins = make(mk, p->n_check_ins, sizeof(*p->check_ins));
-	for (size_t i = 0; i < p->n_check_ins; i++) {
-		p->check_ins[i] = make(mk, 1, sizeof(*p->check_ins[i]));
-		millrace__push__check_in__init(p->check_ins[i]);
-	}
+	RANDOM_EVENTS(mk, p, errors, random_error);
+	RANDOM_EVENTS(mk, p, transactions, random_transaction);
+	RANDOM_EVENTS(mk, p, markers, random_marker);
+	RANDOM_EVENTS(mk, p, check_ins, random_check_in);
 }
 
 static inline pb_payload *random_payload(struct maker *mk)

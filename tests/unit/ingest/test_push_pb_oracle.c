@@ -29,8 +29,8 @@ static bool must_agree(struct str body)
 		const char *difference;
 
 		ck_assert_msg(oracle == 0, "taken, but not by protobuf-c");
-		sort_rejections(&p);
-		sort_rejections(&q);
+		sort_places(&p);
+		sort_places(&q);
 		difference = payload_difference(&p, &q);
 		ck_assert_msg(!difference, "%s differ", difference);
 	} else {
@@ -118,8 +118,8 @@ static void must_be_equal(struct str a_body, int (*a_parse)(struct str, struct p
 	decode_with(&a, a_body, a_parse);
 	decode_with(&b, b_body, b_parse);
 	ck_assert_msg(a.rc == b.rc, "%s, %s", a.rc ? a.no.detail : "taken", b.rc ? b.no.detail : "taken");
-	sort_rejections(&a.payload);
-	sort_rejections(&b.payload);
+	sort_places(&a.payload);
+	sort_places(&b.payload);
 	difference = a.rc ? NULL : payload_difference(&a.payload, &b.payload);
 	ck_assert_msg(!difference, "%s differ: %s; %s", difference, rejections(&a.payload, a_text, sizeof(a_text)),
 		      rejections(&b.payload, b_text, sizeof(b_text)));
@@ -384,6 +384,136 @@ static void json_identity(struct buf *out, const pb_payload *p)
 	buf_printf(out, "\"host\":\"%s\",\"environment\":\"%s\"", p->host, p->environment);
 }
 
+/* A member behind another one; what is empty is left out. */
+static void json_text(struct buf *out, const char *name, const char *z)
+{
+	if (*z)
+		buf_printf(out, ",\"%s\":\"%s\"", name, z);
+}
+
+/* protobuf-c leaves out a -0, too. */
+static void json_ms(struct buf *out, const char *name, double ms)
+{
+	if (ms != 0)
+		json_double(out, name, ms);
+}
+
+static void json_time(struct buf *out, int64_t t_ms)
+{
+	buf_printf(out, "{\"unknown\":[{}]");
+	if (t_ms)
+		buf_printf(out, ",\"t\":%lld", (long long)t_ms);
+}
+
+static void json_tags(struct buf *out, const char *name, void *entries, size_t n)
+{
+	pb_tag **tags = entries;
+
+	buf_printf(out, ",\"%s\":{", name);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s\"%s\":\"%s\"", i ? "," : "", tags[i]->key, tags[i]->value);
+	buf_printf(out, "}");
+}
+
+static void json_error(struct buf *out, const pb_error *e)
+{
+	json_time(out, e->t);
+	buf_printf(out, ",\"backtrace\":[");
+	for (size_t i = 0; i < e->n_backtrace; i++) {
+		const Millrace__Push__Frame *f = e->backtrace[i];
+
+		buf_printf(out, "%s{\"line\":%u,\"in_app\":%s", i ? "," : "", f->line, f->in_app ? "true" : "false");
+		json_text(out, "file", f->file);
+		json_text(out, "function", f->function);
+		buf_printf(out, "}");
+	}
+	buf_printf(out, "],\"breadcrumbs\":[");
+	for (size_t i = 0; i < e->n_breadcrumbs; i++) {
+		const Millrace__Push__Breadcrumb *b = e->breadcrumbs[i];
+
+		buf_printf(out, "%s", i ? "," : "");
+		json_time(out, b->t);
+		json_text(out, "category", b->category);
+		json_text(out, "action", b->action);
+		json_text(out, "message", b->message);
+		json_tags(out, "metadata", b->metadata, b->n_metadata);
+		buf_printf(out, "}");
+	}
+	buf_printf(out, "]");
+	json_text(out, "class", e->class_);
+	json_text(out, "message", e->message);
+	json_text(out, "action", e->action);
+	json_text(out, "namespace", e->namespace_);
+	json_tags(out, "params", e->params, e->n_params);
+	json_tags(out, "tags", e->tags, e->n_tags);
+	buf_printf(out, "}");
+}
+
+static void json_transaction(struct buf *out, const pb_transaction *t)
+{
+	json_time(out, t->t);
+	json_tags(out, "tags", t->tags, t->n_tags);
+	buf_printf(out, ",\"error\":%s,\"spans\":[", t->error ? "true" : "false");
+	for (size_t i = 0; i < t->n_spans; i++) {
+		const Millrace__Push__Span *s = t->spans[i];
+
+		buf_printf(out, "%s{\"name\":\"%s\"", i ? "," : "", s->name);
+		json_text(out, "id", s->id);
+		json_text(out, "parent_id", s->parent_id);
+		json_ms(out, "start_ms", s->start_ms);
+		json_ms(out, "duration_ms", s->duration_ms);
+		json_tags(out, "tags", s->tags, s->n_tags);
+		buf_printf(out, "}");
+	}
+	buf_printf(out, "]");
+	json_text(out, "id", t->id);
+	json_text(out, "action", t->action);
+	json_text(out, "namespace", t->namespace_);
+	json_ms(out, "duration_ms", t->duration_ms);
+	json_ms(out, "queue_ms", t->queue_ms);
+	buf_printf(out, "}");
+}
+
+static void json_marker(struct buf *out, const pb_marker *m)
+{
+	json_time(out, m->t);
+	json_text(out, "revision", m->revision);
+	json_text(out, "user", m->user);
+	json_text(out, "text", m->text);
+	buf_printf(out, "}");
+}
+
+static void json_check_in(struct buf *out, const pb_check_in *c)
+{
+	static const char *const kinds[] = {"", "cron", "heartbeat", "sundial"};
+	static const char *const events[] = {"", "start", "finish", "beat", "Beat"};
+
+	json_time(out, c->t);
+	json_text(out, "name", c->name);
+	json_text(out, "kind", kinds[c->kind]);
+	json_text(out, "event", events[c->event]);
+	buf_printf(out, "}");
+}
+
+/* One list of events, a member behind another one. */
+#define JSON_EVENTS(out, p, list, json_one)                      \
+	do {                                                     \
+		buf_printf((out), ",\"" #list "\":[");           \
+		for (size_t i = 0; i < (p)->n_##list; i++) {     \
+			buf_printf((out), "%s", i ? "," : "");   \
+			json_one((out), (p)->list[i]);           \
+		}                                                \
+		buf_printf((out), "]");                          \
+	} while (0)
+
+static void json_events(struct buf *out, const pb_payload *p)
+{
+	JSON_EVENTS(out, p, check_ins, json_check_in);
+	JSON_EVENTS(out, p, errors, json_error);
+	JSON_EVENTS(out, p, markers, json_marker);
+	JSON_EVENTS(out, p, transactions, json_transaction);
+}
+
 static void json_payload(struct buf *out, const pb_payload *p)
 {
 	buf_printf(out, "{");
@@ -401,13 +531,9 @@ static void json_payload(struct buf *out, const pb_payload *p)
 			   (unsigned long long)p->truncated[i]->from_seq, (unsigned long long)p->truncated[i]->to_seq,
 			   (unsigned long long)p->truncated[i]->samples, p->truncated[i]->attempted ? "true" : "false");
 	}
-	buf_printf(out, "],\"errors\":[");
-	for (size_t i = 0; i < p->n_errors; i++)
-		buf_printf(out, "%s{}", i ? "," : "");
-	buf_printf(out, "],\"check_ins\":[");
-	for (size_t i = 0; i < p->n_check_ins; i++)
-		buf_printf(out, "%s7", i ? "," : "");
-	buf_printf(out, "]}");
+	buf_printf(out, "]");
+	json_events(out, p);
+	buf_printf(out, "}");
 }
 
 START_TEST(both_formats_mean_the_same)
