@@ -1,26 +1,21 @@
 /* event_draft.c - see event_draft.h.
  *
- * Elements beyond a list's bound share its last place: that there were too many is all that matters of them, but each is read, as each must
- * be sound. */
+ * What lies beyond a list's bound is read, as all of it must be sound, and dropped. */
 #include "ingest/event_draft.h"
 
 #include <string.h>
 
 #include "ingest/event.h"
 
-/* Room for one more item, or the last place again; NULL when memory is short. */
-static void *list_add(struct event_draft_list *l, size_t max, size_t item_bytes, struct payload *p)
+/* Room for one more item, which is not zeroed; NULL when memory is short. */
+static void *list_add(struct event_draft_list *l, size_t item_bytes, struct payload *p)
 {
-	void *items;
+	void *items = payload_grow(p->arena, l->items, l->len, &l->cap, item_bytes);
 
-	if (l->len < max) {
-		items = payload_grow(p->arena, l->items, l->len, &l->cap, item_bytes);
-		if (!items)
-			return NULL;
-		l->items = items;
-		l->len++;
-	}
-	return (char *)l->items + (l->len - 1) * item_bytes;
+	if (!items)
+		return NULL;
+	l->items = items;
+	return (char *)items + l->len++ * item_bytes;
 }
 
 /* A copy of exactly that size; NULL when memory is short, and only then. */
@@ -42,7 +37,8 @@ void event_draft_begin(struct event_draft *d, enum payload_event_kind kind)
 
 struct tag *event_draft_add_tag(struct event_draft_list *map, struct payload *p)
 {
-	struct tag *t = list_add(map, EVENT_DRAFT_TAGS, sizeof(*t), p);
+	bool full = map->len == EVENT_DRAFT_TAGS;
+	struct tag *t = full ? (struct tag *)map->items + map->len - 1 : list_add(map, sizeof(*t), p);
 
 	if (t)
 		*t = (struct tag){STR(""), STR("")};
@@ -68,8 +64,11 @@ void event_draft_begin_span(struct event_draft *d)
 
 int event_draft_end_frame(struct event_draft *d, struct payload *p, int64_t line)
 {
-	struct backtrace_frame *f = list_add(&d->frames, EVENT_DRAFT_FRAMES, sizeof(*f), p);
+	struct backtrace_frame *f;
 
+	if (d->frames.len == EVENT_DRAFT_FRAMES)
+		return 0;
+	f = list_add(&d->frames, sizeof(*f), p);
 	if (!f)
 		return -1;
 	*f = d->frame;
@@ -77,16 +76,13 @@ int event_draft_end_frame(struct event_draft *d, struct payload *p, int64_t line
 	return 0;
 }
 
-/* By the sender's clock, as those that it gives: event_add() shifts them all. */
-int event_draft_end_breadcrumb(struct event_draft *d, struct payload *p, bool has_t)
+int event_draft_end_breadcrumb(struct event_draft *d, struct payload *p)
 {
 	struct breadcrumb *b = &d->breadcrumb, *all;
 
-	if (!has_t)
-		b->t = p->received_at_ms - p->shift_ms;
 	b->metadata = list_copy(&d->inner, sizeof(*b->metadata), p);
 	b->metadata_len = d->inner.len;
-	if (!b->metadata || !list_add(&d->breadcrumbs, EVENT_DRAFT_BREADCRUMBS, sizeof(*b), p))
+	if (!b->metadata || (d->breadcrumbs.len < EVENT_DRAFT_BREADCRUMBS && !list_add(&d->breadcrumbs, sizeof(*b), p)))
 		return -1;
 	all = d->breadcrumbs.items;
 	all[d->breadcrumbs_seen++ % EVENT_DRAFT_BREADCRUMBS] = *b;
@@ -98,10 +94,10 @@ int event_draft_end_span(struct event_draft *d, struct payload *p)
 	struct transaction_span *s;
 
 	if (d->spans.len == EVENT_DRAFT_SPANS)
-		d->inner.len = 0; /* it is not kept: its tags need no room */
+		return 0;
 	d->span.tags = list_copy(&d->inner, sizeof(*d->span.tags), p);
 	d->span.tags_len = d->inner.len;
-	s = list_add(&d->spans, EVENT_DRAFT_SPANS, sizeof(*s), p);
+	s = list_add(&d->spans, sizeof(*s), p);
 	if (!s || !d->span.tags)
 		return -1;
 	*s = d->span;
@@ -124,7 +120,6 @@ static int end_error(struct event_draft *d, struct payload *p)
 {
 	struct error_detail *e = &d->e.event.error;
 
-	d->e.event.has_error = true;
 	e->backtrace = list_copy(&d->frames, sizeof(*e->backtrace), p);
 	e->backtrace_len = d->frames.len;
 	e->params = list_copy(&d->params, sizeof(*e->params), p);
@@ -138,7 +133,6 @@ static int end_transaction(struct event_draft *d, struct payload *p)
 {
 	struct transaction_detail *t = &d->e.event.transaction;
 
-	d->e.event.has_transaction = true;
 	t->spans = list_copy(&d->spans, sizeof(*t->spans), p);
 	t->spans_len = d->spans.len;
 	return t->spans ? 0 : -1;
@@ -151,8 +145,6 @@ int event_draft_end(struct event_draft *d, struct payload *p, const char *list, 
 	d->e.list = list;
 	d->e.index = index;
 	d->e.has_t = has_t;
-	e->has_marker = d->e.kind == PAYLOAD_MARKER;
-	e->has_check_in = d->e.kind == PAYLOAD_CHECK_IN;
 	e->tags = list_copy(&d->tags, sizeof(*e->tags), p);
 	e->tags_len = d->tags.len;
 	if (!e->tags || (d->e.kind == PAYLOAD_ERROR && end_error(d, p) < 0) || (d->e.kind == PAYLOAD_TRANSACTION && end_transaction(d, p) < 0))

@@ -43,7 +43,8 @@ struct event_draft {
 /* Starts an event of this kind with nothing in it. */
 void event_draft_begin(struct event_draft *d, enum payload_event_kind kind);
 
-/* An empty entry of a map, d's tags, params or inner, for the caller to fill before the next one is added. NULL when p's memory is short. */
+/* An empty entry of a map, d's tags, params or inner, for the caller to fill before the next one is added. Entries beyond the bound share the last
+ * place, which only shows that there were too many. NULL when p's memory is short. */
 struct tag *event_draft_add_tag(struct event_draft_list *map, struct payload *p);
 
 /* An element begins: empty, for the caller to fill. */
@@ -51,10 +52,10 @@ void event_draft_begin_frame(struct event_draft *d);
 void event_draft_begin_breadcrumb(struct event_draft *d); /* see above */
 void event_draft_begin_span(struct event_draft *d);       /* see above */
 
-/* It ends. line: where it is no line's number it is unknown. t_ms that was left out (has_t false) is the time of receipt. -1 when p's memory is short. */
+/* It ends. Where line is no line's number it is unknown. -1 when p's memory is short. */
 int event_draft_end_frame(struct event_draft *d, struct payload *p, int64_t line);
-int event_draft_end_breadcrumb(struct event_draft *d, struct payload *p, bool has_t); /* see above */
-int event_draft_end_span(struct event_draft *d, struct payload *p);                   /* see above */
+int event_draft_end_breadcrumb(struct event_draft *d, struct payload *p); /* see above */
+int event_draft_end_span(struct event_draft *d, struct payload *p);       /* see above */
 
 /* Judges the event, which stands at this place, and moves it into p (event_add()). list is a literal. -1 when p's memory is short. */
 int event_draft_end(struct event_draft *d, struct payload *p, const char *list, uint32_t index, bool has_t);

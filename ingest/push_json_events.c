@@ -1,7 +1,7 @@
 /* push_json_events.c - see push_json_events.h.
  *
- * All objects of an event share one scratch, the draft: an event holds no event, and of its lists' elements one is open at a time. The time is
- * the first row of each table that has one. */
+ * All objects of an event share one scratch, the draft: an event holds no event, and of its lists' elements one is open at a time. The
+ * event's time is the first row of each kind's table. */
 #include "ingest/push_json_events.h"
 
 #define EVENT(m) offsetof(struct event_scratch, draft.e.event.m)
@@ -12,7 +12,7 @@
 #define SPAN(m) offsetof(struct event_scratch, draft.span.m)
 #define SCRATCH(m) offsetof(struct event_scratch, m)
 
-enum { ROW_T }; /* of events and breadcrumbs */
+enum { ROW_T };
 
 const struct node_field json_error_fields[] = {
 	[ROW_T] = {"t", WANT_INTEGER, EVENT(t), 0},
@@ -60,7 +60,7 @@ const struct node_field json_frame_fields[] = {
 };
 
 const struct node_field json_breadcrumb_fields[] = {
-	[ROW_T] = {"t", WANT_INTEGER, BREADCRUMB(t), 0},
+	{"t", WANT_INTEGER, BREADCRUMB(t), 0},
 	{"category", WANT_STRING, BREADCRUMB(category), 0},
 	{"action", WANT_STRING, BREADCRUMB(action), 0},
 	{"message", WANT_STRING, BREADCRUMB(message), 0},
@@ -106,16 +106,22 @@ _Static_assert(NODE_TRANSACTION - NODE_ERROR == PAYLOAD_TRANSACTION && NODE_MARK
 		       NODE_CHECK_IN - NODE_ERROR == PAYLOAD_CHECK_IN,
 	       "kinds in the order of payload.h");
 
-/* By the schema's own symbols, so that JSON and Avro cannot come to differ. A word that is none of them becomes the number behind the last one. */
+/* The number of a symbol, by the schema's own spelling, so that JSON and Avro cannot come to differ; -1: it is none of them. */
+static int symbol_of(struct str name, const char *const *known, int nr)
+{
+	while (nr-- && !str_eq(name, str_from(known[nr])))
+		;
+	return nr;
+}
+
 static void name_check_in(struct event_scratch *s)
 {
-	struct check_in_detail *c = &s->draft.e.event.check_in;
-	const char *known;
+	const char *kinds[] = {check_in_kind_name(CHECK_IN_KIND_CRON), check_in_kind_name(CHECK_IN_KIND_HEARTBEAT)};
+	const char *events[] = {check_in_event_name(CHECK_IN_EVENT_START), check_in_event_name(CHECK_IN_EVENT_FINISH),
+				check_in_event_name(CHECK_IN_EVENT_BEAT)};
 
-	for (c->kind = 0; (known = check_in_kind_name(c->kind)) && !str_eq(s->kind, str_from(known));)
-		c->kind++;
-	for (c->event = 0; (known = check_in_event_name(c->event)) && !str_eq(s->event, str_from(known));)
-		c->event++;
+	s->draft.e.event.check_in.kind = (enum check_in_kind)symbol_of(s->kind, kinds, 2);
+	s->draft.e.event.check_in.event = (enum check_in_event)symbol_of(s->event, events, 3);
 }
 
 /* The list's name is the key two frames below. */
@@ -145,7 +151,7 @@ int json_event_close(struct parser *p)
 		rc = event_draft_end_frame(d, p->payload, p->event.line);
 		break;
 	case NODE_BREADCRUMB:
-		rc = event_draft_end_breadcrumb(d, p->payload, node_has(f, ROW_T));
+		rc = event_draft_end_breadcrumb(d, p->payload);
 		break;
 	case NODE_SPAN:
 		rc = event_draft_end_span(d, p->payload);

@@ -96,9 +96,7 @@ static const uint8_t *read_breadcrumb(struct push_pb_parser *ps, const uint8_t *
 	ps->breadcrumbs_len++;
 	event_draft_begin_breadcrumb(&ps->event);
 	next = pb_read_message(&ps->reader, &breadcrumb_message, breadcrumb_field, at, end);
-	if (next && event_draft_end_breadcrumb(&ps->event, ps->payload, ps->event.breadcrumb.t != 0) < 0)
-		return push_pb_no_memory(ps, at);
-	return next;
+	return next && event_draft_end_breadcrumb(&ps->event, ps->payload) < 0 ? push_pb_no_memory(ps, at) : next;
 }
 
 static const uint8_t *span_field(struct pb_reader *r, uint32_t key, const uint8_t *at, const uint8_t *end)
@@ -210,7 +208,7 @@ static const uint8_t *marker_field(struct pb_reader *r, uint32_t key, const uint
 	}
 }
 
-/* The wire's numbers are the schema's symbols, one later, as 0 says that there was none. What is none becomes the number behind the last one. */
+/* The wire's numbers are the schema's symbols, one later, as 0 says that there was none. -1: it is none of the nr. */
 static const uint8_t *read_symbol(struct push_pb_parser *ps, int nr, const uint8_t *at, const uint8_t *end, int *out)
 {
 	int64_t n;
@@ -218,7 +216,7 @@ static const uint8_t *read_symbol(struct push_pb_parser *ps, int nr, const uint8
 
 	at = pb_read_int64(&ps->reader, at, end, &n);
 	symbol = (int32_t)n; /* as the format wants it of an enum */
-	*out = symbol >= 1 && symbol <= nr ? symbol - 1 : nr;
+	*out = symbol >= 1 && symbol <= nr ? symbol - 1 : -1;
 	return at;
 }
 _Static_assert(CHECK_IN_KIND_CRON == 0 && CHECK_IN_KIND_HEARTBEAT == 1, "the order of push.proto");
@@ -228,7 +226,7 @@ static const uint8_t *check_in_field(struct pb_reader *r, uint32_t key, const ui
 {
 	struct push_pb_parser *ps = push_pb_parser_of(r);
 	struct event *e = &ps->event.e.event;
-	int symbol = 0;
+	int symbol;
 
 	switch (key) {
 	case PB_KEY(1, PB_VARINT):
@@ -260,8 +258,8 @@ static const uint8_t *read_fields(struct push_pb_parser *ps, enum payload_event_
 	case PAYLOAD_MARKER:
 		return pb_read_message(&ps->reader, &marker_message, marker_field, at, end);
 	default:
-		c->kind = (enum check_in_kind)(CHECK_IN_KIND_HEARTBEAT + 1); /* missing, as long as nothing else is said */
-		c->event = (enum check_in_event)(CHECK_IN_EVENT_BEAT + 1);
+		c->kind = (enum check_in_kind)-1; /* as long as nothing else is said */
+		c->event = (enum check_in_event)-1;
 		return pb_read_message(&ps->reader, &check_in_message, check_in_field, at, end);
 	}
 }

@@ -279,7 +279,7 @@ static inline struct tag *oracle_tags(void *entries, size_t n, struct arena *are
 	return tags;
 }
 
-/* As much of a map as a decoder hands on. */
+/* As much of a map as a decoder hands on; of spans it is 501. */
 static inline size_t oracle_tags_len(size_t n)
 {
 	return n < 65 ? n : 65;
@@ -298,14 +298,14 @@ static inline struct backtrace_frame *oracle_frames(const pb_error *m, struct ar
 	return frames;
 }
 
-static inline struct breadcrumb *oracle_breadcrumbs(const pb_error *m, int64_t now_ms, struct arena *arena, bool *utf8)
+static inline struct breadcrumb *oracle_breadcrumbs(const pb_error *m, struct arena *arena, bool *utf8)
 {
 	struct breadcrumb *crumbs = arena_calloc(arena, m->n_breadcrumbs, sizeof(*crumbs));
 
 	for (size_t i = 0; crumbs && i < m->n_breadcrumbs; i++) {
 		const Millrace__Push__Breadcrumb *b = m->breadcrumbs[i];
 
-		crumbs[i] = (struct breadcrumb){.t = b->t ? b->t : now_ms, .category = oracle_text(b->category, arena, utf8),
+		crumbs[i] = (struct breadcrumb){.t = b->t, .category = oracle_text(b->category, arena, utf8),
 						.action = oracle_text(b->action, arena, utf8), .message = oracle_text(b->message, arena, utf8),
 						.metadata = oracle_tags(b->metadata, b->n_metadata, arena, utf8),
 						.metadata_len = oracle_tags_len(b->n_metadata)};
@@ -334,12 +334,12 @@ static inline int oracle_error(const pb_error *m, uint32_t index, struct payload
 	struct payload_event e = {.kind = PAYLOAD_ERROR, .list = "errors", .index = index, .has_t = m->t != 0};
 
 	e.event = (struct event){.t = m->t, .action = oracle_text(m->action, arena, utf8), .namespace = oracle_text(m->namespace_, arena, utf8),
-				 .tags = oracle_tags(m->tags, m->n_tags, arena, utf8), .tags_len = oracle_tags_len(m->n_tags), .has_error = true};
+				 .tags = oracle_tags(m->tags, m->n_tags, arena, utf8), .tags_len = oracle_tags_len(m->n_tags)};
 	e.event.error = (struct error_detail){.class = oracle_text(m->class_, arena, utf8), .message = oracle_text(m->message, arena, utf8),
 					      .backtrace = oracle_frames(m, arena, utf8), .backtrace_len = m->n_backtrace,
 					      .params = oracle_tags(m->params, m->n_params, arena, utf8),
 					      .params_len = oracle_tags_len(m->n_params),
-					      .breadcrumbs = oracle_breadcrumbs(m, p->received_at_ms - p->shift_ms, arena, utf8),
+					      .breadcrumbs = oracle_breadcrumbs(m, arena, utf8),
 					      .breadcrumbs_len = m->n_breadcrumbs};
 	return event_add(p, &e);
 }
@@ -350,11 +350,10 @@ static inline int oracle_transaction(const pb_transaction *m, uint32_t index, st
 	struct payload_event e = {.kind = PAYLOAD_TRANSACTION, .list = "transactions", .index = index, .has_t = m->t != 0};
 
 	e.event = (struct event){.t = m->t, .action = oracle_text(m->action, arena, utf8), .namespace = oracle_text(m->namespace_, arena, utf8),
-				 .tags = oracle_tags(m->tags, m->n_tags, arena, utf8), .tags_len = oracle_tags_len(m->n_tags),
-				 .has_transaction = true};
+				 .tags = oracle_tags(m->tags, m->n_tags, arena, utf8), .tags_len = oracle_tags_len(m->n_tags)};
 	e.event.transaction = (struct transaction_detail){.id = oracle_text(m->id, arena, utf8), .duration_ms = m->duration_ms,
 							  .queue_ms = m->queue_ms, .failed = m->error,
-							  .spans = oracle_spans(m, arena, utf8), .spans_len = m->n_spans};
+							  .spans = oracle_spans(m, arena, utf8), .spans_len = m->n_spans < 501 ? m->n_spans : 501};
 	return event_add(p, &e);
 }
 
@@ -362,20 +361,20 @@ static inline int oracle_marker(const pb_marker *m, uint32_t index, struct paylo
 {
 	struct payload_event e = {.kind = PAYLOAD_MARKER, .list = "markers", .index = index, .has_t = m->t != 0};
 
-	e.event = (struct event){.t = m->t, .has_marker = true};
+	e.event = (struct event){.t = m->t};
 	e.event.marker = (struct marker_detail){oracle_text(m->revision, p->arena, utf8), oracle_text(m->user, p->arena, utf8),
 						oracle_text(m->text, p->arena, utf8)};
 	return event_add(p, &e);
 }
 
-/* 0 is none, and so is what nobody knows: the number behind the last one. */
+/* 0 is none, and so is what nobody knows. */
 static inline int oracle_check_in(const pb_check_in *m, uint32_t index, struct payload *p, bool *utf8)
 {
-	static const unsigned kinds[] = {2, CHECK_IN_KIND_CRON, CHECK_IN_KIND_HEARTBEAT};
-	static const unsigned events[] = {3, CHECK_IN_EVENT_START, CHECK_IN_EVENT_FINISH, CHECK_IN_EVENT_BEAT};
+	static const int kinds[] = {-1, CHECK_IN_KIND_CRON, CHECK_IN_KIND_HEARTBEAT};
+	static const int events[] = {-1, CHECK_IN_EVENT_START, CHECK_IN_EVENT_FINISH, CHECK_IN_EVENT_BEAT};
 	struct payload_event e = {.kind = PAYLOAD_CHECK_IN, .list = "check_ins", .index = index, .has_t = m->t != 0};
 
-	e.event = (struct event){.t = m->t, .has_check_in = true};
+	e.event = (struct event){.t = m->t};
 	e.event.check_in.name = oracle_text(m->name, p->arena, utf8);
 	e.event.check_in.kind = (enum check_in_kind)kinds[(unsigned)m->kind < 3 ? m->kind : 0];
 	e.event.check_in.event = (enum check_in_event)events[(unsigned)m->event < 4 ? m->event : 0];

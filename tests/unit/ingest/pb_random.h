@@ -172,7 +172,7 @@ static inline void random_truncations(struct maker *mk, pb_payload *p)
 /* How many: few, now and then none, and rarely more than are kept, which is `many`. */
 static inline size_t random_len(struct maker *mk, size_t many)
 {
-	return one_in(mk, 80) ? many + unit_random_below(&mk->r, 3) : one_in(mk, 3) ? 0 : unit_random_below(&mk->r, 4);
+	return one_in(mk, 80) ? many + unit_random_below(&mk->r, 5) : one_in(mk, 3) ? 0 : unit_random_below(&mk->r, 4);
 }
 
 /* Entries of any map: those of all maps look alike. */
