@@ -27,7 +27,7 @@ START_TEST(accepts_with_every_rejection_named)
 	struct decoded d;
 	yajl_val v, list;
 
-	decode(&d, "{\"metrics\":[" METRIC("gauge", "{\"v\":1},{}") "," METRIC("x", "{},{}") "],\"errors\":[1]}");
+	decode(&d, "{\"metrics\":[" METRIC("gauge", "{\"v\":1},{}") "," METRIC("x", "{},{}") "],\"errors\":[{}]}");
 	ck_assert_int_eq(d.rc, 0);
 	answer_accept(&a, &d.payload);
 	ck_assert(a.status == 202 && !a.refused && a.retry_after_s == 0);
@@ -40,7 +40,7 @@ START_TEST(accepts_with_every_rejection_named)
 	ck_assert_str_eq(YAJL_GET_STRING(get(YAJL_GET_ARRAY(list)->values[0], "reason")), "value_missing");
 	ck_assert_str_eq(YAJL_GET_STRING(get(YAJL_GET_ARRAY(list)->values[1], "index")), "metrics[1]");
 	ck_assert_str_eq(YAJL_GET_STRING(get(YAJL_GET_ARRAY(list)->values[2], "index")), "errors[0]");
-	ck_assert_str_eq(YAJL_GET_STRING(get(YAJL_GET_ARRAY(list)->values[2], "reason")), "event_unsupported");
+	ck_assert_str_eq(YAJL_GET_STRING(get(YAJL_GET_ARRAY(list)->values[2], "reason")), "event_field_missing");
 	yajl_tree_free(v);
 	answer_fini(&a);
 	decoded_fini(&d);

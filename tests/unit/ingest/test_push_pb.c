@@ -42,7 +42,28 @@ static const struct {
 	{"|a3 06 0b|", REASON_BAD_PROTOBUF, "byte 2: the message ends inside"},
 	{"1<>", REASON_BAD_PROTOBUF, "byte 1, metrics[0]: the field has another wire type"},
 	{"9{} ", REASON_BAD_PAYLOAD, "byte 1, truncated[0]: agent_id, 1 <= from_seq"},
-	{"10{} 10=1", REASON_BAD_PROTOBUF, "byte 3, errors[0]: the field has another wire type"},
+	{"10{2\"E\"} 10=1", REASON_BAD_PROTOBUF, "byte 6, errors[0]: the field has another wire type"},
+	{"10{|ff|}", REASON_BAD_PROTOBUF, "byte 2, errors[0]: the message ends inside"},
+	{"10{1\"\"}", REASON_BAD_PROTOBUF, "byte 3, errors[0].t: the field has another wire type"},
+	{"10{2=1}", REASON_BAD_PROTOBUF, "byte 3, errors[0].class: the field has another wire type"},
+	{"10{3\"\xff\"}", REASON_BAD_PROTOBUF, "byte 3, errors[0].message: a string is not UTF-8"},
+	{"10{} 10{4{} 4{2\"\"}}", REASON_BAD_PROTOBUF, "byte 9, errors[1].backtrace[1].line: the field has another wire type"},
+	{"10{4{1\"\x80\"}}", REASON_BAD_PROTOBUF, "byte 5, errors[0].backtrace[0].file: a string is not UTF-8"},
+	{"10{4{3=1}}", REASON_BAD_PROTOBUF, "byte 5, errors[0].backtrace[0].function: the field has another wire type"},
+	{"10{4{4\"\"}}", REASON_BAD_PROTOBUF, "byte 5, errors[0].backtrace[0].in_app: the field has another wire type"},
+	{"10{5=1}", REASON_BAD_PROTOBUF, "byte 3, errors[0].action: the field has another wire type"},
+	{"10{6\"\xc0\xaf\"}", REASON_BAD_PROTOBUF, "byte 3, errors[0].namespace: a string is not UTF-8"},
+	{"10{7{1=1}}", REASON_BAD_PROTOBUF, "byte 5, errors[0].tags.key: the field has another wire type"},
+	{"10{8{2\"\xff\"}}", REASON_BAD_PROTOBUF, "byte 5, errors[0].params.value: a string is not UTF-8"},
+	{"10{9{} 9{} 9{5{|12 01|}}}", REASON_BAD_PROTOBUF, "byte 11, errors[0].breadcrumbs[2].metadata.value: a length"},
+	{"10{9{1:1}}", REASON_BAD_PROTOBUF, "byte 5, errors[0].breadcrumbs[0].t: the field has another wire type"},
+	{"11{5=1}", REASON_BAD_PROTOBUF, "byte 3, transactions[0].duration_ms: the field has another wire type"},
+	{"11{7:1}", REASON_BAD_PROTOBUF, "byte 3, transactions[0].error: the field has another wire type"},
+	{"11{9{4=1}}", REASON_BAD_PROTOBUF, "byte 5, transactions[0].spans[0].start_ms: the field has another wire type"},
+	{"11{9{6{1\"\xff\"}}}", REASON_BAD_PROTOBUF, "byte 7, transactions[0].spans[0].tags.key: a string is not UTF-8"},
+	{"12{} 12{2=1}", REASON_BAD_PROTOBUF, "byte 5, markers[1].revision: the field has another wire type"},
+	{"13{3\"cron\"}", REASON_BAD_PROTOBUF, "byte 3, check_ins[0].kind: the field has another wire type"},
+	{"13{4:1}", REASON_BAD_PROTOBUF, "byte 3, check_ins[0].event: the field has another wire type"},
 	{"11{} 11{} 11{} |5a 09|", REASON_BAD_PROTOBUF, "byte 7, transactions[3]: a length"},
 	/* known fields of other types */
 	{"2=1", REASON_BAD_PROTOBUF, "byte 1, agent_id: the field has another wire type"},
@@ -173,10 +194,16 @@ static const struct {
 	{"1{1\"m\" 2=3 " SUMMARY("9{1~5 4[1 3]}") SUMMARY("9{1~5 4[4]}") "}", 2, 0, ""},
 	{DISTRIBUTION_OF(""), 0, 1, "metrics[0].points[0] histogram_missing"},
 	{GAUGE_OF(SUMMARY("9{1~5 4[1 3]}")), 0, 1, "metrics[0].points[0] histogram_unexpected"},
-	/* events are not taken yet, and never dropped silently; nobody looks inside */
-	{"10{|ff|} 11{} 12{1=1} 13{} 10{}", 0, 5,
-	 "errors[0] event_unsupported, transactions[0] event_unsupported, markers[0] event_unsupported, check_ins[0] event_unsupported, "
-	 "errors[1] event_unsupported"},
+	/* events: what is missing, what is none of ours */
+	{"10{3\"m\"} 11{} 12{1=1} 13{} 10{2\"E\"}", 1, 4,
+	 "errors[0] event_field_missing, transactions[0] event_field_missing, markers[0] time_too_old, check_ins[0] event_field_missing"},
+	{"10{2\"E\" 1=0} 10{2\"E\" 1=-1} 10{2\"E\" 1=9223372036854775807}", 1, 2, "errors[1] time_too_old, errors[2] time_too_new"},
+	{"11{3\"a\" 5:-1} 11{3\"a\" 6:nan} 11{3\"a\" 5:inf} 11{3\"a\"}", 1, 3,
+	 "transactions[0] duration_invalid, transactions[1] duration_invalid, transactions[2] duration_invalid"},
+	{"13{2\"n\" 3=1 4=1} 13{2\"n\" 3=3 4=1} 13{2\"n\" 3=1 4=4} 13{2\"n\" 3=-1 4=1} 13{2\"n\" 4=1} 13{2\"n\" 3=1} 13{3=1 4=1}", 1, 6,
+	 "check_ins[1] event_field_missing, check_ins[2] event_field_missing, check_ins[3] event_field_missing, check_ins[4] event_field_missing, "
+	 "check_ins[5] event_field_missing, check_ins[6] event_field_missing"},
+	{"13{2\"n\" 3=1 3=0 4=1} 13{2\"n\" 4=9 4=3 3=4294967298}", 1, 1, "check_ins[0] event_field_missing"},
 	/* unknown fields, everywhere, of every type */
 	{"99=1 100:1 101%1 102\"x\" 103<1<>> 1{99=1 5<> 1\"m\" 2=2 3{1\"a\" 3{} 4<>} 4{99\"\" 10<2=1> 2:1}} 9{6=1 1" AGENT " 2=1 3=1}", 1, 0, ""},
 	{DISTRIBUTION_OF("9{1~5 4[1 3] 7[1 2 3] 8<4=1>}"), 1, 0, ""},
@@ -194,7 +221,48 @@ START_TEST(judges_samples)
 	ck_assert_msg(strcmp(text, judged[_i].rejections) == 0, "case %d, %s: %s", _i, judged[_i].text, text);
 	ck_assert_uint_eq(d.payload.accepted, judged[_i].accepted);
 	ck_assert_uint_eq(d.payload.rejected, judged[_i].rejected);
-	ck_assert_uint_eq(d.payload.values_len + d.payload.summaries_len, judged[_i].accepted);
+	ck_assert_uint_eq(d.payload.values_len + d.payload.summaries_len + d.payload.events_len, judged[_i].accepted);
+	decoded_fini(&d);
+	buf_fini(&body);
+}
+END_TEST
+
+/* Events by what is kept of them (payloads.h); times relative to NOW. */
+static const struct {
+	const char *text, *events;
+} kept[] = {
+	{"10{1=1795372011000 2\"IOError\" 3\"disk \xc3\xbc\" 4{1\"a.rb\" 2=7 3\"f\" 4=1} 4{1\"b\"} 5\"A#b\" 6\"web\" 7{1\"b\" 2\"2\"} 7{1\"a\" 2\"1\"} "
+	 "8{1\"id\" 2\"7\"} 9{1=1795372010000 2\"c\" 3\"GET\" 4\"m\" 5{1\"k\" 2\"v\"}} 9{4\"n\"}}",
+	 "errors[0] -1000 action=A#b namespace=web {a=1,b=2} class=IOError message=disk \xc3\xbc <a.rb:7 f app> <b:0 > params{id=7} "
+	 "(-2000 category=c action=GET message=m {k=v}) (-1000 message=n)"},
+	{"11{1=1795372011000 2\"4f\" 3\"A#b\" 4\"web\" 5:12.5 6:2 7=1 8{1\"a\" 2\"1\"} 9{1\"1\" 2\"0\" 3\"sql\" 4:0.5 5:3 6{1\"q\" 2\"x\"}} 9{3\"view\"}}",
+	 "transactions[0] -1000 action=A#b namespace=web {a=1} id=4f duration=12.5 queue=2 failed ( id=1 parent=0 name=sql start=0.5 duration=3 {q=x}) "
+	 "( name=view)"},
+	{"12{1=1795372012001 2\"a1\" 3\"ann\" 4\"deploy\"}", "markers[0] 1 revision=a1 user=ann text=deploy"},
+	{"13{2\"n\" 3=1 4=1} 13{2\"n\" 3=1 4=2} 13{2\"n\" 3=2 4=3}",
+	 "check_ins[0] 0 name=n cron start; check_ins[1] 0 name=n cron finish; check_ins[2] 0 name=n heartbeat beat"},
+	/* order, what stands there several times, and what nobody knows */
+	{"13{4=3 99{} 3=2 2\"x\" 2\"n\"} 12{2\"a\"} 10{9{4\"1\"} 7{2\"1\" 1\"a\"} 4{2=1} 2\"E\" 9{4\"2\" 6<>} 100<1=1> 4{2=2 5=1} 2\"F\"}",
+	 "check_ins[0] 0 name=n heartbeat beat; markers[0] 0 revision=a; errors[0] 0 {a=1} class=F <:1 > <:2 > (0 message=1) (0 message=2)"},
+	/* nothing of one event shines through the next */
+	{"10{2\"E\" 5\"a\" 7{1\"a\" 2\"1\"} 8{1\"a\" 2\"1\"} 4{1\"f\" 2=1} 9{4\"m\" 5{1\"a\" 2\"b\"}} 9{}} 10{2\"F\" 4{} 9{}} "
+	 "11{3\"a\" 7=1 9{1\"1\" 6{1\"a\" 2\"b\"}} 9{}} 11{3\"b\"}",
+	 "errors[0] 0 action=a {a=1} class=E <f:1 > params{a=1} (0 message=m {a=b}) (0); errors[1] 0 class=F <:0 > (0); "
+	 "transactions[0] 0 action=a failed ( id=1 {a=b}) (); transactions[1] 0 action=b"},
+	/* a line is 32 bits without a sign; what is no line's number is unknown */
+	{"10{2\"E\" 4{2=-1} 4{2=2147483647} 4{2=2147483648} 4{2=4294967297}}", "errors[0] 0 class=E <:0 > <:2147483647 > <:0 > <:1 >"},
+};
+
+START_TEST(keeps_events)
+{
+	struct decoded d;
+	struct buf body, text;
+
+	decode_text(&d, &body, kept[_i].text);
+	ck_assert_msg(d.rc == 0, "case %d: %s: %s", _i, reason_name(d.no.reason), d.no.detail);
+	text = show_events(&d.payload);
+	ck_assert_msg(str_eq(buf_str(&text), str_from(kept[_i].events)), "case %d:\n" STR_FMT "\n%s", _i, STR_ARG(buf_str(&text)), kept[_i].events);
+	buf_fini(&text);
 	decoded_fini(&d);
 	buf_fini(&body);
 }
@@ -283,6 +351,27 @@ START_TEST(an_amplifying_body_is_too_large)
 }
 END_TEST
 
+/* An event of many tiny elements takes as much as a full one, however many there are. */
+START_TEST(tiny_elements_take_no_room)
+{
+	static const struct {
+		const char *head, *piece;
+		uint8_t field;
+	} cases[] = {{"2\"E\"", "4{}", 10}, {"2\"E\"", "9{}", 10}, {"2\"E\"", "7{}", 10}, {"2\"E\"", "8{}", 10}, {"3\"a\"", "9{}", 11}};
+
+	for (size_t i = 0; i < NR(cases); i++) {
+		struct buf body = repeated(cases[i].head, cases[i].piece, 500000, cases[i].field);
+		struct decoded d;
+
+		decode_with(&d, buf_str(&body), push_pb_parse);
+		ck_assert_msg(d.rc == 0 && d.payload.events_len == 1 && d.payload.events[0].event.shortened, "case %zu", i);
+		ck_assert_msg(d.arena.used_bytes < 200000, "case %zu takes %zu bytes", i, d.arena.used_bytes);
+		decoded_fini(&d);
+		buf_fini(&body);
+	}
+}
+END_TEST
+
 /* The list is cut where no list may be longer, packed or not, and takes room for no more. */
 START_TEST(long_histograms_are_cut_and_rejected)
 {
@@ -345,7 +434,9 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, refuses_a_payload, 0, (int)NR(refused));
 	tcase_add_loop_test(tc, judges_samples, 0, (int)NR(judged));
+	tcase_add_loop_test(tc, keeps_events, 0, (int)NR(kept));
 	tcase_add_test(tc, keeps_every_field);
+	tcase_add_test(tc, tiny_elements_take_no_room);
 	tcase_add_test(tc, names_the_first_thousand_rejections_and_counts_all);
 	tcase_add_test(tc, an_amplifying_body_is_too_large);
 	tcase_add_test(tc, long_histograms_are_cut_and_rejected);
