@@ -168,12 +168,12 @@ def test_a_part_too_large_for_a_record_is_a_413(house):
 def test_bad_samples_are_named_and_the_rest_is_taken(house):
     payload = {"metrics": [gauge(1, 2), {"name": "", "kind": "gauge", "points": [{"v": 1}]},
                            {"name": "c", "kind": "counter", "points": [{"v": 1}, {"v": -1}, {"v": 1, "t": 0}, {}]}],
-               "errors": [{"class": "E"}], "check_ins": [1]}
+               "errors": [{"message": "m"}, {"class": "E"}], "check_ins": [{"name": "n", "kind": "sundial", "event": "beat"}, {"name": "n", "kind": "heartbeat", "event": "beat"}]}
     wanted = [("metrics[1]", "name_empty"), ("metrics[2].points[1]", "value_negative"), ("metrics[2].points[2]", "time_too_old"),
-              ("metrics[2].points[3]", "value_missing"), ("errors[0]", "event_unsupported"), ("check_ins[0]", "event_unsupported")]
+              ("metrics[2].points[3]", "value_missing"), ("errors[0]", "event_field_missing"), ("check_ins[0]", "event_field_missing")]
     before = {reason: house.main.metric("rejected_samples_total", reason=reason) for _, reason in wanted}
     answer = house.main.push(KEY, payload)
-    assert answer.status == 202 and answer.body["accepted"] == 3 and answer.body["rejected_total"] == 6, answer
+    assert answer.status == 202 and answer.body["accepted"] == 5 and answer.body["rejected_total"] == 6, answer
     assert [(r["index"], r["reason"]) for r in answer.body["rejected"]] == wanted, answer
     for reason in before:
         gained = house.main.metric("rejected_samples_total", reason=reason) - before[reason]

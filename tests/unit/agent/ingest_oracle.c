@@ -72,8 +72,8 @@ void oracle_read(struct str message, int64_t received_at_ms, size_t record_max_b
 	snprintf(head->host, sizeof(head->host), STR_FMT, STR_ARG(p.host));
 	snprintf(head->environment, sizeof(head->environment), STR_FMT, STR_ARG(p.environment));
 	snprintf(head->revision, sizeof(head->revision), STR_FMT, STR_ARG(p.revision));
-	head->rejected_events = p.rejected_by[REASON_EVENT_UNSUPPORTED];
-	head->rejected_else = p.rejected - head->rejected_events;
+	head->events = p.events_len;
+	head->rejected = p.rejected;
 	head->truncated_samples = payload_truncated_samples(&p);
 	hand_out(&p, each, ctx);
 	must_fit_a_record(&p, record_max_bytes);

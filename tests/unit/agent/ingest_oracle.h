@@ -24,7 +24,7 @@ struct oracle_head {
 	uint8_t agent_id[16];
 	int64_t seq, floor, created_at_ms;
 	char host[32], environment[32], revision[32];
-	uint64_t received, rejected_events, rejected_else; /* samples */
+	uint64_t received, events, rejected; /* received and rejected: samples and events */
 	int64_t truncated_samples;
 };
 

@@ -61,7 +61,7 @@ uint64_t event_queue_take_lost(struct event_queue *q)
 
 static void queue_init(struct event_queue *q, size_t events)
 {
-	*q = (struct event_queue){.message = "\x1a\x02me", .left = events}; /* user = "me" */
+	*q = (struct event_queue){.message = "\x12\x02me", .left = events}; /* revision = "me" */
 	q->field[0] = 12 << 3 | 2;
 	q->field[1] = (uint8_t)strlen(q->message);
 	memcpy(q->field + 2, q->message, strlen(q->message));
@@ -185,8 +185,8 @@ static void read_payload(struct reader *rd, const struct fake_payload *f, size_t
 	ck_assert(head.created_at_ms == CREATED_MS && f->e.created_at_ms == CREATED_MS && !f->e.attempted);
 	ck_assert(strcmp(head.host, "web-7") == 0 && strcmp(head.environment, "production") == 0 && head.revision[0] == '\0');
 	ck_assert_uint_eq(head.received, f->e.samples); /* as the server counts */
-	ck_assert_uint_eq(head.rejected_else, 0);
-	rd->events += head.rejected_events;
+	ck_assert_uint_eq(head.rejected, 0);
+	rd->events += head.events;
 	rd->truncated_samples += head.truncated_samples;
 	free((void *)(uintptr_t)message.p);
 }

@@ -23,19 +23,29 @@ static void json_body(struct buf *b)
 {
 	buf_printf(b, "{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":9,\"floor\":3,\"host\":\"w\",\"truncated\":[{\"agent_id\":"
 		      "\"00112233445566778899aabbccddeeff\",\"from_seq\":1,\"to_seq\":2,\"samples\":7,\"attempted\":true}],\"later\":[{\"x\":[1]}],"
-		      "\"errors\":[{\"t\":1}],\"metrics\":[");
+		      "\"errors\":[{\"t\":1},{\"class\":\"E\",\"params\":{\"\\u00e4\":{\"b\":[1]}},\"backtrace\":[");
+	for (int i = 0; i < 40; i++)
+		buf_printf(b, "{\"file\":\"\\n\",\"line\":%d},", i);
+	buf_printf(b, "{}],\"breadcrumbs\":[{\"metadata\":{\"a\":\"b\"}}");
+	for (int i = 0; i < 60; i++)
+		buf_printf(b, ",{}");
+	buf_printf(b, "]}],\"metrics\":[");
 	for (int i = 0; i < 60; i++)
 		buf_printf(b, "%s{\"name\":\"m%d\",\"kind\":\"%s\",\"tags\":{\"b\":\"\\u00e4%d\",\"a\":\"1\"},\"points\":[%s]}", i ? "," : "", i,
 			   i % 3 == 0 ? "counter" : i % 3 == 1 ? "gauge" : "distribution", i,
 			   i % 3 == 2 ? "{\"count\":3,\"sum\":3,\"min\":1,\"max\":1,\"last\":1,\"histogram\":{\"scale\":5,\"offset\":-1,\"counts\":[1,2]}}"
 				      : "{\"v\":1},{\"v\":2},{\"v\":3,\"t\":1}");
-	buf_printf(b, "]}");
+	buf_printf(b, "],\"markers\":[{\"revision\":\"\\n\"}],\"transactions\":[{\"action\":\"a\",\"tags\":{\"a b\":1},\"spans\":[");
+	for (int i = 0; i < 40; i++)
+		buf_printf(b, "{\"tags\":{\"a\":\"\\u00e4\"}},");
+	buf_printf(b, "{}]}],\"check_ins\":[{\"name\":\"n\",\"kind\":\"cron\",\"event\":\"start\"}]}");
 }
 
 static void pb_body(struct buf *b)
 {
 	buf_add(b, "", 0);
-	wire_items(b, "2\"0123456789abcdef\" 3=9 4=3 6\"w\" 9{1\"0123456789abcdef\" 2=1 3=2 4=7 5=1} 10{1=1}");
+	wire_items(b, "2\"0123456789abcdef\" 3=9 4=3 6\"w\" 9{1\"0123456789abcdef\" 2=1 3=2 4=7 5=1} 10{1=1} 12{2\"a\"} 13{2\"n\" 3=1 4=1} 11{3\"a\" 8{1\"a b\"} 9{6{1\"a\"}} 9{}} "
+		      "10{2\"E\" 4{1\"f\"} 4{} 7{1\"a\"} 8{1\"a\"} 9{5{1\"a\"}} 9{}}");
 	for (int i = 0; i < 60; i++)
 		wire_items(b, i % 2 ? "1{1\"m\" 2=1 3{1\"b\" 2\"x\"} 3{1\"a\" 2\"1\"} 4{2:1} 4{2:2} 4{1=1 2:3}}"
 				    : "1{1\"n\" 2=3 4{3=3 4:3 5:1 6:1 7:1 9{1~5 3~-1 4[1 2]}}}");
@@ -159,6 +169,27 @@ START_TEST(events_are_refused_as_over_budget)
 	buf_fini(&want);
 	scrub_free(rules);
 	arena_fini(&kept);
+}
+END_TEST
+
+/* The arena hands out many pieces of one block: so its limit is walked, too, which each of them meets once. */
+START_TEST(a_payload_of_any_size_is_too_large_or_taken)
+{
+	int (*parse)(struct str, struct payload *, struct refusal *) = _i ? push_pb_parse : push_json_parse;
+	struct buf body = BUF_INIT;
+	int rc = -1;
+
+	(_i ? pb_body : json_body)(&body);
+	for (size_t limit = 16; rc < 0; limit += 16) {
+		struct pushed p = {.arena = {.limit_bytes = limit}, .no = {.reason = NR_REASONS}};
+
+		payload_init(&p.payload, &p.arena, NOW_MS);
+		rc = parse(buf_str(&body), &p.payload, &p.no);
+		ck_assert_msg(rc == 0 || p.no.reason == REASON_BODY_TOO_LARGE, "%s: %s", reason_name(p.no.reason), p.no.detail);
+		ck_assert_uint_lt(limit, 1 << 20);
+		pushed_fini(&p);
+	}
+	buf_fini(&body);
 }
 END_TEST
 
@@ -468,6 +499,7 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, a_payload_is_refused_as_over_budget, 0, 2);
 	tcase_add_test(tc, events_are_refused_as_over_budget);
+	tcase_add_loop_test(tc, a_payload_of_any_size_is_too_large_or_taken, 0, 2);
 	tcase_add_loop_test(tc, a_body_that_does_not_inflate_is_refused_as_over_budget, 0, 3);
 	tcase_add_test(tc, a_site_keeps_its_row);
 	tcase_add_test(tc, a_new_site_and_its_cell);
