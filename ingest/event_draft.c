@@ -7,6 +7,22 @@
 
 #include "ingest/event.h"
 
+#define NO_TEXT {"", 0}
+
+/* What nothing has been said of. Texts are empty, and not NULL: who looks into them need not ask. */
+static const struct event empty_event = {.action = NO_TEXT,
+					 .namespace = NO_TEXT,
+					 .host = NO_TEXT,
+					 .environment = NO_TEXT,
+					 .revision = NO_TEXT,
+					 .error = {.class = NO_TEXT, .message = NO_TEXT},
+					 .transaction = {.id = NO_TEXT},
+					 .marker = {NO_TEXT, NO_TEXT, NO_TEXT},
+					 .check_in = {.name = NO_TEXT}};
+static const struct backtrace_frame empty_frame = {.file = NO_TEXT, .function = NO_TEXT};
+static const struct breadcrumb empty_breadcrumb = {.category = NO_TEXT, .action = NO_TEXT, .message = NO_TEXT};
+static const struct transaction_span empty_span = {.id = NO_TEXT, .parent_id = NO_TEXT, .name = NO_TEXT};
+
 /* Room for one more item, which is not zeroed; NULL when memory is short. */
 static void *list_add(struct event_draft_list *l, size_t item_bytes, struct payload *p)
 {
@@ -30,7 +46,7 @@ static void *list_copy(const struct event_draft_list *l, size_t item_bytes, stru
 
 void event_draft_begin(struct event_draft *d, enum payload_event_kind kind)
 {
-	d->e = (struct payload_event){.kind = kind};
+	d->e = (struct payload_event){.kind = kind, .event = empty_event};
 	d->tags.len = d->params.len = d->frames.len = d->breadcrumbs.len = d->spans.len = 0;
 	d->breadcrumbs_seen = 0;
 }
@@ -47,18 +63,18 @@ struct tag *event_draft_add_tag(struct event_draft_list *map, struct payload *p)
 
 void event_draft_begin_frame(struct event_draft *d)
 {
-	d->frame = (struct backtrace_frame){0};
+	d->frame = empty_frame;
 }
 
 void event_draft_begin_breadcrumb(struct event_draft *d)
 {
-	d->breadcrumb = (struct breadcrumb){0};
+	d->breadcrumb = empty_breadcrumb;
 	d->inner.len = 0;
 }
 
 void event_draft_begin_span(struct event_draft *d)
 {
-	d->span = (struct transaction_span){0};
+	d->span = empty_span;
 	d->inner.len = 0;
 }
 

@@ -14,11 +14,16 @@ static const char *const words[] = {
 	"{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":7,\"floor\":5,\"created_at\":1795372012000,\"metrics\":[{\"name\":\"m\","
 	"\"kind\":\"distribution\",\"tags\":{\"a\":\"b\"},\"points\":[{\"t\":1795372000000,\"v\":3.5},{\"count\":9,\"sum\":31.5,\"min\":3.4,"
 	"\"max\":3.55,\"last\":3.5,\"histogram\":{\"scale\":5,\"zero\":0,\"offset\":56,\"counts\":[1,3,5]}}]}],\"errors\":[{}]}",
+	("\"errors\":[{\"t\":1795372012000,\"class\":\"E\",\"message\":\"m\",\"backtrace\":[{\"file\":\"a.rb\",\"line\":7,\"function\":\"f\",\"in_app\":true}],"
+	"\"action\":\"A#b\",\"namespace\":\"web\",\"tags\":{\"a\":1},\"params\":{\"q\":{\"r\":[1,null]}},\"breadcrumbs\":[{\"category\":\"c\",\"metadata\":{\"k\":\"v\"}}]}],"),
+	"\"transactions\":[{\"action\":\"a\",\"duration_ms\":1.5,\"queue_ms\":0,\"error\":true,\"spans\":[{\"id\":\"1\",\"start_ms\":1,\"tags\":{\"a\":\"b\"}}]}],",
+	"\"markers\":[{\"revision\":\"r\"}],", "\"check_ins\":[{\"name\":\"n\",\"kind\":\"cron\",\"event\":\"start\"}],", "{\"class\":\"E\"},", "{\"action\":\"a\"},",
+	"\"backtrace\":[{\"line\":-1},{}],", "\"breadcrumbs\":[{},{}],", "\"spans\":[{},{\"tags\":{}}],", "\"params\":{\"a\":{},\"a\":[[]]},", "\"line\":7,", "\"class\":\"E\",",
 	"{\"metrics\":[", "{\"name\":\"m\",\"kind\":\"gauge\",\"points\":[{\"v\":1}]},", "{\"v\":1},", "\"t\":1795372012000,", "\"name\":\"n\",",
 	"\"kind\":\"counter\",", "\"tags\":{\"a\":\"b\",\"c\":\"d\"},", "\"points\":[", "\"histogram\":{\"scale\":5,\"counts\":[1]},",
 	"\"neg_counts\":[1,2],", "\"neg_offset\":-3,", "{\"count\":1,\"sum\":1,\"min\":1,\"max\":1,\"last\":1},", "\"last_at\":1795372012000,",
 	"\"truncated\":[{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"from_seq\":1,\"to_seq\":2,\"samples\":3,\"attempted\":true}],",
-	"\"errors\":[", "\"transactions\":[{}],", "\"markers\":[1],", "\"check_ins\":[[]],", "\"unknown\":{\"a\":[1]},", "null", "true", "1e999",
+	"\"errors\":[", "\"transactions\":[{}],", "\"markers\":[{}],", "\"check_ins\":[[]],", "\"unknown\":{\"a\":[1]},", "null", "true", "1e999",
 	"9223372036854775807", "-9223372036854775808", "1.0e3", "\\ud83d\\ude00", "\\u0000", "]", "}", "]}]}", ",", "{", "[", "\"\"",
 };
 

@@ -52,7 +52,17 @@ def push_pb():
     yield "distribution", message((1, metric(3, value, summary((9, histogram)))))
     yield "identity", message(*identity, (1, metric(2, value)))
     yield "truncated", message(*identity, (9, message((1, AGENT), (2, 1), (3, 4), (4, 812), (5, 1))))
-    yield "events", message((10, b""), (11, b"\xff"), (12, message((1, NOW))), (13, b""))
+    frame = message((1, b"a.rb"), (2, 7), (3, b"f"), (4, 1))
+    crumb = message((1, NOW - 9), (2, b"c"), (3, b"GET"), (4, b"m"), (5, message((1, b"k"), (2, b"v"))))
+    error = ((1, NOW), (2, b"IOError"), (3, b"disk \xc3\xbc"), (4, frame), (4, b""), (5, b"A#b"), (6, b"web"), (7, message((1, b"a"), (2, b"1"))),
+             (8, message((1, b"id"), (2, b"7"))), (9, crumb), (9, b""))
+    span = message((1, b"1"), (2, b"0"), (3, b"sql"), (4, 0.5), (5, 3.0), (6, message((1, b"q"), (2, b"x"))))
+    transaction = ((1, NOW), (2, b"4f"), (3, b"A#b"), (4, b"web"), (5, 12.5), (6, 2.0), (7, 1), (8, message((1, b"a"), (2, b"1"))), (9, span), (9, b""))
+    yield "error", message(*identity, (10, message(*error)))
+    yield "transaction", message((11, message(*transaction)), (11, message(*transaction[2:])))
+    yield "markers", message((12, message((1, NOW), (2, b"a1"), (3, b"ann"), (4, b"deploy"))), (13, message((2, b"n"), (3, 1), (4, 1))))
+    yield "long-event", message((10, message(*error, *[(4, frame)] * 200, *[(9, crumb)] * 51, *[(8, message((1, b"k")))] * 65)))
+    yield "bad-events", message((10, b""), (11, message((3, b"a"), (5, -1.0))), (12, message((1, NOW))), (13, message((2, b"n"), (3, 9), (4, 1))))
     yield "unpacked", message((1, metric(3, summary((9, message((1, 10), (4, 1), (4, 3)))))))
     yield "two-histograms", message((1, metric(3, summary((9, message((1, 10), (4, b"\x01"))), (9, message((4, b"\x03")))))))
     yield "unknown", message((99, 1), (100, 1.0), (101, b"x"), (1, metric(2, value) + message((50, b"")))) + b"\x9b\x06\x08\x01\x9c\x06"
@@ -72,7 +82,15 @@ def push_json():
     yield "identity", ("{" + agent + ',"seq":7,"floor":5,"created_at":1795372012000,"host":"web-7","environment":"\\ud83d\\ude00",' +
                        one[1:] % ("gauge", value))
     yield "truncated", '{"truncated":[{' + agent + ',"from_seq":1,"to_seq":4,"samples":812,"attempted":true}]}'
-    yield "events", '{"errors":[{"t":1}],"transactions":[7],"markers":[null],"check_ins":[[]]}'
+    error = ('{"t":1795372000000,"class":"IOError","message":"gr\\u00f6","backtrace":[{"file":"a.rb","line":7,"function":"f","in_app":true},{}],'
+             '"action":"A#b","namespace":"web","tags":{"a":"b","n":7,"z":null},"params":{"q":"x","nested":{"a":[1,{"b":"c"}]},"f":false},'
+             '"breadcrumbs":[{"t":1795372000000,"category":"c","action":"GET","message":"m","metadata":{"k":"v"}},{}]}')
+    transaction = ('{"id":"x","action":"A#b","namespace":"web","duration_ms":12.5,"queue_ms":0.4,"error":true,"tags":{"a":"b"},'
+                   '"spans":[{"id":"1","parent_id":"0","name":"sql","start_ms":0,"duration_ms":1e0,"tags":{"q":[]}},{}]}')
+    yield "errors", '{"errors":[' + error + ',{"class":"E"}]}'
+    yield "transactions", '{"transactions":[' + transaction + ',{"action":"a"}]}'
+    yield "markers", '{"markers":[{"revision":"a1","user":"u","text":"t"}],"check_ins":[{"name":"n","kind":"cron","event":"start"}]}'
+    yield "bad-events", '{"errors":[{"t":1}],"transactions":[{"action":"a","queue_ms":-1}],"markers":[{}],"check_ins":[{"kind":"x"}]}'
     yield "unknown", '{"more":{"a":[1,{"b":null}]},' + one[1:] % ("gauge", '{"v":1e0,"x":[[]]}')
     yield "rejected", one % ("counter", '{"v":-1},{"t":1,"v":1},{},{"v":1e999}')
 
