@@ -13,10 +13,10 @@ extern const struct node_field json_frame_fields[4];
 extern const struct node_field json_breadcrumb_fields[5];
 extern const struct node_field json_span_fields[6];
 
-/* An object of an event begins; of other nodes there is nothing to do. */
+/* An object or a map of an event begins. */
 void json_event_open(struct parser *p, enum node node);
 
-/* The innermost node ends, which is none that push_json_nodes.c knows more of. Yajl's way, as all there. */
+/* The innermost node ends, which is one of those. Yajl's way, as all there. */
 int json_event_close(struct parser *p);
 
 /* One entry of the innermost map of an event; its key is p->tag_key. text borrows the body, lives in a buffer of yajl's, or is a literal. */

@@ -259,7 +259,8 @@ int node_open(struct parser *p, enum node node)
 			p->counts = arena_calloc(p->payload->arena, HIST_COUNTS_MAX + 1, sizeof(*p->counts));
 		return p->counts ? 1 : node_refuse_size(p);
 	default:
-		json_event_open(p, node);
+		if (node >= NODE_ERROR)
+			json_event_open(p, node);
 		break;
 	}
 	return 1;
@@ -392,6 +393,6 @@ int node_close(struct parser *p)
 	case NODE_COUNTS:
 		return close_counts(p);
 	default:
-		return json_event_close(p);
+		return node_top(p)->node >= NODE_ERROR ? json_event_close(p) : 1;
 	}
 }

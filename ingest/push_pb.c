@@ -60,10 +60,17 @@ static inline const uint8_t *tag_field(struct pb_reader *r, uint32_t key, const 
 	}
 }
 
-const uint8_t *push_pb_read_entry(struct push_pb_parser *ps, struct tag *tag, const uint8_t *at, const uint8_t *end)
+/* Inline, as metrics have many. */
+static inline __attribute__((always_inline)) const uint8_t *read_tag(struct push_pb_parser *ps, struct tag *tag, const uint8_t *at,
+								     const uint8_t *end)
 {
 	ps->tag = tag;
 	return pb_read_message(&ps->reader, &tag_message, tag_field, at, end);
+}
+
+const uint8_t *push_pb_read_entry(struct push_pb_parser *ps, struct tag *tag, const uint8_t *at, const uint8_t *end)
+{
+	return read_tag(ps, tag, at, end);
 }
 
 /* The wire's kinds are the schema's symbols, one later, as 0 says that there was none. */
@@ -89,7 +96,7 @@ static inline const uint8_t *metric_field(struct pb_reader *r, uint32_t key, con
 	case PB_KEY(2, PB_VARINT):
 		return read_kind(ps, at, end);
 	case PB_KEY(3, PB_LEN):
-		return push_pb_read_entry(ps, draft_add_tag(&ps->draft), at, end);
+		return read_tag(ps, draft_add_tag(&ps->draft), at, end);
 	case PB_KEY(4, PB_LEN):
 		return push_pb_read_point(ps, at, end);
 	default:

@@ -18,6 +18,7 @@
 #define GAUGE(points) PAYLOAD(METRIC("gauge", points))
 #define COUNTER(points) PAYLOAD(METRIC("counter", points))
 #define DISTRIBUTION(points) PAYLOAD(METRIC("distribution", points))
+#define CHECK_IN(kind, event) "{\"name\":\"n\",\"kind\":\"" kind "\",\"event\":\"" event "\"}"
 
 struct decoded {
 	struct arena arena;
@@ -49,6 +50,20 @@ static inline void decode(struct decoded *d, const char *body)
 static inline void decoded_fini(struct decoded *d)
 {
 	arena_fini(&d->arena);
+}
+
+/* A body of n times `piece` between head and tail; free() it. */
+static inline struct str repeated_text(const char *head, const char *piece, size_t n, const char *tail)
+{
+	size_t len = strlen(head) + n * strlen(piece) + strlen(tail);
+	char *p = malloc(len + 1), *at = p;
+
+	ck_assert_ptr_nonnull(p);
+	at = stpcpy(at, head);
+	while (n--)
+		at = stpcpy(at, piece);
+	stpcpy(at, tail);
+	return (struct str){p, len};
 }
 
 /* All rejections as "metrics[0].points[1] reason, ..". */
