@@ -73,8 +73,9 @@ static const struct {
 	{"{\"check_ins\":[" CHECK_IN("cron", "start") "," CHECK_IN("cron", "finish") "," CHECK_IN("heartbeat", "beat") "]}",
 	 "check_ins[0] 0 name=n cron start; check_ins[1] 0 name=n cron finish; check_ins[2] 0 name=n heartbeat beat"},
 	/* order, nulls and what nobody knows */
-	{"{\"markers\":[{\"revision\":\"a\"}],\"errors\":[{\"tags\":null,\"class\":\"E\",\"t\":null,\"new\":[{\"class\":7}],\"backtrace\":null,\"message\":null}]}",
-	 "markers[0] 0 revision=a; errors[0] 0 class=E"},
+	{"{\"markers\":[{\"revision\":\"a\"}],\"errors\":[{\"tags\":null,\"class\":\"E\",\"t\":null,\"new\":[{\"class\":7}],\"backtrace\":null,\"message\":null,"
+	 "\"breadcrumbs\":[{\"new\":{\"a\":[]},\"message\":\"m\"}]}]}",
+	 "markers[0] 0 revision=a; errors[0] 0 class=E (0 message=m)"},
 	/* nothing of one event shines through the next */
 	{"{\"errors\":[{\"class\":\"E\",\"action\":\"a\",\"tags\":{\"a\":\"1\"},\"params\":{\"a\":\"1\"},\"backtrace\":[{\"file\":\"f\",\"line\":1}],"
 	 "\"breadcrumbs\":[{\"message\":\"m\",\"metadata\":{\"a\":\"b\"}},{}]},{\"class\":\"F\",\"backtrace\":[{}],\"breadcrumbs\":[{}]}],"
@@ -87,8 +88,9 @@ static const struct {
 	 "errors[0] 0 {a=1.50,b=true,c=false,e=[1, 2]} class=E params{e={},s=\xc3\xbc,x={\"y\": [ 1,{\"z\":\"\\u00fc\"} ]}} (0 {k=-1e3})"},
 	{"{\"transactions\":[{\"action\":\"a\",\"spans\":[{\"tags\":{\"n\":7,\"deep\":[[[]]]}}]}]}", "transactions[0] 0 action=a ( {deep=[[[]]],n=7})"},
 	/* a line that is no line's number is unknown */
-	{"{\"errors\":[{\"class\":\"E\",\"backtrace\":[{\"line\":-1},{\"line\":2147483647},{\"line\":2147483648},{\"line\":9223372036854775807},{\"line\":1e1}]}]}",
-	 "errors[0] 0 class=E <:0 > <:2147483647 > <:0 > <:0 > <:10 >"},
+	{"{\"errors\":[{\"class\":\"E\",\"backtrace\":[{\"line\":-1},{\"line\":2147483647},{\"line\":2147483648},{\"line\":9223372036854775807},{\"line\":4294967303},"
+	 "{\"line\":1e1}]}]}",
+	 "errors[0] 0 class=E <:0 > <:2147483647 > <:0 > <:0 > <:0 > <:10 >"},
 };
 
 START_TEST(keeps_events)
