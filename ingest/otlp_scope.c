@@ -5,10 +5,11 @@
 #include "ingest/otlp_scope.h"
 
 #include "common/series.h"
+#include "ingest/event.h"
 #include "ingest/scrub.h"
 
 enum {
-	TAGS_MAX = SERIES_TAGS_MAX + 1,      /* of an event; one more than is kept, so that it shows */
+	TAGS_MAX = EVENT_TAGS_MAX + 1,       /* of an event; one more than is kept, so that it shows */
 	DERIVED_TAGS_MAX = 4,                /* what settle.h adds to the tags of a series */
 	SERIES_TAGS_TAKEN = SERIES_TAGS_MAX - DERIVED_TAGS_MAX,
 };

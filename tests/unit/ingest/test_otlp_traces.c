@@ -117,7 +117,7 @@ static const struct {
 	 "transaction spans[0] t=-1000 r/background/// " TRACE_HEX " 3.25ms\n1 = 1 + 0, ignored 0 + 0"},
 	{REQUEST(SPAN(TRACE "2\"12\"" ID("1") "5\"r\"" TIMES)),
 	 "transaction spans[0] t=-1000 r/background/// " TRACE_HEX " 3.25ms\n1 = 1 + 0, ignored 0 + 0"},
-	{REQUEST(SPAN(TRACE ID("1") "7!" T1 " 8!" T0 EXCEPTION) SPAN(TRACE ID("1") "7!" T1) SPAN(TRACE ID("1") "5\"x\" 7!" T1 " 8!" T1)),
+	{REQUEST(SPAN(TRACE ID("1") "7!" T1 " 8!" T0 EXCEPTION) SPAN(TRACE ID("1") "7!" T1 "8!1795372011001499999") SPAN(TRACE ID("1") "5\"x\" 7!" T1 " 8!" T1)),
 	 "transaction spans[2] t=-999 x/background/// " TRACE_HEX " 0ms\nrejected spans[0] duration_invalid, spans[1] duration_invalid\n"
 	 "3 = 1 + 2, ignored 0 + 0"},
 	{"1{2{" SPAN(TRACE ID("1") "5\"x\"") "}} 1{2{} 2{" SPAN(TRACE ID("1") "7!18446744073709551615 8!18446744073709551615") SPAN("") "}}",
