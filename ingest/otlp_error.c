@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "ingest/backtrace.h"
-#include "ingest/event.h"
 
 #define PREFIX "exception."
 
@@ -100,9 +99,9 @@ int otlp_add_exception(struct payload *p, const struct otlp_rules *rules, const 
 	e.event.has_error = true;
 	error->class = either(value_of(x->attributes, x->attributes_len, PREFIX "type"), STR("exception"));
 	error->message = either(value_of(x->attributes, x->attributes_len, PREFIX "message"), x->body);
-	error->breadcrumbs = x->breadcrumbs;
+	error->breadcrumbs = x->breadcrumbs ? x->breadcrumbs : arena_alloc_raw(p->arena, 0); /* event.c counts from its end */
 	error->breadcrumbs_len = x->breadcrumbs_len;
-	if (otlp_scope_describe(x->scope, rules, p, x->tags, x->tags_len, &e) < 0 || add_params(p->arena, x, error) < 0 ||
+	if (!error->breadcrumbs || otlp_scope_describe(x->scope, rules, p, x->tags, x->tags_len, &e) < 0 || add_params(p->arena, x, error) < 0 ||
 	    add_backtrace(p->arena, x, error) < 0)
 		return -1;
 	return event_add(p, &e);

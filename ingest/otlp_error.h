@@ -5,9 +5,10 @@
 #ifndef MILLRACE_INGEST_OTLP_ERROR_H
 #define MILLRACE_INGEST_OTLP_ERROR_H
 
+#include "ingest/event.h"
 #include "ingest/otlp_scope.h"
 
-enum { OTLP_PARAMS_MAX = 65, OTLP_BREADCRUMBS_MAX = 51 }; /* one more than is kept of an error, so that it shows */
+enum { OTLP_PARAMS_MAX = EVENT_PARAMS_MAX + 1, OTLP_BREADCRUMBS_MAX = EVENT_BREADCRUMBS_MAX + 1 }; /* one more than is kept of an error, so that it shows */
 
 /* An exception where it stood. Borrows all. */
 struct otlp_exception {

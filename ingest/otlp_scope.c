@@ -5,18 +5,13 @@
 #include "ingest/otlp_scope.h"
 
 #include "common/series.h"
+#include "ingest/event.h"
 #include "ingest/scrub.h"
 
-enum {
-	TAGS_MAX = SERIES_TAGS_MAX + 1,      /* of an event; one more than is kept, so that it shows */
-	DERIVED_TAGS_MAX = 4,                /* what settle.h adds to the tags of a series */
-	SERIES_TAGS_TAKEN = SERIES_TAGS_MAX - DERIVED_TAGS_MAX,
-};
+enum { TAGS_MAX = EVENT_TAGS_MAX + 1 }; /* of an event; one more than is kept, so that it shows */
 
 static const char *const few[] = {"service.name", "service.namespace", "service.version", "service.instance.id", "telemetry.sdk.language"};
 _Static_assert(sizeof(few) / sizeof(few[0]) <= OTLP_FEW_MAX, "there is room");
-
-static const char *const derived[DERIVED_TAGS_MAX] = {"action", "namespace", "class", "group"};
 
 static const struct pb_field scope_fields[] = {{NULL, 0}, {"name", 0}, [3] = {"attributes", 0}};
 static const struct pb_message scope_message = PB_MESSAGE(scope_fields);
@@ -137,15 +132,6 @@ static void settle_resource(struct otlp_resource *resource, const struct otlp_ru
 	}
 }
 
-/* Hosts tell series apart only where hosts are measured; and what settle.h sets is not the client's to set. */
-static bool is_series_tag(struct str key)
-{
-	for (size_t i = 0; i < DERIVED_TAGS_MAX; i++)
-		if (str_eq(key, str_from(derived[i])))
-			return false;
-	return !str_eq(key, STR(OTLP_HOST_NAME));
-}
-
 static int settle_scope(struct otlp_scope *scope, const struct otlp_rules *rules, const struct payload *p)
 {
 	struct tag *tags = arena_alloc_raw(p->arena, rules->resource_tags_len * sizeof(*tags));
@@ -161,8 +147,8 @@ static int settle_scope(struct otlp_scope *scope, const struct otlp_rules *rules
 
 		if (!value)
 			value = scope->resource->wanted[i];
-		if (value && is_series_tag(key))
-			len = otlp_tags_add(tags, len, SERIES_TAGS_TAKEN, (struct tag){key, *value});
+		if (value && !str_eq(key, STR(OTLP_HOST_NAME))) /* hosts tell series apart only where hosts are measured */
+			len = otlp_tags_add(tags, len, rules->resource_tags_len, (struct tag){key, *value});
 	}
 	if (scrub_tags(p->scrub, p->arena, tags, len) < 0)
 		return -1;

@@ -15,7 +15,7 @@
 #include "ingest/otlp_error.h"
 
 enum {
-	INNER_MAX = 501, /* spans of a transaction; one more than is kept, so that it shows */
+	INNER_MAX = EVENT_SPANS_MAX + 1, /* spans of a transaction; one more than is kept, so that it shows */
 	NS_IN_MS = 1000000,
 };
 
@@ -100,10 +100,8 @@ static void find_owner(struct otlp_span *from)
 		s->walk = WALKING;
 		s = s->parent;
 	}
-	if (s && is_transaction(s))
-		owner = s;
-	else if (s && s->walk == KNOWN)
-		owner = s->owner;
+	if (s) /* one that is being walked has none */
+		owner = is_transaction(s) ? s : s->owner;
 	for (s = from; s && s->walk == WALKING; s = s->parent) {
 		s->owner = owner;
 		s->walk = KNOWN;

@@ -2,6 +2,7 @@
 """Writes the corpora that fuzzing starts from, tests/fuzz/corpus/NAME/: small inputs that reach what random bytes would take days to
 find. Run it after a change of the formats and commit what it writes; the fuzzers' own findings stay in build/fuzz/corpus.
 """
+import base64
 import gzip
 import pathlib
 import struct
@@ -84,6 +85,24 @@ STACK = ('Traceback (most recent call last):\n  File "/app/shop/cart.py", line 2
          '  File "/usr/lib/python3.11/json/decoder.py", line 355, in raw_decode\n    raise JSONDecodeError\nValueError: gr\u00fcn 17\n')
 
 
+# What the OpenTelemetry Python SDK 1.45.2 made of a request with a span below it and an exception, and of two log records; deflated.
+SDK_TRACES = (
+    "eNqlU0FPE0EUbrtQ6BNBRyS1URwbIUrsbrcUa4kYjAET4oWIxnCwbnefdMJ2dpmZRYsx8eLBixpj4smTJxMPnvwBHvwXetODevQHOLsFoQf04GGTt/Pe+75v3jcPHgG8zkARxhT62EYl"
+    "Oqb01k3f4WuRs4ZkELJhR7UCDhNAemu400YyAgeDEPmfDJyCo71lmygkC3iMZJvVGbMCc3BEothkLpqMS+XwOPDIJJxuoo2eXbVLNXtmulStNaul+oUL06WK7dXraNewXi3DGAzttCcS"
+    "stAnW0EIo5BrBVJ1Dweg/x42SzWYhDEPQz/otLVKE/kmEwGPYzIEEIrAi1yl5UEeRnZQdxT3g2GbFfJ5ACgMxhSmhiT6rFwYgT7FUMQ0dzWeIi/ScOjk/A319tbY108fTrj8R/Y5GZy7"
+    "/Wx54OlyprgTpacOXF+4tnBlhbqOUGWjPv/e+7Gy8T1/ef7jlyRYOgY5r2nKjlTYTjTqO60JlBv+6mTuzrKfVBFwHbeFtM2k1GKMdezEA45BZ2tbqcfpVDqVIm+yfxGVnhq+urBCrbjH"
+    "esC8h+VMPcVvdNXQqdGfiZrjcKSlVGgK3IhQD1f72gq8eDS6eakA0M0GkcJY7C7aEoVj250yDLhEUzutItlwAw+Jkf9lLB0Gg3mSwNQgZPJp/WVWT+TuuN+6N8z6geOhpyn6RHBPkkze"
+    "WH3Xl0s9GUqUkRzedzGMvSuMw/CfH1N1wkTKTcePcEGIQBQm4PBuvo1Sxi/7EAzzgMrIbSVe0FrhvQGju3VarruuhOMieWXAS2MlDpv6jJ5pa0uoQFe/It3r+9R3pDo7C5QuMh9p0XLC"
+    "0NrUb83yWdPq7s+0aduWZApLocbQAqTVszhWQmU1Gowz1WiYYad4jvqMIz1frpyjjNNIYkOGDtc0lHYY+h7d/v0PVr2h+zPb9vT5hFrPQqiGo82LhNDt/9YRr0vyGPbAVcoJ2MW2Xjof"
+    "LyX9wmES6a5XZ4q9phTP7jFylvYmoXB8r7MoXSdEL17KRceXuDVOCvs35zPdLfkN9jiUTQ==")
+SDK_LOGS = (
+    "eNq1ks1u00AQx8knzdCvbEsUVRy2gbZQ1Q52XKWJAHFpJYREpagcKgSSP6aNqb27rDchFqInJLjxBEhIvADiseDKA7B2GqqKM3uanfnPzG9mF35U4UsRWtBQGGGMSqZmEpyZkctOR+4p"
+    "kjmoilQNOYMNIFc1zI2RLMECF8j+RmAdbl6VjVEmIWdZJct0dk0bHsJKgnIc+miGLFEuy4yAbMIdDy0MLMcyutZux3C6nmP09vY6hm0FvR5aXew596EB87P0HKEK5WTIBaxCbcgTNXVe"
+    "h8pb9IwubEIjQBHxNNaUJrJxKDnLbDIPICQPRr7SeNCEpVnVGXEFSpZpk89luAG1rIX5mnsJ+VSoXWPPfx29+dlcrq2Vnzw7ONzOBMqVCgPatTdg0ecBmidhhKZw1ZCsQL3tCtHOirR9"
+    "rTNFalMgU9mI5QhTcIC5B7GmivCR3YDlXBGFTM86ij2UpNhcP/Yv2pPfxdrj78EUpb5W2R8MDgfbei7NSU9c3T6wF6Ckb9mSYu3432y37VuwiBMfRZ6lUpFnPcV0X0ou7SbUL6MxJkn2"
+    "x0pQmNhfC7B6GdLL9M+UdH0kHwvwoXCUmZ720buxfmMq0ddPSH03imjkJupeHyg90DPR1j/DtHZoBkk7zg4NGZ1NoBMo1Z+0T9+9f9GatF7mjvycn7/KDsyw+3RrsgXH3y5W/QdM1/rl")
+
+
 def otlp_resource():
     return field(1, attributes(1, service_name="shop", host_name="web-7", service_version="1.2", telemetry_sdk_language="python"))
 
@@ -100,7 +119,8 @@ def otlp_traces():
     exception = field(11, fixed64(1, NOW * 1000000 - 100) + field(2, b"exception") + error)
     crumb = field(11, fixed64(1, NOW * 1000000 - 9000000) + field(2, b"cache miss") + attributes(3, key="a"))
     route = attributes(9, http_route="/cart/{id}", http_request_method="GET", user=field(3, 7))
-    yield "sdk", request(span(1, 0, 2, route, exception, crumb, field(15, message((2, b"ValueError"), (3, 2)))),
+    yield "sdk", zlib.decompress(base64.b64decode(SDK_TRACES))
+    yield "error", request(span(1, 0, 2, route, exception, crumb, field(15, message((2, b"ValueError"), (3, 2)))),
                          scope=field(1, message((1, b"lib"), (2, b"1.0"))))
     yield "tree", request(span(3, 2, 1), span(2, 1, 3), span(1, 0, 2), span(4, 3, 5, crumb), span(5, 9, 1))
     yield "circle", request(span(1, 2, 1), span(2, 1, 1, exception), span(3, 3, 0), span(2, 2, 1))
@@ -115,7 +135,8 @@ def otlp_logs():
 
     error = attributes(6, exception_type="ValueError", exception_stacktrace=STACK, code_function="f", code_lineno=field(3, 7), job="a")
     body = field(5, field(6, field(1, message((1, b"k"), (2, field(5, field(1, field(4, 1.5))))))))
-    yield "sdk", field(1, field(2, field(1, field(1, b"app")) + record(error, field(5, field(1, b"failed job")), field(9, AGENT))) + otlp_resource())
+    yield "sdk", zlib.decompress(base64.b64decode(SDK_LOGS))
+    yield "error", field(1, field(2, field(1, field(1, b"app")) + record(error, field(5, field(1, b"failed job")), field(9, AGENT))) + otlp_resource())
     yield "body", field(1, field(2, record(error, body) + record(body))) + field(1, b"")
     yield "ignored", field(1, field(2, record(field(5, b"\xff")) + record()))
 

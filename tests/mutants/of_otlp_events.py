@@ -15,10 +15,9 @@ MUTANTS = [
     of("quotes-not-escaped", "value", "c >= 0x20 && c != '\"' && c != '\\\\'", "c >= 0x20 && c != '\"'", "value"),
     of("first-value-counts", "value", "	out->kind = (int)(key >> 3);", "	if (!out->kind)\n		out->kind = (int)(key >> 3);", "value"),
     of("base64-without-padding", "value", "for (size_t k = 0; k <= n; k++)", "for (size_t k = 0; k <= 3; k++)", "value"),
-    of("depth-never-comes-back", "value", "	t->depth--;\n", "", "oracle"),
+    of("depth-never-comes-back", "value", "	t->depth--;\n", "", "value"),
     # the tree
     of("traces-share-their-ids", "spans", "memcmp(s->trace_id, trace_id, OTLP_TRACE_ID_BYTES) != 0 || ", "", "oracle"),
-    of("circles-own", "spans", "	else if (s && s->walk == KNOWN)\n", "	else if (s)\n", "oracle"),
     of("last-double-is-the-parent", "spans", "		if (find(&ids, s->trace_id, s->span_id))\n			continue;\n", "", "oracle"),
     of("client-serves", "spans", "s->kind == OTLP_SPAN_SERVER ||", "s->kind == OTLP_SPAN_CLIENT || s->kind == OTLP_SPAN_SERVER ||", "traces"),
     of("roots-are-nothing", "spans", "!s->has_parent || s->kind", "(!s->has_parent && s->kind == OTLP_SPAN_INTERNAL) || s->kind", "traces"),
@@ -33,9 +32,9 @@ MUTANTS = [
     of("lost-in-the-books", "spans", "	p->received++;\n	p->accepted++;\n", "", "traces"),
     of("timeless-error-is-of-1970", "spans", "event->t_ns ? event->t_ns : s->end_ns", "event->t_ns", "traces"),
     # traces
-    of("ids-of-zeros", "traces", "id.len != len || memcmp(id.p, zeros, len) == 0", "id.len != len", "traces"),
+    of("ids-of-zeros", "traces", "memcmp(id.p, zeros, len) == 0", "(0 && memcmp(id.p, zeros, len) == 0)", "traces"),
     of("any-parent", "traces", "id.len != 0 && id.len != OTLP_SPAN_ID_BYTES", "0", "traces"),
-    of("ends-before-it-begins", "traces", "t->span.end_ns < t->span.start_ns", "t->span.end_ns + 1 < t->span.start_ns", "oracle"),
+    of("ends-before-it-begins", "traces", "t->span.end_ns < t->span.start_ns", "t->span.end_ns + 1 < t->span.start_ns", "traces"),
     of("place-in-its-scope", "traces", ".index = t->spans_seen++", ".index = t->spans_len - 1", "traces"),
     of("status-1-fails", "traces", "(int32_t)code == STATUS_ERROR", "code != 0", "traces"),
     of("attributes-of-the-span-before", "traces", "	t->attributes.len = 0;\n", "", "traces"),
@@ -47,8 +46,7 @@ MUTANTS = [
     of("ignored-record-in-no-book", "logs", "	l->payload->received++;\n	l->payload->accepted++;\n", "", "logs"),
     of("timeless-record-is-of-1970", "logs", ".has_t = record->t_ns != 0", ".has_t = true", "logs"),
     # what is above and beside
-    of("host-in-every-series", "scope", "return !str_eq(key, STR(OTLP_HOST_NAME));", "return true;", "traces"),
-    of("client-names-the-action", "scope", "i < DERIVED_TAGS_MAX; i++", "i < 0; i++", "traces"),
+    of("host-in-every-series", "scope", "value && !str_eq(key, STR(OTLP_HOST_NAME))", "value", "traces"),
     of("resource-beats-scope", "scope", "		if (!value)\n			value = scope->resource->wanted[i];", "		if (scope->resource->wanted[i])\n			value = scope->resource->wanted[i];", "traces"),
     of("old-environment-first", "scope", "	if (!resource->environment.len)\n", "", "traces"),
     of("series-unsorted", "scope", "	series_sort_tags(tags, len);\n", "", "traces"),

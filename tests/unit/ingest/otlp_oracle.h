@@ -150,7 +150,7 @@ static inline void oracle_put_all(struct oracle *o, struct oracle_tags *all, Otl
 
 static inline void oracle_describe(struct oracle *o, struct oracle_place at, struct oracle_tags extra, struct payload_event *e)
 {
-	static const char *const wanted[] = {"service.name", "deployment.environment", "tier"};
+	static const char *const wanted[] = {"service.name", "deployment.environment", "action", "tier"};
 	static const char *const few[] = {"service.name", "service.version"};
 	struct oracle_tags tags = oracle_tags_new(o), series = oracle_tags_new(o);
 

@@ -72,11 +72,11 @@ static const struct {
 	{REQUEST(SPAN(ROOT) SPAN(TRACE ID("1") CHILD_OF("1") "5\"again\"" TIMES) SPAN(TRACE ID("2") CHILD_OF("1") "5\"b\"" TIMES)),
 	 ROOT_TEXT " [" ID_HEX("1") " of  again 0+3.25] [" ID_HEX("2") " of  b 0+3.25]\n3 = 3 + 0, ignored 0 + 0"},
 	/* resources, scopes: wherever they stand */
-	{"1{" SCOPE_SPANS(SPAN(ROOT ATTR(9, "x y", "1")) "1{1\"lib\" 2\"1.0\" " ATTR(3, "tier", "2") ATTR(3, "action", "no") "}")
+	{"1{" SCOPE_SPANS(SPAN(ROOT ATTR(9, "x y", "1")) "1{1\"lib\" 2\"1.0\" " ATTR(3, "tier", "2") ATTR(3, "action", "x") "}")
 	 "1{" ATTR(1, "service.name", "shop") ATTR(1, "host.name", "web1") ATTR(1, "service.version", "v7")
 		 ATTR(1, "deployment.environment", "prod") ATTR(1, "tier", "1") ATTR(1, "os", "linux") "}}",
-	 "transaction spans[0] t=-1000 GET //web/web1/prod/v7 tags{deployment.environment=prod,service.name=shop,service.version=v7,tier=2,x_y=1}"
-	 " series{deployment.environment=prod,service.name=shop,tier=2} " TRACE_HEX " 3.25ms\n1 = 1 + 0, ignored 0 + 0"},
+	 "transaction spans[0] t=-1000 GET //web/web1/prod/v7 tags{action=x,deployment.environment=prod,service.name=shop,service.version=v7,tier=2,x_y=1}"
+	 " series{action=x,deployment.environment=prod,service.name=shop,tier=2} " TRACE_HEX " 3.25ms\n1 = 1 + 0, ignored 0 + 0"},
 	{"1{1{" ATTR(1, "deployment.environment.name", "new") ATTR(1, "deployment.environment", "old") "} 2{" SPAN(ROOT) "}} "
 	 "1{2{" SPAN(ROOT) "}}",
 	 "transaction spans[0] t=-1000 GET //web//new/ tags{deployment.environment=old} series{deployment.environment=old} " TRACE_HEX
@@ -117,7 +117,7 @@ static const struct {
 	 "transaction spans[0] t=-1000 r/background/// " TRACE_HEX " 3.25ms\n1 = 1 + 0, ignored 0 + 0"},
 	{REQUEST(SPAN(TRACE "2\"12\"" ID("1") "5\"r\"" TIMES)),
 	 "transaction spans[0] t=-1000 r/background/// " TRACE_HEX " 3.25ms\n1 = 1 + 0, ignored 0 + 0"},
-	{REQUEST(SPAN(TRACE ID("1") "7!" T1 " 8!" T0 EXCEPTION) SPAN(TRACE ID("1") "7!" T1) SPAN(TRACE ID("1") "5\"x\" 7!" T1 " 8!" T1)),
+	{REQUEST(SPAN(TRACE ID("1") "7!" T1 " 8!" T0 EXCEPTION) SPAN(TRACE ID("1") "7!" T1 "8!1795372011001499999") SPAN(TRACE ID("1") "5\"x\" 7!" T1 " 8!" T1)),
 	 "transaction spans[2] t=-999 x/background/// " TRACE_HEX " 0ms\nrejected spans[0] duration_invalid, spans[1] duration_invalid\n"
 	 "3 = 1 + 2, ignored 0 + 0"},
 	{"1{2{" SPAN(TRACE ID("1") "5\"x\"") "}} 1{2{} 2{" SPAN(TRACE ID("1") "7!18446744073709551615 8!18446744073709551615") SPAN("") "}}",

@@ -157,6 +157,29 @@ START_TEST(depth_has_a_bound)
 }
 END_TEST
 
+/* So many lists beside one another are none in one another. */
+START_TEST(breadth_has_none)
+{
+	struct arena arena = {.limit_bytes = LIMIT_BYTES};
+	struct buf list = BUF_INIT, any = BUF_INIT, body = BUF_INIT;
+	struct pb_reader r;
+	struct tag out;
+
+	for (int i = 0; i < 3 * OTLP_VALUE_DEPTH_MAX; i++)
+		buf_add(&list, "\x0a\x02\x2a\x00", 4);
+	buf_add(&any, "\x2a", 1);
+	wire_bytes(&any, list.p, list.len);
+	buf_add(&body, "\x12", 1);
+	wire_bytes(&body, any.p, any.len);
+	ck_assert_msg(read_pair(&arena, &r, &body, &out) != NULL, "%s", r.fault);
+	ck_assert_uint_eq(out.value.len, 3 * 3 * OTLP_VALUE_DEPTH_MAX + 1);
+	buf_fini(&list);
+	buf_fini(&any);
+	buf_fini(&body);
+	arena_fini(&arena);
+}
+END_TEST
+
 /* A list of n empty values is n times "null,": cut, but read to its end. */
 START_TEST(texts_have_an_end)
 {
@@ -306,6 +329,7 @@ static Suite *otlp_value_suite(void)
 	tcase_add_loop_test(tc, values_become_texts, 0, NR(good));
 	tcase_add_loop_test(tc, faults_have_places, 0, NR(bad));
 	tcase_add_test(tc, depth_has_a_bound);
+	tcase_add_test(tc, breadth_has_none);
 	tcase_add_loop_test(tc, texts_have_an_end, 0, 2);
 	tcase_add_loop_test(tc, long_bytes_are_cut, 0, 2);
 	tcase_add_test(tc, doubles_come_back);
