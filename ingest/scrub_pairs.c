@@ -1,0 +1,221 @@
+/* scrub_pairs.c - see scrub_pairs.h.
+ *
+ * From what divides them, the key is looked for backwards within KEY_LOOK_MAX bytes, and the value forwards to its end. So a text costs a bounded number of
+ * steps for each of its bytes, whatever it is, as a value that was found is never read again.
+ *
+ * Where it is not clear what still belongs to a value, more is taken: a reader misses a word, which is less than a password that stays in part. */
+#include "ingest/scrub_pairs.h"
+
+#include <strings.h>
+
+#include "ingest/scrub.h"
+
+enum { KEY_LOOK_MAX = SCRUB_KEY_MAX, NEXT_KEY_MAX = 40 };
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_key_byte(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (uint8_t)c >= 0x80 || c == '_' || c == '-' || c == '.' || c == '[' ||
+	       c == ']' || c == '%' || c == '$' || c == '@' || c == '*';
+}
+
+static bool is_quote(char c)
+{
+	return c == '"' || c == '\'' || c == '`';
+}
+
+static bool begins(struct str text, size_t i, const char *what)
+{
+	size_t n = strlen(what);
+
+	return text.len - i >= n && strncasecmp(text.p + i, what, n) == 0;
+}
+
+/* The key that ends before text[end]; a quoted one is all within its quotes. */
+static struct str key_before(struct str text, size_t end)
+{
+	size_t least = end > KEY_LOOK_MAX ? end - KEY_LOOK_MAX : 0, from;
+
+	while (end > least && is_blank(text.p[end - 1]))
+		end--;
+	if (end >= least + 3 && begins(text, end - 3, "%22"))
+		end -= 3;
+	if (end > least && is_quote(text.p[end - 1]))
+		end--;
+	while (end > least && text.p[end - 1] == '\\')
+		end--;
+	for (from = end; from > least && is_key_byte(text.p[from - 1]);)
+		from--;
+	return (struct str){text.p + from, end - from};
+}
+
+/* Does the key name a secret, or together with the word before it: card number? */
+static bool names_secret(const struct scrub_keys *k, struct str text, struct str key)
+{
+	size_t from = (size_t)(key.p - text.p), end = from + key.len, least = end > KEY_LOOK_MAX ? end - KEY_LOOK_MAX : 0;
+
+	if (key.len == 0)
+		return false;
+	if (scrub_keys_match(k, key, false))
+		return true;
+	if (from < 2 || text.p[from - 1] != ' ')
+		return false;
+	for (from--; from > least && is_key_byte(text.p[from - 1]);)
+		from--;
+	return scrub_keys_match(k, (struct str){text.p + from, end - from}, true);
+}
+
+/* Behind what divides at i, or 0 where it is something else: a::b, a == b, ://, and the many blanks and > that are none. */
+static size_t value_begin(struct str text, size_t i, struct str *key)
+{
+	size_t from;
+
+	switch (text.p[i]) {
+	case '%':
+		*key = key_before(text, i);
+		return begins(text, i, "%3D") || begins(text, i, "%3A") ? i + 3 : 0;
+	case ' ':
+		*key = i && is_key_byte(text.p[i - 1]) ? key_before(text, i) : (struct str){text.p, 0};
+		return key->len > 2 && key->p[0] == '-' && key->p[1] == '-' ? i + 1 : 0;
+	case '>':
+		*key = i && is_key_byte(text.p[i - 1]) ? key_before(text, i) : (struct str){text.p, 0};
+		from = (size_t)(key->p - text.p);
+		return key->len && from && text.p[from - 1] == '<' ? i + 1 : 0;
+	case ':':
+		if ((i && text.p[i - 1] == ':') || (i + 1 < text.len && text.p[i + 1] == ':') || begins(text, i, "://"))
+			return 0;
+		break;
+	default:
+		if (i && strchr("=!<>~+", text.p[i - 1]) && text.p[i - 1])
+			return 0;
+		if (i + 1 < text.len && (text.p[i + 1] == '=' || text.p[i + 1] == '~'))
+			return 0;
+	}
+	*key = key_before(text, i);
+	return i + (begins(text, i, "=>") ? 2 : 1);
+}
+
+/* The end of a string whose opening quote is at i, behind n backslashes (0, 1, 3, 7 ..: so deep is it within other strings). */
+static size_t quoted_end(struct str text, size_t i, size_t n)
+{
+	size_t run = 0, k = i + 1;
+
+	for (; k < text.len; k++) {
+		if (text.p[k] == '\\') {
+			run++;
+		} else {
+			if (text.p[k] == text.p[i] && (run < n || (run - n) % (2 * (n + 1)) == 0))
+				return k - (run < n ? run : n);
+			run = 0;
+		}
+	}
+	return k;
+}
+
+/* Of brackets that open at i, or of the text where they do not close. */
+static size_t bracket_end(struct str text, size_t i)
+{
+	size_t depth = 0;
+
+	for (; i < text.len; i++) {
+		char c = text.p[i];
+
+		if (is_quote(c) && c != '`') {
+			size_t n = 0;
+
+			while (n < i && text.p[i - 1 - n] == '\\')
+				n++;
+			i = quoted_end(text, i, n) + n;
+		} else if (c == '{' || c == '[') {
+			depth++;
+		} else if ((c == '}' || c == ']') && --depth == 0) {
+			return i + 1;
+		}
+	}
+	return text.len;
+}
+
+/* Does another key begin at i, so that what is before it ends a value? */
+static bool begins_key(struct str text, size_t i)
+{
+	size_t n = 0;
+
+	while (i < text.len && is_blank(text.p[i]) && n++ < NEXT_KEY_MAX)
+		i++;
+	if (i >= text.len || n || is_quote(text.p[i]) || text.p[i] == '\n')
+		return true;
+	while (i < text.len && is_key_byte(text.p[i]) && n++ < NEXT_KEY_MAX)
+		i++;
+	return n && i < text.len && (text.p[i] == '=' || text.p[i] == ':');
+}
+
+static size_t bare_end(struct str text, size_t i, char divider)
+{
+	size_t from = i;
+
+	for (; i < text.len; i++) {
+		char c = text.p[i];
+
+		if ((uint8_t)c <= ' ' || c == '&' || c == '"' || c == '\'' || (c == '\\' && i + 1 < text.len && strchr("\"'nrt", text.p[i + 1])) || c == '<')
+			break;
+		if (divider == '%' && (begins(text, i, "%26") || begins(text, i, "%22") || begins(text, i, "%2C") || begins(text, i, "%7D")))
+			break;
+		if ((c == ',' || c == ';') && begins_key(text, i + 1))
+			break;
+	}
+	while (i > from && strchr(")]}", text.p[i - 1]))
+		i--;
+	return i;
+}
+
+/* The rest of a header's line; in JSON without quotes there is no such thing. */
+static size_t line_end(struct str text, size_t i)
+{
+	while (i < text.len && text.p[i] != '\n' && text.p[i] != '\r' && text.p[i] != '"' && text.p[i] != '\'' &&
+	       !(text.p[i] == '\\' && i + 1 < text.len && (text.p[i + 1] == 'n' || text.p[i + 1] == 'r')))
+		i++;
+	return i;
+}
+
+/* Words that say there is no value. */
+static bool is_nothing(struct str value)
+{
+	static const char *const words[] = {"null", "nil", "none", "undefined", "true", "false"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (value.len == strlen(words[i]) && strncasecmp(value.p, words[i], value.len) == 0)
+			return true;
+	return value.len == 0;
+}
+
+static struct scrub_span value_at(struct str text, size_t i, char divider, struct str key)
+{
+	size_t n = 0;
+
+	while (i < text.len && is_blank(text.p[i]))
+		i++;
+	if (divider == '%' && begins(text, i, "%22"))
+		i += 3;
+	while (i + n < text.len && text.p[i + n] == '\\')
+		n++;
+	if (i + n < text.len && is_quote(text.p[i + n]))
+		return (struct scrub_span){i + n + 1, quoted_end(text, i + n, n)};
+	if (i < text.len && (text.p[i] == '{' || text.p[i] == '[') && !begins(text, i, SCRUBBED))
+		return (struct scrub_span){i, bracket_end(text, i)};
+	return (struct scrub_span){i, divider == ':' && scrub_keys_is_header(key) ? line_end(text, i) : bare_end(text, i, divider)};
+}
+
+bool scrub_pair_at(const struct scrub_keys *k, struct str text, size_t i, struct scrub_span *out)
+{
+	struct str key;
+	size_t begin = value_begin(text, i, &key);
+
+	if (!begin || !names_secret(k, text, key))
+		return false;
+	*out = value_at(text, begin, text.p[i], key);
+	return out->to > out->from && !is_nothing((struct str){text.p + out->from, out->to - out->from}) && !begins(text, out->from, SCRUBBED);
+}
