@@ -14,6 +14,7 @@
 #include "ingest/account.h"
 #include "ingest/admission.h"
 #include "ingest/conf.h"
+#include "ingest/scrub.h"
 
 struct lane;
 
@@ -23,6 +24,7 @@ struct lane_rooms {
 	const struct ingest_conf *conf;
 	struct admission *admission;
 	struct account *account;
+	const struct scrub *scrub;
 	int listen_fd;
 	int done_fd; /* of events_wake_fd(): woken when a lane has drained */
 };

@@ -156,6 +156,7 @@ static int decode(struct passage *way, struct str body)
 
 	payload_init(payload, &way->push->arena, t->received_at_ms);
 	payload->shift_ms = t->sender.shift_ms;
+	payload->scrub = way->push->rooms.scrub;
 	if ((t->form == BODY_PROTOBUF ? push_pb_parse(body, payload, &way->no) : push_json_parse(body, payload, &way->no)) < 0)
 		return -1;
 	way->decoded = true;

@@ -12,6 +12,7 @@
 #include "ingest/admission.h"
 #include "ingest/answer.h"
 #include "ingest/producer.h"
+#include "ingest/scrub.h"
 
 struct push;
 struct push_job; /* a payload whose records are in flight */
@@ -21,6 +22,7 @@ struct push_rooms {
 	struct admission *admission;
 	struct producer *producer;
 	struct account *account;
+	const struct scrub *scrub; /* NULL: nothing is scrubbed, in tests */
 };
 
 struct push_limits {
