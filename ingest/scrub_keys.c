@@ -126,8 +126,8 @@ static bool is_except(const struct scrub_keys *k, const struct words *w)
 	return false;
 }
 
-/* Does a rule match the words that end here? */
-static bool matches_until(const struct scrub_keys *k, const struct words *w, size_t end)
+/* Does a rule match the words that end here, from before this place on? */
+static bool matches_until(const struct scrub_keys *k, const struct words *w, size_t end, size_t before)
 {
 	uint8_t last = (uint8_t)w->text[end - 1];
 
@@ -135,7 +135,7 @@ static bool matches_until(const struct scrub_keys *k, const struct words *w, siz
 		const struct rule *r = &k->rules[i];
 		size_t at = end - r->text.len;
 
-		if (r->text.len > end || memcmp(w->text + at, r->text.p, r->text.len) != 0)
+		if (r->text.len > end || at >= before || memcmp(w->text + at, r->text.p, r->text.len) != 0)
 			continue;
 		if (r->kind == WHOLE ? at == 0 && end == w->len : r->kind == TAIL || w->begins[at])
 			return true;
@@ -149,7 +149,7 @@ bool scrub_keys_match(const struct scrub_keys *k, struct str key, bool at_end)
 
 	read_words(&w, key);
 	for (size_t end = at_end ? w.len : 1; end <= w.len && end; end++)
-		if (w.begins[end] && k->begin[(uint8_t)w.text[end - 1]] != k->begin[(uint8_t)w.text[end - 1] + 1] && matches_until(k, &w, end) &&
+		if (w.begins[end] && k->begin[(uint8_t)w.text[end - 1]] != k->begin[(uint8_t)w.text[end - 1] + 1] && matches_until(k, &w, end, at_end ? w.last : w.len) &&
 		    !is_harmless(&w, end))
 			return !is_except(k, &w);
 	return false;

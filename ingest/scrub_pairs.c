@@ -35,7 +35,7 @@ static bool begins(struct str text, size_t i, const char *what)
 	return text.len - i >= n && strncasecmp(text.p + i, what, n) == 0;
 }
 
-/* The key that ends before text[end]; a quoted one is all within its quotes. */
+/* The key that ends before text[end]; of what a query string encodes, only brackets are part of one. */
 static struct str key_before(struct str text, size_t end)
 {
 	size_t least = end > KEY_LOOK_MAX ? end - KEY_LOOK_MAX : 0, from;
@@ -48,8 +48,9 @@ static struct str key_before(struct str text, size_t end)
 		end--;
 	while (end > least && text.p[end - 1] == '\\')
 		end--;
-	for (from = end; from > least && is_key_byte(text.p[from - 1]);)
-		from--;
+	for (from = end; from > least && is_key_byte(text.p[from - 1]); from--)
+		if (text.p[from - 1] == '%' && !begins(text, from - 1, "%5B") && !begins(text, from - 1, "%5D"))
+			return from + 2 < end ? (struct str){text.p + from + 2, end - from - 2} : (struct str){text.p, 0};
 	return (struct str){text.p + from, end - from};
 }
 
@@ -140,7 +141,7 @@ static size_t bracket_end(struct str text, size_t i)
 }
 
 /* Does another key begin at i, so that what is before it ends a value? */
-static bool begins_key(struct str text, size_t i)
+static bool begins_key(struct str text, size_t i, char divider)
 {
 	size_t n = 0;
 
@@ -150,7 +151,7 @@ static bool begins_key(struct str text, size_t i)
 		return true;
 	while (i < text.len && is_key_byte(text.p[i]) && n++ < NEXT_KEY_MAX)
 		i++;
-	return n && i < text.len && (text.p[i] == '=' || text.p[i] == ':');
+	return n && i < text.len && text.p[i] == divider;
 }
 
 static size_t bare_end(struct str text, size_t i, char divider)
@@ -164,7 +165,7 @@ static size_t bare_end(struct str text, size_t i, char divider)
 			break;
 		if (divider == '%' && (begins(text, i, "%26") || begins(text, i, "%22") || begins(text, i, "%2C") || begins(text, i, "%7D")))
 			break;
-		if ((c == ',' || c == ';') && begins_key(text, i + 1))
+		if ((c == ',' || c == ';') && begins_key(text, i + 1, divider))
 			break;
 	}
 	while (i > from && strchr(")]}", text.p[i - 1]))

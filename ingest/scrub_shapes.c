@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "ingest/scrub.h"
+
 enum {
 	CARD_DIGITS_MIN = 13,
 	CARD_DIGITS_MAX = 19,
@@ -244,7 +246,7 @@ static bool url_at(struct str text, size_t i, struct scrub_span *out)
 		if ((uint8_t)c <= ' ' || c == '/' || c == '?' || c == '#' || c == '"' || c == '\'' || c == '<' || c == '>')
 			break;
 	}
-	if (!colon || sign <= colon)
+	if (!colon || sign <= colon || begins(text, colon, SCRUBBED))
 		return false;
 	*out = (struct scrub_span){colon, sign};
 	return true;
