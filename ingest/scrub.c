@@ -107,37 +107,44 @@ static int walk(const struct scrub *s, struct str text, struct finds *f)
 	return 0;
 }
 
-/* One expression over one window; an empty match says nothing. */
-static int search(const regex_t *rule, struct str text, size_t from, size_t to, struct finds *f)
+/* One expression over one window, which begins at `at` of the text; an empty match says nothing. */
+static int search(const regex_t *rule, const char *window, size_t len, size_t at, int flags, struct finds *f)
 {
-	int flags = REG_STARTEND;
+	size_t from = 0;
 
-	for (int n = 0; from < to; n++) {
-		regmatch_t m = {.rm_so = (regoff_t)from, .rm_eo = (regoff_t)to};
+	for (int n = 0; from < len; n++) {
+		regmatch_t m = {.rm_so = (regoff_t)from, .rm_eo = (regoff_t)len};
 
 		if (n == WINDOW_MATCHES_MAX)
-			return finds_add(f, from, to);
-		if (regexec(rule, text.p, 1, &m, flags) != 0 || m.rm_eo <= m.rm_so)
+			return finds_add(f, at + from, at + len);
+		if (regexec(rule, window, 1, &m, flags | REG_STARTEND) != 0 || m.rm_eo <= m.rm_so)
 			return 0;
-		if (finds_add(f, (size_t)m.rm_so, (size_t)m.rm_eo) < 0)
+		if (finds_add(f, at + (size_t)m.rm_so, at + (size_t)m.rm_eo) < 0)
 			return -1;
 		from = (size_t)m.rm_eo;
-		flags = REG_STARTEND | REG_NOTBOL;
+		flags |= REG_NOTBOL;
 	}
 	return 0;
 }
 
+/* A window is a copy, since expressions want a NUL behind it, and none within. */
 static int apply_rules(const struct scrub *s, struct str text, struct finds *f)
 {
-	for (size_t i = 0; i < s->rules_len; i++)
-		for (size_t from = 0; from < text.len; from += WINDOW_BYTES - OVERLAP_BYTES) {
-			size_t to = text.len - from > WINDOW_BYTES ? from + WINDOW_BYTES : text.len;
+	char window[WINDOW_BYTES + 1];
 
-			if (search(&s->rules[i], text, from, to, f) < 0)
+	for (size_t at = 0; at < text.len && s->rules_len; at += WINDOW_BYTES - OVERLAP_BYTES) {
+		bool last = text.len - at <= WINDOW_BYTES;
+		size_t len = last ? text.len - at : WINDOW_BYTES;
+
+		for (size_t i = 0; i < len; i++)
+			window[i] = text.p[at + i] ? text.p[at + i] : ' ';
+		window[len] = '\0';
+		for (size_t i = 0; i < s->rules_len; i++)
+			if (search(&s->rules[i], window, len, at, (at ? REG_NOTBOL : 0) | (last ? 0 : REG_NOTEOL), f) < 0)
 				return -1;
-			if (to == text.len)
-				break;
-		}
+		if (last)
+			break;
+	}
 	return 0;
 }
 
