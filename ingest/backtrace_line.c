@@ -171,7 +171,7 @@ static bool read_firefox(struct str line, struct backtrace_frame *f)
 
 	if (str_eq(line, STR("[native code]")) || (at < line.len && str_eq(place, STR("[native code]")))) {
 		f->function = until(line, at == line.len ? 0 : at);
-		f->file = STR("[native code]");
+		f->file = at == line.len ? line : place;
 		return true;
 	}
 	if (at == line.len || memchr(line.p, ' ', at) || memchr(place.p, ' ', place.len) || !read_place(place, f))

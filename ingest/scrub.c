@@ -4,7 +4,7 @@
  * found, so that no text takes more than linear time; operators' expressions, for which nobody can promise that, see windows of a
  * bounded size, and none with back references is taken.
  *
- * Invariant: what scrub_text() returns has no part of what it found; and but for operators' expressions it is found clean when it comes again. */
+ * Invariant: what scrub_text() returns has no part of what it found, and all else as it stood. */
 #include "ingest/scrub.h"
 
 #include <regex.h>
@@ -91,15 +91,20 @@ static int hide(struct finds *f, struct str *text)
 	return 0;
 }
 
+/* What is before a secret's own bytes, as a user's name is before the password in a URL, is walked like the rest. */
 static int walk(const struct scrub *s, struct str text, struct finds *f)
 {
-	struct scrub_span found;
+	struct scrub_span found, ahead = {SIZE_MAX, SIZE_MAX};
 
 	for (size_t i = 0; i < text.len;) {
-		if ((scrub_pair_divides(text.p[i]) && scrub_pair_at(s->keys, text, i, &found)) || scrub_shape_at(text, i, &found)) {
+		if (i == ahead.from) {
+			i = ahead.to;
+			ahead.from = SIZE_MAX;
+		} else if ((scrub_pair_divides(text.p[i]) && scrub_pair_at(s->keys, text, i, &found)) || scrub_shape_at(text, i, &found)) {
 			if (finds_add(f, found.from, found.to) < 0)
 				return -1;
-			i = found.to;
+			ahead = found;
+			i += found.from > i;
 		} else {
 			i++;
 		}

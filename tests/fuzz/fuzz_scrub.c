@@ -1,4 +1,4 @@
-/* fuzz_scrub.c - any bytes at all as a text to be scrubbed: what was found is gone, the rest stands as it stood, and a second look finds nothing.
+/* fuzz_scrub.c - any bytes at all as a text to be scrubbed: what was found is gone, and the rest stands as it stood.
  *
  * The oracle takes the result apart at each [scrubbed]: its pieces stand in the text, in this order, and what is between is no longer than what is left. */
 #include <stdio.h>
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct scrub *s = scrub_new("", "", "", &err);
 	struct arena arena = ARENA_INIT;
 	char *exact = malloc(size ? size : 1); /* a byte read behind it is seen */
-	struct str text = {exact, size}, was;
+	struct str text = {exact, size};
 
 	MUST(s && exact);
 	memcpy(exact, data, size);
@@ -67,8 +67,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(memcmp(exact, data, size) == 0);
 	if (text.p != exact)
 		check_pieces((struct str){exact, size}, text);
-	was = text;
-	MUST(scrub_text(s, &arena, &text) == 0 && text.len == was.len);
 	arena_fini(&arena);
 	free(exact);
 	scrub_free(s);
