@@ -7,6 +7,7 @@
  * Invariant: what scrub_text() returns has no part of what it found, and all else as it stood. */
 #include "ingest/scrub.h"
 
+#include <ctype.h>
 #include <regex.h>
 #include <stdlib.h>
 
@@ -24,7 +25,10 @@ enum {
 	SHORT_BYTES = 13,        /* a text so short that only a pair can hide a secret in it */
 };
 
+enum { BEGINS = 1, DIVIDES = 2, WITHIN = 4 }; /* what a byte may do: begin a shape, divide key and value, stand before what then begins no shape */
+
 struct scrub {
+	uint8_t bytes[256];
 	struct scrub_keys *keys;
 	regex_t *rules;
 	size_t rules_len;
@@ -91,6 +95,14 @@ static int hide(struct finds *f, struct str *text)
 	return 0;
 }
 
+/* Most bytes. */
+static inline bool is_dull(const struct scrub *s, struct str text, size_t i)
+{
+	uint8_t may = s->bytes[(uint8_t)text.p[i]];
+
+	return !(may & (BEGINS | DIVIDES)) || ((may & WITHIN) && i && (s->bytes[(uint8_t)text.p[i - 1]] & WITHIN));
+}
+
 /* What is before a secret's own bytes, as a user's name is before the password in a URL, is walked like the rest. */
 static int walk(const struct scrub *s, struct str text, struct finds *f)
 {
@@ -100,6 +112,8 @@ static int walk(const struct scrub *s, struct str text, struct finds *f)
 		if (i == ahead.from) {
 			i = ahead.to;
 			ahead.from = SIZE_MAX;
+		} else if (is_dull(s, text, i)) {
+			i++;
 		} else if ((scrub_pair_divides(text.p[i]) && scrub_pair_at(s->keys, text, i, &found)) || scrub_shape_at(text, i, &found)) {
 			if (finds_add(f, found.from, found.to) < 0)
 				return -1;
@@ -265,6 +279,8 @@ struct scrub *scrub_new(const char *keys, const char *values, const char *except
 		err_nomem(err, "rules for secrets");
 		return NULL;
 	}
+	for (int c = 0; c < 256; c++)
+		s->bytes[c] = (scrub_shape_begins((char)c) ? BEGINS : 0) | (scrub_pair_divides((char)c) ? DIVIDES : 0) | (c < 128 && isalnum(c) ? WITHIN : 0);
 	s->keys = scrub_keys_new(keys ? keys : "", except ? except : "", err);
 	if (!s->keys || add_rules(s, values ? values : "", err) < 0) {
 		scrub_free(s);
