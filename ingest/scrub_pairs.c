@@ -70,6 +70,26 @@ static bool names_secret(const struct scrub_keys *k, struct str text, struct str
 	return scrub_keys_match(k, (struct str){text.p + from, end - from}, true);
 }
 
+/* A line of a file, session.rb:12, or an object, #<Session:0x000055d3>. */
+static bool is_place(struct str text, size_t i, struct str key)
+{
+	static const char *const endings[] = {".rb", ".erb", ".py", ".go", ".java", ".kt", ".scala", ".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx", ".vue",
+					      ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".php", ".cs", ".ex", ".exs", ".swift"};
+	size_t from = (size_t)(key.p - text.p);
+
+	if (i + 1 >= text.len || text.p[i + 1] < '0' || text.p[i + 1] > '9')
+		return false;
+	if (from >= 2 && memcmp(key.p - 2, "#<", 2) == 0)
+		return true;
+	for (size_t k = 0; k < sizeof(endings) / sizeof(endings[0]); k++) {
+		size_t n = strlen(endings[k]);
+
+		if (key.len > n && memcmp(key.p + key.len - n, endings[k], n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Behind what divides at i, or 0 where it is something else: a::b, a == b, ://, and the many blanks and > that are none. */
 static size_t value_begin(struct str text, size_t i, struct str *key)
 {
@@ -215,7 +235,7 @@ bool scrub_pair_at(const struct scrub_keys *k, struct str text, size_t i, struct
 	struct str key;
 	size_t begin = value_begin(text, i, &key);
 
-	if (!begin || !names_secret(k, text, key))
+	if (!begin || !names_secret(k, text, key) || (text.p[i] == ':' && is_place(text, i, key)))
 		return false;
 	*out = value_at(text, begin, text.p[i], key);
 	return out->to > out->from && !is_nothing((struct str){text.p + out->from, out->to - out->from}) && !begins(text, out->from, SCRUBBED);

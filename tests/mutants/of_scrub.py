@@ -39,6 +39,7 @@ MUTANTS = [
     scrub("brackets-do-not-nest", "_pairs", "--depth == 0", "(--depth, true)"),
     scrub("a-name-with-colons", "_pairs", "(i && text.p[i - 1] == ':') || (i + 1 < text.len && text.p[i + 1] == ':')", "0"),
     scrub("comparison-is-a-pair", "_pairs", "		if (i + 1 < text.len && (text.p[i + 1] == '=' || text.p[i + 1] == '~'))", "		if (0)"),
+    scrub("a-line-is-a-secret", "_pairs", "(text.p[i] == ':' && is_place(text, i, key))", "0"),
     scrub("comma-ends-a-password", "_pairs", "(c == ',' || c == ';') && begins_key(text, i + 1, divider)", "c == ','"),
     scrub("header-ends-at-a-blank", "_pairs", "divider == ':' && scrub_keys_is_header(key)", "0"),
     scrub("hides-what-is-hidden", "_pairs", " && !begins(text, out->from, SCRUBBED);", ";"),

@@ -24,7 +24,7 @@ static const struct {
 	{"Set-Cookie", true}, {"cookies", true}, {"session", true}, {"session_id", true}, {"sessionId", true}, {"sessionid", true}, {"PHPSESSID", true}, {"JSESSIONID", true},
 	{"csrf", true}, {"_csrf", true}, {"csrfmiddlewaretoken", true}, {"credential", true}, {"credentials", true}, {"card_number", true}, {"cardNumber", true}, {"card[number]", true},
 	{"credit_card", true}, {"cvv", true}, {"cvv2", true}, {"cvc", true}, {"pan", true}, {"ssn", true}, {"social_security_number", true}, {"iban", true}, {"pin", true}, {"user.pin", true},
-	{"otp", true}, {"bearer", true}, {"signature", true}, {"X-Hub-Signature-256", true}, {"user%5Bpin%5D", true}, {"user[password]", true}, {"jwt", true}, {"sig", true},
+	{"otp", true}, {"bearer", true}, {"signature", true}, {"X-Hub-Signature-256", true}, {"user%5Bpin%5D", true}, {"user[password]", true}, {"jwt", true}, {"sig", true}, {"userIDPin", true}, {"XMLCookie", true},
 	{"tokenizer", false}, {"tokenize", false}, {"author", false}, {"authored_by", false}, {"authority", false}, {"keyboard", false}, {"spinner", false}, {"pinned", false}, {"mapping", false},
 	{"panel", false}, {"company", false}, {"passenger", false}, {"compass", false}, {"bypass", false}, {"pass_count", false}, {"test_pass", false}, {"secretary", false}, {"cookiecutter", false},
 	{"sessions_total", false}, {"obsession", false}, {"monkey", false}, {"key", false}, {"primary_key", false}, {"keys", false}, {"partition_key", false}, {"token_count", false},
@@ -61,6 +61,7 @@ static const struct {
 	{"{\"body\":\"{\\\"password\\\":\\\"a b\\\",\\\"x\\\":1}\"}", "{\"body\":\"{\\\"password\\\":\\\"[scrubbed]\\\",\\\"x\\\":1}\"}"},
 	{"{\"body\":\"{\\\"password\\\":\\\"a \\\\\\\" b\\\",\\\"x\\\":1}\"}", "{\"body\":\"{\\\"password\\\":\\\"[scrubbed]\\\",\\\"x\\\":1}\"}"},
 	{"{\"password\":\"a\\\\\",\"x\":1}", "{\"password\":\"[scrubbed]\",\"x\":1}"},
+	{"{\"body\":\"{\\\"password\\\":\\\"cut\",\"x\":1}", "{\"body\":\"{\\\"password\\\":\\\"[scrubbed]\",\"x\":1}"},
 	{"{\"password\":\"cut of", "{\"password\":\"[scrubbed]"},
 	{"{\"password\":null,\"token\":\"\",\"pin\":false}", NULL},
 	{"{:password=>\"x\", :user=>\"y\"}", "{:password=>\"[scrubbed]\", :user=>\"y\"}"},
@@ -105,7 +106,8 @@ static const struct {
 	{"4111111111111111x", NULL}, {"0.4111111111111111", NULL}, {"4111111111111111.5", NULL}, {"123e4567-e89b-12d3-4111111111111111", NULL}, {"4111 1111-1111 1111", NULL},
 	{"4111  1111 1111 1111", NULL}, {"4bf92f3577b34da6a3ce929d0e0e4736", NULL}, {"-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----", NULL}, {"eyJ", NULL}, {"eyJhbGci", NULL},
 	{"sk-something-with-many-words", NULL}, {"AKIA", NULL}, {"ghp_", NULL}, {"=", NULL}, {":", NULL}, {"=token", NULL}, {"token=", NULL}, {"token:", NULL}, {"token=&x=1", NULL},
-	{"\"token\":\"[scrubbed]\"", NULL}, {"password=[scrubbed]&x=1", NULL}, {"a -> b => c", NULL}, {"<b>token</b>", NULL}, {"%%%", NULL}, {"100%", NULL}, {"--", NULL}, {"-- x", NULL},
+	{"\"token\":\"[scrubbed]\"", NULL}, {"password=[scrubbed]&x=1", NULL}, {"a -> b => c", NULL}, {"app/models/session.rb:12:in", NULL}, {"at a.Auth.f(Auth.java:12)", NULL},
+	{"#<Session:0x000055d3>", NULL}, {"user.pin:1234", "user.pin:[scrubbed]"}, {"session.rb: 12", "session.rb: [scrubbed]"}, {"<b>token</b>", NULL}, {"%%%", NULL}, {"100%", NULL}, {"--", NULL}, {"-- x", NULL},
 };
 
 START_TEST(texts_and_their_parts)
