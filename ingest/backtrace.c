@@ -101,8 +101,10 @@ static bool take_header(struct reading *r, struct str line)
 
 	if (!group && !begins(line, "Traceback (most recent call last"))
 		return false;
-	if (r->group)
+	if (r->group) {
 		r->ended = true;
+		return true;
+	}
 	r->group = group;
 	r->last = true;
 	r->len = 0;

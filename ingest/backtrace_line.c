@@ -160,12 +160,18 @@ static bool read_v8(struct str line, struct backtrace_frame *f)
 
 static bool read_firefox(struct str line, struct backtrace_frame *f)
 {
-	size_t at = find(line, "@");
-	struct str place = from(line, at + 1);
+	size_t at = find(line, "@"), star = find_last(until(line, at), '*'); /* promise callback*f@.. */
+	struct str place;
+
+	if (star < at) {
+		line = from(line, star + 1);
+		at -= star + 1;
+	}
+	place = from(line, at + 1);
 
 	if (str_eq(line, STR("[native code]")) || (at < line.len && str_eq(place, STR("[native code]")))) {
 		f->function = until(line, at == line.len ? 0 : at);
-		f->file = STR("[native code]");
+		f->file = at == line.len ? line : place;
 		return true;
 	}
 	if (at == line.len || memchr(line.p, ' ', at) || memchr(place.p, ' ', place.len) || !read_place(place, f))
@@ -270,12 +276,12 @@ static bool read_c(struct str line, struct backtrace_frame *f, int *n)
 /* ./prog(f+0x1d) [0x55d], /lib/libc.so.6(+0x1d) [0x7f] */
 static bool read_glibc(struct str line, struct backtrace_frame *f)
 {
-	size_t address = find(line, " [0x"), open, plus;
+	size_t address = find(line, "[0x"), open, plus;
 	struct str inner;
 
 	if (address == line.len || !ends(line, "]"))
 		return false;
-	line = until(line, address);
+	line = trim(until(line, address));
 	open = find_last(line, '(');
 	if (open == line.len || open == 0 || !ends(line, ")"))
 		return false;

@@ -25,6 +25,7 @@ struct ingest_conf {
 	int64_t metrics_sites_max;     /* sites with figures of their own */
 	char *tables_file;             /* the tables, kept for a start without Kafka; empty: none */
 	char *otlp_resource_tags;      /* keys, with commas between them (otlp.h) */
+	char *scrub_keys, *scrub_values, *scrub_except; /* see scrub_new() */
 	char *tls_cert_file, *tls_key_file, *tls_client_ca_file; /* PEM; empty: none */
 };
 

@@ -51,6 +51,19 @@ static const struct backtrace_frame *own_frame(const struct error_detail *e)
 	return NULL;
 }
 
+/* Ruby names the class before the method since 3.4: what is behind it has been said before, too. */
+static struct str method_of(const struct backtrace_frame *f)
+{
+	struct str s = f->function;
+	size_t i = s.len;
+
+	if (f->file.len < 3 || memcmp(f->file.p + f->file.len - 3, ".rb", 3) != 0)
+		return s;
+	while (i && s.p[i - 1] != '#' && s.p[i - 1] != '.' && s.p[i - 1] != ' ')
+		i--;
+	return i < s.len ? (struct str){s.p + i, s.len - i} : s;
+}
+
 static void put_error(struct name *n, const struct event *e)
 {
 	const struct backtrace_frame *frame = own_frame(&e->error);
@@ -60,7 +73,7 @@ static void put_error(struct name *n, const struct event *e)
 	n->p[n->len++] = frame ? BY_FRAME : BY_MESSAGE;
 	if (frame) {
 		put_plain(n, frame->file, group_file);
-		put_plain(n, frame->function, group_function);
+		put_plain(n, method_of(frame), group_function);
 	} else {
 		put_plain(n, e->error.message, group_message);
 	}

@@ -14,6 +14,7 @@
 #include "ingest/account.h"
 #include "ingest/admission.h"
 #include "ingest/conf.h"
+#include "ingest/scrub.h"
 
 struct lane;
 
@@ -24,6 +25,7 @@ struct lane_rooms {
 	struct admission *admission;
 	struct account *account;
 	const struct otlp_rules *otlp;
+	const struct scrub *scrub;
 	int listen_fd;
 	int done_fd; /* of events_wake_fd(): woken when a lane has drained */
 };

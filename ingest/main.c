@@ -29,6 +29,7 @@
 #include "ingest/otlp.h"
 #include "ingest/producer.h"
 #include "ingest/registry.h"
+#include "ingest/scrub.h"
 #include "ingest/tls.h"
 
 enum {
@@ -49,6 +50,7 @@ struct app {
 	struct sites *sites;
 	struct controls *controls;
 	struct admission *admission;
+	struct scrub *scrub;
 	struct registry *registry;
 	struct otlp_rules otlp;
 	int listen_fd;
@@ -84,13 +86,17 @@ static int open_judgement(struct app *app, struct err *err)
 	if (!app->controls)
 		return -1;
 	controls_wake_on(app->controls, app->events.wake_fd);
+	app->scrub = scrub_new(app->conf.scrub_keys, app->conf.scrub_values, app->conf.scrub_except, err);
+	if (!app->scrub)
+		return -1;
 	app->admission = make_admission(app);
 	return app->admission ? 0 : err_nomem(err, "admission");
 }
 
 static int open_lanes(struct app *app, struct err *err)
 {
-	const struct lane_rooms rooms = {&app->program, &app->conf, app->admission, app->account, &app->otlp, app->listen_fd, app->events.wake_fd};
+	const struct lane_rooms rooms = {&app->program, &app->conf, app->admission, app->account, &app->otlp, app->scrub,
+					 app->listen_fd, app->events.wake_fd};
 
 	app->lanes = calloc((size_t)app->conf.threads, sizeof(*app->lanes));
 	if (!app->lanes)
@@ -245,12 +251,22 @@ static void close_rooms(struct app *app)
 	report_free(app->report, TICKS_A_SECOND * TICK_MS);
 	admin_free(app->admin);
 	admission_free(app->admission);
+	scrub_free(app->scrub);
 	controls_free(app->controls);
 	account_free(app->account);
 	sites_free(app->sites);
 	metrics_free(app->metrics);
 	events_close(&app->events);
 	watchdog_stop(&app->watchdog);
+}
+
+/* Bad rules are known before anything is opened, and by --print-config. */
+static int check_scrub(const struct ingest_conf *conf, struct err *err)
+{
+	struct scrub *s = scrub_new(conf->scrub_keys, conf->scrub_values, conf->scrub_except, err);
+
+	scrub_free(s);
+	return s ? 0 : -1;
 }
 
 static int check(const struct program *p, const void *target, struct err *err)
@@ -263,7 +279,7 @@ static int check(const struct program *p, const void *target, struct err *err)
 		return conf_reject(p->conf, "otlp.resource_tags", "is no list of at most 32 keys of [A-Za-z0-9_.:/-]", err);
 	if (listen_check(conf->listen, NULL) < 0)
 		return conf_reject(p->conf, "push.listen", "is neither IPv4:port nor [IPv6]:port", err);
-	if (limits_check(p, conf, err) < 0 || admin_check_token_file(p->common.admin_token_file, err) < 0 || tls_load(&tls, conf, err) < 0)
+	if (check_scrub(conf, err) < 0 || limits_check(p, conf, err) < 0 || admin_check_token_file(p->common.admin_token_file, err) < 0 || tls_load(&tls, conf, err) < 0)
 		return -1;
 	tls_fini(&tls);
 	return tables_check(p, err) < 0 || report_check(p, err) < 0 || producer_check(p, conf, err) < 0 ? -1 : 0;

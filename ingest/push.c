@@ -207,6 +207,7 @@ static int decode_native(struct passage *way, struct str body)
 	const struct ticket *t = way->ticket;
 
 	payload->shift_ms = t->sender.shift_ms;
+	payload->scrub = way->push->rooms.scrub;
 	if ((t->form == BODY_PROTOBUF ? push_pb_parse(body, payload, &way->no) : push_json_parse(body, payload, &way->no)) < 0)
 		return -1;
 	way->decoded = true;

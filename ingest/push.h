@@ -12,6 +12,7 @@
 #include "ingest/admission.h"
 #include "ingest/answer.h"
 #include "ingest/producer.h"
+#include "ingest/scrub.h"
 
 struct push;
 struct push_job; /* a payload whose records are in flight */
@@ -22,6 +23,7 @@ struct push_rooms {
 	struct producer *producer;
 	struct account *account;
 	const struct otlp_rules *otlp; /* NULL: no OTLP is decoded */
+	const struct scrub *scrub; /* NULL: nothing is scrubbed, in tests */
 };
 
 struct push_limits {

@@ -4,9 +4,10 @@
  * found, so that no text takes more than linear time; operators' expressions, for which nobody can promise that, see windows of a
  * bounded size, and none with back references is taken.
  *
- * Invariant: what scrub_text() returns has no part of what it found; and but for operators' expressions it is found clean when it comes again. */
+ * Invariant: what scrub_text() returns has no part of what it found, and all else as it stood. */
 #include "ingest/scrub.h"
 
+#include <ctype.h>
 #include <regex.h>
 #include <stdlib.h>
 
@@ -24,7 +25,10 @@ enum {
 	SHORT_BYTES = 13,        /* a text so short that only a pair can hide a secret in it */
 };
 
+enum { BEGINS = 1, DIVIDES = 2, WITHIN = 4 }; /* what a byte may do: begin a shape, divide key and value, stand before what then begins no shape */
+
 struct scrub {
+	uint8_t bytes[256];
 	struct scrub_keys *keys;
 	regex_t *rules;
 	size_t rules_len;
@@ -91,15 +95,30 @@ static int hide(struct finds *f, struct str *text)
 	return 0;
 }
 
+/* Most bytes. */
+static inline bool is_dull(const struct scrub *s, struct str text, size_t i)
+{
+	uint8_t may = s->bytes[(uint8_t)text.p[i]];
+
+	return !(may & (BEGINS | DIVIDES)) || ((may & WITHIN) && i && (s->bytes[(uint8_t)text.p[i - 1]] & WITHIN));
+}
+
+/* What is before a secret's own bytes, as a user's name is before the password in a URL, is walked like the rest. */
 static int walk(const struct scrub *s, struct str text, struct finds *f)
 {
-	struct scrub_span found;
+	struct scrub_span found, ahead = {SIZE_MAX, SIZE_MAX};
 
 	for (size_t i = 0; i < text.len;) {
-		if ((scrub_pair_divides(text.p[i]) && scrub_pair_at(s->keys, text, i, &found)) || scrub_shape_at(text, i, &found)) {
+		if (i == ahead.from) {
+			i = ahead.to;
+			ahead.from = SIZE_MAX;
+		} else if (is_dull(s, text, i)) {
+			i++;
+		} else if ((scrub_pair_divides(text.p[i]) && scrub_pair_at(s->keys, text, i, &found)) || scrub_shape_at(text, i, &found)) {
 			if (finds_add(f, found.from, found.to) < 0)
 				return -1;
-			i = found.to;
+			ahead = found;
+			i += found.from > i;
 		} else {
 			i++;
 		}
@@ -107,37 +126,44 @@ static int walk(const struct scrub *s, struct str text, struct finds *f)
 	return 0;
 }
 
-/* One expression over one window; an empty match says nothing. */
-static int search(const regex_t *rule, struct str text, size_t from, size_t to, struct finds *f)
+/* One expression over one window, which begins at `at` of the text; an empty match says nothing. */
+static int search(const regex_t *rule, const char *window, size_t len, size_t at, int flags, struct finds *f)
 {
-	int flags = REG_STARTEND;
+	size_t from = 0;
 
-	for (int n = 0; from < to; n++) {
-		regmatch_t m = {.rm_so = (regoff_t)from, .rm_eo = (regoff_t)to};
+	for (int n = 0; from < len; n++) {
+		regmatch_t m = {.rm_so = (regoff_t)from, .rm_eo = (regoff_t)len};
 
 		if (n == WINDOW_MATCHES_MAX)
-			return finds_add(f, from, to);
-		if (regexec(rule, text.p, 1, &m, flags) != 0 || m.rm_eo <= m.rm_so)
+			return finds_add(f, at + from, at + len);
+		if (regexec(rule, window, 1, &m, flags | REG_STARTEND) != 0 || m.rm_eo <= m.rm_so)
 			return 0;
-		if (finds_add(f, (size_t)m.rm_so, (size_t)m.rm_eo) < 0)
+		if (finds_add(f, at + (size_t)m.rm_so, at + (size_t)m.rm_eo) < 0)
 			return -1;
 		from = (size_t)m.rm_eo;
-		flags = REG_STARTEND | REG_NOTBOL;
+		flags |= REG_NOTBOL;
 	}
 	return 0;
 }
 
+/* A window is a copy, since expressions want a NUL behind it, and none within. */
 static int apply_rules(const struct scrub *s, struct str text, struct finds *f)
 {
-	for (size_t i = 0; i < s->rules_len; i++)
-		for (size_t from = 0; from < text.len; from += WINDOW_BYTES - OVERLAP_BYTES) {
-			size_t to = text.len - from > WINDOW_BYTES ? from + WINDOW_BYTES : text.len;
+	char window[WINDOW_BYTES + 1];
 
-			if (search(&s->rules[i], text, from, to, f) < 0)
+	for (size_t at = 0; at < text.len && s->rules_len; at += WINDOW_BYTES - OVERLAP_BYTES) {
+		bool last = text.len - at <= WINDOW_BYTES;
+		size_t len = last ? text.len - at : WINDOW_BYTES;
+
+		for (size_t i = 0; i < len; i++)
+			window[i] = text.p[at + i] ? text.p[at + i] : ' ';
+		window[len] = '\0';
+		for (size_t i = 0; i < s->rules_len; i++)
+			if (search(&s->rules[i], window, len, at, (at ? REG_NOTBOL : 0) | (last ? 0 : REG_NOTEOL), f) < 0)
 				return -1;
-			if (to == text.len)
-				break;
-		}
+		if (last)
+			break;
+	}
 	return 0;
 }
 
@@ -253,6 +279,8 @@ struct scrub *scrub_new(const char *keys, const char *values, const char *except
 		err_nomem(err, "rules for secrets");
 		return NULL;
 	}
+	for (int c = 0; c < 256; c++)
+		s->bytes[c] = (scrub_shape_begins((char)c) ? BEGINS : 0) | (scrub_pair_divides((char)c) ? DIVIDES : 0) | (c < 128 && isalnum(c) ? WITHIN : 0);
 	s->keys = scrub_keys_new(keys ? keys : "", except ? except : "", err);
 	if (!s->keys || add_rules(s, values ? values : "", err) < 0) {
 		scrub_free(s);

@@ -1,7 +1,7 @@
 /* scrub_keys.c - see scrub_keys.h.
  *
- * Every tag of every sample may come here, so that a clean key must cost next to nothing: rules are sorted by their last byte, and most words end in
- * one that few or none of them have.
+ * Every tag of every sample may come here, so that a clean key must cost next to nothing: a key in which no rule's first four letters stand in a row is not
+ * read any further. Of what is left few words end in a rule's last byte, by which rules are sorted.
  *
  * Invariant: rules and exceptions are kept as keys are once they are read: lower case, nothing but letters and digits. */
 #include "ingest/scrub_keys.h"
@@ -19,7 +19,11 @@ struct rule {
 	enum rule_kind kind;
 };
 
+enum { GRAM_BITS = 15, GRAM_WORDS = 1 << (GRAM_BITS - 5), ANY_LETTER = 32 };
+
 struct scrub_keys {
+	uint32_t grams[GRAM_WORDS]; /* a bit for each hash of a rule's first four letters */
+	uint8_t fold[256];          /* of a letter or digit 1 to 31, else 0 */
 	struct rule *rules; /* by their last byte */
 	uint32_t begin[257]; /* of the rules that end in this byte */
 	struct str *except;
@@ -106,6 +110,64 @@ static void read_words(struct words *w, struct str key)
 	w->begins[w->len] = true;
 }
 
+static inline uint32_t gram_hash(uint32_t gram)
+{
+	return gram * UINT32_C(0x9e3779b1) >> (32 - GRAM_BITS);
+}
+
+/* Four letters of five bits each; a key's end is a letter, too, for rules of three. */
+static inline uint32_t gram_push(uint32_t gram, uint8_t letter)
+{
+	return (gram << 5 | letter) & 0xfffff;
+}
+
+static inline uint32_t gram_known(const struct scrub_keys *k, uint32_t gram)
+{
+	uint32_t hash = gram_hash(gram);
+
+	return k->grams[hash / 32] >> (hash % 32);
+}
+
+/* Might a rule match? Escaped bytes are letters here, and none to read_words(). */
+static inline bool may_match(const struct scrub_keys *k, struct str key)
+{
+	uint32_t gram = 0, known = 0;
+
+	for (size_t i = 0; i < key.len; i++) {
+		uint8_t letter = k->fold[(uint8_t)key.p[i]];
+
+		known |= key.p[i] == '%';
+		if (letter) {
+			gram = gram_push(gram, letter);
+			known |= gram_known(k, gram);
+		}
+	}
+	return ((known | gram_known(k, gram_push(gram, 0))) & 1) != 0;
+}
+
+/* A rule's first letters, and whatever may follow where it has less than four. */
+static void know_gram(struct scrub_keys *k, struct str rule, size_t i, uint32_t gram)
+{
+	uint32_t hash = gram_hash(gram);
+
+	if (i == 4)
+		k->grams[hash / 32] |= UINT32_C(1) << (hash % 32);
+	else if (i < rule.len)
+		know_gram(k, rule, i + 1, gram_push(gram, k->fold[(uint8_t)rule.p[i]]));
+	else
+		for (uint8_t any = 0; any < ANY_LETTER; any++)
+			know_gram(k, rule, i + 1, gram_push(gram, any));
+}
+
+static void know_grams(struct scrub_keys *k, size_t rules_len)
+{
+	for (int c = 0; c < 256; c++)
+		if (letter_of((char)c) != GAP)
+			k->fold[c] = c % 32 ? (uint8_t)(c % 32) : 31;
+	for (size_t i = 0; i < rules_len; i++)
+		know_gram(k, k->rules[i].text, 0, 0);
+}
+
 static bool is_harmless(const struct words *w, size_t behind)
 {
 	struct str tail = {w->text + w->last, w->len - w->last};
@@ -126,8 +188,8 @@ static bool is_except(const struct scrub_keys *k, const struct words *w)
 	return false;
 }
 
-/* Does a rule match the words that end here? */
-static bool matches_until(const struct scrub_keys *k, const struct words *w, size_t end)
+/* Does a rule match the words that end here, from before this place on? */
+static bool matches_until(const struct scrub_keys *k, const struct words *w, size_t end, size_t before)
 {
 	uint8_t last = (uint8_t)w->text[end - 1];
 
@@ -135,7 +197,7 @@ static bool matches_until(const struct scrub_keys *k, const struct words *w, siz
 		const struct rule *r = &k->rules[i];
 		size_t at = end - r->text.len;
 
-		if (r->text.len > end || memcmp(w->text + at, r->text.p, r->text.len) != 0)
+		if (r->text.len > end || at >= before || memcmp(w->text + at, r->text.p, r->text.len) != 0)
 			continue;
 		if (r->kind == WHOLE ? at == 0 && end == w->len : r->kind == TAIL || w->begins[at])
 			return true;
@@ -147,9 +209,11 @@ bool scrub_keys_match(const struct scrub_keys *k, struct str key, bool at_end)
 {
 	struct words w;
 
+	if (!may_match(k, key))
+		return false;
 	read_words(&w, key);
 	for (size_t end = at_end ? w.len : 1; end <= w.len && end; end++)
-		if (w.begins[end] && k->begin[(uint8_t)w.text[end - 1]] != k->begin[(uint8_t)w.text[end - 1] + 1] && matches_until(k, &w, end) &&
+		if (w.begins[end] && k->begin[(uint8_t)w.text[end - 1]] != k->begin[(uint8_t)w.text[end - 1] + 1] && matches_until(k, &w, end, at_end ? w.last : w.len) &&
 		    !is_harmless(&w, end))
 			return !is_except(k, &w);
 	return false;
@@ -245,6 +309,7 @@ static int fill(struct scrub_keys *k, const char *secret, size_t secret_len, con
 				at++;
 			k->begin[c] = (uint32_t)at;
 		}
+		know_grams(k, len);
 	}
 	free(added);
 	return rc;

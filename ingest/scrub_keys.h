@@ -23,7 +23,7 @@ struct scrub_keys *scrub_keys_new(const char *secret, const char *except, struct
 /* NULL is a no-op. */
 void scrub_keys_free(struct scrub_keys *k);
 
-/* Does key name a secret? at_end: only when its last words do, for a key that is cut from a sentence. */
+/* Does key name a secret? at_end: only when its last words do, more than one, for a key that is cut from a sentence. */
 bool scrub_keys_match(const struct scrub_keys *k, struct str key, bool at_end);
 
 /* For text of a whole line behind key and colon: is all of it the value, as of the headers Authorization and Cookie? */

@@ -35,7 +35,7 @@ static bool begins(struct str text, size_t i, const char *what)
 	return text.len - i >= n && strncasecmp(text.p + i, what, n) == 0;
 }
 
-/* The key that ends before text[end]; a quoted one is all within its quotes. */
+/* The key that ends before text[end]; of what a query string encodes, only brackets are part of one. */
 static struct str key_before(struct str text, size_t end)
 {
 	size_t least = end > KEY_LOOK_MAX ? end - KEY_LOOK_MAX : 0, from;
@@ -48,8 +48,9 @@ static struct str key_before(struct str text, size_t end)
 		end--;
 	while (end > least && text.p[end - 1] == '\\')
 		end--;
-	for (from = end; from > least && is_key_byte(text.p[from - 1]);)
-		from--;
+	for (from = end; from > least && is_key_byte(text.p[from - 1]); from--)
+		if (text.p[from - 1] == '%' && !begins(text, from - 1, "%5B") && !begins(text, from - 1, "%5D"))
+			return from + 2 < end ? (struct str){text.p + from + 2, end - from - 2} : (struct str){text.p, 0};
 	return (struct str){text.p + from, end - from};
 }
 
@@ -67,6 +68,26 @@ static bool names_secret(const struct scrub_keys *k, struct str text, struct str
 	for (from--; from > least && is_key_byte(text.p[from - 1]);)
 		from--;
 	return scrub_keys_match(k, (struct str){text.p + from, end - from}, true);
+}
+
+/* A line of a file, session.rb:12, or an object, #<Session:0x000055d3>. */
+static bool is_place(struct str text, size_t i, struct str key)
+{
+	static const char *const endings[] = {".rb", ".erb", ".py", ".go", ".java", ".kt", ".scala", ".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx", ".vue",
+					      ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".php", ".cs", ".ex", ".exs", ".swift"};
+	size_t from = (size_t)(key.p - text.p);
+
+	if (i + 1 >= text.len || text.p[i + 1] < '0' || text.p[i + 1] > '9')
+		return false;
+	if (from >= 2 && memcmp(key.p - 2, "#<", 2) == 0)
+		return true;
+	for (size_t k = 0; k < sizeof(endings) / sizeof(endings[0]); k++) {
+		size_t n = strlen(endings[k]);
+
+		if (key.len > n && memcmp(key.p + key.len - n, endings[k], n) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Behind what divides at i, or 0 where it is something else: a::b, a == b, ://, and the many blanks and > that are none. */
@@ -140,7 +161,7 @@ static size_t bracket_end(struct str text, size_t i)
 }
 
 /* Does another key begin at i, so that what is before it ends a value? */
-static bool begins_key(struct str text, size_t i)
+static bool begins_key(struct str text, size_t i, char divider)
 {
 	size_t n = 0;
 
@@ -150,7 +171,7 @@ static bool begins_key(struct str text, size_t i)
 		return true;
 	while (i < text.len && is_key_byte(text.p[i]) && n++ < NEXT_KEY_MAX)
 		i++;
-	return n && i < text.len && (text.p[i] == '=' || text.p[i] == ':');
+	return n && i < text.len && text.p[i] == divider;
 }
 
 static size_t bare_end(struct str text, size_t i, char divider)
@@ -164,7 +185,7 @@ static size_t bare_end(struct str text, size_t i, char divider)
 			break;
 		if (divider == '%' && (begins(text, i, "%26") || begins(text, i, "%22") || begins(text, i, "%2C") || begins(text, i, "%7D")))
 			break;
-		if ((c == ',' || c == ';') && begins_key(text, i + 1))
+		if ((c == ',' || c == ';') && begins_key(text, i + 1, divider))
 			break;
 	}
 	while (i > from && strchr(")]}", text.p[i - 1]))
@@ -214,7 +235,7 @@ bool scrub_pair_at(const struct scrub_keys *k, struct str text, size_t i, struct
 	struct str key;
 	size_t begin = value_begin(text, i, &key);
 
-	if (!begin || !names_secret(k, text, key))
+	if (!begin || !names_secret(k, text, key) || (text.p[i] == ':' && is_place(text, i, key)))
 		return false;
 	*out = value_at(text, begin, text.p[i], key);
 	return out->to > out->from && !is_nothing((struct str){text.p + out->from, out->to - out->from}) && !begins(text, out->from, SCRUBBED);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "ingest/scrub.h"
+
 enum {
 	CARD_DIGITS_MIN = 13,
 	CARD_DIGITS_MAX = 19,
@@ -244,7 +246,7 @@ static bool url_at(struct str text, size_t i, struct scrub_span *out)
 		if ((uint8_t)c <= ' ' || c == '/' || c == '?' || c == '#' || c == '"' || c == '\'' || c == '<' || c == '>')
 			break;
 	}
-	if (!colon || sign <= colon)
+	if (!colon || sign <= colon || begins(text, colon, SCRUBBED))
 		return false;
 	*out = (struct scrub_span){colon, sign};
 	return true;
@@ -271,6 +273,15 @@ static bool pem_at(struct str text, size_t i, struct scrub_span *out)
 	return true;
 }
 
+bool scrub_shape_begins(char c)
+{
+	bool found = c == ':' || c == '-' || is_digit(c) || c == 'b' || c == 'B';
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]) && !found; i++)
+		found = c == prefixes[i].text[0];
+	return found;
+}
+
 bool scrub_shape_at(struct str text, size_t i, struct scrub_span *out)
 {
 	char c = text.p[i];
@@ -281,7 +292,9 @@ bool scrub_shape_at(struct str text, size_t i, struct scrub_span *out)
 		return pem_at(text, i, out);
 	if (!is_alnum(c) || (i && is_alnum(text.p[i - 1])))
 		return false;
-	if (is_digit(c))
-		return card_at(text, i, out);
-	return ((c | 0x20) == 'b' && credential_at(text, i, out)) || prefixed_at(text, i, out);
+	if ((c | 0x20) == 'b' && credential_at(text, i, out))
+		return true;
+	if (text.len - i < CARD_DIGITS_MIN) /* and tokens with their prefix are no shorter */
+		return false;
+	return is_digit(c) ? card_at(text, i, out) : prefixed_at(text, i, out);
 }

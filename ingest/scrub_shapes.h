@@ -11,6 +11,9 @@ struct scrub_span {
 	size_t from, to;
 };
 
+/* May a shape begin with this byte? A letter or digit does so only where none stands before it. */
+bool scrub_shape_begins(char c);
+
 /* Is text[i] the first byte of a secret, of its name (Bearer), or of the :// before one? Then *out is the part to be hidden, from i or later. Looks at a bounded number of bytes
  * unless it finds something, but for a private key. */
 bool scrub_shape_at(struct str text, size_t i, struct scrub_span *out);

@@ -9,6 +9,7 @@ import struct
 import zlib
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+BACKTRACES = CORPUS.parent.parent / "unit" / "ingest" / "backtraces"
 NOW = 1795372012000
 AGENT = bytes(range(16))
 
@@ -253,10 +254,26 @@ def origin():
     yield "newer", "v2 topic=t epoch=1 partition=0 offset=0 more=1"
 
 
+def scrub():
+    yield "pairs", "user[password]=x&user%5Bpin%5D=7&z=1 :token=>'a' Login(user=a, password=b,c, id=3) --pin 7 card number: 4 <secret>x</secret>"
+    yield "json", '{"password":"a\\"b","n":{"credentials":{"u":["}"]},"pin": 1234,"body":"{\\"token\\":\\"a \\\\\\" b\\"}"}'
+    yield "headers", "Authorization: Bearer abc def\r\nCookie: a=b; c=d\nX-Api-Key: abc\nHost: x"
+    yield "shapes", "Bearer abcdefgh1 Basic dXNlcjpwYXNz eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x AKIAIOSFODNN7EXAMPLE xoxb-1234567890-a postgres://u:p@h/d"
+    yield "cards", "4111 1111 1111 1111 12/27, 378282246310005 5555-5555-5555-4444 1795372012000000"
+    yield "key", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- -----BEGIN PRIVATE KEY-----\nab"
+    yield "harmless", "tokenizer=x std::session::x token == nil basic knowledge of bearer tokens http://h:80/a@b"
+
+
+def backtrace():
+    for file in sorted(BACKTRACES.glob("*.txt")):
+        yield file.stem, file.read_text().split("---\n", 1)[1]
+
+
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
                         ("fuzz_otlp_metrics", otlp_metrics()), ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()),
-                        ("fuzz_lines", lines()), ("fuzz_statsd", statsd())):
+                        ("fuzz_lines", lines()), ("fuzz_statsd", statsd()), ("fuzz_scrub", scrub()),
+                        ("fuzz_backtrace", backtrace())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
