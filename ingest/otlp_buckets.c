@@ -13,8 +13,10 @@ enum { LIST_MAX = HIST_COUNTS_MAX + 1 /* the last one only shows that there were
 static void *widen(struct arena *arena, const void *list, size_t len, size_t want, size_t *cap)
 {
 	size_t room = want < 2 * *cap ? 2 * *cap : want;
-	void *wider = arena_alloc_raw(arena, room * sizeof(uint64_t));
+	void *wider;
 
+	room = room > LIST_MAX && want <= LIST_MAX ? LIST_MAX : room;
+	wider = arena_alloc_raw(arena, room * sizeof(uint64_t));
 	if (!wider)
 		return NULL;
 	if (len)

@@ -53,21 +53,21 @@ MUTANTS = [
     # buckets
     buckets("arithmetic-midpoints", "copysign(isnormal(product) ? sqrt(product)", "copysign(isnormal(product) ? fabs(low + high) / 2"),
     buckets("bounds-may-fall", "(i && !(bound(bounds, i - 1) < bound(bounds, i)))", "0"),
-    buckets("layout-of-other-bounds", "l->cap && l->bounds.len == bounds->len &&", "l->cap && l->bounds.len == bounds->len && 1 ||"),
+    buckets("layout-of-other-bounds", "memcmp(l->bounds.p, bounds->p, bounds->len * sizeof(*bounds->p)) == 0", "bounds->len"),
     buckets("spans-without-end", "span_of(l) > OTLP_SPAN_MAX", "span_of(l) > 100 * OTLP_SPAN_MAX"),
     buckets("downscaling-rounds-up", "(*offset + (int64_t)i) >> shift", "(*offset + (int64_t)i + 1) >> shift"),
-    buckets("lists-without-end", "n > LIST_MAX - c->len ? LIST_MAX : c->len + n", "c->len + n"),
+    buckets("lists-without-end", "n > LIST_MAX - w->len ? LIST_MAX - w->len : n", "n"),
     # the judge
-    of("starts-not-shifted", "check.c", "__builtin_add_overflow(pt->start_ms, p->shift_ms, &start_ms)", "__builtin_add_overflow(pt->start_ms, 0, &start_ms)", "otlp_metrics"),
+    of("starts-not-shifted", "check.c", "__builtin_add_overflow(pt->start_ms, p->shift_ms, &start_ms)", "__builtin_add_overflow(pt->start_ms, 0 * p->shift_ms, &start_ms)", "otlp_metrics"),
     of("lives-of-a-day", "check.c", "(cumulative ? (int64_t)HIST_TRAVEL_TOTAL_MAX : SERIES_SAMPLE_COUNT_MAX)", "SERIES_SAMPLE_COUNT_MAX", "otlp_metrics"),
     # HTTP
-    of("answers-in-json", "answer.c", "return a->form.protobuf ?", "return 0 ?", "server"),
-    of("slow-is-408", "answer.c", "return form->otlp && status == STATUS_TIMED_OUT ? STATUS_UNAVAILABLE : status;", "return status;", "answer"),
+    of("answers-in-json", "answer.c", "return a->form.protobuf ?", "return a->form.protobuf && a->refused ?", "server"),
+    of("slow-is-408", "answer.c", "form->otlp && status == STATUS_TIMED_OUT", "form->otlp && status == 0", "answer"),
     of("partial-success-of-all", "answer_otlp.c", "	if (form->protobuf && p->rejected) {", "	if (form->protobuf) {", "answer"),
     of("every-place-named", "answer_otlp.c", "i < p->rejections_len && i < PLACES_MAX", "i < p->rejections_len", "answer"),
     of("key-of-any-length", "admission.c", "len < 1 || len > IDEMPOTENCY_KEY_MAX", "len < 1", "admission"),
     of("headers-of-native-payloads", "admission.c", "sender_read(otlp ? NULL : head->sent_at, otlp ? NULL : head->created_at,", "sender_read(head->sent_at, head->created_at,", "admission"),
     of("form-known-late", "admission.c", "	t->form = is_type(head->content_type, protobuf_type) ? BODY_PROTOBUF : BODY_JSON;\n", "", "admission"),
-    unit("summary-falls-with-its-sum", "processor/intake.c", ".histogram = distribution ? &s->histogram : NULL};", ".histogram = s->has_histogram ? &s->histogram : NULL};",
+    unit("summary-falls-with-its-sum", "processor/intake.c", ".histogram = distribution ? &s->histogram : NULL};", ".histogram = distribution && s->has_histogram ? &s->histogram : NULL};",
          "processor", "test_intake"),
 ]

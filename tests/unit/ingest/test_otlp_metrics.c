@@ -353,19 +353,19 @@ END_TEST
 
 START_TEST(a_point_has_32_tags_at_most)
 {
-	for (int n = 31; n <= 70; n++) {
+	for (int n = 31; n <= 70; n++) { /* one of them the resource's, or (_i) all of them its own */
 		struct buf text = BUF_INIT, body;
 		struct decoded d;
 
-		buf_printf(&text, "1{1{" STRING(1, "service.name", "r") "} 2{2{1\"m\" 5{1{4:1");
+		buf_printf(&text, "1{1{%s} 2{2{1\"m\" 5{1{4:1", _i ? "" : STRING(1, "service.name", "r"));
 		for (int i = 0; i < n; i++)
 			buf_printf(&text, " 7{1\"k%d\"}", i);
 		buf_printf(&text, "}}}}}");
 		buf_add(&text, "", 1);
 		decode_request(&d, &body, (char *)text.p);
 		ck_assert_int_eq(d.rc, 0);
-		ck_assert_uint_eq(d.payload.accepted, n < 32);
-		ck_assert_uint_eq(d.payload.rejected_by[REASON_TAGS_TOO_MANY], n >= 32);
+		ck_assert_uint_eq(d.payload.accepted, n < 32 + _i);
+		ck_assert_uint_eq(d.payload.rejected_by[REASON_TAGS_TOO_MANY], n >= 32 + _i);
 		decoded_fini(&d);
 		buf_fini(&body);
 		buf_fini(&text);
@@ -397,24 +397,32 @@ END_TEST
 START_TEST(long_histograms_are_rejected)
 {
 	static const struct {
-		const char *what;
+		const char *data, *piece;
 		int n;
 		uint64_t accepted;
-	} cases[] = {{"8{2=1} ", HIST_COUNTS_MAX, 1}, {"8{2=1} ", HIST_COUNTS_MAX + 1, 0}, {"8{2=1} ", 3 * HIST_COUNTS_MAX, 0}};
+	} cases[] = {
+		{"10{2=1 1{6~5", "8{2=1} ", HIST_COUNTS_MAX, 1},
+		{"10{2=1 1{6~5", "8{2=1} ", HIST_COUNTS_MAX + 1, 0},
+		{"10{2=1 1{6~5", "8{2=1} ", 3 * HIST_COUNTS_MAX, 0},
+		{"10{2=1 1{6~8", "8{2=1} ", 3 * HIST_COUNTS_MAX, 0}, /* also where it would be shorter at our scale */
+		{"9{2=1 1{", "6!1 ", 3 * HIST_COUNTS_MAX, 0},
+		{"9{2=1 1{", "7:1 6!1 ", 3 * HIST_COUNTS_MAX, 0},
+	};
 
 	for (size_t i = 0; i < NR(cases); i++) {
 		struct buf text = BUF_INIT, body;
 		struct decoded d;
 
-		buf_printf(&text, "1{2{2{1\"m\" 10{2=1 1{6~5 5:1 4!%d ", cases[i].n);
+		buf_printf(&text, "1{2{2{1\"m\" %s 5:1 4!%d ", cases[i].data, cases[i].n);
 		for (int k = 0; k < cases[i].n; k++)
-			buf_printf(&text, "%s", cases[i].what);
+			buf_printf(&text, "%s", cases[i].piece);
 		buf_printf(&text, "}}}}}");
 		buf_add(&text, "", 1);
 		decode_request(&d, &body, (char *)text.p);
 		ck_assert_int_eq(d.rc, 0);
 		ck_assert_uint_eq(d.payload.accepted, cases[i].accepted);
 		ck_assert_uint_eq(d.payload.rejected_by[REASON_HISTOGRAM_INVALID], 1 - cases[i].accepted);
+		ck_assert_uint_le(d.arena.used_bytes, 600000);
 		decoded_fini(&d);
 		buf_fini(&text);
 		buf_fini(&body);
@@ -470,7 +478,7 @@ int main(void)
 	tcase_add_loop_test(tc, judges_points, 0, (int)NR(judged));
 	tcase_add_loop_test(tc, refuses_a_request, 0, (int)NR(refused));
 	tcase_add_loop_test(tc, values_are_cut_at_whole_characters, 0, (int)NR(lengths));
-	tcase_add_test(tc, a_point_has_32_tags_at_most);
+	tcase_add_loop_test(tc, a_point_has_32_tags_at_most, 0, 2);
 	tcase_add_test(tc, an_amplifying_body_is_too_large);
 	tcase_add_test(tc, long_histograms_are_rejected);
 	tcase_add_test(tc, starts_are_shifted_with_times);
