@@ -107,29 +107,87 @@ static struct decimal parse_decimal(struct str text)
 	return d;
 }
 
-/* n times ten plus digit, away from zero; false when it does not fit. */
-static bool append_digit(int64_t *n, bool negative, int digit)
+/* n times ten plus digit; false when it does not fit. */
+static bool append_digit(uint64_t *n, int digit)
 {
-	return !__builtin_mul_overflow(*n, INT64_C(10), n) && !__builtin_add_overflow(*n, negative ? -digit : digit, n);
+	return !__builtin_mul_overflow(*n, UINT64_C(10), n) && !__builtin_add_overflow(*n, (uint64_t)digit, n);
+}
+
+/* A number without its sign; false when it is not integral or does not fit. */
+static bool decimal_magnitude(struct decimal d, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	for (const char *p = d.digits; p < d.end; p++)
+		if (*p != '.' && !append_digit(&n, *p - '0'))
+			return false;
+	if (n == 0) /* zero in any disguise: 0e-5, 0.00 */
+		d.exponent = 0;
+	if (d.exponent < 0)
+		return false;
+	for (; d.exponent > 0; d.exponent--)
+		if (!append_digit(&n, 0))
+			return false;
+	*out = n;
+	return true;
 }
 
 int json_number_int(struct str text, int64_t *out)
 {
 	struct decimal d = parse_decimal(text);
-	int64_t n = 0;
+	uint64_t n;
 
-	for (const char *p = d.digits; p < d.end; p++)
-		if (*p != '.' && !append_digit(&n, d.negative, *p - '0'))
-			return -1;
-	if (n == 0) /* zero in any disguise: 0e-5, 0.00 */
-		d.exponent = 0;
-	if (d.exponent < 0)
+	if (!decimal_magnitude(d, &n) || n > (uint64_t)INT64_MAX + d.negative)
 		return -1;
-	for (; d.exponent > 0; d.exponent--)
-		if (!append_digit(&n, d.negative, 0))
-			return -1;
+	*out = d.negative ? (int64_t)(0 - n) : (int64_t)n;
+	return 0;
+}
+
+int json_number_uint(struct str text, uint64_t *out)
+{
+	struct decimal d = parse_decimal(text);
+	uint64_t n;
+
+	if (!decimal_magnitude(d, &n) || (d.negative && n))
+		return -1;
 	*out = n;
 	return 0;
+}
+
+/* The place behind the digits at p. */
+static const char *skip_digits(const char *p, const char *end)
+{
+	while (p < end && isdigit((unsigned char)*p))
+		p++;
+	return p;
+}
+
+/* RFC 8259: [ minus ] int [ frac ] [ exp ]. Each part has a digit at least, and an int of several does not begin with zero. */
+bool json_is_number(struct str text)
+{
+	const char *p = text.p, *end = text.p + text.len, *part;
+
+	if (p < end && *p == '-')
+		p++;
+	part = p;
+	p = skip_digits(p, end);
+	if (p == part || (*part == '0' && p - part > 1))
+		return false;
+	if (p < end && *p == '.') {
+		part = p + 1;
+		p = skip_digits(part, end);
+		if (p == part)
+			return false;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		part = p + 1;
+		if (part < end && (*part == '-' || *part == '+'))
+			part++;
+		p = skip_digits(part, end);
+		if (p == part)
+			return false;
+	}
+	return p == end;
 }
 
 int json_number_double(struct str text, struct arena *arena, double *out)
@@ -147,4 +205,37 @@ int json_number_double(struct str text, struct arena *arena, double *out)
 	}
 	*out = strtod(z, NULL);
 	return 0;
+}
+
+/* The message is yajl's without its excerpt of the body, which would be somebody's data in somebody's log. */
+static int refuse_syntax(yajl_handle yajl, struct refusal *no)
+{
+	unsigned char *text = yajl_get_error(yajl, 0, NULL, 0);
+
+	refuse(no, REASON_BAD_JSON, "byte %zu: %.*s", yajl_get_bytes_consumed(yajl),
+	       text ? (int)strcspn((char *)text, "\n") : 0, text ? (char *)text : "");
+	yajl_free_error(yajl, text);
+	return -1;
+}
+
+int json_text_parse(struct str body, const yajl_callbacks *callbacks, void *ctx, struct refusal *no)
+{
+	yajl_handle yajl;
+	yajl_status status;
+	int rc = -1;
+
+	if (json_text_check(body, no) < 0)
+		return -1;
+	yajl = yajl_alloc(callbacks, NULL, ctx);
+	if (!yajl)
+		return refuse(no, REASON_OVER_BUDGET, "out of memory for a JSON parser");
+	status = yajl_parse(yajl, (const unsigned char *)body.p, body.len);
+	if (status == yajl_status_ok)
+		status = yajl_complete_parse(yajl);
+	if (status == yajl_status_ok)
+		rc = 0;
+	else if (status == yajl_status_error)
+		refuse_syntax(yajl, no);
+	yajl_free(yajl);
+	return rc;
 }

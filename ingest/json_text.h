@@ -4,8 +4,10 @@
 #ifndef MILLRACE_INGEST_JSON_TEXT_H
 #define MILLRACE_INGEST_JSON_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <yajl/yajl_parse.h>
 
 #include "common/arena.h"
 #include "common/str.h"
@@ -19,8 +21,19 @@ int json_text_check(struct str body, struct refusal *no);
  * integral or does not fit; then *out is untouched. */
 int json_number_int(struct str text, int64_t *out);
 
+/* The same as a uint64; -0 is 0, any other negative number does not fit. */
+int json_number_uint(struct str text, uint64_t *out);
+
+/* Is text, which no parser has seen as a number, one by JSON's grammar, without a blank around it? */
+bool json_is_number(struct str text);
+
 /* The double nearest to a well-formed JSON number; infinity where it is out of range. arena serves numbers of extraordinary
  * length; -1 when it is short of memory. */
 int json_number_double(struct str text, struct arena *arena, double *out);
+
+/* Runs a whole body through yajl's callbacks, which get ctx. yajl is as strict as it comes: no comments, no trailing text, strings validated; and the
+ * body is checked as above first. A callback that returns 0 to end the parse sets *no itself. 0; or -1 with *no set: by a callback, bad_json,
+ * or over_budget when memory is short. */
+int json_text_parse(struct str body, const yajl_callbacks *callbacks, void *ctx, struct refusal *no);
 
 #endif

@@ -8,9 +8,6 @@
  * the refusal set; yajl then reports that we cancelled, which is told apart from an error of syntax. */
 #include "ingest/push_json.h"
 
-#include <string.h>
-#include <yajl/yajl_parse.h>
-
 #include "ingest/json_text.h"
 #include "ingest/push_json_nodes.h"
 
@@ -192,36 +189,9 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_close,
 };
 
-/* The message is yajl's without its excerpt of the body, which would be somebody's data in somebody's log. */
-static int refuse_syntax(yajl_handle yajl, struct refusal *no)
-{
-	unsigned char *text = yajl_get_error(yajl, 0, NULL, 0);
-
-	refuse(no, REASON_BAD_JSON, "byte %zu: %.*s", yajl_get_bytes_consumed(yajl),
-	       text ? (int)strcspn((char *)text, "\n") : 0, text ? (char *)text : "");
-	yajl_free_error(yajl, text);
-	return -1;
-}
-
 int push_json_parse(struct str body, struct payload *p, struct refusal *no)
 {
 	struct parser parser = {.body = body, .payload = p, .no = no};
-	yajl_handle yajl;
-	yajl_status status;
-	int rc = -1;
 
-	if (json_text_check(body, no) < 0)
-		return -1;
-	yajl = yajl_alloc(&callbacks, NULL, &parser);
-	if (!yajl)
-		return refuse(no, REASON_OVER_BUDGET, "out of memory for a JSON parser");
-	status = yajl_parse(yajl, (const unsigned char *)body.p, body.len);
-	if (status == yajl_status_ok)
-		status = yajl_complete_parse(yajl);
-	if (status == yajl_status_ok)
-		rc = 0;
-	else if (status == yajl_status_error)
-		refuse_syntax(yajl, no);
-	yajl_free(yajl);
-	return rc;
+	return json_text_parse(body, &callbacks, &parser, no);
 }

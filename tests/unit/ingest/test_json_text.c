@@ -128,6 +128,55 @@ START_TEST(long_numbers_are_read_whole)
 END_TEST
 
 static const struct {
+	const char *text;
+	bool fits;
+	uint64_t value;
+} naturals[] = {
+	{"0", true, 0},
+	{"-0", true, 0},
+	{"-0.00e7", true, 0},
+	{"7.0", true, 7},
+	{"9223372036854775808", true, UINT64_C(1) << 63},
+	{"18446744073709551615", true, UINT64_MAX},
+	{"1.8446744073709551615e19", true, UINT64_MAX},
+	{"18446744073709551616", false, 0},
+	{"1844674407370955162e1", false, 0},
+	{"1e20", false, 0},
+	{"-1", false, 0},
+	{"-1e-1", false, 0},
+	{"0.5", false, 0},
+};
+
+START_TEST(naturals_have_64_bits)
+{
+	uint64_t got = 77;
+	int rc = json_number_uint(str_from(naturals[_i].text), &got);
+
+	ck_assert_msg(rc == (naturals[_i].fits ? 0 : -1), "%s", naturals[_i].text);
+	ck_assert_msg(got == (naturals[_i].fits ? naturals[_i].value : 77), "%s: %" PRIu64, naturals[_i].text, got);
+}
+END_TEST
+
+static const char *const numbers[] = {"0", "-0", "7", "10", "-12.050", "0.0", "1e5", "1E-05", "1.5e+0", "0e0"};
+static const char *const no_numbers[] = {"", "-", "01", "-00", "+1", ".5", "1.", "1.e5", "1e", "1e+", "e5", " 1", "1 ", "1,", "0x1", "1.5.5", "1e5.0",
+					 "--1", "NaN", "Infinity", "1a", "\xd9\xa1"};
+
+/* All of both, and each number also with what is behind it in memory. */
+START_TEST(text_is_a_number_or_not)
+{
+	for (size_t i = 0; i < NR(numbers); i++) {
+		char longer[32];
+
+		snprintf(longer, sizeof(longer), "%s5.", numbers[i]);
+		ck_assert_msg(json_is_number(str_from(numbers[i])), "%s", numbers[i]);
+		ck_assert(json_is_number((struct str){longer, strlen(numbers[i])}));
+	}
+	for (size_t i = 0; i < NR(no_numbers); i++)
+		ck_assert_msg(!json_is_number(str_from(no_numbers[i])), "%s", no_numbers[i]);
+}
+END_TEST
+
+static const struct {
 	const char *body;
 	const char *detail; /* NULL: good */
 } texts[] = {
@@ -176,6 +225,8 @@ int main(void)
 	tcase_add_test(tc, integers_survive_any_shift);
 	tcase_add_test(tc, doubles_are_the_nearest);
 	tcase_add_test(tc, long_numbers_are_read_whole);
+	tcase_add_loop_test(tc, naturals_have_64_bits, 0, (int)NR(naturals));
+	tcase_add_test(tc, text_is_a_number_or_not);
 	tcase_add_loop_test(tc, text_is_unicode, 0, (int)NR(texts));
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
