@@ -1,6 +1,7 @@
 /* test_nomem.c - ingest when memory is short in the middle: a payload is refused as one of ours (503), never as bad, and never taken in part; a row of the
  * tables leaves the one before in force; and all of it succeeds later. Each operation is walked (tests/unit/fail_alloc.h). */
 #include "ingest/inflate.h"
+#include "ingest/otlp_json.h"
 #include "ingest/producer.h"
 #include "ingest/push_pb.h"
 #include "ingest/split.h"
@@ -141,6 +142,36 @@ static struct table_row site_row(struct kept_row *k, const char *id, const char 
 }
 
 /* mr_old is good before and after a row that found no memory, and mr_new after one that did. */
+START_TEST(a_body_in_json_is_refused_as_over_budget)
+{
+	struct buf body = BUF_INIT, want = BUF_INIT;
+	struct refusal no = {.reason = NR_REASONS};
+
+	buf_printf(&body, "{\"resourceLogs\":[");
+	for (int i = 0; i < 200; i++)
+		buf_printf(&body, "%s{\"schemaUrl\":\"%d\",\"scopeLogs\":[{\"logRecords\":[{\"traceId\":\"0a%02x\",\"body\":{\"%s\":%0*d}}]}]}", i ? "," : "", i, i,
+			   i % 2 ? "intValue" : "doubleValue", i % 5 ? 1 : 100, 0);
+	for (char *zeroes = (char *)body.p; (zeroes = memmem(zeroes, body.len - (size_t)(zeroes - (char *)body.p), ":00", 3)); zeroes++)
+		zeroes[2] = '.'; /* a number may be long, but not begin with zeroes */
+	buf_printf(&body, "]}");
+	ck_assert_msg(otlp_json_transcode(OTLP_LOGS, buf_str(&body), &want, 1 << 20, &no) == 0, "%s", no.detail);
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct buf out = BUF_INIT;
+		int rc;
+
+		fail_walk_begin(&w);
+		rc = otlp_json_transcode(OTLP_LOGS, buf_str(&body), &out, 1 << 20, &no);
+		ck_assert_int_eq(rc, fail_walk_end(&w) ? -1 : 0);
+		ck_assert_msg(rc == 0 || no.reason == REASON_OVER_BUDGET, "%s: %s", reason_name(no.reason), no.detail);
+		ck_assert_msg(otlp_json_transcode(OTLP_LOGS, buf_str(&body), &out, 1 << 20, &no) == 0, "%s", no.detail);
+		ck_assert(str_eq(buf_str(&out), buf_str(&want)));
+		buf_fini(&out);
+	}
+	buf_fini(&body);
+	buf_fini(&want);
+}
+END_TEST
+
 START_TEST(a_site_keeps_its_row)
 {
 	struct kept_row k;
@@ -390,6 +421,7 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, a_payload_is_refused_as_over_budget, 0, 2);
 	tcase_add_loop_test(tc, a_body_that_does_not_inflate_is_refused_as_over_budget, 0, 3);
+	tcase_add_test(tc, a_body_in_json_is_refused_as_over_budget);
 	tcase_add_test(tc, a_site_keeps_its_row);
 	tcase_add_test(tc, a_new_site_and_its_cell);
 	tcase_add_test(tc, a_vault_has_its_rows_and_its_file);
