@@ -14,7 +14,7 @@
 #include "ingest/otlp_json_schema.h"
 #include "ingest/otlp_json_wire.h"
 
-enum { PATH_BYTES_MAX = 200 }; /* a deep path is cut, so that what follows it is seen */
+enum { PATH_BYTES_ENOUGH = 200 }; /* a deep path ends here, so that what follows it is seen */
 
 struct frame {
 	const struct otlp_json_message *message; /* NULL: a list */
@@ -39,10 +39,10 @@ static struct frame *top(struct parser *p)
 	return &p->frames[p->frames_len - 1];
 }
 
-/* Appends where the parser stands, as "resourceMetrics[3].resource.attributes[0].key". */
+/* Appends where the parser stands, as "resourceMetrics[3].resource.attributes[0].key", without its end when it is long. */
 static void write_path(const struct parser *p, struct buf *out)
 {
-	for (unsigned i = 0; i < p->frames_len && out->len < PATH_BYTES_MAX; i++) {
+	for (unsigned i = 0; i < p->frames_len && out->len < PATH_BYTES_ENOUGH; i++) {
 		const struct frame *f = &p->frames[i];
 
 		if (!f->message)
@@ -56,11 +56,9 @@ static void write_path(const struct parser *p, struct buf *out)
 static int refuse_place(struct parser *p, const char *what, const char *more)
 {
 	struct buf path = BUF_INIT;
-	struct str s;
 
 	write_path(p, &path);
-	s = buf_str(&path);
-	refuse(p->no, REASON_BAD_PAYLOAD, "%.*s%s%s%s", (int)(s.len < PATH_BYTES_MAX ? s.len : PATH_BYTES_MAX), s.p, s.len ? ": " : "", what, more);
+	refuse(p->no, REASON_BAD_PAYLOAD, STR_FMT "%s%s%s", STR_ARG(buf_str(&path)), path.len ? ": " : "", what, more);
 	buf_fini(&path);
 	return 0;
 }
