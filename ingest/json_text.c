@@ -218,7 +218,7 @@ static int refuse_syntax(yajl_handle yajl, struct refusal *no)
 	return -1;
 }
 
-int json_text_parse(struct str body, const yajl_callbacks *callbacks, void *ctx, struct refusal *no)
+int json_text_parse(struct str body, const yajl_callbacks *callbacks, void *ctx, yajl_handle *during, struct refusal *no)
 {
 	yajl_handle yajl;
 	yajl_status status;
@@ -229,6 +229,8 @@ int json_text_parse(struct str body, const yajl_callbacks *callbacks, void *ctx,
 	yajl = yajl_alloc(callbacks, NULL, ctx);
 	if (!yajl)
 		return refuse(no, REASON_OVER_BUDGET, "out of memory for a JSON parser");
+	if (during)
+		*during = yajl;
 	status = yajl_parse(yajl, (const unsigned char *)body.p, body.len);
 	if (status == yajl_status_ok)
 		status = yajl_complete_parse(yajl);

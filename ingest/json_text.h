@@ -32,8 +32,8 @@ bool json_is_number(struct str text);
 int json_number_double(struct str text, struct arena *arena, double *out);
 
 /* Runs a whole body through yajl's callbacks, which get ctx. yajl is as strict as it comes: no comments, no trailing text, strings validated; and the
- * body is checked as above first. A callback that returns 0 to end the parse sets *no itself. 0; or -1 with *no set: by a callback, bad_json,
- * or over_budget when memory is short. */
-int json_text_parse(struct str body, const yajl_callbacks *callbacks, void *ctx, struct refusal *no);
+ * body is checked as above first. *during, unless NULL, is the parser while callbacks run. A callback that returns 0 to end the parse sets *no
+ * itself. 0; or -1 with *no set: by a callback, bad_json, or over_budget when memory is short. */
+int json_text_parse(struct str body, const yajl_callbacks *callbacks, void *ctx, yajl_handle *during, struct refusal *no);
 
 #endif

@@ -279,5 +279,5 @@ int otlp_json_transcode(enum otlp_signal signal, struct str body, struct buf *ou
 	p.no = no;
 	p.frames_len = p.skipped = 0; /* frames are written before they are read: 8 KiB of zeroes are saved */
 	buf_clear(out);
-	return json_text_parse(body, &callbacks, &p, no);
+	return json_text_parse(body, &callbacks, &p, NULL, no);
 }

@@ -193,5 +193,5 @@ int push_json_parse(struct str body, struct payload *p, struct refusal *no)
 {
 	struct parser parser = {.body = body, .payload = p, .no = no};
 
-	return json_text_parse(body, &callbacks, &parser, no);
+	return json_text_parse(body, &callbacks, &parser, NULL, no);
 }
