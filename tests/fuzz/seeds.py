@@ -198,6 +198,37 @@ def push_json():
     yield "rejected", one % ("counter", '{"v":-1},{"t":1,"v":1},{},{"v":1e999}')
 
 
+def otlp_json():
+    """The first byte is the signal: metrics, logs, traces. The first three are what the Python SDK sent, shortened."""
+    resource = ('"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}, {"key": "host.name", "value": '
+                '{"stringValue": "web-7"}}]}')
+    times = '"startTimeUnixNano": "1795371982000000000", "timeUnixNano": "1795372012000000000"'
+    yield "sdk-metrics", (
+        'c{"resourceMetrics": [{' + resource + ', "scopeMetrics": [{"scope": {"name": "lib"}, "metrics": [{"name": "jobs.done", "sum": {"dataPoints": '
+        '[{' + times + ', "asInt": "3", "attributes": [{"key": "queue", "value": {"stringValue": "mail"}}]}], "aggregationTemporality": 2, '
+        '"isMonotonic": true}}, {"name": "temp", "gauge": {"dataPoints": [{"timeUnixNano": "1795372012000000000", "asDouble": 1.5}]}}, '
+        '{"name": "http.duration", "unit": "ms", "histogram": {"dataPoints": [{' + times + ', "count": "1", "sum": 12.5, "bucketCounts": '
+        '["0", "1", "0"], "explicitBounds": [0.0, 25.0], "min": 12.5, "max": 12.5}], "aggregationTemporality": 2}}, {"name": "exp", '
+        '"exponentialHistogram": {"dataPoints": [{' + times + ', "count": "2", "sum": 15.5, "scale": 6, "positive": {"offset": 101, '
+        '"bucketCounts": ["1", "0", "1"]}, "negative": {"bucketCounts": ["0"]}, "min": 3.0, "max": 12.5}], "aggregationTemporality": 2}}]}]}]}')
+    error = ('"attributes": [{"key": "exception.type", "value": {"stringValue": "ValueError"}}, {"key": "exception.message", "value": {"stringValue": '
+             '"gr\\u00fcn"}}, {"key": "exception.stacktrace", "value": {"stringValue": "Traceback (most recent call last):\\n  File \\"a.py\\", line '
+             '20, in <module>\\n    raise ValueError(\\"gr\\u00fcn\\")\\nValueError: gr\\u00fcn\\n"}}]')
+    yield "sdk-logs", (
+        'd{"resourceLogs": [{' + resource + ', "scopeLogs": [{"scope": {"name": "x"}, "logRecords": [{"timeUnixNano": "1795372012000000000", '
+        '"severityNumber": 17, "severityText": "ERROR", "body": {"stringValue": "failed job"}, ' + error + ', "observedTimeUnixNano": '
+        '"1795372012000000001"}]}]}]}')
+    yield "sdk-traces", (
+        'e{"resourceSpans": [{' + resource + ', "scopeSpans": [{"scope": {"name": "lib", "version": "1.0"}, "spans": [{"traceId": '
+        '"1f405574a95816e5c6b61d636eeb0690", "spanId": "3d5e8f51078e5186", "parentSpanId": "0b7f730a2dbdf3a1", "name": "GET /cart", "kind": 2, '
+        '"startTimeUnixNano": "1795372011000000000", "endTimeUnixNano": "1795372012000000000", "events": [{"timeUnixNano": '
+        '"1795372012000000000", "name": "exception", ' + error + '}], "status": {"message": "ValueError", "code": 2}, "flags": 256}]}]}]}')
+    yield "values", ('d{"resource_logs":[{"scope_logs":[{"log_records":[{"body":{"kvlistValue":{"values":[{"key":"a","value":{"arrayValue":{"values":['
+                     '{"bytesValue":"AAE="},{"bytesValue":"-_8"},{"doubleValue":"NaN"},{"boolValue":false},{}]}}}]}},"severityNumber":"SEVERITY_NUMBER_INFO"}]}]}]}')
+    yield "unknown", 'e{"resourceSpans":null,"more":[{"a":[1e999,null]}],"resourceMetrics":[{}]}'
+    yield "two-of-one", 'c{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"gauge":{},"summary":{"dataPoints":[]}}]}]}]}'
+
+
 def statsd():
     tags = "|#env:prod,route:/v2/a,bare,u:http://x:80/"
     yield "counter", "requests:1|c|@0.1" + tags
@@ -271,7 +302,7 @@ def backtrace():
 
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
-                        ("fuzz_otlp_metrics", otlp_metrics()), ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()),
+                        ("fuzz_otlp_metrics", otlp_metrics()), ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()), ("fuzz_otlp_json", otlp_json()),
                         ("fuzz_lines", lines()), ("fuzz_statsd", statsd()), ("fuzz_scrub", scrub()),
                         ("fuzz_backtrace", backtrace())):
         folder = CORPUS / name
