@@ -243,8 +243,8 @@ class House:
     def create_topics(self, *cells):
         topics = [NewTopic("millrace." + name, 1, 1, config={"cleanup.policy": "compact"}) for name in ("cells", "sites", "controls", "heartbeats")]
         topics += [NewTopic("millrace.notices", 1, 1)]
-        topics += [NewTopic(f"millrace.c.{cell}.samples", PARTITIONS, 1, config={"message.timestamp.type": "LogAppendTime"})
-                   for cell in cells]
+        topics += [NewTopic(f"millrace.c.{cell}.{kind}", PARTITIONS, 1, config={"message.timestamp.type": "LogAppendTime"})
+                   for cell in cells for kind in ("samples", "events")]
         admin = AdminClient({"bootstrap.servers": self.kafka})
         for future in admin.create_topics(topics).values():
             future.result(PATIENCE)
