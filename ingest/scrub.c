@@ -140,8 +140,7 @@ static int search(const regex_t *rule, const char *window, size_t len, size_t at
 			return 0;
 		if (finds_add(f, at + (size_t)m.rm_so, at + (size_t)m.rm_eo) < 0)
 			return -1;
-		from = (size_t)m.rm_eo;
-		flags |= REG_NOTBOL;
+		from = (size_t)m.rm_eo; /* where no line begins: what is before it still counts */
 	}
 	return 0;
 }

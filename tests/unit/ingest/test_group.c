@@ -147,6 +147,7 @@ static const struct {
 	{group_message, "took 1.5 s", "took N s"},
 	{group_message, "at 10:20:30,5", "at N"},
 	{group_message, "user 'Ann' can't find \"a \\ b\" or `x'", "user Q can't find Q or Q"},
+	{group_message, "'can't do' of 'x'", "Q of Q"},
 	{group_message, "no end: \"abc 1", "no end: \"abc N"},
 	{group_message, "mail to ann.b+c@shop.example failed", "mail to M failed"},
 	{group_message, "id 123e4567-e89b-12d3-a456-426614174000 and abcdefab-abcd-abcd-abcd-abcdefabcdef", "id N and N"},
