@@ -58,7 +58,7 @@ START_TEST(a_batch_keeps_what_it_has)
 		bool failed;
 
 		fail_walk_begin(&w);
-		b = batch_new(SINK_MINUTELY, 1, &err);
+		b = batch_new(SINK_IN_MINUTELY, 1, &err);
 		for (int i = 0; b && i < 30; i++)
 			spans += batch_add_span(b, &(struct batch_span){.partition = i}, &err) >= 0;
 		for (int i = 0; spans && i < 300; i++)
