@@ -25,7 +25,7 @@ MUTANTS = [
     of("params-end-at-a-nul", "exemplar_document", 'd->params, d->params_len, false, "param"', 'd->params, 0, false, "param"'),
     of("breadcrumb-at-no-time-stands", "exemplar_document", "if (is_time(crumbs[i].t))", "if (crumbs[i].t)"),
     of("unsorted-tags", "exemplar_document", 'e->tags, e->tags_len, true, "tag"', 'e->tags, e->tags_len, false, "tag"'),
-    of("ledger-last-span-takes-all", "ledger", "(span->id == id ? span : find(l, id))->taken++;", "span->taken++;"),
+    of("ledger-last-span-takes-all", "ledger", "(span->id == id ? span : find(l, id))->taken++;", "(id < UINT64_MAX ? span : find(l, id))->taken++;"),
     of("one-place-for-all-collections", "reader", "&part->places[collection];", "&part->places[SINK_IN_ERRORS];"),
     of("place-of-another-life", "partitions", "	memset(part->places, 0, sizeof(part->places));", "	memset(part->places, 0, sizeof(part->places[0]));"),
     of("one-kind-is-the-topic", "reader", "			return false;\n	return true;\n", "			return false;\n		else\n			return true;\n	return true;\n"),

@@ -68,6 +68,7 @@ static void check_entry(struct writers *w, const struct batch *b, const struct b
 void writers_give(struct writers *w, struct batch *b)
 {
 	ck_assert_uint_lt(w->nr, AWAY_MAX);
+	ck_assert_uint_le(b->nr_spans, b->collection == SINK_IN_MINUTELY ? 1 : 2); /* one a partition */
 	for (size_t i = 0; i < b->len; i++)
 		if (b->entries[i].state == BATCH_PENDING)
 			check_entry(w, b, &b->entries[i]);
