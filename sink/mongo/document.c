@@ -37,6 +37,7 @@ void document_maker_fini(struct document_maker *m)
 {
 	free(m->doc);
 	buf_fini(&m->bytes);
+	buf_fini(&m->key);
 	hist_fini(&m->hist);
 }
 
@@ -71,26 +72,26 @@ static int check(const struct aggregate *a, int32_t window_ms, struct err *err)
 
 /* The order of the keys is the schema's promise; here it also shows a doubled key, of which readers would see either one. BSON
  * ends a key at its first NUL byte. */
-int document_check_tags(const struct tag *tags, size_t len, bool sorted, const char *what, struct err *err)
+int document_check_tags(const struct tag *tags, size_t len, struct err *err)
 {
 	for (size_t i = 0; i < len; i++) {
 		struct str key = tags[i].key;
 
 		if (memchr(key.p, 0, key.len))
-			return err_set(err, ERR_REJECT, "%s %zu: its key holds a NUL byte", what, i);
-		if (sorted && i && str_cmp(tags[i - 1].key, key) >= 0)
-			return err_set(err, ERR_REJECT, "%s %zu: keys are not in ascending order, or one is doubled", what, i);
+			return err_set(err, ERR_REJECT, "tag %zu: its key holds a NUL byte", i);
+		if (i && str_cmp(tags[i - 1].key, key) >= 0)
+			return err_set(err, ERR_REJECT, "tag %zu: keys are not in ascending order, or one is doubled", i);
 	}
 	return 0;
 }
 
-void document_put_tags(struct buf *b, struct str key, const struct tag *tags, size_t len)
+static void put_tags(struct buf *b, const struct aggregate *a)
 {
-	size_t at = element_open(b, ELEMENT_DOCUMENT, key);
+	size_t tags = element_open(b, ELEMENT_DOCUMENT, STR("tags"));
 
-	for (size_t i = 0; i < len; i++)
-		element_put_text(b, tags[i].key, tags[i].value);
-	element_close(b, at);
+	for (size_t i = 0; i < a->tags_len; i++)
+		element_put_text(b, a->tags[i].key, a->tags[i].value);
+	element_close(b, tags);
 }
 
 /* All fields before the percentiles but _id and tags. */
@@ -214,7 +215,7 @@ const bson_t *document_build(struct document_maker *m, const struct aggregate *a
 	struct buf *b = &m->bytes;
 	size_t doc;
 
-	if (check(a, window_ms, err) < 0 || document_check_tags(a->tags, a->tags_len, true, "tag", err) < 0)
+	if (check(a, window_ms, err) < 0 || document_check_tags(a->tags, a->tags_len, err) < 0)
 		return NULL;
 	document_id(a->fingerprint, a->window_start, origin, id);
 	buf_clear(b);
@@ -223,7 +224,7 @@ const bson_t *document_build(struct document_maker *m, const struct aggregate *a
 	element_put_text(b, STR("site"), a->site);
 	element_put_text(b, STR("name"), a->name);
 	element_put_text(b, STR("kind"), str_from(kind_names[a->kind]));
-	document_put_tags(b, STR("tags"), a->tags, a->tags_len);
+	put_tags(b, a);
 	put_figures(b, a);
 	if (put_distribution(m, a, err) < 0)
 		return NULL;

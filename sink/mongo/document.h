@@ -27,6 +27,7 @@ struct document_origin {
 
 struct document_maker {
 	struct buf bytes; /* of the document that was built last */
+	struct buf key;   /* of a tag, where it cannot be written as it is (exemplar_document.c) */
 	bson_t *doc; /* over them; not embedded: a bson_t lies at multiples of 128 bytes */
 	struct hist hist; /* merged from the record's histogram, for the percentiles */
 };
@@ -41,12 +42,9 @@ void document_maker_fini(struct document_maker *m);
 void document_id(const uint8_t fingerprint[16], int64_t window_start_ms, const struct document_origin *origin,
 		 uint8_t out[DOCUMENT_ID_BYTES]);
 
-/* Refuses tags that make no sub-document: a key with a NUL byte; with sorted, keys that are not in ascending order or one that is doubled. what
- * names them in the message: "tag". -1 with *err set (ERR_REJECT). */
-int document_check_tags(const struct tag *tags, size_t len, bool sorted, const char *what, struct err *err);
-
-/* Writes tags as a sub-document. */
-void document_put_tags(struct buf *b, struct str key, const struct tag *tags, size_t len);
+/* Refuses tags that make no sub-document: a key with a NUL byte, keys that are not in ascending order, or one that is doubled. -1 with *err set
+ * (ERR_REJECT). */
+int document_check_tags(const struct tag *tags, size_t len, struct err *err);
 
 /* Ends the document that m->bytes holds whole, and returns it, borrowed until the next one is begun. NULL with *err set: ERR_REJECT when
  * it is too large, ERR_FATAL when memory was short on the way. */

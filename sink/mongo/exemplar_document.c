@@ -3,13 +3,15 @@
  * As with aggregates, what the record leaves unknown is absent, never null and never empty: an empty text, an empty list, line 0, no time of
  * waiting. What is a truth by its nature (failed, in_app) always stands there, but shortened, which is the exception.
  *
- * What comes from an application is judged for what would make a document that nobody can read: times that no calendar has, durations that are none,
- * keys that BSON cannot hold. Its texts are nobody's promise and go in as they are. A breadcrumb's time is no reason to lose an error: one
- * that is out of range is unknown. */
+ * What contradicts the schema is refused: ingest lets none of it through. But nothing is that an application may say, else one of them could fill
+ * deadletter and stop its cell's sink. So a breadcrumb's time that no calendar has is unknown; and of what applications call their parameters, a
+ * dollar sign in front, which servers before 5.0 refuse (as in OData's "$filter"), becomes the wide one, and a NUL byte, at which BSON's keys end, the sign for
+ * it. Texts go in as they are. */
 #include "sink/mongo/exemplar_document.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "sink/mongo/element.h"
 
@@ -36,16 +38,6 @@ static int check_duration(double ms, const char *what, struct err *err)
 	return isfinite(ms) && ms >= 0 ? 0 : err_set(err, ERR_REJECT, "%s is %g", what, ms);
 }
 
-static int check_error(const struct error_detail *d, struct err *err)
-{
-	if (document_check_tags(d->params, d->params_len, false, "param", err) < 0)
-		return -1;
-	for (size_t i = 0; i < d->breadcrumbs_len; i++)
-		if (document_check_tags(d->breadcrumbs[i].metadata, d->breadcrumbs[i].metadata_len, false, "metadatum", err) < 0)
-			return err_wrap(err, "breadcrumb %zu", i);
-	return 0;
-}
-
 static int check_transaction(const struct transaction_detail *d, struct err *err)
 {
 	if (check_duration(d->duration_ms, "duration_ms", err) < 0 || check_duration(d->queue_ms, "queue_ms", err) < 0)
@@ -55,8 +47,7 @@ static int check_transaction(const struct transaction_detail *d, struct err *err
 
 		if (!isfinite(span->start_ms))
 			return err_set(err, ERR_REJECT, "span %zu: start_ms is %g", i, span->start_ms);
-		if (check_duration(span->duration_ms, "duration_ms", err) < 0 ||
-		    document_check_tags(span->tags, span->tags_len, false, "tag", err) < 0)
+		if (check_duration(span->duration_ms, "duration_ms", err) < 0)
 			return err_wrap(err, "span %zu", i);
 	}
 	return 0;
@@ -70,10 +61,8 @@ static int check(const struct exemplar *x, struct err *err)
 		return err_set(err, ERR_REJECT, "t is %" PRId64 ", out of range", e->t);
 	if (!is_time(x->window_start))
 		return err_set(err, ERR_REJECT, "window_start is %" PRId64 ", out of range", x->window_start);
-	if (document_check_tags(e->tags, e->tags_len, true, "tag", err) < 0)
+	if (document_check_tags(e->tags, e->tags_len, err) < 0)
 		return -1;
-	if (e->has_error)
-		return check_error(&e->error, err);
 	return e->has_transaction ? check_transaction(&e->transaction, err) : 0;
 }
 
@@ -84,10 +73,37 @@ static void put_text(struct buf *b, struct str key, struct str value)
 		element_put_text(b, key, value);
 }
 
-static void put_tags(struct buf *b, struct str key, const struct tag *tags, size_t len)
+/* A key that any server takes, borrowed until the next one. */
+static struct str key_of(struct document_maker *m, struct str key)
 {
-	if (len)
-		document_put_tags(b, key, tags, len);
+	bool dollar = key.len && key.p[0] == '$';
+
+	if (!key.len || (!dollar && !memchr(key.p, 0, key.len)))
+		return key;
+	buf_clear(&m->key);
+	if (dollar)
+		buf_add(&m->key, "\xef\xbc\x84", 3); /* U+FF04 */
+	for (size_t i = dollar; i < key.len; i++) {
+		if (key.p[i])
+			buf_add(&m->key, &key.p[i], 1);
+		else
+			buf_add(&m->key, "\xe2\x90\x80", 3); /* U+2400 */
+	}
+	m->bytes.failed |= buf_failed(&m->key);
+	return buf_str(&m->key);
+}
+
+static void put_map(struct document_maker *m, struct str name, const struct tag *tags, size_t len)
+{
+	struct buf *b = &m->bytes;
+	size_t map;
+
+	if (!len)
+		return;
+	map = element_open(b, ELEMENT_DOCUMENT, name);
+	for (size_t i = 0; i < len && b->len <= DOCUMENT_MAX_BYTES; i++)
+		element_put_text(b, key_of(m, tags[i].key), tags[i].value);
+	element_close(b, map);
 }
 
 static void put_group(struct buf *b, const uint8_t group[16])
@@ -130,8 +146,9 @@ static void put_backtrace(struct buf *b, const struct backtrace_frame *frames, s
 	element_close(b, array);
 }
 
-static void put_breadcrumbs(struct buf *b, const struct breadcrumb *crumbs, size_t len)
+static void put_breadcrumbs(struct document_maker *m, const struct breadcrumb *crumbs, size_t len)
 {
+	struct buf *b = &m->bytes;
 	size_t array;
 
 	if (!len)
@@ -145,23 +162,26 @@ static void put_breadcrumbs(struct buf *b, const struct breadcrumb *crumbs, size
 		put_text(b, STR("category"), crumbs[i].category);
 		put_text(b, STR("action"), crumbs[i].action);
 		put_text(b, STR("message"), crumbs[i].message);
-		put_tags(b, STR("metadata"), crumbs[i].metadata, crumbs[i].metadata_len);
+		put_map(m, STR("metadata"), crumbs[i].metadata, crumbs[i].metadata_len);
 		element_close(b, item);
 	}
 	element_close(b, array);
 }
 
-static void put_error(struct buf *b, const struct error_detail *d)
+static void put_error(struct document_maker *m, const struct error_detail *d)
 {
+	struct buf *b = &m->bytes;
+
 	put_text(b, STR("class"), d->class);
 	put_text(b, STR("message"), d->message);
 	put_backtrace(b, d->backtrace, d->backtrace_len);
-	put_tags(b, STR("params"), d->params, d->params_len);
-	put_breadcrumbs(b, d->breadcrumbs, d->breadcrumbs_len);
+	put_map(m, STR("params"), d->params, d->params_len);
+	put_breadcrumbs(m, d->breadcrumbs, d->breadcrumbs_len);
 }
 
-static void put_spans(struct buf *b, const struct transaction_span *spans, size_t len)
+static void put_spans(struct document_maker *m, const struct transaction_span *spans, size_t len)
 {
+	struct buf *b = &m->bytes;
 	size_t array;
 
 	if (!len)
@@ -175,20 +195,22 @@ static void put_spans(struct buf *b, const struct transaction_span *spans, size_
 		put_text(b, STR("name"), spans[i].name);
 		element_put_double(b, STR("start_ms"), spans[i].start_ms);
 		element_put_double(b, STR("duration_ms"), spans[i].duration_ms);
-		put_tags(b, STR("tags"), spans[i].tags, spans[i].tags_len);
+		put_map(m, STR("tags"), spans[i].tags, spans[i].tags_len);
 		element_close(b, item);
 	}
 	element_close(b, array);
 }
 
-static void put_transaction(struct buf *b, const struct transaction_detail *d)
+static void put_transaction(struct document_maker *m, const struct transaction_detail *d)
 {
+	struct buf *b = &m->bytes;
+
 	put_text(b, STR("id"), d->id);
 	element_put_double(b, STR("duration_ms"), d->duration_ms);
 	if (d->queue_ms > 0)
 		element_put_double(b, STR("queue_ms"), d->queue_ms);
 	element_put_bool(b, STR("failed"), d->failed);
-	put_spans(b, d->spans, d->spans_len);
+	put_spans(m, d->spans, d->spans_len);
 }
 
 static void put_check_in(struct buf *b, const struct check_in_detail *d)
@@ -199,8 +221,9 @@ static void put_check_in(struct buf *b, const struct check_in_detail *d)
 }
 
 /* A marker's revision is the one that was deployed, if it says one: a document has one field of a name. */
-static void put_common(struct buf *b, const struct exemplar *x)
+static void put_common(struct document_maker *m, const struct exemplar *x)
 {
+	struct buf *b = &m->bytes;
 	const struct event *e = &x->event;
 	bool deployed = e->has_marker && e->marker.revision.len;
 
@@ -212,17 +235,19 @@ static void put_common(struct buf *b, const struct exemplar *x)
 	put_text(b, STR("host"), e->host);
 	put_text(b, STR("environment"), e->environment);
 	put_text(b, STR("revision"), deployed ? e->marker.revision : e->revision);
-	put_tags(b, STR("tags"), e->tags, e->tags_len);
+	put_map(m, STR("tags"), e->tags, e->tags_len);
 	if (e->shortened)
 		element_put_bool(b, STR("shortened"), true);
 }
 
-static void put_detail(struct buf *b, const struct event *e)
+static void put_detail(struct document_maker *m, const struct event *e)
 {
+	struct buf *b = &m->bytes;
+
 	if (e->has_error)
-		put_error(b, &e->error);
+		put_error(m, &e->error);
 	if (e->has_transaction)
-		put_transaction(b, &e->transaction);
+		put_transaction(m, &e->transaction);
 	if (e->has_marker) {
 		put_text(b, STR("user"), e->marker.user);
 		put_text(b, STR("text"), e->marker.text);
@@ -245,8 +270,8 @@ const bson_t *exemplar_document_build(struct document_maker *m, const struct exe
 	buf_clear(b);
 	doc = element_open_outermost(b);
 	element_put_binary(b, STR("_id"), id, sizeof(id));
-	put_common(b, x);
-	put_detail(b, &x->event);
+	put_common(m, x);
+	put_detail(m, &x->event);
 	element_close(b, doc);
 	return document_finish(m, err);
 }

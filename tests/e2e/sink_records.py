@@ -87,22 +87,32 @@ def random_tags(dice):
     return {key: random_text(dice) for key in sorted(dice.sample(("host", "zone", "a.b", "r/x"), dice.randint(0, 3)))}
 
 
+def random_params(dice):
+    """As applications call them."""
+    return {key: random_text(dice) for key in dice.sample(("$filter", "a$b", "a\0b", "page", "ä.ö"), dice.randint(0, 3))}
+
+
+def expected_params(params):
+    """Keys that a server may refuse, or that BSON cannot hold, have other signs."""
+    return {("\uff04" + key[1:] if key[0] == "$" else key).replace("\0", "\u2400"): value for key, value in params.items()}
+
+
 def random_texts(dice, *names):
     return {name: random_text(dice) for name in names}
 
 
 def random_detail(dice, collection):
     if collection == "errors":
-        return {**random_texts(dice, "class", "message"), "params": random_tags(dice), "backtrace": [
+        return {**random_texts(dice, "class", "message"), "params": random_params(dice), "backtrace": [
             {**random_texts(dice, "file", "function"), "line": dice.choice((0, 1, 777)), "in_app": dice.random() < 0.5}
             for _ in range(dice.randint(0, 3))], "breadcrumbs": [
-            {**random_texts(dice, "category", "action", "message"), "t": START_MS - dice.randint(0, 99), "metadata": random_tags(dice)}
+            {**random_texts(dice, "category", "action", "message"), "t": START_MS - dice.randint(0, 99), "metadata": random_params(dice)}
             for _ in range(dice.randint(0, 3))]}
     if collection == "traces":
         return {"id": random_text(dice), "duration_ms": dice.randint(0, 9999) / 8, "queue_ms": dice.choice((0.0, 1.5)),
                 "failed": dice.random() < 0.5, "spans": [
                     {**random_texts(dice, "id", "parent_id", "name"), "start_ms": dice.randint(0, 99) / 8, "duration_ms": dice.randint(0, 99) / 8,
-                     "tags": random_tags(dice)} for _ in range(dice.randint(0, 3))]}
+                     "tags": random_params(dice)} for _ in range(dice.randint(0, 3))]}
     if collection == "markers":
         return random_texts(dice, "revision", "user", "text")
     return {"name": f"job.{dice.randint(0, 3)}", "kind": dice.choice(("cron", "heartbeat")), "event": dice.choice(("start", "finish", "beat"))}
@@ -161,7 +171,8 @@ def document_id(record, partition, offset):
 
 def known(fields):
     """Without what is empty; times become dates."""
-    return {key: date(value) if key == "t" else value for key, value in fields.items() if value not in ("", {}, [])}
+    return {key: date(value) if key == "t" else expected_params(value) if isinstance(value, dict) else value
+            for key, value in fields.items() if value not in ("", {}, [])}
 
 
 def expected_detail(detail):

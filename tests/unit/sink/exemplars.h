@@ -27,16 +27,20 @@ static inline struct str exemplar_text(struct unit_random *r, struct arena *a, b
 	return (struct str){p, len};
 }
 
-/* Sorted, as the tags of an event are: their keys differ in the first byte. */
-static inline struct tag *exemplar_tags(struct unit_random *r, struct arena *a, size_t *len)
+/* Of an event, sorted: their keys differ in the first byte. Or what an application calls its parameters: anything. */
+static inline struct tag *exemplar_tags(struct unit_random *r, struct arena *a, size_t *len, bool sorted)
 {
 	struct tag *tags = arena_alloc(a, EXEMPLAR_LIST_MAX * sizeof(*tags));
 
 	*len = unit_random_below(r, EXEMPLAR_LIST_MAX);
 	for (size_t i = 0; i < *len; i++) {
-		struct str rest = exemplar_text(r, a, true);
+		struct str rest = exemplar_text(r, a, sorted);
 		char *key = arena_alloc(a, 16);
 
+		if (!sorted) {
+			tags[i] = (struct tag){rest, exemplar_text(r, a, false)};
+			continue;
+		}
 		key[0] = (char)('a' + i);
 		memcpy(key + 1, rest.p, rest.len);
 		tags[i] = (struct tag){{key, rest.len + 1}, exemplar_text(r, a, false)};
@@ -53,7 +57,7 @@ static inline struct error_detail exemplar_error(struct unit_random *r, struct a
 	for (size_t i = 0; i < d.backtrace_len; i++)
 		d.backtrace[i] = (struct backtrace_frame){exemplar_text(r, a, false), (int32_t)unit_random_below(r, 3) * 77 - 77 * (i == 3),
 							  exemplar_text(r, a, false), unit_random_below(r, 2)};
-	d.params = exemplar_tags(r, a, &d.params_len);
+	d.params = exemplar_tags(r, a, &d.params_len, false);
 	d.breadcrumbs = arena_alloc(a, EXEMPLAR_LIST_MAX * sizeof(*d.breadcrumbs));
 	d.breadcrumbs_len = unit_random_below(r, EXEMPLAR_LIST_MAX);
 	for (size_t i = 0; i < d.breadcrumbs_len; i++) {
@@ -61,7 +65,7 @@ static inline struct error_detail exemplar_error(struct unit_random *r, struct a
 
 		*b = (struct breadcrumb){.t = (int64_t)unit_random_below(r, 3) * EXEMPLAR_T_S * 1000 - (i == 2), .category = exemplar_text(r, a, false),
 					 .action = exemplar_text(r, a, false), .message = exemplar_text(r, a, false)};
-		b->metadata = exemplar_tags(r, a, &b->metadata_len);
+		b->metadata = exemplar_tags(r, a, &b->metadata_len, false);
 	}
 	return d;
 }
@@ -78,7 +82,7 @@ static inline struct transaction_detail exemplar_transaction(struct unit_random 
 
 		*s = (struct transaction_span){.id = exemplar_text(r, a, false), .parent_id = exemplar_text(r, a, false), .name = exemplar_text(r, a, false),
 					       .start_ms = unit_random_unit(r) * 100 - 10, .duration_ms = unit_random_unit(r)};
-		s->tags = exemplar_tags(r, a, &s->tags_len);
+		s->tags = exemplar_tags(r, a, &s->tags_len, false);
 	}
 	return d;
 }
@@ -98,7 +102,7 @@ static inline struct exemplar exemplar_random(struct unit_random *r, struct aren
 	e->host = exemplar_text(r, a, false);
 	e->environment = exemplar_text(r, a, false);
 	e->revision = exemplar_text(r, a, false);
-	e->tags = exemplar_tags(r, a, &e->tags_len);
+	e->tags = exemplar_tags(r, a, &e->tags_len, true);
 	e->shortened = unit_random_below(r, 2);
 	e->has_error = kind == 0;
 	e->has_transaction = kind == 1;

@@ -22,8 +22,16 @@ static void map(bson_t *to, const char *key, const struct tag *tags, size_t len)
 	if (!len)
 		return;
 	bson_append_document_begin(to, key, -1, &inner);
-	for (size_t i = 0; i < len; i++)
-		bson_append_utf8(&inner, tags[i].key.p, (int)tags[i].key.len, tags[i].value.p, (int)tags[i].value.len);
+	for (size_t i = 0; i < len; i++) {
+		char name[64] = "", *end = name;
+
+		for (size_t k = 0; k < tags[i].key.len; k++) { /* one byte at a time, as is or as the sign for it */
+			char byte[2] = {tags[i].key.p[k], 0};
+
+			end = stpcpy(end, byte[0] == 0 ? "\u2400" : byte[0] == '$' && k == 0 ? "\uff04" : byte);
+		}
+		bson_append_utf8(&inner, name, -1, tags[i].value.p, (int)tags[i].value.len);
+	}
 	bson_append_document_end(to, &inner);
 }
 
@@ -245,7 +253,6 @@ START_TEST(refuses_what_contradicts_its_schema)
 {
 	const double bad[] = {-0.5, NAN, INFINITY, -INFINITY};
 	struct tag nul[] = {{STR("a\0b"), STR("1")}}, doubled[] = {{STR("a"), STR("1")}, {STR("a"), STR("2")}};
-	struct breadcrumb crumbs[2] = {{.t = 1}, {.t = 1, .metadata = nul, .metadata_len = 1}};
 	struct transaction_span spans[2] = {{.duration_ms = 1}, {.duration_ms = 1}};
 	struct exemplar x = sample(0);
 
@@ -255,14 +262,6 @@ START_TEST(refuses_what_contradicts_its_schema)
 	x.event.tags = doubled;
 	x.event.tags_len = 2;
 	must_refuse(&x, "doubled");
-	x = sample(0);
-	x.event.error.params = nul;
-	x.event.error.params_len = 1;
-	must_refuse(&x, "param 0: its key holds a NUL byte");
-	x = sample(0);
-	x.event.error.breadcrumbs = crumbs;
-	x.event.error.breadcrumbs_len = 2;
-	must_refuse(&x, "breadcrumb 1: metadatum 0");
 	for (size_t i = 0; i < NR(bad); i++) {
 		x = sample(1);
 		x.event.transaction.duration_ms = bad[i];
@@ -282,9 +281,6 @@ START_TEST(refuses_what_contradicts_its_schema)
 		}
 		spans[1].start_ms = -5;
 	}
-	spans[1].tags = nul;
-	spans[1].tags_len = 1;
-	must_refuse(&x, "span 1: tag 0");
 }
 END_TEST
 

@@ -55,8 +55,11 @@ START_TEST(an_exemplar_likewise)
 	static const struct document_origin origin = {7, 1, 9};
 	struct unit_random random = unit_random_new("an_exemplar_likewise");
 	struct arena arena = ARENA_INIT;
-	const struct exemplar x = exemplar_random(&random, &arena, (unsigned)_i);
+	struct exemplar x = exemplar_random(&random, &arena, (unsigned)_i);
+	struct tag odd[] = {{STR("$a"), STR("1")}, {STR("b\0"), STR("2")}};
 
+	x.event.error.params = odd; /* keys that are not written as they are */
+	x.event.error.params_len = NR(odd);
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
 		struct document_maker m;
 		struct err err = ERR_INIT;
