@@ -212,8 +212,9 @@ LIBS_test_otlp_nomem := $(LIBS_test_nomem)
 LIBS_test_scrub_nomem := $(LIBS_test_nomem)
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
 
-# A gate whose minutes pass when the test says so.
+# A gate whose minutes pass when the test says so, and a reader's batches that grow old likewise.
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
+$(B)/tests/unit/sink/test_reader: ENDS += -Wl$(comma)--wrap=clock_mono_ms
 
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \

@@ -10,7 +10,6 @@
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/grid.h"
 #include "deploy/ctl/obeyed.h"
-#include "deploy/ctl/topic_spec.h"
 
 /* One change of one control, whichever way it goes. */
 struct change {
@@ -20,16 +19,15 @@ struct change {
 	bool cleared;
 };
 
-/* A kind that no topic has would drop nothing, in silence. */
+/* A kind that no sink knows would drop nothing, in silence. */
 static int check_kind(const char *kind, struct err *err)
 {
-	size_t nr;
-	const struct topic_spec *specs = topic_specs(&nr);
+	static const char *const kinds[] = {"minutely", "hourly", "errors", "traces", "markers", "checkins"};
 
-	for (size_t i = 0; i < nr; i++)
-		if (specs[i].of_cell && strcmp(specs[i].name, kind) == 0)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i], kind) == 0)
 			return 0;
-	return err_set(err, ERR_REJECT, "--kind %s: no cell has a topic of this name (hourly, minutely, ..)", kind);
+	return err_set(err, ERR_REJECT, "--kind %s: a sink stores minutely, hourly, errors, traces, markers and checkins", kind);
 }
 
 static void take_scope(const struct args *args, const char *option, bool *has, struct str *out)

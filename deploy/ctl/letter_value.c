@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "schemas/schemas.h"
+#include "deploy/ctl/letter_event.h"
 
 enum { LINE_BYTES = 16, MEMORY_FACTOR = 64, MEMORY_BASE = 4096 };
 
@@ -23,7 +23,7 @@ const char *letter_value_schema(struct str value)
 	return schema_name(schema_of(value));
 }
 
-static void write_number(struct json_writer *w, const char *key, double v)
+void letter_value_write_number(struct json_writer *w, const char *key, double v)
 {
 	if (isfinite(v))
 		json_write_number(w, key, v);
@@ -34,12 +34,12 @@ static void write_number(struct json_writer *w, const char *key, double v)
 static void write_known(struct json_writer *w, const char *key, bool known, double v)
 {
 	if (known)
-		write_number(w, key, v);
+		letter_value_write_number(w, key, v);
 }
 
-static void write_tags(struct json_writer *w, const struct tag *tags, size_t nr)
+void letter_value_write_tags(struct json_writer *w, const char *key, const struct tag *tags, size_t nr)
 {
-	json_write_array(w, "tags");
+	json_write_array(w, key);
 	for (size_t i = 0; i < nr; i++) {
 		json_write_map(w, NULL);
 		json_write_text(w, "key", tags[i].key);
@@ -78,11 +78,11 @@ static void write_aggregate(struct json_writer *w, const struct aggregate *a)
 	json_write_text(w, "site", a->site);
 	json_write_text(w, "kind", str_from(series_kind_name(a->kind)));
 	json_write_text(w, "name", a->name);
-	write_tags(w, a->tags, a->tags_len);
+	letter_value_write_tags(w, "tags", a->tags, a->tags_len);
 	json_write_int(w, "window_start", a->window_start);
 	json_write_int(w, "window_ms", a->window_ms);
 	json_write_int(w, "count", a->count);
-	write_number(w, "sum", a->sum);
+	letter_value_write_number(w, "sum", a->sum);
 	write_known(w, "min", a->has_min, a->min);
 	write_known(w, "max", a->has_max, a->max);
 	write_known(w, "last", a->has_last, a->last);
@@ -104,7 +104,7 @@ static void write_series(struct json_writer *w, const struct sample_batch *b)
 		json_write_text(w, "kind", str_from(series_kind_name(s->kind)));
 		json_write_text(w, "temporality", str_from(temporality_name(s->temporality)));
 		json_write_text(w, "name", s->name);
-		write_tags(w, s->tags, s->tags_len);
+		letter_value_write_tags(w, "tags", s->tags, s->tags_len);
 		json_write_map_end(w);
 	}
 	json_write_array_end(w);
@@ -117,7 +117,7 @@ static void write_summary(struct json_writer *w, const struct summary_sample *s)
 	json_write_int(w, "t", s->t);
 	json_write_int(w, "start", s->start);
 	json_write_int(w, "count", s->count);
-	write_number(w, "sum", s->sum);
+	letter_value_write_number(w, "sum", s->sum);
 	write_known(w, "min", s->has_min, s->min);
 	write_known(w, "max", s->has_max, s->max);
 	write_known(w, "last", s->has_last, s->last);
@@ -135,7 +135,7 @@ static void write_samples(struct json_writer *w, const struct sample_batch *b)
 		json_write_int(w, "series", b->values[i].series);
 		json_write_int(w, "t", b->values[i].t);
 		json_write_int(w, "start", b->values[i].start);
-		write_number(w, "v", b->values[i].v);
+		letter_value_write_number(w, "v", b->values[i].v);
 		json_write_map_end(w);
 	}
 	json_write_array_end(w);
@@ -162,24 +162,64 @@ static void write_batch(struct json_writer *w, const struct sample_batch *b)
 	write_samples(w, b);
 }
 
+static void write_events(struct json_writer *w, const struct event_batch *b)
+{
+	json_write_text(w, "site", b->site);
+	if (b->has_agent_id)
+		json_write_hex(w, "agent_id", b->agent_id, sizeof(b->agent_id));
+	json_write_int(w, "seq", b->seq);
+	json_write_int(w, "floor", b->floor);
+	if (b->has_idempotency_key)
+		json_write_text(w, "idempotency_key", b->idempotency_key);
+	json_write_int(w, "created_at", b->created_at);
+	json_write_int(w, "received_at", b->received_at);
+	json_write_array(w, "events");
+	for (size_t i = 0; i < b->events_len; i++)
+		letter_event_write(w, NULL, &b->events[i]);
+	json_write_array_end(w);
+}
+
+static void write_exemplar(struct json_writer *w, const struct exemplar *x)
+{
+	json_write_hex(w, "fingerprint", x->fingerprint, sizeof(x->fingerprint));
+	json_write_int(w, "epoch", x->epoch);
+	json_write_text(w, "site", x->site);
+	json_write_int(w, "window_start", x->window_start);
+	letter_event_write(w, "event", &x->event);
+}
+
+/* No message is of two schemas: its first bytes say which. */
+static bool write_decoded(struct json_writer *w, const char *key, struct str value, struct arena *arena)
+{
+	struct aggregate aggregate = {0};
+	struct sample_batch batch = {0};
+	struct event_batch events = {0};
+	struct exemplar exemplar = {0};
+
+	if (aggregate_decode(value, arena, &aggregate, NULL) == 0) {
+		json_write_map(w, key);
+		write_aggregate(w, &aggregate);
+	} else if (sample_batch_decode(value, arena, &batch, NULL) == 0) {
+		json_write_map(w, key);
+		write_batch(w, &batch);
+	} else if (event_batch_decode(value, arena, &events, NULL) == 0) {
+		json_write_map(w, key);
+		write_events(w, &events);
+	} else if (exemplar_decode(value, arena, &exemplar, NULL) == 0) {
+		json_write_map(w, key);
+		write_exemplar(w, &exemplar);
+	} else {
+		return false;
+	}
+	json_write_map_end(w);
+	return true;
+}
+
 bool letter_value_write(struct json_writer *w, const char *key, struct str value)
 {
 	struct arena arena = {.limit_bytes = MEMORY_BASE + MEMORY_FACTOR * value.len};
-	struct aggregate aggregate = {0};
-	struct sample_batch batch = {0};
-	bool known = false;
+	bool known = write_decoded(w, key, value, &arena);
 
-	if (aggregate_decode(value, &arena, &aggregate, NULL) == 0) {
-		json_write_map(w, key);
-		write_aggregate(w, &aggregate);
-		known = true;
-	} else if (sample_batch_decode(value, &arena, &batch, NULL) == 0) {
-		json_write_map(w, key);
-		write_batch(w, &batch);
-		known = true;
-	}
-	if (known)
-		json_write_map_end(w);
 	arena_fini(&arena);
 	return known;
 }

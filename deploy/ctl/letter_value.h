@@ -5,15 +5,22 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "common/codec.h"
 #include "common/str.h"
 #include "deploy/ctl/json_write.h"
 
 /* The name of the schema that a value says it is of, or NULL. */
 const char *letter_value_schema(struct str value);
 
-/* Writes the value as the object "key": an Aggregate or a SampleBatch. False, and nothing is written, when it is something else or cannot be
+/* Writes the value as the object "key": an Aggregate, a SampleBatch, an EventBatch or an Exemplar. False, and nothing is written, when it is something else or cannot be
  * decoded. Numbers that are not finite become texts. */
 bool letter_value_write(struct json_writer *w, const char *key, struct str value);
+
+/* A list of {key, value}: a record's tags, whatever they say. */
+void letter_value_write_tags(struct json_writer *w, const char *key, const struct tag *tags, size_t nr);
+
+/* A number, or a text where it is not finite. */
+void letter_value_write_number(struct json_writer *w, const char *key, double v);
 
 /* Text that holds the bytes in hexadecimal. */
 void letter_value_write_hex(struct json_writer *w, const char *key, struct str bytes);

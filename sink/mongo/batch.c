@@ -17,7 +17,7 @@ enum {
 	ENTRY_BYTES = sizeof(struct batch_entry) + 512,
 };
 
-struct batch *batch_new(enum sink_topic topic, uint64_t number, struct err *err)
+struct batch *batch_new(enum sink_collection collection, uint64_t number, struct err *err)
 {
 	struct batch *b = calloc(1, sizeof(*b));
 
@@ -25,7 +25,7 @@ struct batch *batch_new(enum sink_topic topic, uint64_t number, struct err *err)
 		err_nomem(err, "a batch");
 		return NULL;
 	}
-	b->topic = topic;
+	b->collection = collection;
 	b->number = number;
 	b->bytes = sizeof(*b);
 	return b;

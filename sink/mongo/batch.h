@@ -1,4 +1,4 @@
-/* batch.h - records of one topic on their way to the database, and what became of each.
+/* batch.h - records for one collection on their way to the database, and what became of each.
  *
  * A batch is filled by the reader, written by one writer, and settled by the reader. Exactly one thread owns it at any time; it
  * changes hands through queues only. An entry keeps its Kafka message until the end, since a dead letter holds the record whole.
@@ -46,7 +46,7 @@ struct batch_span {
 struct batch {
 	struct queue_item item; /* must be first */
 	struct batch *older, *newer; /* among all of the reader's, for the reader alone */
-	enum sink_topic topic;
+	enum sink_collection collection; /* all its records come from that one's topic */
 	uint64_t number;          /* of this batch among the reader's */
 	int64_t begun_mono_ms;
 	struct batch_entry *entries;
@@ -62,7 +62,7 @@ struct batch {
 };
 
 /* An empty batch. NULL with *err set when memory is short. */
-struct batch *batch_new(enum sink_topic topic, uint64_t number, struct err *err);
+struct batch *batch_new(enum sink_collection collection, uint64_t number, struct err *err);
 
 /* Frees the batch and the messages in it; NULL is a no-op. */
 void batch_free(struct batch *b);

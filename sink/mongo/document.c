@@ -37,6 +37,7 @@ void document_maker_fini(struct document_maker *m)
 {
 	free(m->doc);
 	buf_fini(&m->bytes);
+	buf_fini(&m->key);
 	hist_fini(&m->hist);
 }
 
@@ -71,14 +72,14 @@ static int check(const struct aggregate *a, int32_t window_ms, struct err *err)
 
 /* The order of the keys is the schema's promise; here it also shows a doubled key, of which readers would see either one. BSON
  * ends a key at its first NUL byte. */
-static int check_tags(const struct aggregate *a, struct err *err)
+int document_check_tags(const struct tag *tags, size_t len, struct err *err)
 {
-	for (size_t i = 0; i < a->tags_len; i++) {
-		struct str key = a->tags[i].key;
+	for (size_t i = 0; i < len; i++) {
+		struct str key = tags[i].key;
 
 		if (memchr(key.p, 0, key.len))
 			return err_set(err, ERR_REJECT, "tag %zu: its key holds a NUL byte", i);
-		if (i && str_cmp(a->tags[i - 1].key, key) >= 0)
+		if (i && str_cmp(tags[i - 1].key, key) >= 0)
 			return err_set(err, ERR_REJECT, "tag %zu: keys are not in ascending order, or one is doubled", i);
 	}
 	return 0;
@@ -195,8 +196,7 @@ static int put_distribution(struct document_maker *m, const struct aggregate *a,
 	return 0;
 }
 
-/* m->doc over what is in the buffer, which must be a whole document. */
-static const bson_t *finish(struct document_maker *m, struct err *err)
+const bson_t *document_finish(struct document_maker *m, struct err *err)
 {
 	if (buf_failed(&m->bytes) || !m->doc) {
 		err_nomem(err, "a document");
@@ -217,7 +217,7 @@ const bson_t *document_build(struct document_maker *m, const struct aggregate *a
 	struct buf *b = &m->bytes;
 	size_t doc;
 
-	if (check(a, window_ms, err) < 0 || check_tags(a, err) < 0)
+	if (check(a, window_ms, err) < 0 || document_check_tags(a->tags, a->tags_len, err) < 0)
 		return NULL;
 	document_id(a->fingerprint, a->window_start, origin, id);
 	buf_clear(b);
@@ -235,5 +235,5 @@ const bson_t *document_build(struct document_maker *m, const struct aggregate *a
 	element_put_bool(b, STR("late"), a->late);
 	element_put_bool(b, STR("approximate"), a->approximate);
 	element_close(b, doc);
-	return finish(m, err);
+	return document_finish(m, err);
 }

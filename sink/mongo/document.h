@@ -1,4 +1,4 @@
-/* document.h - an Aggregate as the document that people query.
+/* document.h - an Aggregate as the document that people query; exemplar_document.h is of the others.
  *
  * One document a fragment. Its _id is made of where the record stands, so that writing it twice is refused by the database and
  * everything may be repeated (sink/README.md). Fields and their order are described for readers in sink/mongo/README.md.
@@ -27,6 +27,7 @@ struct document_origin {
 
 struct document_maker {
 	struct buf bytes; /* of the document that was built last */
+	struct buf key;   /* of a tag, where it cannot be written as it is (exemplar_document.c) */
 	bson_t *doc; /* over them; not embedded: a bson_t lies at multiples of 128 bytes */
 	struct hist hist; /* merged from the record's histogram, for the percentiles */
 };
@@ -40,6 +41,14 @@ void document_maker_fini(struct document_maker *m);
 /* Writes the _id: fingerprint, window start, epoch, partition, offset; integers big-endian. */
 void document_id(const uint8_t fingerprint[16], int64_t window_start_ms, const struct document_origin *origin,
 		 uint8_t out[DOCUMENT_ID_BYTES]);
+
+/* Refuses tags that make no sub-document: a key with a NUL byte, keys that are not in ascending order, or one that is doubled. -1 with *err set
+ * (ERR_REJECT). */
+int document_check_tags(const struct tag *tags, size_t len, struct err *err);
+
+/* Ends the document that m->bytes holds whole, and returns it, borrowed until the next one is begun. NULL with *err set: ERR_REJECT when
+ * it is too large, ERR_FATAL when memory was short on the way. */
+const bson_t *document_finish(struct document_maker *m, struct err *err);
 
 /* Builds the document of a, which must be a window of window_ms. The result is borrowed until the next call. NULL with *err set:
  * ERR_REJECT when the record contradicts its schema's words (count, window, tags, histogram) or its document is too large;

@@ -16,7 +16,7 @@
 /* Codes by which a server says that an index is there, but another one; that it does not know a command, or does not let the user give it. */
 enum { CODE_INDEX_OPTIONS_CONFLICT = 85, CODE_INDEX_KEY_SPECS_CONFLICT = 86, CODE_COMMAND_NOT_FOUND = 59, CODE_UNAUTHORIZED = 13 };
 
-enum index { INDEX_SERIES, INDEX_AGE, NR_INDEXES };
+enum index { INDEX_SERIES, INDEX_SITE, INDEX_GROUP, INDEX_AGE, NR_INDEXES };
 
 /* Named as the server would name them. */
 static const struct {
@@ -24,13 +24,26 @@ static const struct {
 	const char *keys[4]; /* ascending; NULL ends */
 } ours[NR_INDEXES] = {
 	[INDEX_SERIES] = {"site_1_name_1_t_1", {"site", "name", "t", NULL}},
+	[INDEX_SITE] = {"site_1_t_1", {"site", "t", NULL}},
+	[INDEX_GROUP] = {"site_1_group_1_t_1", {"site", "group", "t", NULL}},
 	[INDEX_AGE] = {"t_1", {"t", NULL}},
+};
+
+/* Those that a collection has; another of our keys there is somebody else's. */
+static const bool has[NR_SINK_COLLECTIONS][NR_INDEXES] = {
+	[SINK_IN_MINUTELY] = {[INDEX_SERIES] = true, [INDEX_AGE] = true},
+	[SINK_IN_HOURLY] = {[INDEX_SERIES] = true, [INDEX_AGE] = true},
+	[SINK_IN_ERRORS] = {[INDEX_SITE] = true, [INDEX_GROUP] = true, [INDEX_AGE] = true},
+	[SINK_IN_TRACES] = {[INDEX_SITE] = true, [INDEX_GROUP] = true, [INDEX_AGE] = true},
+	[SINK_IN_MARKERS] = {[INDEX_SITE] = true, [INDEX_AGE] = true},
+	[SINK_IN_CHECKINS] = {[INDEX_SERIES] = true, [INDEX_AGE] = true},
 };
 
 /* One collection, and what was found in it. */
 struct look {
 	mongoc_client_t *client;
 	const char *database, *collection;
+	const bool *has;       /* the indexes that it should have */
 	int64_t wanted_s;      /* retention by the settings */
 	bool found[NR_INDEXES];
 	int64_t expires_s;     /* by the TTL index that is there, when changes; -1: what it says is no time */
@@ -121,7 +134,7 @@ static int judge(struct look *l, const bson_t *index, struct err *err)
 		return err_set(err, ERR_REJECT, "index %s of %s.%s is unique: it would refuse documents that belong there; drop it", name,
 			       l->database, l->collection);
 	for (int i = 0; i < NR_INDEXES; i++) {
-		if (!has_keys(index, ours[i].keys))
+		if (!l->has[i] || !has_keys(index, ours[i].keys))
 			continue;
 		if (odd)
 			return err_set(err, ERR_REJECT, "index %s of %s.%s has the sink's keys, but also the option %s: drop it", name,
@@ -211,7 +224,7 @@ static int make_missing(const struct look *l, struct err *err)
 		const char *key;
 		bson_t index;
 
-		if (l->found[i])
+		if (!l->has[i] || l->found[i])
 			continue;
 		bson_uint32_to_string(nr++, &key, at, sizeof(at));
 		BSON_APPEND_DOCUMENT_BEGIN(&indexes, key, &index);
@@ -229,15 +242,15 @@ static int make_missing(const struct look *l, struct err *err)
 
 int indexes_make(mongoc_client_t *client, const char *database, const struct sink_conf *conf, const struct log *log, struct err *err)
 {
-	struct look looks[NR_SINK_TOPICS];
+	struct look looks[NR_SINK_COLLECTIONS];
 
-	for (int i = 0; i < NR_SINK_TOPICS; i++) {
-		looks[i] = (struct look){.client = client, .database = database, .collection = sink_topic_name((enum sink_topic)i),
-					 .wanted_s = conf->retention_ms[i] / 1000};
+	for (int i = 0; i < NR_SINK_COLLECTIONS; i++) {
+		looks[i] = (struct look){.client = client, .database = database, .collection = sink_collection_name((enum sink_collection)i),
+					 .has = has[i], .wanted_s = conf->retention_ms[i] / 1000};
 		if (look_at(&looks[i], err) < 0)
 			return -1;
 	}
-	for (int i = 0; i < NR_SINK_TOPICS; i++)
+	for (int i = 0; i < NR_SINK_COLLECTIONS; i++)
 		if ((looks[i].changes && change_expiry(&looks[i], log, err) < 0) || make_missing(&looks[i], err) < 0)
 			return -1;
 	return 0;

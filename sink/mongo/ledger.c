@@ -71,13 +71,6 @@ int ledger_open(struct ledger *l, uint64_t *id, struct err *err)
 	return 0;
 }
 
-void ledger_take(struct ledger *l, int64_t offset)
-{
-	l->next = offset + 1;
-	l->consumed++;
-	span_at(l, l->len - 1)->taken++;
-}
-
 void ledger_skip_to(struct ledger *l, int64_t offset)
 {
 	if (offset > l->next)
@@ -100,6 +93,16 @@ static struct ledger_span *find(const struct ledger *l, uint64_t id)
 		if (span_at(l, i)->id == id)
 			return span_at(l, i);
 	return NULL;
+}
+
+/* The last span, nearly always. */
+void ledger_take(struct ledger *l, uint64_t id, int64_t offset)
+{
+	struct ledger_span *span = span_at(l, l->len - 1);
+
+	l->next = offset + 1;
+	l->consumed++;
+	(span->id == id ? span : find(l, id))->taken++;
 }
 
 int ledger_settle(struct ledger *l, uint64_t id, const struct ledger_outcome *outcome, struct err *err)

@@ -1,9 +1,10 @@
 /* ledger.h - what became of one partition's records, and so which offset may be committed.
  *
- * Records are taken in the order of their offsets, in spans: a span is the part of one batch that came from this partition.
- * Batches come back in any order. The committed offset never passes a record that is not settled: stored, already stored,
+ * Records are taken in the order of their offsets, in spans: a span is the part of one batch that came from this partition. Several may be
+ * filled at a time, as a topic's records may go to several collections. Batches come back in any order. The committed offset never passes a record that is not settled: stored, already stored,
  * dead-lettered (and acknowledged), or dropped by a control. Invariants:
- *  I1  Spans lie in the order of their offsets; only the last one grows.
+ *  I1  Spans lie in the order of their first records, and each is opened to take one: so no open span has a record before the begin of the
+ *      oldest open one, however they grow.
  *  I2  Offsets between records (control records of transactions) belong to whatever follows them.
  *  I3  A span is settled only by outcomes that add up to the records it took. One that does not stays open for ever, and so
  *      holds back every later commit: an imbalance stops commits by itself.
@@ -48,8 +49,8 @@ void ledger_fini(struct ledger *l);
 /* Starts a span behind all others and returns its number in *id. -1 with *err set when memory is short. */
 int ledger_open(struct ledger *l, uint64_t *id, struct err *err);
 
-/* Takes the record at offset (>= next) into the last span, which must be open. */
-void ledger_take(struct ledger *l, int64_t offset);
+/* Takes the record at offset (>= next) into the span of this number, which must be open. */
+void ledger_take(struct ledger *l, uint64_t id, int64_t offset);
 
 /* Nothing more will come before offset (the partition's end was reached there): moves next up to it, never back. */
 void ledger_skip_to(struct ledger *l, int64_t offset);

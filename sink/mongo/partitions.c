@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct partition *partitions_find(const struct partitions *p, enum sink_topic topic, int32_t id)
 {
@@ -82,7 +83,7 @@ void partition_begin(struct partition *part, int64_t offset)
 	part->committed = offset;
 	ledger_fini(&part->ledger);
 	ledger_init(&part->ledger, offset < 0 ? 0 : offset);
-	part->batch_number = 0; /* a new ledger knows no span of the batch being filled */
+	memset(part->places, 0, sizeof(part->places)); /* a new ledger knows no span of the batches being filled */
 }
 
 void partition_revoke(struct partition *part)

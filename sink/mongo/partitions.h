@@ -24,6 +24,12 @@ enum partition_state {
 	PARTITION_REFUSED, /* ours, but what is committed belongs to topics of another epoch */
 };
 
+/* The span of this partition in a batch that is being filled. */
+struct partition_place {
+	uint64_t batch_number; /* of the last batch for a collection that took a record of this partition; 0: none yet */
+	uint32_t span;
+};
+
 struct partition {
 	enum sink_topic topic;
 	int32_t id;
@@ -36,8 +42,7 @@ struct partition {
 	bool leaving;          /* is being revoked: see consumer.h */
 	struct ledger ledger;
 	int64_t committed;     /* what Kafka has, as far as we know; -1: nothing */
-	uint64_t batch_number; /* of the last batch that took a record of this partition, and its span there; 0: none yet */
-	uint32_t span;
+	struct partition_place places[NR_SINK_COLLECTIONS];
 	struct metric *lag;    /* NULL while it is away */
 };
 

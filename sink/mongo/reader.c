@@ -5,8 +5,11 @@
  *      as an entry, or, when a control drops it, as one more in the span's number of those.
  *  I2  A batch is finished when no writer has it and every entry is stored, was stored, or has its dead letter acknowledged;
  *      finish() is the only place that settles spans and frees batches.
- *  I3  Each topic has at most one batch being filled. It goes to the writers when it is full, or old while they have nothing else
- *      to do: a slow database gets larger batches, not more of them.
+ *  I3  Each collection has at most one batch being filled. It goes to the writers when it is full, or old while they have nothing else
+ *      to do: a slow database gets larger batches, not more of them. One that has waited for long because others were always full goes first.
+ *
+ * A record's collection is its topic's, but for exemplars, whose detail says it. One that cannot be decoded belongs to none: it is gathered with
+ * those of the topic's first collection, without a document.
  *
  * A span remembers the generation of its partition's assignment. What comes back after the partition moved away is counted,
  * but settles nothing: the partition's next owner reads it again, and its _ids refuse it. */
@@ -18,15 +21,15 @@
 #include "common/clock.h"
 #include "common/origin.h"
 #include "sink/mongo/alarm.h"
-#include "sink/mongo/document.h"
+#include "sink/mongo/exemplar_document.h"
 #include "sink/mongo/letters.h"
 
-enum { DRAIN_TURN_MS = 50, LETTER_TURN_MS = 5 };
+enum { DRAIN_TURN_MS = 50, LETTER_TURN_MS = 5, OVERDUE_MS = 5000 };
 
 struct reader {
 	struct reader_spec spec;
 	struct letters *letters;
-	struct batch *filling[NR_SINK_TOPICS]; /* NULL: nothing gathered */
+	struct batch *filling[NR_SINK_COLLECTIONS]; /* NULL: nothing gathered */
 	struct batch *newest; /* all batches, here or with the writers, hang together by older and newer */
 	uint64_t batches_begun;
 	size_t inflight_bytes, inflight_batches;
@@ -40,20 +43,21 @@ struct reader {
 static void settle_span(struct reader *r, const struct batch *b, uint32_t span)
 {
 	const struct batch_span *s = &b->spans[span];
-	struct partition *part = partitions_find(r->spec.parts, b->topic, s->partition);
+	enum sink_topic topic = sink_collection_topic(b->collection);
+	struct partition *part = partitions_find(r->spec.parts, topic, s->partition);
 	struct ledger_outcome outcome;
 	struct err err = ERR_INIT;
 
 	batch_outcome(b, span, &outcome);
-	metric_add(r->spec.meters->stored[b->topic], outcome.stored);
-	metric_add(r->spec.meters->already_stored[b->topic], outcome.already_stored);
-	metric_add(r->spec.meters->dead_lettered[b->topic], outcome.dead_lettered);
-	metric_add(r->spec.meters->dropped[b->topic], outcome.dropped);
+	metric_add(r->spec.meters->stored[topic], outcome.stored);
+	metric_add(r->spec.meters->already_stored[topic], outcome.already_stored);
+	metric_add(r->spec.meters->dead_lettered[topic], outcome.dead_lettered);
+	metric_add(r->spec.meters->dropped[topic], outcome.dropped);
 	if (!part || part->state != PARTITION_OWNED || part->generation != s->generation)
 		return;
 	if (ledger_settle(&part->ledger, s->ledger_id, &outcome, &err) == 0)
 		return;
-	alarm_raise(&r->spec.program->log, r->spec.report, "ledger_imbalance", sink_topic_name(b->topic), part->id,
+	alarm_raise(&r->spec.program->log, r->spec.report, "ledger_imbalance", sink_topic_name(topic), part->id,
 		    ledger_committable(&part->ledger), err.msg);
 }
 
@@ -79,7 +83,7 @@ static void on_letter(void *ctx, struct batch *b)
 {
 	struct reader *r = ctx;
 
-	if (batch_done(b) && r->filling[b->topic] != b)
+	if (batch_done(b) && r->filling[b->collection] != b)
 		finish(r, b);
 }
 
@@ -116,13 +120,13 @@ void reader_free(struct reader *r)
 }
 
 /* Hands the batch that is being filled to the writers. One with nothing to write (dead letters only) stays here. */
-static void dispatch(struct reader *r, enum sink_topic topic)
+static void dispatch(struct reader *r, enum sink_collection collection)
 {
-	struct batch *b = r->filling[topic];
+	struct batch *b = r->filling[collection];
 
 	if (!b)
 		return;
-	r->filling[topic] = NULL;
+	r->filling[collection] = NULL;
 	if (b->pending) {
 		b->away = true;
 		writers_give(r->spec.writers, b);
@@ -136,98 +140,118 @@ static bool is_filled(const struct reader *r, const struct batch *b)
 	return b->len >= (size_t)r->spec.conf->batch_documents || b->documents.len >= writers_batch_bytes(r->spec.writers);
 }
 
-/* The batch being filled for this topic; a new one where there is none. */
-static struct batch *filling(struct reader *r, enum sink_topic topic, struct err *err)
+/* The batch being filled for this collection; a new one where there is none. */
+static struct batch *filling(struct reader *r, enum sink_collection collection, struct err *err)
 {
-	struct batch *b = r->filling[topic];
+	struct batch *b = r->filling[collection];
 
 	if (b)
 		return b;
-	b = batch_new(topic, ++r->batches_begun, err);
+	b = batch_new(collection, ++r->batches_begun, err);
 	if (!b)
 		return NULL;
 	b->begun_mono_ms = clock_mono_ms();
 	b->older = r->newest;
 	if (b->older)
 		b->older->newer = b;
-	r->newest = r->filling[topic] = b;
+	r->newest = r->filling[collection] = b;
 	r->inflight_bytes += b->bytes;
 	r->inflight_batches++;
 	return b;
 }
 
-/* The batch that takes the next record of this partition, with an open span for it at part->span. */
-static struct batch *filling_for(struct reader *r, struct partition *part, struct err *err)
+/* The batch that takes this partition's next record for a collection, with an open span for it at *at. */
+static struct batch *filling_for(struct reader *r, struct partition *part, enum sink_collection collection, uint32_t *at, struct err *err)
 {
 	struct batch_span span = {.partition = part->id, .generation = part->generation};
-	struct batch *b = filling(r, part->topic, err);
+	struct partition_place *place = &part->places[collection];
+	struct batch *b = filling(r, collection, err);
 	int index;
 
-	if (!b || part->batch_number == b->number)
-		return b;
-	if (ledger_open(&part->ledger, &span.ledger_id, err) < 0 || (index = batch_add_span(b, &span, err)) < 0)
+	if (!b)
 		return NULL;
-	part->batch_number = b->number;
-	part->span = (uint32_t)index;
+	if (place->batch_number != b->number) {
+		if (ledger_open(&part->ledger, &span.ledger_id, err) < 0 || (index = batch_add_span(b, &span, err)) < 0)
+			return NULL;
+		*place = (struct partition_place){b->number, (uint32_t)index};
+	}
+	*at = place->span;
 	return b;
 }
 
-static void enter(struct reader *r, struct partition *part, int64_t offset)
+static void enter(struct reader *r, struct partition *part, const struct batch *b, uint32_t span, int64_t offset)
 {
-	ledger_take(&part->ledger, offset);
+	ledger_take(&part->ledger, b->spans[span].ledger_id, offset);
 	metric_add(r->spec.meters->consumed[part->topic], 1);
 }
 
 /* Puts a record into the batch and the ledger (I1); takes m in any case, as Kafka's client does not end while one of its messages is kept. document is
  * empty for one that is condemned at once. */
-static int gather(struct reader *r, struct partition *part, rd_kafka_message_t *m, struct str document, struct batch **to,
-		  struct err *err)
+static int gather(struct reader *r, struct partition *part, enum sink_collection collection, rd_kafka_message_t *m, struct str document,
+		  struct batch **to, struct err *err)
 {
-	struct batch *b = filling_for(r, part, err);
+	uint32_t span;
+	struct batch *b = filling_for(r, part, collection, &span, err);
 	size_t before = b ? b->bytes : 0;
-	int entry = b ? batch_add(b, part->span, m, document, err) : -1;
+	int entry = b ? batch_add(b, span, m, document, err) : -1;
 
 	if (entry < 0) {
 		rd_kafka_message_destroy(m);
 		return -1;
 	}
-	enter(r, part, m->offset);
+	enter(r, part, b, span, m->offset);
 	r->inflight_bytes += b->bytes - before;
 	*to = b;
 	return entry;
 }
 
-static int drop(struct reader *r, struct partition *part, rd_kafka_message_t *m, struct err *err)
+static int drop(struct reader *r, struct partition *part, enum sink_collection collection, rd_kafka_message_t *m, struct err *err)
 {
-	struct batch *b = filling_for(r, part, err);
+	uint32_t span;
+	struct batch *b = filling_for(r, part, collection, &span, err);
 	size_t before = b ? b->bytes : 0;
 
 	if (!b) {
 		rd_kafka_message_destroy(m);
 		return -1;
 	}
-	batch_drop(b, part->span, m->len + m->key_len);
-	enter(r, part, m->offset);
+	batch_drop(b, span, m->len + m->key_len);
+	enter(r, part, b, span, m->offset);
 	r->inflight_bytes += b->bytes - before;
 	rd_kafka_message_destroy(m);
 	return READER_TAKEN;
 }
 
 /* Does a control drop records of this site, or, where it is "", all of this kind? */
-static bool dropped(const struct reader *r, const struct partition *part, struct str site)
+static bool dropped(const struct reader *r, struct str site, const char *kind)
 {
-	return controls_in_force_of_kind(r->spec.controls, CONTROL_ACTION_DROP, STR(""), site, str_from(sink_topic_name(part->topic)), NULL);
+	return controls_in_force_of_kind(r->spec.controls, CONTROL_ACTION_DROP, STR(""), site, str_from(kind), NULL);
 }
 
-static int condemn(struct reader *r, struct partition *part, rd_kafka_message_t *m, const char *code, const struct err *why,
-		   struct err *err)
+/* Do controls drop all that this topic may hold, be it what it will? */
+static bool all_dropped(const struct reader *r, enum sink_topic topic)
+{
+	for (int i = sink_topic_first(topic); i < NR_SINK_COLLECTIONS && sink_collection_topic((enum sink_collection)i) == topic; i++)
+		if (!dropped(r, STR(""), sink_collection_name((enum sink_collection)i)))
+			return false;
+	return true;
+}
+
+/* What is made of a record besides its document. */
+struct making {
+	enum sink_collection collection;
+	const char *code; /* of a dead letter; NULL: it is dropped */
+	struct err why;   /* of a dead letter */
+};
+
+static int condemn(struct reader *r, struct partition *part, rd_kafka_message_t *m, const struct making *k, struct err *err)
 {
 	struct batch *b;
-	int entry = gather(r, part, m, (struct str){"", 0}, &b, err);
+	int entry = gather(r, part, k->collection, m, (struct str){"", 0}, &b, err);
 
 	if (entry < 0)
 		return -1;
-	batch_condemn(b, (size_t)entry, code, why->msg);
+	batch_condemn(b, (size_t)entry, k->code, k->why.msg);
 	writers_letter_made(r->spec.writers);
 	return letters_send(r->letters, b, (size_t)entry, err);
 }
@@ -245,59 +269,102 @@ static int find_origin(const rd_kafka_message_t *m, int64_t epoch, struct docume
 	return 0;
 }
 
-/* The document of a record, borrowed until the next one; NULL with *why, and *code for a dead letter, when there is none; NULL with
- * *code NULL when it is dropped. */
-static const bson_t *make_document(struct reader *r, const struct partition *part, const rd_kafka_message_t *m,
-				   const char **code, struct err *why)
+/* The next two: NULL with k->code and k->why for a dead letter, or with k->code NULL when it is dropped. */
+static const bson_t *make_of_aggregate(struct reader *r, enum sink_topic topic, const rd_kafka_message_t *m, struct making *k)
 {
 	struct aggregate a = {0};
 	struct document_origin origin;
 
-	arena_clear(&r->arena);
-	*code = NULL;
-	if (dropped(r, part, STR("")))
+	if (aggregate_decode((struct str){m->payload, m->len}, &r->arena, &a, &k->why) < 0)
 		return NULL;
-	*code = "undecodable";
+	k->code = NULL;
+	if (dropped(r, a.site, sink_collection_name(k->collection)))
+		return NULL;
+	k->code = ORIGIN_BAD_CODE;
+	if (find_origin(m, a.epoch, &origin, &k->why) < 0)
+		return NULL;
+	k->code = "bad_document";
+	return document_build(&r->maker, &a, sink_topic_window_ms(topic), &origin, &k->why);
+}
+
+/* One whose details do not say what it is has no kind: controls of its whole site drop it. */
+static const bson_t *make_of_exemplar(struct reader *r, const rd_kafka_message_t *m, struct making *k)
+{
+	struct exemplar x = {0};
+	struct document_origin origin;
+	bool sorted;
+
+	if (exemplar_decode((struct str){m->payload, m->len}, &r->arena, &x, &k->why) < 0)
+		return NULL;
+	sorted = exemplar_document_collection(&x, &k->collection, &k->why) == 0;
+	k->code = NULL;
+	if (dropped(r, x.site, sorted ? sink_collection_name(k->collection) : ""))
+		return NULL;
+	k->code = "bad_document";
+	if (!sorted)
+		return NULL;
+	k->code = ORIGIN_BAD_CODE;
+	if (find_origin(m, x.epoch, &origin, &k->why) < 0)
+		return NULL;
+	k->code = "bad_document";
+	return exemplar_document_build(&r->maker, &x, &origin, &k->why);
+}
+
+/* The document of a record, borrowed until the next one, and where it belongs; NULL as above. */
+static const bson_t *make_document(struct reader *r, enum sink_topic topic, const rd_kafka_message_t *m, struct making *k)
+{
+	*k = (struct making){.collection = sink_topic_first(topic)};
+	arena_clear(&r->arena);
+	if (all_dropped(r, topic))
+		return NULL;
+	k->code = "undecodable";
 	if (!m->payload) {
-		err_set(why, ERR_REJECT, "the record has no value");
+		err_set(&k->why, ERR_REJECT, "the record has no value");
 		return NULL;
 	}
-	if (aggregate_decode((struct str){m->payload, m->len}, &r->arena, &a, why) < 0)
-		return NULL;
-	*code = NULL;
-	if (dropped(r, part, a.site))
-		return NULL;
-	*code = ORIGIN_BAD_CODE;
-	if (find_origin(m, a.epoch, &origin, why) < 0)
-		return NULL;
-	*code = "bad_document";
-	return document_build(&r->maker, &a, sink_topic_window_ms(part->topic), &origin, why);
+	return topic == SINK_EXEMPLARS ? make_of_exemplar(r, m, k) : make_of_aggregate(r, topic, m, k);
+}
+
+/* Gives to the writers what is full, or old enough while they have nothing else to do: first what is overdue, as others were full all the time. */
+static void dispatch_due(struct reader *r)
+{
+	int64_t now = clock_mono_ms();
+
+	for (int i = 0; i < 2 * NR_SINK_COLLECTIONS; i++) {
+		enum sink_collection at = (enum sink_collection)(i % NR_SINK_COLLECTIONS);
+		const struct batch *b = r->filling[at];
+		int64_t age = b ? now - b->begun_mono_ms : 0;
+		bool due = b && (i < NR_SINK_COLLECTIONS ? age >= OVERDUE_MS + r->spec.conf->batch_age_ms
+							 : is_filled(r, b) || age >= r->spec.conf->batch_age_ms);
+
+		if (due && (!b->pending || !writers_busy(r->spec.writers)))
+			dispatch(r, at);
+	}
 }
 
 int reader_take(struct reader *r, struct partition *part, rd_kafka_message_t *m, struct err *err)
 {
-	struct err why = ERR_INIT;
-	const char *code;
-	const bson_t *doc = make_document(r, part, m, &code, &why);
+	struct making k;
+	const bson_t *doc = make_document(r, part->topic, m, &k);
 	struct batch *b;
 
-	if (!doc && !code)
-		return drop(r, part, m, err);
-	if (!doc && why.kind == ERR_RETRY) {
-		*err = why;
+	if (!doc && !k.code)
+		return drop(r, part, k.collection, m, err);
+	if (!doc && k.why.kind == ERR_RETRY) {
+		*err = k.why;
 		return READER_UNKNOWN;
 	}
-	if (!doc && why.kind == ERR_FATAL) {
+	if (!doc && k.why.kind == ERR_FATAL) {
 		rd_kafka_message_destroy(m);
-		*err = why;
+		*err = k.why;
 		return -1;
 	}
 	if (!doc)
-		return condemn(r, part, m, code, &why, err) < 0 ? -1 : READER_TAKEN;
-	if (gather(r, part, m, (struct str){(const char *)bson_get_data(doc), doc->len}, &b, err) < 0)
+		return condemn(r, part, m, &k, err) < 0 ? -1 : READER_TAKEN;
+	if (gather(r, part, k.collection, m, (struct str){(const char *)bson_get_data(doc), doc->len}, &b, err) < 0)
 		return -1;
 	if (is_filled(r, b) && !writers_busy(r->spec.writers))
-		dispatch(r, part->topic);
+		dispatch_due(r);
 	return READER_TAKEN;
 }
 
@@ -325,19 +392,6 @@ static int take_back(struct reader *r, struct batch *b, struct err *err)
 	return 0;
 }
 
-static void dispatch_old(struct reader *r)
-{
-	int64_t now = clock_mono_ms();
-
-	for (int i = 0; i < NR_SINK_TOPICS; i++) {
-		const struct batch *b = r->filling[i];
-
-		if (b && (is_filled(r, b) || now - b->begun_mono_ms >= r->spec.conf->batch_age_ms) &&
-		    (!b->pending || !writers_busy(r->spec.writers)))
-			dispatch(r, (enum sink_topic)i);
-	}
-}
-
 int reader_turn(struct reader *r, struct err *err)
 {
 	struct batch *b;
@@ -346,7 +400,7 @@ int reader_turn(struct reader *r, struct err *err)
 		if (take_back(r, b, err) < 0)
 			return -1;
 	letters_turn(r->letters);
-	dispatch_old(r);
+	dispatch_due(r);
 	metric_set(r->spec.meters->inflight_bytes, (double)r->inflight_bytes);
 	metric_set(r->spec.meters->inflight_batches, (double)r->inflight_batches);
 	if (r->failure.kind) {
@@ -361,7 +415,7 @@ bool reader_full(struct reader *r)
 {
 	if (r->inflight_bytes >= r->limit_bytes || writers_unread(r->spec.writers))
 		return true;
-	for (int i = 0; i < NR_SINK_TOPICS; i++)
+	for (int i = 0; i < NR_SINK_COLLECTIONS; i++)
 		if (r->filling[i] && is_filled(r, r->filling[i]) && writers_busy(r->spec.writers))
 			return true;
 	return false;
@@ -391,8 +445,8 @@ bool reader_drain(struct reader *r, bool all, int64_t timeout_ms)
 	int64_t deadline = clock_mono_ms() + timeout_ms;
 	struct err err = ERR_INIT;
 
-	for (int i = 0; i < NR_SINK_TOPICS; i++)
-		dispatch(r, (enum sink_topic)i);
+	for (int i = 0; i < NR_SINK_COLLECTIONS; i++)
+		dispatch(r, (enum sink_collection)i);
 	while (is_open(r, all)) {
 		struct batch *b;
 

@@ -25,19 +25,41 @@ const struct conf_field sink_conf_fields[] = {
 	 "an insert that takes no longer is never held to be late; late ones make batches smaller, then writers fewer"},
 	{"inflight.bytes", CONF_BYTES, AT(inflight_bytes), "0", 0, INT64_C(1) << 40,
 	 "bytes of records and documents that may wait for the database; 0 is a quarter of memory.budget"},
-	{"retention.minutely", CONF_MS, AT(retention_ms[SINK_MINUTELY]), "14d", 3600000, DAYS_MS(24855),
+	{"retention.minutely", CONF_MS, AT(retention_ms[SINK_IN_MINUTELY]), "14d", 3600000, DAYS_MS(24855),
 	 "age at which the database drops minutes"},
-	{"retention.hourly", CONF_MS, AT(retention_ms[SINK_HOURLY]), "400d", 3600000, DAYS_MS(24855),
+	{"retention.hourly", CONF_MS, AT(retention_ms[SINK_IN_HOURLY]), "400d", 3600000, DAYS_MS(24855),
 	 "age at which the database drops hours"},
+	{"retention.errors", CONF_MS, AT(retention_ms[SINK_IN_ERRORS]), "30d", 3600000, DAYS_MS(24855),
+	 "age at which the database drops errors"},
+	{"retention.traces", CONF_MS, AT(retention_ms[SINK_IN_TRACES]), "14d", 3600000, DAYS_MS(24855),
+	 "age at which the database drops slow transactions"},
+	{"retention.markers", CONF_MS, AT(retention_ms[SINK_IN_MARKERS]), "400d", 3600000, DAYS_MS(24855),
+	 "age at which the database drops deploy markers"},
+	{"retention.checkins", CONF_MS, AT(retention_ms[SINK_IN_CHECKINS]), "30d", 3600000, DAYS_MS(24855),
+	 "age at which the database drops check-ins"},
 	{0},
 };
 
 static const struct {
 	const char *name;
 	int32_t window_ms;
+	enum sink_collection first;
 } topics[NR_SINK_TOPICS] = {
-	[SINK_MINUTELY] = {"minutely", CLOCK_MINUTE_MS},
-	[SINK_HOURLY] = {"hourly", CLOCK_HOUR_MS},
+	[SINK_MINUTELY] = {"minutely", CLOCK_MINUTE_MS, SINK_IN_MINUTELY},
+	[SINK_HOURLY] = {"hourly", CLOCK_HOUR_MS, SINK_IN_HOURLY},
+	[SINK_EXEMPLARS] = {"exemplars", CLOCK_MINUTE_MS, SINK_IN_ERRORS},
+};
+
+static const struct {
+	const char *name;
+	enum sink_topic topic;
+} collections[NR_SINK_COLLECTIONS] = {
+	[SINK_IN_MINUTELY] = {"minutely", SINK_MINUTELY},
+	[SINK_IN_HOURLY] = {"hourly", SINK_HOURLY},
+	[SINK_IN_ERRORS] = {"errors", SINK_EXEMPLARS},
+	[SINK_IN_TRACES] = {"traces", SINK_EXEMPLARS},
+	[SINK_IN_MARKERS] = {"markers", SINK_EXEMPLARS},
+	[SINK_IN_CHECKINS] = {"checkins", SINK_EXEMPLARS},
 };
 
 const char *sink_topic_name(enum sink_topic topic)
@@ -48,4 +70,19 @@ const char *sink_topic_name(enum sink_topic topic)
 int32_t sink_topic_window_ms(enum sink_topic topic)
 {
 	return topics[topic].window_ms;
+}
+
+enum sink_collection sink_topic_first(enum sink_topic topic)
+{
+	return topics[topic].first;
+}
+
+const char *sink_collection_name(enum sink_collection collection)
+{
+	return collections[collection].name;
+}
+
+enum sink_topic sink_collection_topic(enum sink_collection collection)
+{
+	return collections[collection].topic;
 }

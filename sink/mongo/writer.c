@@ -39,7 +39,7 @@ struct writer {
 	bool makes_indexes;
 	int64_t next_index_mono_ms;
 	mongoc_client_t *client;
-	mongoc_collection_t *collections[NR_SINK_TOPICS];
+	mongoc_collection_t *collections[NR_SINK_COLLECTIONS];
 	/* Of the attempt that is being made; each holds cap. */
 	bson_t *docs;
 	const bson_t **sent;
@@ -164,7 +164,7 @@ static void writer_apply(struct writer *w, struct batch *b, struct gate_permit *
 static void writer_note(struct writer *w, const struct batch *b, const struct verdict *v, const char *text)
 {
 	const struct log *log = w->shared->log;
-	const char *collection = sink_topic_name(b->topic);
+	const char *collection = sink_collection_name(b->collection);
 
 	if (v->retry) {
 		w->attempts++;
@@ -208,7 +208,7 @@ static void writer_measure(struct writer *w, const struct batch *b, const struct
 		metric_add(s->meters->inserts, 1);
 		metric_add(s->meters->insert_ms, (uint64_t)ms);
 	}
-	log_debug(s->log, "inserted", LOG_STR("collection", sink_topic_name(b->topic)), LOG_UINT("documents", w->nr),
+	log_debug(s->log, "inserted", LOG_STR("collection", sink_collection_name(b->collection)), LOG_UINT("documents", w->nr),
 		  LOG_UINT("bytes", w->bytes), LOG_INT("ms", ms), LOG_BOOL("probe", permit->probe), LOG_BOOL("new_connection", !w->connected),
 		  LOG_STR("trouble", verdict_reason_name(v->reason)));
 }
@@ -225,7 +225,7 @@ static bool writer_attempt(struct writer *w, struct batch *b, struct gate_permit
 
 	writer_collect(w, b, permit);
 	/* What it returns is of no use: see verdict.h. The reply is always initialised. */
-	mongoc_collection_insert_many(w->collections[b->topic], w->sent, w->nr, database_insert_opts(s->db), &reply, &error);
+	mongoc_collection_insert_many(w->collections[b->collection], w->sent, w->nr, database_insert_opts(s->db), &reply, &error);
 	verdict_judge(&reply, &error, w->verdicts, w->nr, &v);
 	writer_measure(w, b, permit, &v);
 	writer_apply(w, b, permit);
@@ -330,7 +330,7 @@ static void *writer_main(void *ctx)
 
 static void writer_fini(struct writer *w)
 {
-	for (int i = 0; i < NR_SINK_TOPICS; i++)
+	for (int i = 0; i < NR_SINK_COLLECTIONS; i++)
 		if (w->collections[i])
 			mongoc_collection_destroy(w->collections[i]);
 	database_give_client(w->shared->db, w->client);
@@ -349,8 +349,8 @@ static int writer_start(struct writers *s, struct err *err)
 	w->client = database_take_client(s->db, err);
 	if (!w->client)
 		return -1;
-	for (int i = 0; i < NR_SINK_TOPICS; i++)
-		w->collections[i] = mongoc_client_get_collection(w->client, database_name(s->db), sink_topic_name((enum sink_topic)i));
+	for (int i = 0; i < NR_SINK_COLLECTIONS; i++)
+		w->collections[i] = mongoc_client_get_collection(w->client, database_name(s->db), sink_collection_name((enum sink_collection)i));
 	if (pthread_create(&w->thread, NULL, writer_main, w) != 0) {
 		writer_fini(w);
 		return err_set(err, ERR_FATAL, "cannot start writer %zu", s->nr);

@@ -18,12 +18,14 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLev
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from millrace_local import BINARIES, Process, Stack, free_base_port
 from pymongo import MongoClient
-from sink_records import AGGREGATE, CELL, EPOCH, WINDOWS, document_id, encode, expected_document, random_aggregate, same
+from sink_records import (CELL, COLLECTIONS, EPOCH, WINDOWS, document_id, encode, encode_record, expected_record,
+                          random_record, same, topic_of)
 
 BINARY = BINARIES / "millrace-sink"
 PARTITIONS = 4
 SECONDS = 90  # patience for anything that should take few
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))
+AGGREGATES, EVERYTHING = (2, 1, 0, 0, 0, 0), (6, 3, 1, 1, 1, 1)  # how much of each collection
 PORTS = 80  # of a stack: from 50 on, those of the sinks
 
 
@@ -35,8 +37,8 @@ class Cell:
         self.kafka = stack.env()["KAFKA"]
         self.uri = stack.env()[f"MONGO_{database}"]
         self.admin = AdminClient({"bootstrap.servers": self.kafka})
-        self.topics = {kind: f"millrace.c.{name}.{kind}" for kind in WINDOWS}
-        self.wanted = {kind: {} for kind in WINDOWS}  # _id -> the rest of the document
+        self.topics = {last: f"millrace.c.{name}.{last}" for last in (*WINDOWS, "exemplars")}
+        self.wanted = {collection: {} for collection in COLLECTIONS}  # _id -> the rest of the document
         self.numbers = itertools.count(1)
         self.dice = random.Random(f"{SEED} {name}")
         create_topics(self.admin, {topic: PARTITIONS for topic in self.topics.values()})
@@ -55,22 +57,23 @@ class Cell:
 
     def write(self, count, commit=True):
         """One transaction of random records; what it commits is wanted in the database from now on."""
-        placed = self.begin([(kind, random_aggregate(self.dice, kind, next(self.numbers))) for kind in self.kinds(count)])
+        kinds = self.dice.choices(COLLECTIONS, EVERYTHING, k=count)
+        placed = self.begin([(kind, random_record(self.dice, kind, next(self.numbers))) for kind in kinds])
         if commit:
             self.commit(placed)
         else:
             self.producer.abort_transaction(30)
 
-    def write_many(self, count):
-        """The same in transactions of 5,000, faster."""
+    def write_many(self, count, weights=AGGREGATES):
+        """The same in transactions of 5,000, faster; aggregates, unless there are other weights."""
         while count > 0:
-            self.commit(self.begin(self.many(min(count, 5000))))
+            self.commit(self.begin(self.many(min(count, 5000), weights)))
             count -= 5000
 
-    def many(self, count):
+    def many(self, count, weights=AGGREGATES):
         """Records for begin(). For speed, they share what is not their fingerprint with one of some hundred models."""
-        models = [(kind, random_aggregate(self.dice, kind, 0)) for kind in self.kinds(400)]
-        models = [(kind, record, encode(AGGREGATE, record)) for kind, record in models]
+        models = [(kind, random_record(self.dice, kind, 0)) for kind in self.dice.choices(COLLECTIONS, weights, k=400)]
+        models = [(kind, record, encode_record(kind, record)) for kind, record in models]
         return self.dice.choices(models, k=count)
 
     def begin(self, records):
@@ -87,7 +90,7 @@ class Cell:
         self.producer.begin_transaction()
         for kind, record, *model in records:
             fingerprint = next(self.numbers).to_bytes(16, "big") if model else record["fingerprint"]
-            value = model[0][:5] + fingerprint + model[0][21:] if model else encode(AGGREGATE, record)
+            value = model[0][:5] + fingerprint + model[0][21:] if model else encode_record(kind, record)
             self.produce(kind, value, note(kind, record, fingerprint))
         self.producer.flush(30)
         assert len(placed) == len(records)
@@ -98,7 +101,7 @@ class Cell:
         self.producer.commit_transaction(30)
         for kind, record, fingerprint, partition, offset in placed:
             if id(record) not in documents:
-                documents[id(record)] = expected_document(record, partition, offset)
+                documents[id(record)] = expected_record(kind, record, partition, offset)
                 del documents[id(record)]["_id"]
             key = document_id({**record, "fingerprint": fingerprint}, partition, offset)
             self.wanted[kind][key] = documents[id(record)]
@@ -109,14 +112,11 @@ class Cell:
         self.write(1)
         return next((kind, next(reversed(docs))) for kind, docs in self.wanted.items() if len(docs) > before[kind])
 
-    def kinds(self, count):
-        return self.dice.choices(("minutely", "hourly"), (2, 1), k=count)
-
     def produce(self, kind, value, on_delivery=None, partition=None, headers=None):
         partition = self.dice.randrange(PARTITIONS) if partition is None else partition
         while True:
             try:
-                return self.producer.produce(self.topics[kind], value, partition=partition, on_delivery=on_delivery, headers=headers)
+                return self.producer.produce(self.topics[topic_of(kind)], value, partition=partition, on_delivery=on_delivery, headers=headers)
             except BufferError:
                 self.producer.poll(0.1)
 
@@ -125,15 +125,19 @@ class Cell:
         for kind, docs in self.wanted.items():
             for key in list(docs):
                 partition, offset = struct.unpack(">iq", key[-12:])
-                low, high = ranges[self.topics[kind], partition]
+                low, high = ranges[self.topics[topic_of(kind)], partition]
                 if low <= offset < high:
                     del docs[key]
+
+    def everything(self):
+        """_id -> the rest of the document, of all collections."""
+        return {key: doc for docs in self.wanted.values() for key, doc in docs.items()}
 
     def total(self):
         return sum(len(docs) for docs in self.wanted.values())
 
     def stored(self, mongo):
-        return sum(mongo[self.name][kind].estimated_document_count() for kind in WINDOWS)
+        return sum(mongo[self.name][kind].estimated_document_count() for kind in COLLECTIONS)
 
     def check(self):
         """Every document is there, as it should be, and nothing else."""

@@ -1,4 +1,4 @@
-"""Aggregates as a processor may write them, and the documents that must come of them.
+"""Aggregates and exemplars as a processor may write them, and the documents that must come of them.
 
 The expectation is computed from the record and its place (partition, offset) alone, by the words of deploy/mongo/README.md: no code
 of the sink's takes part.
@@ -14,6 +14,8 @@ import fastavro
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDOWS = {"minutely": 60_000, "hourly": 3_600_000}
+DETAILS = {"errors": "error", "traces": "transaction", "markers": "marker", "checkins": "check_in"}  # of an exemplar, by collection
+COLLECTIONS = (*WINDOWS, *DETAILS)
 EPOCH = -0x1234_5678_9ABC_DEF0
 START_MS = 1_795_372_020_000
 
@@ -28,7 +30,8 @@ def schema_ids():
     return {row[1]: int(row[0]) for row in rows if row}
 
 
-AGGREGATE, CELL, DEAD_LETTER, HEARTBEAT, NOTICE = (schema(n) for n in ("aggregate", "cell", "dead_letter", "heartbeat", "notice"))
+AGGREGATE, CELL, DEAD_LETTER, EXEMPLAR, HEARTBEAT, NOTICE = (
+    schema(n) for n in ("aggregate", "cell", "dead_letter", "exemplar", "heartbeat", "notice"))
 IDS = schema_ids()
 
 
@@ -76,6 +79,68 @@ def random_aggregate(dice, topic, number):
     }
 
 
+def random_text(dice):
+    return dice.choice(("", "a", "web-7", "ä€", "$x.y", "a\0b"))
+
+
+def random_tags(dice):
+    return {key: random_text(dice) for key in sorted(dice.sample(("host", "zone", "a.b", "r/x"), dice.randint(0, 3)))}
+
+
+def random_params(dice):
+    """As applications call them."""
+    return {key: random_text(dice) for key in dice.sample(("$filter", "a$b", "a\0b", "page", "ä.ö"), dice.randint(0, 3))}
+
+
+def expected_params(params):
+    """Keys that a server may refuse, or that BSON cannot hold, have other signs."""
+    return {("\uff04" + key[1:] if key[0] == "$" else key).replace("\0", "\u2400"): value for key, value in params.items()}
+
+
+def random_texts(dice, *names):
+    return {name: random_text(dice) for name in names}
+
+
+def random_detail(dice, collection):
+    if collection == "errors":
+        return {**random_texts(dice, "class", "message"), "params": random_params(dice), "backtrace": [
+            {**random_texts(dice, "file", "function"), "line": dice.choice((0, 1, 777)), "in_app": dice.random() < 0.5}
+            for _ in range(dice.randint(0, 3))], "breadcrumbs": [
+            {**random_texts(dice, "category", "action", "message"), "t": START_MS - dice.randint(0, 99), "metadata": random_params(dice)}
+            for _ in range(dice.randint(0, 3))]}
+    if collection == "traces":
+        return {"id": random_text(dice), "duration_ms": dice.randint(0, 9999) / 8, "queue_ms": dice.choice((0.0, 1.5)),
+                "failed": dice.random() < 0.5, "spans": [
+                    {**random_texts(dice, "id", "parent_id", "name"), "start_ms": dice.randint(0, 99) / 8, "duration_ms": dice.randint(0, 99) / 8,
+                     "tags": random_params(dice)} for _ in range(dice.randint(0, 3))]}
+    if collection == "markers":
+        return random_texts(dice, "revision", "user", "text")
+    return {"name": f"job.{dice.randint(0, 3)}", "kind": dice.choice(("cron", "heartbeat")), "event": dice.choice(("start", "finish", "beat"))}
+
+
+def random_exemplar(dice, collection, number):
+    """Any exemplar a processor may write, of the kind that goes to this collection."""
+    start = START_MS + dice.randint(0, 50) * 60_000
+    group = number.to_bytes(16, "big")
+    event = {"group": group, "t": start + dice.randint(0, 59_999), **random_texts(dice, "action", "namespace", "host", "environment", "revision"),
+             "tags": random_tags(dice), "shortened": dice.random() < 0.2, **dict.fromkeys(DETAILS.values())}
+    event[DETAILS[collection]] = random_detail(dice, collection)
+    return {"fingerprint": group, "epoch": EPOCH, "site": dice.choice(("s1", "s2")), "window_start": start, "event": event}
+
+
+def random_record(dice, collection, number):
+    return (random_aggregate if collection in WINDOWS else random_exemplar)(dice, collection, number)
+
+
+def topic_of(collection):
+    """The last part of the topic's name that such records come from."""
+    return collection if collection in WINDOWS else "exemplars"
+
+
+def encode_record(collection, record):
+    return encode(AGGREGATE if collection in WINDOWS else EXEMPLAR, record)
+
+
 def bucket_value(index):
     """What lies relatively as far from both ends of bucket index."""
     base = 2 ** (2 ** -5)
@@ -104,8 +169,37 @@ def document_id(record, partition, offset):
     return record["fingerprint"] + struct.pack(">qqiq", record["window_start"], record["epoch"], partition, offset)
 
 
+def known(fields):
+    """Without what is empty; times become dates."""
+    return {key: date(value) if key == "t" else expected_params(value) if isinstance(value, dict) else value
+            for key, value in fields.items() if value not in ("", {}, [])}
+
+
+def expected_detail(detail):
+    out = {key: value for key, value in detail.items() if not isinstance(value, list)}
+    for name in ("backtrace", "breadcrumbs", "spans"):
+        if name in detail:
+            out[name] = [known({key: value for key, value in item.items() if (key, value) != ("line", 0)}) for item in detail[name]]
+    if out.get("queue_ms") == 0:
+        del out["queue_ms"]
+    return known(out)
+
+
+def expected_exemplar(collection, record, partition, offset):
+    """The same of an exemplar. A marker's own revision goes before the application's."""
+    event = record["event"]
+    common = {key: value for key, value in event.items() if key not in ("group", "shortened", *DETAILS.values())}
+    return {"_id": document_id(record, partition, offset), "site": record["site"], "group": event["group"].hex(), **known(common),
+            **({"shortened": True} if event["shortened"] else {}), **expected_detail(event[DETAILS[collection]])}
+
+
+def expected_record(collection, record, partition, offset):
+    """The document of a record for this collection."""
+    return expected_document(record, partition, offset) if collection in WINDOWS else expected_exemplar(collection, record, partition, offset)
+
+
 def expected_document(record, partition, offset):
-    """The document of deploy/mongo/README.md, from the record and its place."""
+    """The document of deploy/mongo/README.md, from an aggregate and its place."""
     doc = {"_id": document_id(record, partition, offset), "t": date(record["window_start"]),
            "mean": record["sum"] / record["count"]}
     doc |= {key: record[key] for key in ("site", "name", "kind", "tags", "count", "sum", "late", "approximate")}

@@ -22,10 +22,13 @@ from mongo_tap import Tap  # noqa: E402
 from picky_mongo import PickyServer  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from sink_house import PARTITIONS, SECONDS, Cell, Sink, read_topic, sink_stack  # noqa: E402
-from sink_records import (AGGREGATE, CELL, DEAD_LETTER, EPOCH, HEARTBEAT, NOTICE, decode, document_id, encode,  # noqa: E402
-                          random_aggregate)
+from sink_records import (AGGREGATE, CELL, DEAD_LETTER, DETAILS, EPOCH, EXEMPLAR, HEARTBEAT, NOTICE, decode, document_id, encode,  # noqa: E402
+                          random_aggregate, random_exemplar)
 
 FREEZE_SECONDS = 15
+INDEXES = {  # collection: days of retention, and the keys that its readers want
+    "minutely": (14, ("site", "name", "t")), "hourly": (400, ("site", "name", "t")), "errors": (30, ("site", "t"), ("site", "group", "t")),
+    "traces": (14, ("site", "t"), ("site", "group", "t")), "markers": (400, ("site", "t")), "checkins": (30, ("site", "name", "t"))}
 
 
 # Cases
@@ -44,10 +47,11 @@ def test_every_document_once_and_whole(stack):
     assert sink.settled() == cell.total() == sink.metric("millrace_sink_consumed_total")
     sink.wait_until(lambda: sink.metric("millrace_sink_lag_records") == 0, SECONDS, "without lag")
     with MongoClient(cell.uri) as mongo:
-        for kind, days in (("minutely", 14), ("hourly", 400)):
+        for kind, (days, *others) in INDEXES.items():
             indexes = mongo[cell.name][kind].index_information()
             assert indexes["t_1"]["expireAfterSeconds"] == days * 86400, indexes
-            assert indexes["site_1_name_1_t_1"]["key"] == [("site", 1), ("name", 1), ("t", 1)], indexes
+            wanted = {("_id",), ("t",), *others}
+            assert {tuple(name for name, _ in index["key"]) for index in indexes.values()} == wanted, (kind, indexes)
     sink.wait_until(lambda: any(b["program"] == "millrace-sink" and b["cell"] == cell.name and b["ready"] for b in
                                 (decode(HEARTBEAT, value) for value in read_topic(cell.kafka, "millrace.heartbeats"))),
                     SECONDS, "beating")
@@ -100,7 +104,7 @@ def test_document_the_database_refuses(stack):
     """It goes to deadletter, whole, and the offset moves on; the rest of its batch is stored."""
     cell = Cell(stack, "refused")
     cell.write(300)
-    everything = {**cell.wanted["minutely"], **cell.wanted["hourly"]}
+    everything = cell.everything()
     refused = set(cell.dice.sample(sorted(everything), 7))
     with PickyServer(refused) as server:
         sink = Sink(stack, cell, mongo_uri=f"mongodb://127.0.0.1:{server.server_address[1]}/?retryWrites=false").run()
@@ -109,7 +113,7 @@ def test_document_the_database_refuses(stack):
         letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
         letters = [x for x in letters if x["topic"] in cell.topics.values()]
         for letter in letters:
-            record = decode(AGGREGATE, letter["value"])
+            record = decode(EXEMPLAR if letter["topic"] == cell.topics["exemplars"] else AGGREGATE, letter["value"])
             record["window_start"] = round(record["window_start"].timestamp() * 1000)
             assert document_id(record, letter["partition"], letter["offset"]) in refused
             assert letter["code"] == "document_refused" and "121" in letter["reason"], letter
@@ -136,7 +140,7 @@ def test_offsets_that_are_not_there(stack):
     cell.check()
     cut_off = sink.metric("millrace_sink_cut_off_total"), sum(lost[place] - committed[place] for place in lost)
     assert cut_off[0] == cut_off[1], cut_off
-    assert sink.log().count("event=records_cut_off") == 2 * PARTITIONS
+    assert sink.log().count("event=records_cut_off") == len(cell.topics) * PARTITIONS
     sink.finish()
     beyond = ConsumerGroupTopicPartitions(f"millrace-sink-{cell.name}",
                                           [TopicPartition(t, p, end + 5000) for (t, p), end in cell.ends().items()])
@@ -194,6 +198,32 @@ def test_what_cannot_be_decoded_is_dead_lettered(stack):
     sink.finish()
 
 
+def test_exemplars_go_where_their_kind_is_read(stack):
+    """Each kind in its collection; what says two things, nothing, or no time is a dead letter, and the others go on."""
+    cell = Cell(stack, "exemplars")
+    records = [(kind, random_exemplar(cell.dice, kind, next(cell.numbers))) for kind in cell.dice.choices(tuple(DETAILS), k=800)]
+    cell.commit(cell.begin(records))
+    assert min(len(cell.wanted[kind]) for kind in DETAILS) > 100
+    poison = []
+    for change in ({"marker": None}, {"error": {"class": "E", "message": "", "backtrace": [], "params": {}, "breadcrumbs": []}},
+                   {"t": -1}, {"t": 253_402_300_800_000}):
+        bad = random_exemplar(cell.dice, "markers", next(cell.numbers))
+        poison.append(encode(EXEMPLAR, {**bad, "event": {**bad["event"], **change}}))
+    cell.producer.begin_transaction()
+    for value in (*poison, poison[0][:-3], encode(AGGREGATE, random_aggregate(cell.dice, "minutely", 0))):
+        cell.produce("errors", value)
+    cell.producer.commit_transaction(30)
+    cell.write(200)
+    sink = Sink(stack, cell).run()
+    sink.wait_committed()
+    cell.check()
+    letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
+    codes = [letter["code"] for letter in letters if letter["topic"] == cell.topics["exemplars"]]
+    assert sorted(codes) == ["bad_document"] * 4 + ["undecodable"] * 2, codes
+    assert sink.metric("millrace_sink_consumed_total") == cell.total() + 6 == 1006
+    sink.finish()
+
+
 def test_record_that_is_larger_than_a_letter(stack):
     """Six megabytes that were a few hundred bytes on their way: the letter holds the beginning, and the partition goes on."""
     cell = Cell(stack, "larger")
@@ -245,7 +275,7 @@ def test_what_stopped_the_sink_is_in_deadletter(stack):
     """A database that refuses everything: a hundred letters, and an operator can read them though their batches are not through."""
     cell = Cell(stack, "validator")
     cell.write(600)
-    with PickyServer({**cell.wanted["minutely"], **cell.wanted["hourly"]}) as server:
+    with PickyServer(cell.everything()) as server:
         sink = Sink(stack, cell, mongo_uri=f"mongodb://127.0.0.1:{server.server_address[1]}/?retryWrites=false")
         sink.launch()
 
@@ -301,7 +331,7 @@ def test_two_instances_share(stack):
     first.run()
     cell.write(400)
     second.run()
-    second.wait_until(lambda: all(len(p) == PARTITIONS for p in cell.members().values()) and len(cell.members()) == 2,
+    second.wait_until(lambda: [2 * len(p) for p in cell.members().values()] == [len(cell.topics) * PARTITIONS] * 2,
                       SECONDS, "sharing the partitions")
     cell.write(800)
     second.wait_until(lambda: second.metric("millrace_sink_stored_total") > 0, SECONDS, "storing")
@@ -321,7 +351,7 @@ def test_topics_made_again_are_refused(stack):
     cell.set_epoch(EPOCH + 1)
     assert sink.wait_end(SECONDS) and sink.exit_code == 1, "it goes on with topics of another epoch"
     sink.launch()
-    sink.wait_until(lambda: sink.log().count("event=epoch_differs") == 2 * PARTITIONS, SECONDS, "refusing")
+    sink.wait_until(lambda: sink.log().count("event=epoch_differs") == len(cell.topics) * PARTITIONS, SECONDS, "refusing")
     sink.wait_until(lambda: sink.get("/health/ready")[0] == 503, SECONDS, "not ready")
     cell.write(30)
     assert sink.metric("millrace_sink_consumed_total") == 0

@@ -11,7 +11,7 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from millrace_local import Failure  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
-from sink_house import SEED, Cell, Sink, sink_stack  # noqa: E402
+from sink_house import EVERYTHING, SEED, Cell, Sink, sink_stack  # noqa: E402
 
 DOCUMENTS, BLOWS = (int(word) for word in (sys.argv[1:] or (100_000, 8)))
 WAVE_SECONDS = 180  # patience
@@ -37,7 +37,7 @@ def test_killed_amid_everything(stack):
     stored, died = 0, []
     with MongoClient(cell.uri) as mongo:
         for wave in plan(random.Random(SEED)):
-            cell.write_many(DOCUMENTS // WAVES)
+            cell.write_many(DOCUMENTS // WAVES, EVERYTHING)
             for share, who, later in wave:
                 goal = stored + int(share * (cell.total() - stored))
                 sink.wait_until(lambda: cell.stored(mongo) >= goal, WAVE_SECONDS, f"{goal} documents stored")

@@ -26,7 +26,8 @@ import pipelines  # noqa: E402
 from confluent_kafka import Consumer, TopicPartition  # noqa: E402
 from millrace_local import BINARIES, Failure, Stack, free_base_port  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
-from sink_records import AGGREGATE, START_MS, WINDOWS, date, encode, expected_document, quantile, random_aggregate  # noqa: E402
+from sink_records import (AGGREGATE, DETAILS, START_MS, WINDOWS, date, encode, expected_document, expected_exemplar,  # noqa: E402
+                          quantile, random_aggregate, random_exemplar, topic_of)
 from sink_house import SECONDS, Cell, Sink  # noqa: E402
 
 CTL = BINARIES / "millrace-ctl"
@@ -122,7 +123,7 @@ def test_pause_keeps_the_place(stack):
 def covers(cell):
     """Is every record committed? The ends of transactions behind them are not, as nothing is fetched."""
     committed = cell.committed()
-    return all(committed.get((cell.topics[kind], partition), 0) > offset for kind, docs in cell.wanted.items()
+    return all(committed.get((cell.topics[topic_of(kind)], partition), 0) > offset for kind, docs in cell.wanted.items()
                for partition, offset in (struct.unpack(">iq", key[-12:]) for key in docs))
 
 
@@ -296,7 +297,7 @@ def test_pipelines_say_what_the_documents_say(stack):
     sink = Sink(stack, cell, instance_id="rules").run()
     sink.wait_committed()
     cell.check()
-    of_m = {kind: [d for d in docs.values() if d["site"] == "s1" and d["name"] == "m"] for kind, docs in cell.wanted.items()}
+    of_m = {kind: [d for d in cell.wanted[kind].values() if d["site"] == "s1" and d["name"] == "m"] for kind in WINDOWS}
     with MongoClient(cell.uri) as mongo:
         for collection in WINDOWS:
             ask = mongo[cell.name][collection].aggregate
@@ -340,18 +341,87 @@ def check_top_tags(ask, documents):
             assert got == wanted, (got, wanted)
 
 
+def test_pipelines_of_exemplars(stack):
+    """Of few groups and actions; the ranges end amid them."""
+    cell = Cell(stack, "specimens")
+    records = []
+    for n in range(600):
+        kind = cell.dice.choice(("errors", "traces"))
+        record = random_exemplar(cell.dice, kind, next(cell.numbers))
+        record["event"] |= {"group": bytes([n % 7]) * 16, "action": cell.dice.choice(("GET /a", "$b")), "namespace": cell.dice.choice(("web", "job")),
+                            "t": START_MS + n * 1000}
+        records.append((kind, record))
+    cell.commit(cell.begin(records))
+    sink = Sink(stack, cell, instance_id="rules").run()
+    sink.wait_committed()
+    cell.check()
+    begin, end = date(START_MS + 100_000), date(START_MS + 500_000)
+    found = {kind: [d for d in cell.wanted[kind].values() if d["site"] == "s1" and begin <= d["t"] < end] for kind in ("errors", "traces")}
+    with MongoClient(cell.uri) as mongo:
+        for action in ("GET /a", "$b"):
+            scope = {"site": "s1", "action": action, "from": begin, "to": end}
+            check_latest_errors(mongo[cell.name].errors.aggregate, [d for d in found["errors"] if d["action"] == action], scope)
+            for namespace in ("web", "job"):
+                check_slowest_traces(mongo[cell.name].traces.aggregate, [
+                    d for d in found["traces"] if d["action"] == action and d["namespace"] == namespace], {**scope, "namespace": namespace})
+    sink.finish()
+
+
+def check_latest_errors(ask, documents, scope):
+    wanted = {}
+    for d in sorted(documents, key=lambda d: d["t"]):
+        seen = wanted.get(d["group"], {"specimens": 0})["specimens"]
+        wanted[d["group"]] = {**{key: d.get(key) for key in ("group", "t", "class", "message", "host", "revision")}, "specimens": seen + 1}
+    wanted = sorted(wanted.values(), key=lambda row: row["t"], reverse=True)
+    assert len(wanted) == 7 and len(documents) > 14
+    for limit in (3, 100):
+        got = list(ask(pipelines.load("latest_errors", **scope, limit=limit)))
+        assert got == wanted[:limit], (got, wanted)
+
+
+def check_slowest_traces(ask, documents, scope):
+    wanted = sorted(documents, key=lambda d: (-d["duration_ms"], d["t"]))
+    assert len(wanted) > 6
+    for limit in (5, 1000):
+        got = list(ask(pipelines.load("slowest_traces", **scope, limit=limit)))
+        assert got == wanted[:limit], (got, wanted)
+
+
 def test_fields_are_documented(_):
-    """The table of deploy/mongo/README.md has the fields of all documents there can be, and no other."""
+    """The tables of deploy/mongo/README.md have the fields of all documents there can be, and no other."""
     dice, fields, histogram = random.Random(1), set(), set()
     for number in range(300):
         doc = expected_document(random_aggregate(dice, "minutely", number), 0, number)
         fields |= doc.keys()
         histogram |= doc.get("h", {}).keys()
     text = (ROOT / "deploy" / "mongo" / "README.md").read_text()
-    rows = text[text.index("| field |"):text.index("**Histogram.**")].splitlines()
-    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1] if "|" in row else "")}
-    assert named == fields, named ^ fields
+    assert named(text, "**Aggregates.**", "**Histogram.**") == fields, named(text, "**Aggregates.**", "**Histogram.**") ^ fields
     assert set(re.findall(r"`(\w+)`", re.search(r"`h` is \{(.*?)\}", text)[1])) == histogram
+
+
+def test_fields_of_exemplars_are_documented(_):
+    dice, text = random.Random(1), (ROOT / "deploy" / "mongo" / "README.md").read_text()
+    fields, common = {}, named(text, "**Exemplars.**", "| errors |")
+    for number in range(2000):
+        kind = dice.choice(tuple(DETAILS))
+        fields.setdefault(kind, set()).update(fields_of(expected_exemplar(kind, random_exemplar(dice, kind, number), 0, number)))
+    for kind, of_kind in fields.items():
+        own = named(text, f"| {kind} |", "\n|")
+        assert own <= of_kind <= own | common, (kind, own - of_kind, of_kind - own - common)
+    assert common <= set().union(*fields.values()), common
+
+
+def fields_of(doc):
+    """Names in the document and in the items of its lists."""
+    return set(doc) | {name for value in doc.values() if isinstance(value, list) for item in value for name in item}
+
+
+def named(text, begin, end):
+    """The fields that the tables between name: what stands in backquotes in a row's first cell, or its second where the first is a collection."""
+    start = text.index(begin)
+    stop = text.index(end, start + 1)
+    rows = [row.split("|") for row in text[start:stop].splitlines() if row.startswith("|")]
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row[2] if row[1].strip() in DETAILS else row[1])}
 
 
 def test_pipelines_by_hand(_):

@@ -89,7 +89,7 @@ MUTANTS = [
     unit("large-letter-is-sent-whole", "common/report.c", "if (letter_bytes(letter) <= REPORT_LETTER_BYTES_MAX)", "if (letter_bytes(letter) > 0)", "common", "test_report"),
     unit("dropped-weighs-nothing", "sink/mongo/batch.c", "	if (b->len)\n		b->bytes += bytes;", "	(void)bytes;", "sink", "test_batch"),
     unit("drops-every-kind", "common/controls.c", "covers(e->kind, kind) &&", "(covers(e->kind, kind) || kind.len) &&", "common", "test_controls"),
-    case("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, part->span, m->len + m->key_len);\n", "", "test_sink_rules",
+    case("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, span, m->len + m->key_len);\n", "", "test_sink_rules",
          "test_drop_counts_and_goes_on"),
     case("starts-though-paused", "sink/mongo/main.c", "	consumer_fetch(app->consumer, !app->paused);\n	log_info(", "	log_info(", "test_sink_rules",
          "test_pause_keeps_the_place"),

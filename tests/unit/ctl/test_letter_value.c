@@ -59,6 +59,42 @@ START_TEST(an_aggregate)
 }
 END_TEST
 
+/* One with two details, as a dead letter may have them; another with the others. */
+START_TEST(events)
+{
+	static const char *const words[] = {"\"group\":\"01020000", "\"t\":60001,\"action\":\"GET/a\",\"namespace\":\"\"", "\"shortened\":true,\"error\":{\"class\":\"E\"",
+		"\"backtrace\":[{\"file\":\"a.rb\",\"line\":7,\"function\":\"f\",\"in_app\":true}]", "\"params\":[{\"key\":\"$x\",\"value\":\"1\"}]",
+		"{\"t\":5,\"category\":\"c\",\"action\":\"a\",\"message\":\"m\",\"metadata\":[]}", "\"duration_ms\":\"NaN\"", "\"failed\":true",
+		"{\"id\":\"s\",\"parent_id\":\"p\",\"name\":\"sql\",\"start_ms\":0.5,\"duration_ms\":2", "\"tags\":[]}", NULL};
+	static const char *const around[][3] = {{"{\"v\":{\"fingerprint\":\"09", "\"window_start\":60000,\"event\":{\"group\"", NULL},
+						{"{\"v\":{\"site\":\"shop\",\"seq\":5", "\"events\":[{\"group\"", NULL}};
+	static const char *const last[] = {"\"marker\":{\"revision\":\"r\",\"user\":\"u\",\"text\":\"t\"}",
+					   "\"check_in\":{\"name\":\"n\",\"kind\":\"heartbeat\",\"event\":\"beat\"}", NULL};
+	struct backtrace_frame frame = {STR("a.rb"), 7, STR("f"), true};
+	struct tag tag = {STR("$x"), STR("1")};
+	struct breadcrumb crumb = {.t = 5, .category = STR("c"), .action = STR("a"), .message = STR("m")};
+	struct transaction_span span = {STR("s"), STR("p"), STR("sql"), 0.5, 2, NULL, 0};
+	struct event both[] = {{.group = {1, 2}, .t = 60001, .action = STR("GET/a"), .shortened = true, .has_error = true, .has_transaction = true,
+				.error = {STR("E"), STR("boom"), &frame, 1, &tag, 1, &crumb, 1}, .transaction = {STR("id"), NAN, 0, true, &span, 1}},
+			       {.has_marker = true, .marker = {STR("r"), STR("u"), STR("t")}, .has_check_in = true,
+					     .check_in = {STR("n"), CHECK_IN_KIND_HEARTBEAT, CHECK_IN_EVENT_BEAT}}};
+	struct exemplar x = {.fingerprint = {9}, .epoch = 7, .site = STR("shop"), .window_start = 60000, .event = both[0]};
+	struct event_batch b = {.events = both, .events_len = 2, .site = STR("shop"), .seq = 5};
+	struct buf bytes = BUF_INIT;
+	char json[4096];
+
+	ck_assert_int_eq(_i ? event_batch_encode(&b, &bytes, NULL) : exemplar_encode(&x, &bytes, NULL), 0);
+	must_say(json_of(buf_str(&bytes), json, sizeof(json)), words);
+	must_say(json, around[_i]);
+	if (_i)
+		must_say(json, last);
+	ck_assert_str_eq(letter_value_schema(buf_str(&bytes)), _i ? "EventBatch" : "Exemplar");
+	for (size_t len = 0; len < bytes.len; len++)
+		ck_assert_str_eq(json_of((struct str){(char *)bytes.p, len}, json, sizeof(json)), "");
+	buf_fini(&bytes);
+}
+END_TEST
+
 START_TEST(a_sample_batch)
 {
 	static const char *const words[] = {"\"site\":\"shop\"", "\"agent_id\":\"09000000000000000000000000000000\"", "\"seq\":5,\"floor\":4",
@@ -147,6 +183,7 @@ int main(void)
 
 	tcase_add_test(tc, an_aggregate);
 	tcase_add_test(tc, a_sample_batch);
+	tcase_add_loop_test(tc, events, 0, 2);
 	tcase_add_loop_test(tc, anything_else_is_bytes, 0, (int)NR(foreign));
 	tcase_add_test(tc, bytes_are_dumped);
 	tcase_add_test(tc, hexadecimal_of_any_length);

@@ -8,7 +8,7 @@
 static struct batch *make(int partitions, int entries)
 {
 	struct err err = ERR_INIT;
-	struct batch *b = batch_new(SINK_HOURLY, 7, &err);
+	struct batch *b = batch_new(SINK_IN_HOURLY, 7, &err);
 
 	for (int i = 0; i < partitions; i++) {
 		struct batch_span span = {.partition = i, .generation = 3, .ledger_id = (uint64_t)i * 10};

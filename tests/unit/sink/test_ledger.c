@@ -67,7 +67,7 @@ static void fill(struct ledger *l, struct model *m, struct unit_random *r, struc
 	ck_assert_int_eq(ledger_open(l, &a->id, &err), 0);
 	while (n-- && m->next < OFFSETS - 4) {
 		m->next += (int64_t)(unit_random_below(r, 4) == 0 ? 1 + unit_random_below(r, 2) : 0);
-		ledger_take(l, m->next);
+		ledger_take(l, a->id, m->next);
 		m->note[m->next++] = NOTE_OPEN;
 		a->taken++;
 	}
@@ -124,6 +124,51 @@ START_TEST(random_completion)
 }
 END_TEST
 
+/* As with exemplars: records go to up to four spans that are filled at the same time, which come back whole, in any order. */
+START_TEST(several_are_filled_at_once)
+{
+	enum { FILLING = 4 };
+	struct unit_random r = unit_random_new("several_are_filled_at_once");
+	static struct model m;
+	static int8_t of[OFFSETS]; /* the span that an open record is in */
+	uint64_t ids[FILLING], taken[FILLING] = {0};
+	struct err err = ERR_INIT;
+	struct ledger l;
+	int64_t committed = 0;
+
+	memset(&m, 0, sizeof(m));
+	ledger_init(&l, 0);
+	while (m.next < OFFSETS - 4 || taken[0] + taken[1] + taken[2] + taken[3]) {
+		int i = (int)unit_random_below(&r, FILLING);
+
+		if (taken[i] && (m.next >= OFFSETS - 4 || unit_random_below(&r, 8) == 0)) {
+			struct ledger_outcome o = split(&r, taken[i]);
+
+			ck_assert_msg(ledger_settle(&l, ids[i], &o, &err) == 0, "%s", err.msg);
+			for (int64_t at = 0; at < m.next; at++)
+				if (m.note[at] == NOTE_OPEN && of[at] == i)
+					m.note[at] = NOTE_SETTLED;
+			taken[i] = 0;
+		} else if (m.next < OFFSETS - 4) {
+			if (!taken[i])
+				ck_assert_int_eq(ledger_open(&l, &ids[i], &err), 0);
+			m.next += unit_random_below(&r, 5) == 0;
+			ledger_take(&l, ids[i], m.next);
+			of[m.next] = (int8_t)i;
+			m.note[m.next++] = NOTE_OPEN;
+			taken[i]++;
+		}
+		assert_committable(&m, ledger_committable(&l));
+		ck_assert_int_ge(ledger_committable(&l), committed);
+		committed = ledger_committable(&l);
+		ck_assert(ledger_balanced(&l));
+	}
+	ck_assert_int_eq(committed, m.next);
+	ck_assert_uint_le(l.cap, 64);
+	ledger_fini(&l);
+}
+END_TEST
+
 START_TEST(empty_commits_its_beginning)
 {
 	struct ledger l;
@@ -149,7 +194,7 @@ START_TEST(end_does_not_pass_what_is_open)
 
 	ledger_init(&l, 0);
 	ck_assert_int_eq(ledger_open(&l, &id, &err), 0);
-	ledger_take(&l, 10);
+	ledger_take(&l, id, 10);
 	ledger_skip_to(&l, 12);
 	ck_assert_int_eq(ledger_committable(&l), 0);
 	ck_assert_int_eq(ledger_settle(&l, id, &one, &err), 0);
@@ -168,12 +213,12 @@ START_TEST(one_stuck_for_ever)
 
 	ledger_init(&l, 100);
 	ck_assert_int_eq(ledger_open(&l, &stuck, &err), 0);
-	ledger_take(&l, 100);
+	ledger_take(&l, stuck, 100);
 	for (int64_t offset = 101; offset < 100101; offset += 2) { /* two are away at a time, and come back the later one first */
 		ck_assert_int_eq(ledger_open(&l, &beside, &err), 0);
-		ledger_take(&l, offset);
+		ledger_take(&l, beside, offset);
 		ck_assert_int_eq(ledger_open(&l, &id, &err), 0);
-		ledger_take(&l, offset + 1);
+		ledger_take(&l, id, offset + 1);
 		ck_assert_int_eq(ledger_settle(&l, id, &one, &err), 0);
 		ck_assert_int_eq(ledger_settle(&l, beside, &one, &err), 0);
 	}
@@ -198,11 +243,11 @@ START_TEST(imbalance_stops_commits)
 
 	ledger_init(&l, 0);
 	ck_assert_int_eq(ledger_open(&l, &first, &err), 0);
-	ledger_take(&l, 0);
-	ledger_take(&l, 1);
+	ledger_take(&l, first, 0);
+	ledger_take(&l, first, 1);
 	ck_assert_int_eq(ledger_open(&l, &second, &err), 0);
-	ledger_take(&l, 2);
-	ledger_take(&l, 3);
+	ledger_take(&l, second, 2);
+	ledger_take(&l, second, 3);
 	ck_assert_int_eq(ledger_settle(&l, second, &two, &err), 0);
 	if (_i == 2)
 		ck_assert_int_eq(ledger_settle(&l, second, &two, &err), -1);
@@ -222,6 +267,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, random_completion, 0, 4);
+	tcase_add_test(tc, several_are_filled_at_once);
 	tcase_add_test(tc, empty_commits_its_beginning);
 	tcase_add_test(tc, end_does_not_pass_what_is_open);
 	tcase_add_test(tc, one_stuck_for_ever);

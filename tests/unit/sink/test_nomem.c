@@ -3,10 +3,11 @@
 #include "sink/mongo/reader.h"
 
 #include "common/events.h"
-#include "sink/mongo/document.h"
+#include "sink/mongo/exemplar_document.h"
 #include "sink/mongo/letters.h"
 #include "tests/unit/common/kafka_mock.h"
 #include "tests/unit/fail_alloc.h"
+#include "tests/unit/sink/exemplars.h"
 
 #define TOPIC "millrace.c.main.minutely"
 
@@ -49,6 +50,34 @@ START_TEST(a_document_is_whole_or_not_there)
 }
 END_TEST
 
+START_TEST(an_exemplar_likewise)
+{
+	static const struct document_origin origin = {7, 1, 9};
+	struct unit_random random = unit_random_new("an_exemplar_likewise");
+	struct arena arena = ARENA_INIT;
+	struct exemplar x = exemplar_random(&random, &arena, (unsigned)_i);
+	struct tag odd[] = {{STR("$a"), STR("1")}, {STR("b\0"), STR("2")}};
+
+	x.event.error.params = odd; /* keys that are not written as they are */
+	x.event.error.params_len = NR(odd);
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct document_maker m;
+		struct err err = ERR_INIT;
+		const bson_t *doc;
+		bool failed;
+
+		fail_walk_begin(&w);
+		document_maker_init(&m);
+		doc = exemplar_document_build(&m, &x, &origin, &err);
+		failed = fail_walk_end(&w);
+		ck_assert_int_eq(doc == NULL, failed);
+		ck_assert(doc || err.kind == ERR_FATAL);
+		document_maker_fini(&m);
+	}
+	arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(a_batch_keeps_what_it_has)
 {
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
@@ -58,7 +87,7 @@ START_TEST(a_batch_keeps_what_it_has)
 		bool failed;
 
 		fail_walk_begin(&w);
-		b = batch_new(SINK_MINUTELY, 1, &err);
+		b = batch_new(SINK_IN_MINUTELY, 1, &err);
 		for (int i = 0; b && i < 30; i++)
 			spans += batch_add_span(b, &(struct batch_span){.partition = i}, &err) >= 0;
 		for (int i = 0; spans && i < 300; i++)
@@ -169,13 +198,17 @@ static void room_fini(struct room *r)
 	mock_fini(&r->mock);
 }
 
-/* Good records, or such as cannot be decoded. */
+/* Good records, such as cannot be decoded, or exemplars. */
 static void fill_topic(struct room *r, int way)
 {
+	struct unit_random random = unit_random_new("fill_topic");
+	struct arena arena = ARENA_INIT;
+	struct exemplar x = exemplar_random(&random, &arena, 0);
 	struct aggregate a = sample();
 	struct buf value = BUF_INIT;
 
-	ck_assert_int_eq(aggregate_encode(&a, &value, NULL), 0);
+	ck_assert_int_eq(way == 2 ? exemplar_encode(&x, &value, NULL) : aggregate_encode(&a, &value, NULL), 0);
+	arena_fini(&arena);
 	for (int i = 0; i < RECORDS; i++)
 		ck_assert_int_eq(rd_kafka_producev(r->mock.rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(0),
 						   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -201,7 +234,7 @@ START_TEST(a_record_is_taken_or_given_back)
 	fill_topic(&r, _i);
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
 		struct partitions *parts = calloc(1, sizeof(*parts));
-		struct partition *part = partitions_get(parts, SINK_MINUTELY, 0, NULL);
+		struct partition *part = partitions_get(parts, _i == 2 ? SINK_EXEMPLARS : SINK_MINUTELY, 0, NULL);
 		struct err err = ERR_INIT;
 		struct report *report = report_new(&r.mock.program, r.admin, "main", &err);
 		struct writers *writers = writers_new(r.db, &r.conf, &r.mock.program.log, &r.meters, r.wake_fd, &err);
@@ -277,9 +310,10 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, a_document_is_whole_or_not_there);
+	tcase_add_loop_test(tc, an_exemplar_likewise, 0, 4);
 	tcase_add_test(tc, a_batch_keeps_what_it_has);
 	tcase_add_test(tc, tables_and_ledgers);
-	tcase_add_loop_test(tc, a_record_is_taken_or_given_back, 0, 2);
+	tcase_add_loop_test(tc, a_record_is_taken_or_given_back, 0, 3);
 	tcase_add_test(tc, rooms_are_made_whole_or_not_at_all);
 	return unit_main(suite);
 }

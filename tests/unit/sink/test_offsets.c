@@ -8,7 +8,7 @@
 
 enum { API_OFFSET_COMMIT = 8, API_OFFSET_FETCH = 9, API_FIND_COORDINATOR = 10, EPOCH = 77, PATIENCE_MS = 20000, ANSWER_MS = 3000 };
 
-static const char *const topics[NR_SINK_TOPICS] = {TOPIC, "millrace.c.main.hourly"};
+static const char *const topics[NR_SINK_TOPICS] = {TOPIC, "millrace.c.main.hourly", "millrace.c.main.exemplars"};
 
 struct room {
 	struct mock mock;
@@ -85,7 +85,7 @@ static void store_up_to(struct room *r, int64_t offset)
 	uint64_t id;
 
 	ck_assert_int_eq(ledger_open(&r->part->ledger, &id, &err), 0);
-	ledger_take(&r->part->ledger, offset - 1);
+	ledger_take(&r->part->ledger, id, offset - 1);
 	ck_assert_int_eq(ledger_settle(&r->part->ledger, id, &(struct ledger_outcome){.stored = 1}, &err), 0);
 }
 

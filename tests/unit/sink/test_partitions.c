@@ -47,23 +47,23 @@ START_TEST(life_of_an_assignment)
 	partition_assign(part);
 	first = part->generation;
 	ck_assert_int_eq(part->state, PARTITION_ASKING);
-	part->batch_number = 7; /* of a batch that knows the ledger before */
+	part->places[SINK_IN_MARKERS].batch_number = 7; /* of a batch that knows the ledger before */
 	partition_begin(part, 40);
-	ck_assert_uint_eq(part->batch_number, 0);
+	ck_assert_uint_eq(part->places[SINK_IN_MARKERS].batch_number, 0);
 	ck_assert_int_eq(part->state, PARTITION_OWNED);
 	ck_assert_int_eq(part->ledger.next, 40);
 	ck_assert_int_eq(part->committed, 40);
 	ck_assert(!part->from_beginning);
 	ck_assert_int_eq(ledger_open(&part->ledger, &id, &err), 0);
-	ledger_take(&part->ledger, 41);
+	ledger_take(&part->ledger, id, 41);
 	part->fetched = part->complained = part->leaving = true;
-	part->batch_number = 9;
+	part->places[SINK_IN_CHECKINS].batch_number = 9;
 	partition_revoke(part);
 	ck_assert_int_eq(part->state, PARTITION_AWAY);
 	partition_assign(part);
 	ck_assert_uint_gt(part->generation, first);
 	ck_assert(!part->fetched && !part->complained && !part->leaving);
-	ck_assert_uint_eq(part->batch_number, 0);
+	ck_assert_uint_eq(part->places[SINK_IN_CHECKINS].batch_number, 0);
 	ck_assert_uint_eq(part->ledger.len, 0);
 	partition_begin(part, -1);
 	ck_assert(part->from_beginning);

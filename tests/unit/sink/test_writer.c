@@ -61,7 +61,7 @@ static struct batch *make_large(int first_id, int nr, size_t bytes)
 {
 	static const uint8_t filling[8192];
 	struct err err = ERR_INIT;
-	struct batch *batch = batch_new(SINK_MINUTELY, 1, &err);
+	struct batch *batch = batch_new(SINK_IN_MINUTELY, 1, &err);
 	struct batch_span span = {.partition = 0};
 
 	ck_assert_int_eq(batch_add_span(batch, &span, &err), 0);
@@ -474,7 +474,7 @@ START_TEST(indexes_are_made_at_the_start)
 
 	bench_init(&b, &(struct fake){.poison_rest = -1}, 2);
 	wait_indexes(&b, WRITERS_INDEXES_READY);
-	ck_assert_uint_eq(b.server.index_calls, NR_SINK_TOPICS);
+	ck_assert_uint_eq(b.server.index_calls, NR_SINK_COLLECTIONS);
 	bench_fini(&b);
 }
 END_TEST
