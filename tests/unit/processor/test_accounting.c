@@ -86,7 +86,7 @@ START_TEST(what_is_counted_is_what_is_allocated)
 	struct fill f = {.random = &r};
 	size_t before = allocated_bytes();
 
-	f.task = task_new(0);
+	f.task = task_new(0, INPUT_SAMPLES);
 	f.task->watermark_ms = L_BEGIN_MS + 30000;
 	fill_records(&f, shape, shapes[_i].nr_records, shapes[_i].event_ms);
 	must_be_true(&f, f.task, before, name, "filled");
@@ -110,7 +110,7 @@ END_TEST
 START_TEST(a_record_makes_the_state_grow_by_no_more_than_it_weighs)
 {
 	struct unit_random r = unit_random_new("accounting_weight");
-	struct fill f = {.task = task_new(0), .random = &r};
+	struct fill f = {.task = task_new(0, INPUT_SAMPLES), .random = &r};
 	size_t weight = 0, empty = task_bytes(f.task), most = 0;
 
 	f.task->watermark_ms = L_BEGIN_MS + 30000;
@@ -147,7 +147,7 @@ START_TEST(a_restored_task_is_counted_too)
 {
 	const char *name = shapes[_i].name;
 	struct unit_random r = unit_random_new("accounting_restored");
-	struct task *first = task_new(0);
+	struct task *first = task_new(0, INPUT_SAMPLES);
 	struct fill f = {.task = first, .random = &r};
 	struct buf bytes = BUF_INIT;
 	struct err err = ERR_INIT;
@@ -161,7 +161,7 @@ START_TEST(a_restored_task_is_counted_too)
 	ck_assert_int_eq(snapshot_encode(first, &bytes, &err), 0);
 	held = f.scratch.held_bytes + memory_rounded(f.bytes.cap);
 	before = allocated_bytes() - held;
-	f.task = task_new(0);
+	f.task = task_new(0, INPUT_SAMPLES);
 	ck_assert_msg(snapshot_decode(buf_str(&bytes), f.task, &err) == 0, "%s", err.msg);
 	must_be_true(&f, f.task, before, name, "restored");
 	must_be_foreseen(f.task, bytes.len, name);

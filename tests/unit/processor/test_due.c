@@ -18,7 +18,7 @@ static const struct due_rules rules = {&conf, &real_time, PARTITIONS};
 /* A running task that was saved long ago, with one sample at t_ms. */
 static struct task *running(int32_t partition, int64_t t_ms, int64_t watermark_ms)
 {
-	struct task *t = task_new(partition);
+	struct task *t = task_new(partition, INPUT_SAMPLES);
 	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
 	struct series_id id = l_id(0, fingerprint);
 	struct series *s = series_table_take(&t->windows.series, &id, fingerprint, NULL);
@@ -81,7 +81,7 @@ END_TEST
 
 START_TEST(nothing_is_due_where_nothing_is)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 
 	t->phase = TASK_RUNNING;
 	t->saved.id = 1;

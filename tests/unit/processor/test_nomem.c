@@ -52,7 +52,7 @@ static int take(struct task *t, const struct buf *bytes, int way, int64_t now_ms
 
 static struct task *fresh(int way)
 {
-	struct task *t = task_new(3);
+	struct task *t = task_new(3, INPUT_SAMPLES);
 
 	t->watermark_ms = L_BEGIN_MS + 5 * L_MINUTE_MS;
 	t->windows.closed_ms = L_BEGIN_MS + 4 * L_MINUTE_MS; /* two minutes ago is late */
@@ -176,7 +176,7 @@ START_TEST(a_snapshot_is_whole_or_not_there)
 		fail_walk_begin(&w);
 		rc = snapshot_encode(t, &bytes, &err);
 		if (rc == 0)
-			back = task_new(3);
+			back = task_new(3, INPUT_SAMPLES);
 		if (back)
 			rc = snapshot_decode(buf_str(&bytes), back, &err);
 		failed = fail_walk_end(&w);
@@ -232,7 +232,7 @@ END_TEST
 START_TEST(a_letter_is_appended_or_not)
 {
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
-		struct task *t = task_new(3);
+		struct task *t = task_new(3, INPUT_SAMPLES);
 		int rc;
 
 		ck_assert_int_eq(task_add_letter(t, STR("one")), 0);
@@ -271,6 +271,7 @@ END_TEST
 
 START_TEST(offsets_are_there_with_their_metadata_or_not)
 {
+	static const struct cell_topics topics = {.samples = "millrace.c.main.samples", .partitions = 12};
 	static const struct offset_meta meta = {.id = 12, .at = 5};
 
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
@@ -279,7 +280,7 @@ START_TEST(offsets_are_there_with_their_metadata_or_not)
 		int rc;
 
 		fail_walk_begin(&w);
-		rc = emission_add_offset(list, "millrace.c.main.samples", 3, 5, &meta, &err);
+		rc = emission_add_offset(list, &topics, 3, 5, &meta, &err);
 		ck_assert_int_eq(rc, fail_walk_end(&w) ? -1 : 0);
 		ck_assert(rc == 0 ? list->elems[0].metadata_size > 0 : err.kind == ERR_FATAL);
 		rd_kafka_topic_partition_list_destroy(list);

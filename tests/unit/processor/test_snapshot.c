@@ -20,7 +20,7 @@ static struct fed *fed_new(void)
 	struct fed *f = calloc(1, sizeof(*f));
 
 	ck_assert_ptr_nonnull(f);
-	f->task = task_new(3);
+	f->task = task_new(3, INPUT_SAMPLES);
 	f->task->watermark_ms = L_BEGIN_MS;
 	return f;
 }
@@ -84,7 +84,7 @@ static void encode(const struct task *t, struct buf *out)
 
 static struct task *must_decode(const struct buf *bytes)
 {
-	struct task *t = task_new(3);
+	struct task *t = task_new(3, INPUT_SAMPLES);
 	struct err err = ERR_INIT;
 
 	ck_assert_msg(snapshot_decode(buf_str(bytes), t, &err) == 0, "%s", err.msg);
@@ -102,7 +102,7 @@ static void must_equal(const struct task *a, const struct task *b)
 
 START_TEST(an_empty_task_comes_back)
 {
-	struct task *t = task_new(3), *back;
+	struct task *t = task_new(3, INPUT_SAMPLES), *back;
 	struct buf bytes = BUF_INIT;
 
 	t->position = 1234;
@@ -187,7 +187,7 @@ static struct fed *fed_rich(struct unit_random *r)
 /* Long after its last window is gone, a series is there for its baseline. */
 START_TEST(a_baseline_keeps_its_series)
 {
-	struct task *t = task_new(3), *back;
+	struct task *t = task_new(3, INPUT_SAMPLES), *back;
 	struct totals totals = {{0}, {{0}}};
 	struct arena scratch = {0};
 	struct buf bytes = BUF_INIT;
@@ -226,7 +226,7 @@ START_TEST(every_truncation_is_refused)
 
 	encode(f->task, &bytes);
 	for (size_t len = 0; len < bytes.len; len++) {
-		struct task *t = task_new(3);
+		struct task *t = task_new(3, INPUT_SAMPLES);
 		uint8_t *exact = malloc(len ? len : 1); /* so that a read behind the end is seen */
 		struct err err = ERR_INIT;
 
@@ -251,7 +251,7 @@ START_TEST(no_flipped_bit_does_harm)
 
 	encode(f->task, &bytes);
 	for (size_t bit = 0; bit < bytes.len * 8; bit++) {
-		struct task *t = task_new(3);
+		struct task *t = task_new(3, INPUT_SAMPLES);
 		struct err err = ERR_INIT;
 
 		bytes.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -276,11 +276,11 @@ END_TEST
 static const struct {
 	uint8_t byte;
 	const char *text;
-} versions[] = {{2, "version 1, this build knows 4"}, {4, "version 2, this build knows 4"}, {6, "version 3, this build knows 4"}, {10, "version 5, this build knows 4"}};
+} versions[] = {{2, "version 1, this build knows 5"}, {4, "version 2, this build knows 5"}, {8, "version 4, this build knows 5"}, {12, "version 6, this build knows 5"}};
 
 START_TEST(another_version_is_refused)
 {
-	struct task *t = task_new(3), *back = task_new(3);
+	struct task *t = task_new(3, INPUT_SAMPLES), *back = task_new(3, INPUT_SAMPLES);
 	struct buf bytes = BUF_INIT;
 	struct err err = ERR_INIT;
 
@@ -289,7 +289,7 @@ START_TEST(another_version_is_refused)
 	ck_assert_int_eq(snapshot_decode(buf_str(&bytes), back, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_ptr_nonnull(strstr(err.msg, versions[_i].text));
-	ck_assert(snapshot_is_newer((struct str){(const char *)bytes.p, 1}) == (versions[_i].byte > 8));
+	ck_assert(snapshot_is_newer((struct str){(const char *)bytes.p, 1}) == (versions[_i].byte > 10));
 	ck_assert(!snapshot_is_newer(STR("")));
 	task_free(t);
 	task_free(back);
@@ -301,7 +301,7 @@ END_TEST
 START_TEST(a_cleared_task_is_a_new_one)
 {
 	struct unit_random r = unit_random_new("clear");
-	struct task *new_one = task_new(3);
+	struct task *new_one = task_new(3, INPUT_SAMPLES);
 	struct fed *f = fed_new();
 	struct buf bytes = BUF_INIT;
 
