@@ -21,22 +21,21 @@ struct place {
 	enum exemplar_kind kind;
 	uint8_t group[EXEMPLAR_FINGERPRINT_BYTES];
 	struct str site;
-	uint8_t key[MAP_KEY_BYTES];
+	uint8_t site_key[MAP_KEY_BYTES], key[MAP_KEY_BYTES];
 };
 
 static void place_hash(struct place *at)
 {
-	uint8_t bytes[sizeof(at->minute_ms) + 1 + EXEMPLAR_FINGERPRINT_BYTES + EXEMPLARS_SITE_BYTES_MAX], *to = bytes;
+	uint8_t bytes[sizeof(at->minute_ms) + 1 + EXEMPLAR_FINGERPRINT_BYTES + MAP_KEY_BYTES], *to = bytes;
 
+	map_key_of(at->site, at->site_key);
 	memcpy(to, &at->minute_ms, sizeof(at->minute_ms));
 	to += sizeof(at->minute_ms);
 	*to++ = (uint8_t)at->kind;
 	memcpy(to, at->group, sizeof(at->group));
 	to += sizeof(at->group);
-	if (at->site.len)
-		memcpy(to, at->site.p, at->site.len);
-	to += at->site.len;
-	map_key_of((struct str){(const char *)bytes, (size_t)(to - bytes)}, at->key);
+	memcpy(to, at->site_key, sizeof(at->site_key));
+	map_key_of((struct str){(const char *)bytes, sizeof(bytes)}, at->key);
 }
 
 static bool is_by_site(enum exemplar_kind kind)
@@ -60,38 +59,73 @@ enum exemplar_kind exemplar_kind_of(const struct event *event)
 	return event->has_marker ? EXEMPLAR_MARKER : EXEMPLAR_CHECK_IN;
 }
 
-static size_t group_bytes(const struct exemplar_group *g)
+static size_t site_bytes(const struct exemplar_site *site)
 {
-	return memory_rounded(sizeof(*g) + g->site.len);
+	return memory_rounded(sizeof(*site) + site->id.len);
+}
+
+/* The site of that place, made when it is new. NULL when memory is short. */
+static struct exemplar_site *take_site(struct exemplars *e, const struct place *at)
+{
+	struct exemplar_site *site = map_get(&e->sites, at->site_key);
+
+	if (site)
+		return site;
+	site = malloc(sizeof(*site) + at->site.len);
+	if (!site || map_put(&e->sites, at->site_key, site) < 0) {
+		free(site);
+		return NULL;
+	}
+	*site = (struct exemplar_site){.id = {(const char *)(site + 1), at->site.len}};
+	if (at->site.len)
+		memcpy(site + 1, at->site.p, at->site.len);
+	e->group_bytes += site_bytes(site);
+	return site;
+}
+
+/* One group of the site less. */
+static void drop_site(struct exemplars *e, struct exemplar_site *site)
+{
+	uint8_t key[MAP_KEY_BYTES];
+
+	if (site->nr_groups > 0 && --site->nr_groups > 0)
+		return;
+	map_key_of(site->id, key);
+	map_remove(&e->sites, key);
+	e->group_bytes -= site_bytes(site);
+	free(site);
 }
 
 /* An empty group at the end of the list. NULL when memory is short. */
 static struct exemplar_group *group_new(struct exemplars *e, const struct place *at)
 {
-	struct exemplar_group *g = malloc(sizeof(*g) + at->site.len);
+	struct exemplar_site *site = take_site(e, at);
+	struct exemplar_group *g = site ? malloc(sizeof(*g)) : NULL;
 
 	if (!g || map_put(&e->groups, at->key, g) < 0) {
 		free(g);
+		if (site && !site->nr_groups)
+			drop_site(e, site);
 		return NULL;
 	}
-	*g = (struct exemplar_group){.minute_ms = at->minute_ms, .kind = (uint8_t)at->kind, .site = {(const char *)(g + 1), at->site.len}};
+	*g = (struct exemplar_group){.minute_ms = at->minute_ms, .kind = (uint8_t)at->kind, .site = site};
 	memcpy(g->group, at->group, sizeof(g->group));
-	if (at->site.len)
-		memcpy(g + 1, at->site.p, at->site.len);
+	site->nr_groups++;
 	*(e->last ? &e->last->next : &e->first) = g;
 	e->last = g;
-	e->group_bytes += group_bytes(g);
+	e->group_bytes += memory_rounded(sizeof(*g));
 	return g;
 }
 
 /* Is it the group of that place? XXH3 is no cryptographic hash: whoever makes two collide must not have another site's events dropped unseen. */
 static bool is_at(const struct exemplar_group *g, const struct place *at)
 {
-	return g->minute_ms == at->minute_ms && g->kind == at->kind && memcmp(g->group, at->group, sizeof(g->group)) == 0 && str_eq(g->site, at->site);
+	return g->minute_ms == at->minute_ms && g->kind == at->kind && memcmp(g->group, at->group, sizeof(g->group)) == 0 && str_eq(g->site->id, at->site);
 }
 
-static void group_free(struct exemplar_group *g)
+static void group_free(struct exemplars *e, struct exemplar_group *g)
 {
+	drop_site(e, g->site);
 	while (g->first) {
 		struct specimen *s = g->first;
 
@@ -107,15 +141,16 @@ void exemplars_fini(struct exemplars *e)
 		struct exemplar_group *g = e->first;
 
 		e->first = g->next;
-		group_free(g);
+		group_free(e, g);
 	}
 	map_fini(&e->groups);
+	map_fini(&e->sites);
 	*e = (struct exemplars){0};
 }
 
 size_t exemplars_bytes(const struct exemplars *e)
 {
-	return e->held_bytes + e->group_bytes + map_bytes(&e->groups);
+	return e->held_bytes + e->group_bytes + map_bytes(&e->groups) + map_bytes(&e->sites);
 }
 
 /* Hangs s, which is taken, behind the group's others. */
@@ -139,12 +174,24 @@ static void note_open(struct exemplars *e, int64_t minute_ms)
 		e->oldest_ms = minute_ms;
 }
 
-/* Is an event to be kept? g: NULL when it is the first of its group. */
-static bool is_wanted(const struct exemplar_group *g, enum exemplar_kind kind, const struct event *event)
+/* May the place have a new group? */
+static bool is_free(const struct exemplars *e, const struct place *at)
 {
-	if (!g || g->nr < kept_max(kind))
+	const struct exemplar_site *site = map_get(&e->sites, at->site_key);
+
+	return !site || (site->nr_groups < EXEMPLARS_GROUPS_MAX && str_eq(site->id, at->site));
+}
+
+/* Is an event to be kept? g: what stands at its place; NULL when it is the first of its group. */
+static bool is_wanted(const struct exemplars *e, const struct place *at, const struct exemplar_group *g, const struct event *event)
+{
+	if (!g)
+		return is_free(e, at);
+	if (!is_at(g, at))
+		return false;
+	if (g->nr < kept_max(at->kind))
 		return true;
-	return kind == EXEMPLAR_TRANSACTION && event->transaction.duration_ms > g->slowest[EXEMPLARS_TRANSACTIONS_MAX - 1];
+	return at->kind == EXEMPLAR_TRANSACTION && event->transaction.duration_ms > g->slowest[EXEMPLARS_TRANSACTIONS_MAX - 1];
 }
 
 /* The fastest of the kept transactions gives way, the latest where several are as fast; unless a flush has moved it out. True when it was here. */
@@ -201,7 +248,7 @@ int exemplars_add(struct exemplars *e, struct str site, const struct event *even
 		memcpy(at.group, event->group, sizeof(at.group));
 	place_hash(&at);
 	g = map_get(&e->groups, at.key);
-	if ((!g || is_at(g, &at)) && is_wanted(g, at.kind, event))
+	if (is_wanted(e, &at, g, event))
 		rc = specimen_new(site, at.minute_ms, event, at.kind, &s, err);
 	if (rc < 0)
 		return -1;
@@ -246,12 +293,13 @@ static void let_go(struct exemplars *e, struct exemplar_group *g, bool flushed, 
 /* Removes a group that holds nothing any more, and is not in the list. */
 static void forget(struct exemplars *e, struct exemplar_group *g)
 {
-	struct place at = {.minute_ms = g->minute_ms, .kind = (enum exemplar_kind)g->kind, .site = g->site};
+	struct place at = {.minute_ms = g->minute_ms, .kind = (enum exemplar_kind)g->kind, .site = g->site->id};
 
 	memcpy(at.group, g->group, sizeof(at.group));
 	place_hash(&at);
 	map_remove(&e->groups, at.key);
-	e->group_bytes -= group_bytes(g);
+	e->group_bytes -= memory_rounded(sizeof(*g));
+	drop_site(e, g->site);
 	free(g);
 }
 
@@ -275,7 +323,10 @@ void exemplars_close(struct exemplars *e, int64_t closed_ms, struct specimens *o
 		e->last = g;
 		at = &g->next;
 	}
+	if (!e->groups.len) /* nothing may come for long, and then there are no closings either */
+		map_fini(&e->groups);
 	map_trim(&e->groups);
+	map_trim(&e->sites);
 }
 
 void exemplars_flush(struct exemplars *e, struct specimens *out)
@@ -291,7 +342,7 @@ static void encode_group(const struct exemplar_group *g, struct buf *out)
 
 	codec_write_int(out, g->kind);
 	codec_write_long(out, g->minute_ms);
-	codec_write_bytes(out, g->site);
+	codec_write_bytes(out, g->site->id);
 	codec_write_fixed(out, g->group, sizeof(g->group));
 	codec_write_long(out, g->nr);
 	for (uint32_t i = 0; slow && i < g->nr; i++)
@@ -373,8 +424,8 @@ static int decode_group(struct exemplars *e, struct codec_reader *r, int64_t clo
 	if (!codec_reader_ok(r))
 		return -1;
 	place_hash(&at);
-	if (map_get(&e->groups, at.key)) {
-		codec_fault(r, "a group stands there twice");
+	if (map_get(&e->groups, at.key) || !is_free(e, &at)) {
+		codec_fault(r, "a group stands there twice, or one too many");
 		return -1;
 	}
 	g = group_new(e, &at);

@@ -4,7 +4,8 @@
  *   transactions  the EXEMPLARS_TRANSACTIONS_MAX slowest of each group and minute; of equally slow ones the earlier
  *   markers, check-ins   all of each minute, up to EXEMPLARS_SITE_MAX of a site and kind
  * A group is one of a site. Minutes close as windows do; what is kept then goes out, once. An event whose minute has been closed begins another
- * group of that minute, which goes out with the next closing: so there may be more of a minute than said above, but none twice.
+ * group of that minute, which goes out with the next closing: so there may be more of a minute than said above, but none twice. A site has at most
+ * EXEMPLARS_GROUPS_MAX of these at a time; nothing is kept of those beyond.
  *
  * Invariants:
  *  I1  All of it is a pure function of the snapshot it was restored from, the events added since, and the closings and flushes.
@@ -23,7 +24,13 @@ enum {
 	EXEMPLARS_ERRORS_MAX = 3,
 	EXEMPLARS_TRANSACTIONS_MAX = 3,
 	EXEMPLARS_SITE_MAX = 100,
-	EXEMPLARS_SITE_BYTES_MAX = 64, /* of a site's id, as every group has it */
+	EXEMPLARS_SITE_BYTES_MAX = 64, /* of a site's id, as every specimen has it */
+	EXEMPLARS_GROUPS_MAX = 50000,  /* of a site, of all minutes, at a time: they take 8 MiB that no flush frees */
+};
+
+struct exemplar_site {
+	struct str id;    /* points behind this struct */
+	size_t nr_groups; /* it leaves with the last one */
 };
 
 /* What is known of one group in one minute. Of markers and check-ins, all of a site are one. */
@@ -35,15 +42,16 @@ struct exemplar_group {
 	uint32_t nr, nr_held; /* kept so far (I2), and of these still here */
 	uint8_t kind;
 	uint8_t group[EXEMPLAR_FINGERPRINT_BYTES]; /* zeroes for markers and check-ins */
-	struct str site; /* points behind this struct */
+	struct exemplar_site *site;
 };
 
 /* Starts zeroed. Constant outside of exemplars.c. */
 struct exemplars {
-	struct map groups; /* by XXH3-128 of minute, kind, group and site; owns them */
+	struct map groups; /* by XXH3-128 of minute, kind, group and site's key; owns them */
+	struct map sites;  /* by XXH3-128 of its id; owns them */
 	struct exemplar_group *first, *last;
 	size_t nr_held, held_bytes; /* specimens */
-	size_t group_bytes;
+	size_t group_bytes; /* of groups and sites */
 	int64_t oldest_ms; /* the first minute that is open and holds some; 0: none does */
 	int64_t late_ms;   /* the watermark when the first was added whose minute was closed, since the last closing; 0: none was */
 };

@@ -64,7 +64,7 @@ static inline void dump_exemplars(struct buf *out, const struct exemplars *e)
 		buf_add(out, "group ", 6);
 		for (size_t i = 0; i < sizeof(g->group); i++)
 			buf_printf(out, "%02x", g->group[i]);
-		buf_printf(out, " %d of " STR_FMT " minute %" PRId64 " kept %u:", g->kind, STR_ARG(g->site), g->minute_ms, g->nr);
+		buf_printf(out, " %d of " STR_FMT " minute %" PRId64 " kept %u:", g->kind, STR_ARG(g->site->id), g->minute_ms, g->nr);
 		for (uint32_t i = 0; g->kind == EXEMPLAR_TRANSACTION && i < g->nr; i++)
 			buf_printf(out, " %a", g->slowest[i]);
 		for (const struct specimen *s = g->first; s; s = s->next) {

@@ -340,6 +340,7 @@ static void receive_fragment(struct world *w, const struct fake_record *record, 
 	e = a.window_ms == L_MINUTE_MS ? &l->minutes[series][number] : &l->hours[series][number];
 	entry_extremes(e, e->count == 0, a.min, a.max, a.last_at, a.last);
 	e->count += a.count;
+	e->errors += a.errors;
 	e->sum += a.sum;
 	counted = a.histogram.zero;
 	for (size_t i = 0; i < a.histogram.counts_len; i++) {
@@ -395,7 +396,7 @@ static int differences(const struct entry *want, const struct entry *have, int n
 
 	for (int i = 0; i < nr; i++) {
 		const struct entry *a = &want[i], *b = &have[i];
-		bool equal = a->count == b->count && a->sum == b->sum && a->min == b->min && a->max == b->max && a->last == b->last &&
+		bool equal = a->count == b->count && a->errors == b->errors && a->sum == b->sum && a->min == b->min && a->max == b->max && a->last == b->last &&
 			     a->last_at == b->last_at;
 
 		if (equal && (l_kind(series) != SERIES_KIND_DISTRIBUTION || memcmp(a->values, b->values, sizeof(a->values)) == 0))

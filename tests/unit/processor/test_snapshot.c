@@ -3,6 +3,7 @@
 
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
+#include "tests/unit/processor/events.h"
 
 static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5, 50, 40};
 
@@ -137,6 +138,75 @@ START_TEST(a_restored_task_goes_on_like_the_one_that_was_saved)
 		close_task(f->task);
 		close_task(copy);
 		must_equal(f->task, copy);
+		task_free(copy);
+	}
+	ck_assert_uint_gt(bytes.len, 1000);
+	fed_free(f);
+	buf_fini(&bytes);
+}
+END_TEST
+
+/* One random record of events some seconds later, into both tasks. */
+static void feed_events(struct fed *f, struct unit_random *r, struct task *other, int64_t *number)
+{
+	int64_t now_ms = f->task->watermark_ms + (int64_t)unit_random_below(r, 15000), seq = 1 + (int64_t)unit_random_below(r, 300);
+	struct ev_batch b;
+
+	ev_init(&b, now_ms);
+	for (uint64_t n = unit_random_below(r, EV_EVENTS + 1); n > 0; n--) {
+		struct an_event a = ev_random(r, ++*number, L_BEGIN_MS, now_ms);
+
+		ev_add(&b, &a);
+	}
+	b.record.has_agent_id = unit_random_below(r, 2);
+	b.record.seq = seq;
+	b.record.floor = seq > 80 ? seq - 80 : 1;
+	ev_encode(&b, &f->record);
+	feed(f->task, &f->record, now_ms, &f->scratch);
+	if (other)
+		feed(other, &f->record, now_ms, &f->scratch);
+}
+
+/* What was closed or flushed of the one must be of the other, byte for byte; then it is thrown away. */
+static void must_let_go_alike(struct task *a, struct task *b)
+{
+	const struct specimen *x = a->specimens.first, *y = b->specimens.first;
+
+	ck_assert(a->specimens.nr == b->specimens.nr && a->specimens.nr_flushed == b->specimens.nr_flushed);
+	for (; x; x = x->next, y = y->next)
+		ck_assert(x->kind == y->kind && x->len == y->len && memcmp(x->bytes, y->bytes, x->len) == 0);
+	specimens_drop(&a->specimens, a->specimens.nr);
+	specimens_drop(&b->specimens, b->specimens.nr);
+}
+
+START_TEST(a_restored_task_of_events_goes_on_like_the_one_that_was_saved)
+{
+	struct unit_random r = unit_random_new("events");
+	struct fed *f = fed_new();
+	struct buf bytes = BUF_INIT;
+	int64_t number = 0;
+
+	task_free(f->task);
+	f->task = task_new(3, INPUT_EVENTS);
+	f->task->watermark_ms = L_BEGIN_MS;
+	for (int life = 0; life < 60; life++) {
+		struct task *copy = task_new(3, INPUT_EVENTS);
+		struct err err = ERR_INIT;
+
+		for (uint64_t n = unit_random_below(&r, 30); n > 0; n--)
+			feed_events(f, &r, NULL, &number);
+		encode(f->task, &bytes);
+		ck_assert_msg(snapshot_decode(buf_str(&bytes), copy, &err) == 0, "%s", err.msg);
+		must_equal(f->task, copy);
+		for (uint64_t n = unit_random_below(&r, 20); n > 0; n--)
+			feed_events(f, &r, copy, &number);
+		must_equal(f->task, copy);
+		if (life % 3)
+			close_task(f->task), close_task(copy);
+		if (life % 4 == 1)
+			ck_assert(task_flush(f->task, &err) == 0 && task_flush(copy, &err) == 0);
+		must_equal(f->task, copy);
+		must_let_go_alike(f->task, copy);
 		task_free(copy);
 	}
 	ck_assert_uint_gt(bytes.len, 1000);
@@ -329,6 +399,7 @@ int main(void)
 
 	tcase_add_test(tc, an_empty_task_comes_back);
 	tcase_add_test(tc, a_restored_task_goes_on_like_the_one_that_was_saved);
+	tcase_add_test(tc, a_restored_task_of_events_goes_on_like_the_one_that_was_saved);
 	tcase_add_test(tc, the_outbox_is_not_in_it);
 	tcase_add_test(tc, a_cleared_task_is_a_new_one);
 	tcase_add_test(tc, a_baseline_keeps_its_series);

@@ -387,6 +387,7 @@ static void entry_join(struct entry *to, const struct entry *from)
 		return;
 	entry_extremes(to, to->count == 0, from->min, from->max, from->last_at, from->last);
 	to->count += from->count;
+	to->errors += from->errors;
 	to->sum += from->sum;
 	for (int j = 0; j < L_VALUES; j++)
 		to->values[j] += from->values[j];
