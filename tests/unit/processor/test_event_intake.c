@@ -18,11 +18,13 @@ static void make_good(struct ev_batch *b)
 		ev_add(b, &(struct an_event){.number = (int64_t)i, .t_ms = NOW_MS, .kind = kinds[i], .duration_ms = 3});
 }
 
-static char long_text[9000];
-static struct transaction_span spans[501];
-static struct backtrace_frame frames[201];
-static struct breadcrumb breadcrumbs[51];
-static struct tag tags[65];
+static const char long_text[9000]; /* of U+0000 */
+static const struct transaction_span spans[501];
+static const struct backtrace_frame frames[201];
+static const struct breadcrumb breadcrumbs[51];
+static const struct tag tags[65];
+
+#define READ_ONLY(type, list) ((struct type *)(uintptr_t)(list))
 
 static void time_ahead(struct ev_batch *b) { b->events[4].t = NOW_MS + INTAKE_AHEAD_MS + 1; }
 static void time_back(struct ev_batch *b) { b->events[0].t = NOW_MS - INTAKE_BACK_MS - 1; }
@@ -34,11 +36,11 @@ static void long_class(struct ev_batch *b) { b->events[0].error.class = (struct 
 static void long_message(struct ev_batch *b) { b->events[0].error.message = (struct str){long_text, 8193}; }
 static void long_marker(struct ev_batch *b) { b->events[3].marker.text = (struct str){long_text, 8193}; }
 static void long_check_in(struct ev_batch *b) { b->events[4].check_in.name = (struct str){long_text, 256}; }
-static void many_tags(struct ev_batch *b) { b->events[2].tags = tags; b->events[2].tags_len = 33; }
-static void many_params(struct ev_batch *b) { b->events[0].error.params = tags; b->events[0].error.params_len = 65; }
-static void many_frames(struct ev_batch *b) { b->events[0].error.backtrace = frames; b->events[0].error.backtrace_len = NR(frames); }
-static void many_crumbs(struct ev_batch *b) { b->events[0].error.breadcrumbs = breadcrumbs; b->events[0].error.breadcrumbs_len = NR(breadcrumbs); }
-static void many_spans(struct ev_batch *b) { b->events[2].transaction.spans = spans; b->events[2].transaction.spans_len = NR(spans); }
+static void many_tags(struct ev_batch *b) { b->events[2].tags = READ_ONLY(tag, tags); b->events[2].tags_len = 33; }
+static void many_params(struct ev_batch *b) { b->events[0].error.params = READ_ONLY(tag, tags); b->events[0].error.params_len = 65; }
+static void many_frames(struct ev_batch *b) { b->events[0].error.backtrace = READ_ONLY(backtrace_frame, frames); b->events[0].error.backtrace_len = NR(frames); }
+static void many_crumbs(struct ev_batch *b) { b->events[0].error.breadcrumbs = READ_ONLY(breadcrumb, breadcrumbs); b->events[0].error.breadcrumbs_len = NR(breadcrumbs); }
+static void many_spans(struct ev_batch *b) { b->events[2].transaction.spans = READ_ONLY(transaction_span, spans); b->events[2].transaction.spans_len = NR(spans); }
 static void no_duration(struct ev_batch *b) { b->events[2].transaction.duration_ms = 0.0 / 0.0; }
 static void minus_duration(struct ev_batch *b) { b->events[2].transaction.duration_ms = -1; }
 static void minus_queue(struct ev_batch *b) { b->events[2].transaction.queue_ms = -1; }
@@ -86,9 +88,6 @@ START_TEST(what_ingest_does_not_let_through_is_refused_whole)
 	struct err err = ERR_INIT;
 	struct ev_batch b;
 
-	memset(long_text, 'x', sizeof(long_text));
-	for (size_t i = 0; i < NR(tags); i++)
-		tags[i] = (struct tag){STR("k"), STR("v")};
 	make_good(&b);
 	bad[_i].spoil(&b);
 	ck_assert_int_eq(take(t, &b, NULL, &counts, &err), -1);
@@ -106,13 +105,12 @@ START_TEST(the_edges_are_taken)
 	struct err err = ERR_INIT;
 	struct ev_batch b;
 
-	memset(long_text, 'x', sizeof(long_text));
 	make_good(&b);
 	b.record.site = (struct str){long_text, 64};
 	b.events[0].t = NOW_MS - INTAKE_BACK_MS;
 	b.events[1].t = NOW_MS + INTAKE_AHEAD_MS;
 	b.events[1].error.message = (struct str){long_text, 8192};
-	b.events[2].transaction.spans = spans;
+	b.events[2].transaction.spans = READ_ONLY(transaction_span, spans);
 	b.events[2].transaction.spans_len = 500;
 	ck_assert_msg(take(t, &b, NULL, &counts, &err) == 0, "%s", err.msg);
 	ck_assert(counts.events == 5 && t->exemplars.nr_held == 5);
