@@ -124,6 +124,7 @@ static void write_summary(struct json_writer *w, const struct summary_sample *s)
 	json_write_int(w, "last_at", s->last_at);
 	write_histogram(w, s->has_histogram, &s->histogram);
 	json_write_bool(w, "approximate", s->approximate);
+	json_write_int(w, "errors", s->errors);
 	json_write_map_end(w);
 }
 
@@ -162,11 +163,53 @@ static void write_batch(struct json_writer *w, const struct sample_batch *b)
 	write_samples(w, b);
 }
 
+/* What tells an event from others; what is deeper in it is in the bytes. */
+static void write_event(struct json_writer *w, const struct event *e)
+{
+	json_write_map(w, NULL);
+	json_write_hex(w, "group", e->group, sizeof(e->group));
+	json_write_int(w, "t", e->t);
+	json_write_text(w, "action", e->action);
+	json_write_text(w, "namespace", e->namespace);
+	json_write_text(w, "host", e->host);
+	if (e->has_error) {
+		json_write_text(w, "class", e->error.class);
+		json_write_text(w, "message", e->error.message);
+	}
+	if (e->has_transaction) {
+		json_write_text(w, "id", e->transaction.id);
+		write_number(w, "duration_ms", e->transaction.duration_ms);
+	}
+	if (e->has_marker)
+		json_write_text(w, "revision", e->marker.revision);
+	if (e->has_check_in)
+		json_write_text(w, "check_in", e->check_in.name);
+	json_write_map_end(w);
+}
+
+static void write_events(struct json_writer *w, const struct event_batch *b)
+{
+	json_write_text(w, "site", b->site);
+	if (b->has_agent_id)
+		json_write_hex(w, "agent_id", b->agent_id, sizeof(b->agent_id));
+	json_write_int(w, "seq", b->seq);
+	json_write_int(w, "floor", b->floor);
+	if (b->has_idempotency_key)
+		json_write_text(w, "idempotency_key", b->idempotency_key);
+	json_write_int(w, "created_at", b->created_at);
+	json_write_int(w, "received_at", b->received_at);
+	json_write_array(w, "events");
+	for (size_t i = 0; i < b->events_len; i++)
+		write_event(w, &b->events[i]);
+	json_write_array_end(w);
+}
+
 bool letter_value_write(struct json_writer *w, const char *key, struct str value)
 {
 	struct arena arena = {.limit_bytes = MEMORY_BASE + MEMORY_FACTOR * value.len};
 	struct aggregate aggregate = {0};
 	struct sample_batch batch = {0};
+	struct event_batch events = {0};
 	bool known = false;
 
 	if (aggregate_decode(value, &arena, &aggregate, NULL) == 0) {
@@ -176,6 +219,10 @@ bool letter_value_write(struct json_writer *w, const char *key, struct str value
 	} else if (sample_batch_decode(value, &arena, &batch, NULL) == 0) {
 		json_write_map(w, key);
 		write_batch(w, &batch);
+		known = true;
+	} else if (event_batch_decode(value, &arena, &events, NULL) == 0) {
+		json_write_map(w, key);
+		write_events(w, &events);
 		known = true;
 	}
 	if (known)

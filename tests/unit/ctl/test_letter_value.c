@@ -140,6 +140,27 @@ START_TEST(hexadecimal_of_any_length)
 }
 END_TEST
 
+START_TEST(an_event_batch)
+{
+	static const char *const words[] = {"\"site\":\"shop\"", "\"idempotency_key\":\"k\"", "\"class\":\"Oops\",\"message\":\"no\"",
+					    "\"id\":\"t1\",\"duration_ms\":2.5", "\"revision\":\"r9\"", "\"check_in\":\"nightly\"", "\"group\":\"0700", NULL};
+	struct event events[] = {
+		{.group = {7}, .t = 5, .has_error = true, .error = {.class = STR("Oops"), .message = STR("no")}},
+		{.t = 5, .has_transaction = true, .transaction = {.id = STR("t1"), .duration_ms = 2.5}},
+		{.t = 5, .has_marker = true, .marker = {.revision = STR("r9")}},
+		{.t = 5, .has_check_in = true, .check_in = {.name = STR("nightly")}},
+	};
+	struct event_batch b = {.events = events, .events_len = NR(events), .site = STR("shop"), .has_idempotency_key = true, .idempotency_key = STR("k")};
+	struct buf bytes = BUF_INIT;
+	char json[2048];
+
+	ck_assert_int_eq(event_batch_encode(&b, &bytes, NULL), 0);
+	must_say(json_of(buf_str(&bytes), json, sizeof(json)), words);
+	ck_assert_str_eq(letter_value_schema(buf_str(&bytes)), "EventBatch");
+	buf_fini(&bytes);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ctl/letter_value");
@@ -147,6 +168,7 @@ int main(void)
 
 	tcase_add_test(tc, an_aggregate);
 	tcase_add_test(tc, a_sample_batch);
+	tcase_add_test(tc, an_event_batch);
 	tcase_add_loop_test(tc, anything_else_is_bytes, 0, (int)NR(foreign));
 	tcase_add_test(tc, bytes_are_dumped);
 	tcase_add_test(tc, hexadecimal_of_any_length);
