@@ -27,7 +27,11 @@
  *      callback then revokes its partitions as if they were still ours, the others are kept, and when the client has joined again the broker
  *      lets through what is committed for them, though another owner may have come and gone: counted twice. But it joins under another member id. So
  *      what was owned when that changed is lost; and if not all of it is being revoked, the consumer is broken: nothing is committed with it any
- *      more, and its owner throws it away. */
+ *      more, and its owner throws it away.
+ *  G12 The group assigns the samples' partitions alone, and whoever has one of them has the events' partition of the same number, too. Were both topics
+ *      subscribed to, the sticky assignor, which moves as little as it can and looks at one topic after the other, would give a second member all
+ *      partitions of the one and leave it none of the other: seen with the mock cluster. The client takes what it is told to assign, and
+ *      what it tells the group that it owns is what the group gave it. */
 #include "processor/consumer.h"
 
 #include <stdio.h>
@@ -48,7 +52,7 @@ struct consumer {
 	rd_kafka_queue_t *queue; /* the consumer's, for its wake-up */
 	rd_kafka_consumer_group_metadata_t *group; /* (G2) */
 	struct buf member; /* our id in the group, as of the last callback */
-	int owned;         /* partitions */
+	int owned;         /* partitions that the group gave us */
 	bool broken;       /* (G11) */
 	bool joined;
 	bool closing; /* hooks are not called any more */
@@ -144,8 +148,18 @@ static bool check_membership(struct consumer *c, int nr_revoked)
 	return stale;
 }
 
-/* The inputs of a list, which the caller frees. What is none is left out: the group was joined for our topics alone, and a partition that topics_check() has
- * not seen means that they were made again, with another number. NULL when memory is short. */
+/* (G12) What the group's word comes to: the partitions that it named, and those that go with them. The caller destroys it. */
+static rd_kafka_topic_partition_list_t *with_events(const struct consumer *c, const rd_kafka_topic_partition_list_t *named)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(named);
+
+	for (int i = 0; i < named->cnt; i++)
+		rd_kafka_topic_partition_list_add(list, c->topics->events, named->elems[i].partition);
+	return list;
+}
+
+/* The inputs of a list, which the caller frees. What is none is left out: a partition that topics_check() has not seen means that the topics were made
+ * again, with another number. NULL when memory is short. */
 static int32_t *numbers_of(const struct consumer *c, const rd_kafka_topic_partition_list_t *list, size_t *nr)
 {
 	int32_t *numbers = calloc((size_t)list->cnt + 1, sizeof(*numbers));
@@ -160,27 +174,29 @@ static int32_t *numbers_of(const struct consumer *c, const rd_kafka_topic_partit
 	return numbers;
 }
 
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *named, void *opaque)
 {
 	struct consumer *c = opaque;
+	rd_kafka_topic_partition_list_t *list = with_events(c, named);
 	size_t nr;
 	int32_t *partitions = numbers_of(c, list, &nr);
 	bool lost = rd_kafka_assignment_lost(rk) != 0, revoke = code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-	bool stale = check_membership(c, revoke ? list->cnt : 0);
+	bool stale = check_membership(c, revoke ? named->cnt : 0);
 
 	if (revoke) {
 		if (partitions && !c->closing)
 			c->hooks.revoked(c->hooks.ctx, partitions, nr, lost || stale || c->broken);
 		ignore_error(c, rd_kafka_incremental_unassign(rk, list), "incremental_unassign");
-		c->owned -= list->cnt;
+		c->owned -= named->cnt;
 	} else {
 		take_partitions(c, list);
-		c->owned += list->cnt;
+		c->owned += named->cnt;
 		c->joined = true;
 		if (partitions && !c->closing)
 			c->hooks.assigned(c->hooks.ctx, partitions, nr);
 	}
 	free(partitions);
+	rd_kafka_topic_partition_list_destroy(list);
 }
 
 static rd_kafka_conf_t *consumer_conf(const struct program *p, struct err *err)
@@ -219,11 +235,10 @@ int consumer_check(const struct program *p, struct err *err)
 
 static int subscribe(struct consumer *c, struct err *err)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(NR_INPUT_KINDS);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_resp_err_t code;
 
-	rd_kafka_topic_partition_list_add(list, c->topics->samples, RD_KAFKA_PARTITION_UA);
-	rd_kafka_topic_partition_list_add(list, c->topics->events, RD_KAFKA_PARTITION_UA);
+	rd_kafka_topic_partition_list_add(list, c->topics->samples, RD_KAFKA_PARTITION_UA); /* (G12) */
 	code = rd_kafka_subscribe(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	return code ? kafka_code(err, code, "join the group") : 0;

@@ -1,6 +1,6 @@
 /* consumer.h - the group member: which partitions are ours, their records one by one, and the group metadata we commit with.
  *
- * Partitions are inputs by their numbers here (topics.h), but for those of messages.
+ * Partitions are inputs by their numbers here (topics.h), but for those of messages. Both inputs of a partition's number are always one member's.
  *
  * Newly assigned partitions are held back: they are ours, but hand over nothing until consumer_start() names the position. A partition is
  * given back to the group only from within the rebalance callback. Callbacks run inside consumer_poll(), on the caller's thread.

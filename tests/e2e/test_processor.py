@@ -21,7 +21,7 @@ from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from oracle_windows import KINDS, Window, milliseconds, summary
 from pipeline import free_ports
-from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, MINUTE_MS, Processor, fingerprint, headline, topic
+from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, INPUTS, MINUTE_MS, Processor, fingerprint, headline, topic
 
 BINARY = BINARIES / "millrace-processor"
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
@@ -158,7 +158,7 @@ def test_waits_for_the_cell(world):
     world.wait(lambda: "no record of the cell" in a.get("/health/ready")[1], 20, "the reason why a is not ready")
     world.cell.write_record()
     a.wait_ready()
-    assert a.metric("millrace_processor_partitions_running") == PARTITIONS
+    assert a.metric("millrace_processor_partitions_running") == len(INPUTS) * PARTITIONS
     for partition, (offset, metadata) in world.cell.committed().items():
         assert offset == 0 and metadata.startswith(f"v1 epoch={world.cell.epoch} id=1 "), (partition, offset, metadata)
 
@@ -168,16 +168,16 @@ def test_instances_come_and_go_while_data_flows(world):
     begin = world.clock.now_ms()
     at_work = writer.at_work()
     a, b = world.processors["a"], world.start("b")
-    world.wait(lambda: a.ready() and b.ready() and b.metric("millrace_processor_partitions_running") == 2, 20, "two each")
+    world.wait(lambda: a.ready() and b.ready() and b.metric("millrace_processor_partitions_running") == PARTITIONS, 20, "half of the inputs each")
     world.wait(lambda: b.metric("millrace_processor_fragments_total") > 0, 10, "b emits")
     a.process.kill()
     a.start()
     a.wait_ready()
     b.process.kill()
     c = world.start("c")
-    world.wait(lambda: c.metric("millrace_processor_partitions_running") == 2, 30, "c has taken over from b")
+    world.wait(lambda: c.metric("millrace_processor_partitions_running") == PARTITIONS, 30, "c has taken over from b")
     c.stop()
-    world.wait(lambda: a.metric("millrace_processor_partitions_running") == PARTITIONS, 20, "a has all")
+    world.wait(lambda: a.metric("millrace_processor_partitions_running") == len(INPUTS) * PARTITIONS, 20, "a has all")
     world.wait(lambda: world.clock.now_ms() - begin > WRITE_MS, 60, "the writer is done")
     at_work.stop()
     world.cell.flush()
@@ -264,7 +264,7 @@ def test_a_newer_writers_record_holds_its_partition_only(world):
     world.cell.send(topic("samples"), 3, b"\0\0\0\3\xe7newer")
     world.cell.flush()
     world.wait(lambda: "newer build" in a.get("/health/ready")[1], 20, "a says that a partition waits")
-    assert a.metric("millrace_processor_partitions_running") >= PARTITIONS - 1
+    assert a.metric("millrace_processor_partitions_running") >= len(INPUTS) * PARTITIONS - 1
     assert len(world.cell.records("millrace.deadletter")) == len(world.writer.poison)
     a.stop()
     held = world.cell.records(topic("samples"))[-1]
@@ -277,7 +277,7 @@ def test_an_operators_reset_is_refused_for_that_partition_only(world):
     world.cell.reset_offset(0, 0)
     d = world.start("d")
     world.wait(lambda: "refused" in d.get("/health/ready")[1], 40, "d says that a partition is refused")
-    world.wait(lambda: d.metric("millrace_processor_partitions_running") == 2, 20, "two others run, one is held")
+    world.wait(lambda: d.metric("millrace_processor_partitions_running") == len(INPUTS) * PARTITIONS - 2, 20, "the others run, one is held")
     notices = [Codec("Notice").decode(m.value()) for m in world.cell.records("millrace.notices")]
     events = {(n["event"], n["fields"]["partition"]) for n in notices if n["severity"] == "alarm"}
     assert {("gap", "1"), ("schema_unknown", "3"), ("partition_refused", "0")} <= events, events

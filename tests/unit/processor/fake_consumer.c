@@ -27,7 +27,7 @@ struct consumer {
 	struct consumer_hooks hooks;
 	int64_t member, generation; /* as the client's thread knows them; 0: thrown out */
 	struct fake_metadata held;  /* member 0: none */
-	uint32_t mine;              /* partitions that the callback has given and not taken */
+	uint32_t mine;              /* inputs that the callback has given and not taken */
 	enum fake_call call;
 	uint32_t called_with;
 	int64_t told_member;        /* as of the last callback */
@@ -187,6 +187,18 @@ static size_t list_of(uint32_t mask, int32_t list[FAKE_INPUTS])
 	return nr;
 }
 
+/* The inputs of partitions that the group names. */
+static uint32_t inputs_of(uint32_t partitions)
+{
+	return partitions | partitions << FAKE_PARTITIONS;
+}
+
+/* And back: what the group thinks of when inputs are ours. */
+static uint32_t named(uint32_t inputs)
+{
+	return inputs & ((1u << FAKE_PARTITIONS) - 1);
+}
+
 static void call_assigned(struct consumer *c, uint32_t mask)
 {
 	int32_t list[FAKE_INPUTS];
@@ -232,15 +244,15 @@ static void serve_untold(struct consumer *c, enum fake_call call, uint32_t mask,
 
 	c->untold = false;
 	if (call == CALL_ASSIGN)
-		call_assigned(c, mask);
+		call_assigned(c, inputs_of(mask));
 	else
-		call_revoked(c, mask & c->mine, stale);
+		call_revoked(c, inputs_of(mask) & c->mine, stale);
 	if (c->host->dead)
 		return;
 	c->member = fake_join(k, c, c->host, &owned);
 	m = fake_member_of(k, c->member);
 	if (m)
-		m->claimed = c->mine & ~owned;
+		m->claimed = named(c->mine) & ~owned;
 }
 
 /* The client's queue has come to the rebalance callback. */
@@ -253,7 +265,7 @@ static void serve_call(struct consumer *c)
 
 	c->held = (struct fake_metadata){c->member, c->generation}; /* rule D */
 	stale = c->told_member != c->member && c->mine;
-	c->broken |= stale && !c->lost && (call == CALL_ASSIGN || c->mine & ~mask);
+	c->broken |= stale && !c->lost && (call == CALL_ASSIGN || named(c->mine) & ~mask);
 	c->told_member = c->member;
 	if (c->lost) {
 		call_revoked(c, c->mine, true);
@@ -268,10 +280,10 @@ static void serve_call(struct consumer *c)
 		return;
 	}
 	if (call == CALL_ASSIGN) {
-		call_assigned(c, mask);
+		call_assigned(c, inputs_of(mask));
 		answer(c, member, 0);
 	} else {
-		call_revoked(c, mask, stale);
+		call_revoked(c, inputs_of(mask), stale);
 		answer(c, member, mask);
 	}
 }

@@ -280,7 +280,7 @@ static void rebalance(struct fake_kafka *k)
 	k->generation++;
 	k->rebalance_due = false;
 	for (int i = 0; i < FAKE_MEMBERS; i++)
-		for (int32_t p = 0; k->members[i].id && p < FAKE_INPUTS; p++) {
+		for (int32_t p = 0; k->members[i].id && p < FAKE_PARTITIONS; p++) {
 			owned |= k->members[i].owned & 1u << p;
 			if (k->moves_due && k->members[i].owned & 1u << p && fake_once_in(k, 4) && any_member(k, 1u << i)) {
 				losses[i] |= 1u << p;
@@ -295,7 +295,7 @@ static void rebalance(struct fake_kafka *k)
 			k->members[i].claimed = 0;
 			k->rebalance_due = true;
 		}
-	for (int32_t p = 0; p < FAKE_INPUTS; p++) {
+	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
 		struct fake_member *m = owned & 1u << p ? NULL : any_member(k, losers);
 
 		if (m)

@@ -11,6 +11,7 @@
  *    polls, and only when all have answered does the next generation give it to others. Who has not been heard for session.timeout.ms is
  *    thrown out, notices so at some time after it has woken, and gets a callback with "lost" then; but when one was waiting already, only that one,
  *    and what else it owned it keeps, joins again and is asked for it later as if nothing had been (consumer.c, G11). Static members (KIP-345) take their former place.
+ *  - The group knows the topic of samples alone, and its client takes the events' partitions with them (consumer.c, G12).
  *  - The consumer's vices (FIELD-NOTES, consumer.c): records of a partition that was paused a moment ago, positions set back, a jump ahead; records
  *    that were fetched come before the callback that takes their partition away.
  * Not modelled: several brokers, retention, compaction, the wire. All dice come from one generator: a seed is a whole history. */
@@ -116,7 +117,7 @@ struct fake_member {
 	struct fake_host *host;
 	int64_t incarnation;
 	int64_t heard_ms;
-	uint32_t owned;  /* partitions, as the coordinator sees it */
+	uint32_t owned;  /* partitions of samples, as the coordinator sees it */
 	uint32_t claimed; /* what its client has kept from before it was thrown out */
 	bool answering;  /* has a callback to run before the group can go on */
 	struct consumer *client; /* NULL: its process is dead */

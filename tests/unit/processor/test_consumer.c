@@ -153,6 +153,17 @@ static void pair_join(struct pair *p)
 		ck_assert_int_lt(clock_mono_ms(), p->until);
 }
 
+/* Each has its half of either topic, and both inputs of a partition's number. */
+static void must_have_pairs(const struct pair *p)
+{
+	uint32_t all = (1u << PARTITIONS) - 1, first = p->first.mine & all, second = p->second.mine & all;
+
+	ck_assert_msg((first | second) == all && (first & second) == 0 && __builtin_popcount(first) == PARTITIONS / 2, "%x and %x", p->first.mine,
+		      p->second.mine);
+	ck_assert_msg(p->first.mine == (first | first << PARTITIONS) && p->second.mine == (second | second << PARTITIONS), "%x and %x",
+		      p->first.mine, p->second.mine);
+}
+
 /* Polls both until each has its half. */
 static void pair_settle(struct pair *p)
 {
@@ -162,6 +173,7 @@ static void pair_settle(struct pair *p)
 		member_poll(&p->first);
 		member_poll(&p->second);
 	}
+	must_have_pairs(p);
 }
 
 /* False: the session ended meanwhile, as it does on a machine that stands still for seconds. */
