@@ -311,6 +311,36 @@ START_TEST(every_truncation_is_refused)
 }
 END_TEST
 
+/* Errors are some of the values: whoever says otherwise has not written a snapshot. */
+START_TEST(errors_that_are_no_values_are_refused)
+{
+	static const struct { uint32_t errors; int rc; } rows[] = {{0, 0}, {1, 0}, {2, 0}, {3, -1}, {UINT32_MAX, -1}};
+	struct task *t = task_new(3, INPUT_SAMPLES);
+	struct arena scratch = ARENA_INIT;
+	struct buf bytes = BUF_INIT;
+	struct batch b;
+	size_t at = 0;
+
+	batch_init(&b);
+	batch_summary(&b, 0, 1, 2, L_BEGIN_MS);
+	batch_encode(&b, &bytes);
+	feed(t, &bytes, L_BEGIN_MS, &scratch);
+	for (size_t i = 0; i < NR(rows); i++, at = 0) {
+		struct task *back = task_new(3, INPUT_SAMPLES);
+		struct err err = ERR_INIT;
+
+		pane_next(t->windows.panes[PANE_MINUTE].panes[0], &at)->errors = rows[i].errors;
+		encode(t, &bytes);
+		ck_assert_int_eq(snapshot_decode(buf_str(&bytes), back, &err), rows[i].rc);
+		ck_assert(rows[i].rc == 0 || err.kind == ERR_REJECT);
+		task_free(back);
+	}
+	task_free(t);
+	arena_fini(&scratch);
+	buf_fini(&bytes);
+}
+END_TEST
+
 /* The CRC outside refuses every flip; here only: no crash, and what is taken can be saved again and goes on. */
 START_TEST(no_flipped_bit_does_harm)
 {
@@ -404,6 +434,7 @@ int main(void)
 	tcase_add_test(tc, a_cleared_task_is_a_new_one);
 	tcase_add_test(tc, a_baseline_keeps_its_series);
 	tcase_add_test(tc, every_truncation_is_refused);
+	tcase_add_test(tc, errors_that_are_no_values_are_refused);
 	tcase_add_test(tc, no_flipped_bit_does_harm);
 	tcase_add_loop_test(tc, another_version_is_refused, 0, (int)NR(versions));
 	tcase_set_timeout(tc, 60);
