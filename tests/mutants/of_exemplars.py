@@ -54,7 +54,7 @@ MUTANTS = [
     of("events-stay-behind", "consumer.c", "		rd_kafka_topic_partition_list_add(list, c->topics->events, named->elems[i].partition);", "		rd_kafka_topic_partition_list_add(list, c->topics->events, 0);"),
     of("both-topics-subscribed", "consumer.c", "RD_KAFKA_PARTITION_UA); /* (G12) */", "RD_KAFKA_PARTITION_UA);\n	rd_kafka_topic_partition_list_add(list, c->topics->events, RD_KAFKA_PARTITION_UA);"),
     # exactly once
-    sim("exemplars-that-joined-late", "processor/task.c", "specimens_drop(&t->specimens, t->attempt.nr_specimens);", "specimens_drop(&t->specimens, t->specimens.nr);"),
+    of("exemplars-that-joined-late", "task.c", "specimens_drop(&t->specimens, t->attempt.nr_specimens);", "specimens_drop(&t->specimens, t->specimens.nr);", "event_intake"),
     sim("exemplars-again", "processor/task.c", "	specimens_drop(&t->specimens, t->attempt.nr_specimens);\n", "	specimens_drop(&t->specimens, t->attempt.nr_specimens / 2);\n"),
     sim("aborted-exemplars-lost", "processor/task.c", "void task_aborted(struct task *t)\n{\n", "void task_aborted(struct task *t)\n{\n	specimens_drop(&t->specimens, t->attempt.nr_specimens);\n"),
     sim("state-of-events-among-samples", "processor/emission.c", "in.kind == INPUT_SAMPLES ? TXN_SAMPLES_STATE : TXN_EVENTS_STATE", "in.kind == INPUT_SAMPLES ? TXN_SAMPLES_STATE : TXN_SAMPLES_STATE"),

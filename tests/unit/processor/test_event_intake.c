@@ -164,6 +164,32 @@ START_TEST(what_is_not_kept_is_counted_and_late_ones_too)
 }
 END_TEST
 
+/* What joins the outbox while an attempt is in doubt is not in it, and stays; an attempt that came to nothing changes nothing. */
+START_TEST(what_an_attempt_does_not_hold_stays)
+{
+	struct task *t = task_new(7, INPUT_EVENTS);
+	struct intake_counts counts;
+	struct err err = ERR_INIT;
+	struct ev_batch b;
+
+	make_good(&b);
+	for (size_t joined = 0; joined < 2; joined++) {
+		b.events[4].t += L_MINUTE_MS; /* a check-in of another minute each time */
+		ck_assert_int_eq(take(t, &b, NULL, &counts, &err), 0);
+		ck_assert_int_eq(task_flush(t, &err), 0);
+		if (joined == 0)
+			t->attempt.nr_specimens = t->specimens.nr;
+	}
+	ck_assert(t->attempt.nr_specimens == 5 && t->specimens.nr == 9 && task_is_flushed(t) && task_dirty(t)); /* of the other two errors one */
+	task_aborted(t);
+	ck_assert_uint_eq(t->specimens.nr, 9);
+	t->attempt.nr_specimens = 5;
+	task_committed(t, 0);
+	ck_assert(t->specimens.nr == 4 && t->specimens.nr_flushed == 4 && t->specimens.first->kind == EXEMPLAR_ERROR && t->attempt.nr_specimens == 0);
+	task_free(t);
+}
+END_TEST
+
 /* A batch that stands in the other topic is told by its schema: no build to come could read it there. */
 START_TEST(the_other_topics_batch_is_refused)
 {
@@ -200,6 +226,7 @@ int main(void)
 	tcase_add_test(tc, the_edges_are_taken);
 	tcase_add_test(tc, a_batch_is_counted_once);
 	tcase_add_test(tc, what_is_not_kept_is_counted_and_late_ones_too);
+	tcase_add_test(tc, what_an_attempt_does_not_hold_stays);
 	tcase_add_test(tc, the_other_topics_batch_is_refused);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
