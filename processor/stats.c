@@ -50,7 +50,7 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 };
 
 static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
-	[STATS_PARTITIONS_ASSIGNED] = {"millrace_processor_partitions_assigned", "Partitions that are this instance's.", true},
+	[STATS_PARTITIONS_ASSIGNED] = {"millrace_processor_partitions_assigned", "Partitions, of samples and of events, that are this instance's.", true},
 	[STATS_PARTITIONS_RUNNING] = {"millrace_processor_partitions_running", "Of these, the ones that read.", true},
 	[STATS_PARTITIONS_REFUSED] = {"millrace_processor_partitions_refused", "Of these, the ones whose state must not be used.", true},
 	[STATS_CHECKPOINT_SECONDS] = {"millrace_processor_checkpoint_seconds", "Duration of the last transaction.", true},
