@@ -59,5 +59,4 @@ MUTANTS = [
     sim("aborted-exemplars-lost", "processor/task.c", "void task_aborted(struct task *t)\n{\n", "void task_aborted(struct task *t)\n{\n	specimens_drop(&t->specimens, t->attempt.nr_specimens);\n"),
     sim("state-of-events-among-samples", "processor/emission.c", "in.kind == INPUT_SAMPLES ? TXN_SAMPLES_STATE : TXN_EVENTS_STATE", "in.kind == INPUT_SAMPLES ? TXN_SAMPLES_STATE : TXN_SAMPLES_STATE"),
     sim("round-of-exemplars-without-its-last", "processor/emission.c", "i < t->attempt.nr_specimens; i++, s = s->next) {", "i + 1 < t->attempt.nr_specimens; i++, s = s->next) {"),
-    sim("position-of-the-other-input", "processor/checkpoint.c", "tasks[topics_number(cp->with.topics, offsets->elems[i].topic, offsets->elems[i].partition)]->committed", "tasks[offsets->elems[i].partition]->committed"),
 ]
