@@ -6,15 +6,16 @@
 
 #include "common/log.h"
 #include "common/report.h"
+#include "processor/topics.h"
 
 /* Where alarms go, all borrowed. */
 struct alarm {
 	const struct log *log;
 	struct report *report;
-	const char *topic; /* that the partitions are of */
+	const struct cell_topics *topics;
 };
 
-/* Raises an alarm about a partition. event: a fixed word; text for a person; both borrowed for the call. */
+/* Raises an alarm about a partition, by its number as an input (topics.h). event: a fixed word; text for a person; both borrowed for the call. */
 void alarm_raise(const struct alarm *a, const char *event, int32_t partition, const char *text);
 
 /* Warns of something that concerns one site in a partition, likewise. */

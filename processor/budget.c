@@ -51,7 +51,7 @@ static size_t leaving_bytes(const struct task *t)
 
 static size_t all_leaving_bytes(const struct task *t)
 {
-	return window_store_bytes(&t->windows) + series_lists_bytes(&t->lists) + leaving_bytes(t);
+	return task_flushable_bytes(t) + series_lists_bytes(&t->lists) + leaving_bytes(t);
 }
 
 size_t budget_flushable(const struct task *t)
@@ -62,7 +62,7 @@ size_t budget_flushable(const struct task *t)
 /* What is left when everything that is on its way out has left. */
 static size_t staying_bytes(const struct task *t)
 {
-	size_t leaving = pane_list_bytes(&t->outbox);
+	size_t leaving = pane_list_bytes(&t->outbox) + t->specimens.bytes;
 
 	if (task_is_flushed(t))
 		leaving += leaving_bytes(t);
@@ -78,14 +78,16 @@ static size_t unflushable(const struct task *t)
 	const struct series_table *series = &t->windows.series;
 	double held = series->bytes ? (double)t->baselines.series_bytes / (double)series->bytes : 0;
 
-	return dedup_bytes(&t->dedup) + request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + t->baselines.series_bytes +
+	return dedup_bytes(&t->dedup) + request_keys_bytes(&t->request_keys) + exemplars_bytes(&t->exemplars) - t->exemplars.held_bytes + baselines_bytes(&t->baselines) + t->baselines.series_bytes +
 	       (size_t)(held * (double)names_bytes(&series->names));
 }
 
-/* What its next snapshot takes, about: what goes out is not in it. */
+/* What its next snapshot takes, about: what goes out is not in it. Exemplars stand in it as they do in memory. */
 static size_t snapshot_bytes(const struct task *t)
 {
-	return staying_bytes(t) / SNAPSHOT_SHARE;
+	size_t staying = staying_bytes(t), held = task_is_flushed(t) || t->owed_bytes ? 0 : t->exemplars.held_bytes;
+
+	return staying / SNAPSHOT_SHARE + held / SNAPSHOT_SHARE;
 }
 
 static size_t larger(size_t a, size_t b)
@@ -170,7 +172,7 @@ void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr,
 bool budget_owes(struct task *const *tasks, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
-		if (is_able(tasks[i]) && (tasks[i]->owed_bytes || tasks[i]->outbox.len || tasks[i]->letters.nr))
+		if (is_able(tasks[i]) && (tasks[i]->owed_bytes || tasks[i]->outbox.len || tasks[i]->specimens.nr || tasks[i]->letters.nr))
 			return true;
 	return false;
 }

@@ -20,7 +20,7 @@ struct checkpoint {
 	struct checkpoint_parts with;
 	struct due_rules rules;
 	size_t growth_bytes; /* what the closings of one transaction may make the state grow by, unless it is of one partition */
-	struct emission_part *parts; /* room for every partition */
+	struct emission_part *parts; /* room for every input */
 	size_t nr_parts;
 	size_t first; /* which task is looked at first */
 	struct emission emission;
@@ -38,7 +38,7 @@ struct checkpoint *checkpoint_new(const struct checkpoint_parts *parts, struct e
 	struct shares shares;
 
 	if (cp)
-		cp->parts = calloc((size_t)parts->topics->partitions, sizeof(*cp->parts));
+		cp->parts = calloc((size_t)topics_inputs(parts->topics->partitions), sizeof(*cp->parts));
 	if (!cp || !cp->parts) {
 		free(cp);
 		err_nomem(err, "checkpoints");
@@ -85,11 +85,23 @@ static void note_failure(struct checkpoint *cp, enum txn_outcome outcome, const 
 		 LOG_STR("error", err->msg));
 }
 
+static void note_exemplars(struct checkpoint *cp, const struct task *t)
+{
+	const struct specimen *s = t->specimens.first;
+	uint64_t nr[NR_EXEMPLAR_KINDS] = {0};
+
+	for (size_t i = 0; i < t->attempt.nr_specimens; i++, s = s->next)
+		nr[s->kind]++;
+	for (enum exemplar_kind kind = 0; kind < NR_EXEMPLAR_KINDS; kind++)
+		stats_exemplars(cp->with.stats, t->partition, kind, nr[kind]);
+}
+
 /* The task's attempt is committed. */
 static void settle_committed(struct checkpoint *cp, struct task *t)
 {
 	for (size_t i = 0; i < t->attempt.outbox_len; i++)
 		stats_fragments(cp->with.stats, t->partition, t->outbox.panes[i]);
+	note_exemplars(cp, t);
 	stats_add(cp->with.stats, STATS_CHECKPOINTS, t->partition, 1);
 	stats_set(cp->with.stats, STATS_STATE_BYTES, t->partition, (double)t->attempt.meta.bytes);
 	trim_note(cp->with.trim, t->partition, &t->saved, &t->attempt.meta);
@@ -115,19 +127,19 @@ static void settle(struct checkpoint *cp, enum txn_outcome outcome)
 /* Closes what is due, and flushes the rest when that frees less than the task owes: closed minutes may only have moved into their hours. */
 static int close_task(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err)
 {
-	size_t before = window_store_bytes(&t->windows), owed = t->owed_bytes > t->letters.bytes ? t->owed_bytes - t->letters.bytes : 0;
+	size_t before = task_flushable_bytes(t), owed = t->owed_bytes > t->letters.bytes ? t->owed_bytes - t->letters.bytes : 0;
 
 	if (task_close(t, watermark_ms, rules, err) < 0)
 		return -1;
 	t->owed_bytes = 0;
-	return owed && before < window_store_bytes(&t->windows) + owed ? task_flush(t, err) : 0;
+	return owed && before < task_flushable_bytes(t) + owed ? task_flush(t, err) : 0;
 }
 
 /* Sites whose samples went to their overflow series: once an hour each. Not at the first record, which would have nothing to tell but itself, and
  * at checkpoints that follow it, so that what came behind the last notice is told too. */
 static void tell_overflow(const struct checkpoint *cp, const struct task *t)
 {
-	const struct alarm alarm = {&cp->with.program->log, cp->with.report, cp->with.topics->samples};
+	const struct alarm alarm = {&cp->with.program->log, cp->with.report, cp->with.topics};
 	const struct series_caps *caps = &t->windows.series.caps;
 	struct series_caps_refused refused;
 	char text[400];
@@ -193,7 +205,7 @@ static int commit_positions(struct checkpoint *cp, struct task **tasks, size_t n
 
 		/* Never before a first checkpoint: an offset without a snapshot would read as an operator's reset. */
 		if (t && t->saved.id && t->position != t->committed && (t->phase == TASK_RUNNING || t->phase == TASK_HELD))
-			rc = emission_add_offset(offsets, cp->with.topics->samples, t->partition, t->position, &t->saved, err);
+			rc = emission_add_offset(offsets, cp->with.topics, t->partition, t->position, &t->saved, err);
 	}
 	if (rc == 0 && offsets->cnt && (rc = txn_begin(cp->with.txn, err)) == 0) {
 		if (txn_send_offsets(cp->with.txn, offsets, consumer_group(cp->with.consumer), err) == 0)
@@ -202,7 +214,8 @@ static int commit_positions(struct checkpoint *cp, struct task **tasks, size_t n
 			txn_abort(cp->with.txn);
 		if (outcome == TXN_COMMITTED)
 			for (int i = 0; i < offsets->cnt; i++)
-				tasks[offsets->elems[i].partition]->committed = offsets->elems[i].offset;
+				tasks[topics_number(cp->with.topics, offsets->elems[i].topic, offsets->elems[i].partition)]->committed =
+					offsets->elems[i].offset;
 		else
 			note_failure(cp, outcome, err);
 	}
@@ -244,16 +257,17 @@ static bool is_attempt(const struct committed *c, const struct attempt *a)
 /* Asks what became of a task's attempt. The producer has been opened anew since, which has ended the transaction one way or the other. */
 static int settle_doubt(struct checkpoint *cp, struct task *t, struct err *err)
 {
+	struct input in = topics_input(cp->with.topics, t->partition);
 	struct committed c;
 
 	if (consumer_committed(cp->with.consumer, t->partition, ASK_MS, &c, &cp->metadata, err) < 0)
 		return -1;
 	if (is_attempt(&c, &t->attempt)) {
-		log_info(&cp->with.program->log, "checkpoint_was_committed", LOG_INT("partition", t->partition),
+		log_info(&cp->with.program->log, "checkpoint_was_committed", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition),
 			 LOG_INT("id", t->attempt.meta.id));
 		settle_committed(cp, t);
 	} else {
-		log_info(&cp->with.program->log, "checkpoint_was_not_committed", LOG_INT("partition", t->partition),
+		log_info(&cp->with.program->log, "checkpoint_was_not_committed", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition),
 			 LOG_INT("id", t->attempt.meta.id));
 		task_aborted(t);
 	}

@@ -27,7 +27,11 @@
  *      callback then revokes its partitions as if they were still ours, the others are kept, and when the client has joined again the broker
  *      lets through what is committed for them, though another owner may have come and gone: counted twice. But it joins under another member id. So
  *      what was owned when that changed is lost; and if not all of it is being revoked, the consumer is broken: nothing is committed with it any
- *      more, and its owner throws it away. */
+ *      more, and its owner throws it away.
+ *  G12 The group assigns the samples' partitions alone, and whoever has one of them has the events' partition of the same number, too. Were both topics
+ *      subscribed to, the sticky assignor, which moves as little as it can and looks at one topic after the other, would give a second member all
+ *      partitions of the one and leave it none of the other: seen with the mock cluster. The client takes what it is told to assign, and
+ *      what it tells the group that it owns is what the group gave it. */
 #include "processor/consumer.h"
 
 #include <stdio.h>
@@ -44,11 +48,11 @@ struct consumer {
 	const struct cell_topics *topics;
 	struct consumer_hooks hooks;
 	rd_kafka_t *rk;
-	rd_kafka_topic_t *rkt;
+	rd_kafka_topic_t *rkt[NR_INPUT_KINDS];
 	rd_kafka_queue_t *queue; /* the consumer's, for its wake-up */
 	rd_kafka_consumer_group_metadata_t *group; /* (G2) */
 	struct buf member; /* our id in the group, as of the last callback */
-	int owned;         /* partitions */
+	int owned;         /* partitions that the group gave us */
 	bool broken;       /* (G11) */
 	bool joined;
 	bool closing; /* hooks are not called any more */
@@ -144,28 +148,55 @@ static bool check_membership(struct consumer *c, int nr_revoked)
 	return stale;
 }
 
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+/* (G12) What the group's word comes to: the partitions that it named, and those that go with them. The caller destroys it. */
+static rd_kafka_topic_partition_list_t *with_events(const struct consumer *c, const rd_kafka_topic_partition_list_t *named)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(named);
+
+	for (int i = 0; i < named->cnt; i++)
+		rd_kafka_topic_partition_list_add(list, c->topics->events, named->elems[i].partition);
+	return list;
+}
+
+/* The inputs of a list, which the caller frees. What is none is left out: a partition that topics_check() has not seen means that the topics were made
+ * again, with another number. NULL when memory is short. */
+static int32_t *numbers_of(const struct consumer *c, const rd_kafka_topic_partition_list_t *list, size_t *nr)
+{
+	int32_t *numbers = calloc((size_t)list->cnt + 1, sizeof(*numbers));
+
+	*nr = 0;
+	for (int i = 0; numbers && i < list->cnt; i++) {
+		int32_t number = topics_number(c->topics, list->elems[i].topic, list->elems[i].partition);
+
+		if (number >= 0)
+			numbers[(*nr)++] = number;
+	}
+	return numbers;
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *named, void *opaque)
 {
 	struct consumer *c = opaque;
-	int32_t *partitions = calloc((size_t)list->cnt + 1, sizeof(*partitions));
+	rd_kafka_topic_partition_list_t *list = with_events(c, named);
+	size_t nr;
+	int32_t *partitions = numbers_of(c, list, &nr);
 	bool lost = rd_kafka_assignment_lost(rk) != 0, revoke = code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-	bool stale = check_membership(c, revoke ? list->cnt : 0);
+	bool stale = check_membership(c, revoke ? named->cnt : 0);
 
-	for (int i = 0; partitions && i < list->cnt; i++)
-		partitions[i] = list->elems[i].partition;
 	if (revoke) {
 		if (partitions && !c->closing)
-			c->hooks.revoked(c->hooks.ctx, partitions, (size_t)list->cnt, lost || stale || c->broken);
+			c->hooks.revoked(c->hooks.ctx, partitions, nr, lost || stale || c->broken);
 		ignore_error(c, rd_kafka_incremental_unassign(rk, list), "incremental_unassign");
-		c->owned -= list->cnt;
+		c->owned -= named->cnt;
 	} else {
 		take_partitions(c, list);
-		c->owned += list->cnt;
+		c->owned += named->cnt;
 		c->joined = true;
 		if (partitions && !c->closing)
-			c->hooks.assigned(c->hooks.ctx, partitions, (size_t)list->cnt);
+			c->hooks.assigned(c->hooks.ctx, partitions, nr);
 	}
 	free(partitions);
+	rd_kafka_topic_partition_list_destroy(list);
 }
 
 static rd_kafka_conf_t *consumer_conf(const struct program *p, struct err *err)
@@ -207,10 +238,18 @@ static int subscribe(struct consumer *c, struct err *err)
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_resp_err_t code;
 
-	rd_kafka_topic_partition_list_add(list, c->topics->samples, RD_KAFKA_PARTITION_UA);
+	rd_kafka_topic_partition_list_add(list, c->topics->samples, RD_KAFKA_PARTITION_UA); /* (G12) */
 	code = rd_kafka_subscribe(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	return code ? kafka_code(err, code, "join the group") : 0;
+}
+
+static int open_topic(struct consumer *c, enum input_kind kind, const char *topic, struct err *err)
+{
+	if (topics_check(c->rk, topic, c->topics->partitions, CHECK_MS, err) < 0) /* (G10) */
+		return -1;
+	c->rkt[kind] = rd_kafka_topic_new(c->rk, topic, NULL);
+	return c->rkt[kind] ? 0 : kafka_code(err, rd_kafka_last_error(), topic);
 }
 
 static int consumer_open(struct consumer *c, struct err *err)
@@ -226,11 +265,8 @@ static int consumer_open(struct consumer *c, struct err *err)
 		return -1;
 	rd_kafka_poll_set_consumer(c->rk);
 	c->queue = rd_kafka_queue_get_consumer(c->rk);
-	if (topics_check(c->rk, c->topics->samples, c->topics->partitions, CHECK_MS, err) < 0) /* (G10) */
+	if (open_topic(c, INPUT_SAMPLES, c->topics->samples, err) < 0 || open_topic(c, INPUT_EVENTS, c->topics->events, err) < 0)
 		return -1;
-	c->rkt = rd_kafka_topic_new(c->rk, c->topics->samples, NULL);
-	if (!c->rkt)
-		return kafka_code(err, rd_kafka_last_error(), c->topics->samples);
 	return subscribe(c, err);
 }
 
@@ -277,8 +313,9 @@ bool consumer_close(struct consumer *c, int timeout_ms)
 		rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
 		rd_kafka_queue_destroy(c->queue);
 	}
-	if (c->rkt)
-		rd_kafka_topic_destroy(c->rkt);
+	for (size_t i = 0; i < NR_INPUT_KINDS; i++)
+		if (c->rkt[i])
+			rd_kafka_topic_destroy(c->rkt[i]);
 	closed = kafka_close(c->rk, timeout_ms);
 	if (!closed) /* the client may still call back */
 		return false;
@@ -304,10 +341,11 @@ rd_kafka_message_t *consumer_poll(struct consumer *c)
 /* Pauses or resumes one partition. */
 static int set_paused(struct consumer *c, int32_t partition, bool paused, struct err *err)
 {
+	struct input in = topics_input(c->topics, partition);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_resp_err_t code;
 
-	rd_kafka_topic_partition_list_add(list, c->topics->samples, partition);
+	rd_kafka_topic_partition_list_add(list, in.topic, in.partition);
 	code = paused ? rd_kafka_pause_partitions(c->rk, list) : rd_kafka_resume_partitions(c->rk, list);
 	if (!code)
 		code = list->elems[0].err;
@@ -317,7 +355,8 @@ static int set_paused(struct consumer *c, int32_t partition, bool paused, struct
 
 int consumer_refetch(struct consumer *c, int32_t partition, int64_t offset, struct err *err)
 {
-	rd_kafka_resp_err_t code = rd_kafka_seek(c->rkt, partition, offset, SEEK_MS); /* (G9) */
+	struct input in = topics_input(c->topics, partition);
+	rd_kafka_resp_err_t code = rd_kafka_seek(c->rkt[in.kind], in.partition, offset, SEEK_MS); /* (G9) */
 
 	return code ? kafka_code(err, code, "seek") : 0;
 }
@@ -337,8 +376,9 @@ int consumer_hold(struct consumer *c, int32_t partition, struct err *err)
 
 int consumer_committed(struct consumer *c, int32_t partition, int timeout_ms, struct committed *out, struct buf *buf, struct err *err)
 {
+	struct input in = topics_input(c->topics, partition);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_add(list, c->topics->samples, partition);
+	rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_add(list, in.topic, in.partition);
 	rd_kafka_resp_err_t code = rd_kafka_committed(c->rk, list, timeout_ms);
 	int rc = 0;
 
@@ -385,9 +425,10 @@ const rd_kafka_consumer_group_metadata_t *consumer_group(const struct consumer *
 
 int64_t consumer_end_offset(struct consumer *c, int32_t partition)
 {
+	struct input in = topics_input(c->topics, partition);
 	int64_t low = -1, high = -1;
 
-	if (rd_kafka_get_watermark_offsets(c->rk, c->topics->samples, partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (rd_kafka_get_watermark_offsets(c->rk, in.topic, in.partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return -1;
 	return high >= 0 ? high : -1;
 }

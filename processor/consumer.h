@@ -1,5 +1,7 @@
 /* consumer.h - the group member: which partitions are ours, their records one by one, and the group metadata we commit with.
  *
+ * Partitions are inputs by their numbers here (topics.h), but for those of messages. Both inputs of a partition's number are always one member's.
+ *
  * Newly assigned partitions are held back: they are ours, but hand over nothing until consumer_start() names the position. A partition is
  * given back to the group only from within the rebalance callback. Callbacks run inside consumer_poll(), on the caller's thread.
  * Not thread-safe: one owner. */
@@ -29,7 +31,7 @@ struct consumer;
 /* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
 int consumer_check(const struct program *p, struct err *err);
 
-/* Joins the group of the cell. Borrows p and topics, copies hooks. ERR_RETRY when the topic is not there or brokers are away; NULL
+/* Joins the group of the cell. Borrows p and topics, copies hooks. ERR_RETRY when a topic is not there or brokers are away; NULL
  * with *err set on failure. */
 struct consumer *consumer_new(const struct program *p, const struct cell_topics *topics, const struct consumer_hooks *hooks,
 			      struct err *err);

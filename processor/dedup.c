@@ -146,12 +146,12 @@ void dedup_fini(struct dedup *d)
 	map_fini(&d->sites);
 }
 
-int dedup_check(const struct sample_batch *batch, struct err *err)
+int dedup_check(const struct identity *who, struct err *err)
 {
-	if (!batch->has_agent_id || seqs_check(batch->seq, batch->floor))
+	if (!who->agent_id || seqs_check(who->seq, who->floor))
 		return 0;
-	return err_set(err, ERR_REJECT, "seq %" PRId64 ", floor %" PRId64 ": 1 <= floor <= seq <= floor + %" PRId64 " is expected", batch->seq,
-		       batch->floor, SEQS_SPAN_MAX);
+	return err_set(err, ERR_REJECT, "seq %" PRId64 ", floor %" PRId64 ": 1 <= floor <= seq <= floor + %" PRId64 " is expected", who->seq,
+		       who->floor, SEQS_SPAN_MAX);
 }
 
 static bool over_cap(const struct dedup *d, const struct dedup_site *site, int64_t more)
@@ -169,48 +169,48 @@ static void refuse(struct dedup_site *site, int64_t watermark_ms, struct dedup_o
 }
 
 /* Will no payload come any more that is older than this one? True of it when it was made: a late retry says nothing about now. */
-static bool nothing_is_open(const struct sample_batch *batch)
+static bool nothing_is_open(const struct identity *who)
 {
-	return batch->floor == batch->seq;
+	return who->floor == who->seq;
 }
 
 /* The first record of an agent. */
-static int take_first(struct dedup *d, const struct keys *keys, const struct sample_batch *batch, int64_t watermark_ms,
+static int take_first(struct dedup *d, const struct keys *keys, const struct identity *who, int64_t watermark_ms,
 		      struct dedup_outcome *outcome, struct err *err)
 {
 	struct dedup_site *site = map_get(&d->sites, keys->site);
 	struct dedup_agent *a;
 	struct seqs seqs;
 
-	if (site && !str_eq(site->id, batch->site)) { /* a hash that two sites share: the first one has it */
+	if (site && !str_eq(site->id, who->site)) { /* a hash that two sites share: the first one has it */
 		refuse(NULL, watermark_ms, outcome);
 		return 0;
 	}
-	if (over_cap(d, site, weight_of(batch->seq - batch->floor))) {
+	if (over_cap(d, site, weight_of(who->seq - who->floor))) {
 		refuse(site, watermark_ms, outcome);
 		return 0;
 	}
-	if ((!site && !(site = site_new(d, keys->site, batch->site))) || seqs_init(&seqs, batch->seq, batch->floor) < 0)
+	if ((!site && !(site = site_new(d, keys->site, who->site))) || seqs_init(&seqs, who->seq, who->floor) < 0)
 		return err_nomem(err, "an agent's payloads");
-	a = agent_new(d, keys, site, batch->agent_id, &seqs, watermark_ms);
+	a = agent_new(d, keys, site, who->agent_id, &seqs, watermark_ms);
 	if (!a) {
 		seqs_fini(&seqs);
 		return err_nomem(err, "an agent's payloads");
 	}
-	a->home = batch->home && nothing_is_open(batch);
+	a->home = who->home && nothing_is_open(who);
 	return 0;
 }
 
-static int take_next(struct dedup *d, struct dedup_agent *a, const struct sample_batch *batch, int64_t watermark_ms,
+static int take_next(struct dedup *d, struct dedup_agent *a, const struct identity *who, int64_t watermark_ms,
 		     struct dedup_outcome *outcome, struct err *err)
 {
-	int64_t more = weight_of(seqs_span_with(&a->seqs, batch->seq, batch->floor)) - weight_of(a->seqs.max - a->seqs.floor);
+	int64_t more = weight_of(seqs_span_with(&a->seqs, who->seq, who->floor)) - weight_of(a->seqs.max - a->seqs.floor);
 	int64_t missed;
 
 	a->used_ms = watermark_ms;
 	list_remove(d, a);
 	list_append(d, a);
-	if (seqs_has(&a->seqs, batch->seq)) {
+	if (seqs_has(&a->seqs, who->seq)) {
 		outcome->verdict = DEDUP_DUPLICATE;
 	} else if (more > 0 && over_cap(d, a->site, more)) {
 		a->home = false; /* this one will look as if it had never come */
@@ -218,43 +218,43 @@ static int take_next(struct dedup *d, struct dedup_agent *a, const struct sample
 		return 0;
 	}
 	account(d, a, -1);
-	missed = seqs_take(&a->seqs, batch->seq, batch->floor);
+	missed = seqs_take(&a->seqs, who->seq, who->floor);
 	account(d, a, 1);
 	if (missed < 0)
 		return err_nomem(err, "an agent's payloads");
-	if (a->home && batch->home)
+	if (a->home && who->home)
 		outcome->gaps = (uint64_t)(missed < SEQS_SPAN_MAX ? missed : SEQS_SPAN_MAX);
-	a->home = batch->home && (a->home || (nothing_is_open(batch) && outcome->verdict == DEDUP_NEW));
+	a->home = who->home && (a->home || (nothing_is_open(who) && outcome->verdict == DEDUP_NEW));
 	return 0;
 }
 
-int dedup_take(struct dedup *d, const struct sample_batch *batch, int64_t watermark_ms, struct dedup_outcome *outcome, struct err *err)
+int dedup_take(struct dedup *d, const struct identity *who, int64_t watermark_ms, struct dedup_outcome *outcome, struct err *err)
 {
 	struct dedup_agent *a;
 	struct keys keys;
 
 	*outcome = (struct dedup_outcome){.verdict = DEDUP_NEW};
-	if (!batch->has_agent_id)
+	if (!who->agent_id)
 		return 0;
-	keys_of(batch->site, batch->agent_id, &keys);
+	keys_of(who->site, who->agent_id, &keys);
 	a = map_get(&d->agents, keys.agent);
 	if (!a)
-		return take_first(d, &keys, batch, watermark_ms, outcome, err);
+		return take_first(d, &keys, who, watermark_ms, outcome, err);
 	/* XXH3 is no cryptographic hash: whoever makes two agents collide must not have another site's payloads dropped. */
-	if (memcmp(a->id, batch->agent_id, DEDUP_AGENT_ID_BYTES) == 0 && str_eq(a->site->id, batch->site))
-		return take_next(d, a, batch, watermark_ms, outcome, err);
+	if (memcmp(a->id, who->agent_id, DEDUP_AGENT_ID_BYTES) == 0 && str_eq(a->site->id, who->site))
+		return take_next(d, a, who, watermark_ms, outcome, err);
 	refuse(NULL, watermark_ms, outcome);
 	return 0;
 }
 
-bool dedup_is_past(const struct dedup *d, const struct sample_batch *batch)
+bool dedup_is_past(const struct dedup *d, const struct identity *who)
 {
 	const struct dedup_agent *a;
 	struct keys keys;
 
-	keys_of(batch->site, batch->agent_id, &keys);
-	a = batch->has_agent_id ? map_get(&d->agents, keys.agent) : NULL;
-	return a && batch->seq < a->seqs.floor && memcmp(a->id, batch->agent_id, DEDUP_AGENT_ID_BYTES) == 0 && str_eq(a->site->id, batch->site);
+	keys_of(who->site, who->agent_id, &keys);
+	a = who->agent_id ? map_get(&d->agents, keys.agent) : NULL;
+	return a && who->seq < a->seqs.floor && memcmp(a->id, who->agent_id, DEDUP_AGENT_ID_BYTES) == 0 && str_eq(a->site->id, who->site);
 }
 
 void dedup_close(struct dedup *d, int64_t watermark_ms, int64_t agents_max)

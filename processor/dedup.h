@@ -16,8 +16,8 @@
 
 #include "common/clock.h"
 #include "common/map.h"
+#include "processor/identity.h"
 #include "processor/seqs.h"
-#include "schemas/schemas.h"
 
 /* How long an agent is remembered after its last record. Ingest takes payloads of up to 48 hours ago. */
 #define DEDUP_KEEP_MS (49 * CLOCK_HOUR_MS)
@@ -69,15 +69,15 @@ struct dedup_outcome {
 void dedup_fini(struct dedup *d);
 
 /* Is the record's identity, if it has one, what ingest lets through? Else ERR_REJECT. */
-int dedup_check(const struct sample_batch *batch, struct err *err);
+int dedup_check(const struct identity *who, struct err *err);
 
 /* Judges a record that dedup_check() and everybody else has accepted, by what was known before it, and marks it: the caller counts it or
  * ends the process. watermark_ms: the partition's, this record's time included. -1 with ERR_FATAL when memory is short: nothing may be saved
  * any more then. */
-int dedup_take(struct dedup *d, const struct sample_batch *batch, int64_t watermark_ms, struct dedup_outcome *outcome, struct err *err);
+int dedup_take(struct dedup *d, const struct identity *who, int64_t watermark_ms, struct dedup_outcome *outcome, struct err *err);
 
 /* Does the record's seq lie below what is known of its agent, so that dedup_take() calls it a duplicate without having seen it? */
-bool dedup_is_past(const struct dedup *d, const struct sample_batch *batch);
+bool dedup_is_past(const struct dedup *d, const struct identity *who);
 
 /* What a checkpoint does (rule A): forgets the agents whose last use is DEDUP_KEEP_MS ago, and puts a cap into force. */
 void dedup_close(struct dedup *d, int64_t watermark_ms, int64_t agents_max);

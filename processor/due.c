@@ -32,15 +32,18 @@ static bool windows_due(const struct due_rules *rules, const struct task *t, int
 	struct late_rules late = due_late_rules(rules);
 	int64_t staggered_ms = watermark_ms - due_stagger_ms(rules, t->partition);
 
-	return window_store_due(&t->windows, closed_at(rules, staggered_ms), staggered_ms, &late);
+	return window_store_due(&t->windows, closed_at(rules, staggered_ms), staggered_ms, &late) ||
+	       exemplars_due(&t->exemplars, closed_at(rules, staggered_ms), staggered_ms) > 0;
 }
 
 /* Catching up: is the checkpoint due by time or by size? The budget makes it due as well; that it does not do so late in a large budget, when one
  * transaction could not take all of it before its deadline, is what the count is for. */
 static bool catchup_due(const struct due_rules *rules, const struct task *t, int64_t mono_ms)
 {
+	int64_t closed_ms = closed_at(rules, t->watermark_ms);
+
 	return mono_ms - t->checkpoint_mono_ms >= rules->conf->catchup_interval_ms ||
-	       window_store_due_windows(&t->windows, closed_at(rules, t->watermark_ms)) >= (size_t)rules->conf->catchup_windows;
+	       window_store_due_windows(&t->windows, closed_ms) + exemplars_due(&t->exemplars, closed_ms, t->watermark_ms) >= (size_t)rules->conf->catchup_windows;
 }
 
 static bool letters_due(const struct task *t, int64_t mono_ms)
@@ -57,7 +60,7 @@ bool due_checkpoint(const struct due_rules *rules, const struct task *t, int64_t
 		return true;
 	if (t->phase != TASK_RUNNING && t->phase != TASK_HELD)
 		return false;
-	if (t->owed_bytes || t->outbox.len || letters_due(t, mono_ms)) /* memory, what an aborted attempt left, or poison */
+	if (t->owed_bytes || t->outbox.len || t->specimens.nr || letters_due(t, mono_ms)) /* memory, what an aborted attempt left, or poison */
 		return true;
 	if (!live && !catchup_due(rules, t, mono_ms))
 		return false;

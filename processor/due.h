@@ -16,7 +16,7 @@ enum { DUE_TRUST_MS = 10000 };
 struct due_rules {
 	const struct processor_conf *conf; /* borrowed */
 	const struct clock *clock;         /* borrowed; constant */
-	int32_t partitions;                /* of the cell; spreads the stagger */
+	int32_t partitions;                /* of a topic; spreads the stagger, of samples and events alike */
 };
 
 /* The late rules of the settings. */

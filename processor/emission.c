@@ -34,6 +34,11 @@ static int settle_round(struct emission *e, struct err *err)
 	return txn_flush(e->txn, err);
 }
 
+static struct input input_of(const struct emission *e, const struct task *t)
+{
+	return topics_input(e->topics, t->partition);
+}
+
 static int emit_window(struct emission *e, const struct task *t, const struct pane *pane, const struct window *w, struct err *err)
 {
 	enum txn_topic topic = pane_length_ms(pane->class) == CLOCK_MINUTE_MS ? TXN_MINUTELY : TXN_HOURLY;
@@ -41,7 +46,7 @@ static int emit_window(struct emission *e, const struct task *t, const struct pa
 
 	buf_clear(&e->record);
 	return emit_fragment(w, pane, e->topics->epoch, &e->record, err) < 0 ? -1 :
-	       txn_produce(e->txn, topic, t->partition, key, buf_str(&e->record), NULL, err);
+	       txn_produce(e->txn, topic, input_of(e, t).partition, key, buf_str(&e->record), NULL, err);
 }
 
 /* What may be produced of one partition in a round of nr. */
@@ -100,6 +105,30 @@ static int emit_windows(struct emission *e, struct emission_part *parts, size_t 
 	return 0;
 }
 
+/* The exemplars of a partition, in rounds as well: but one partition after the other, as they are few. */
+static int emit_specimens(struct emission *e, const struct task *t, const struct round *round, struct err *err)
+{
+	int32_t partition = input_of(e, t).partition;
+	const struct specimen *s = t->specimens.first;
+	size_t records = 0;
+
+	for (size_t i = 0; i < t->attempt.nr_specimens; i++, s = s->next) {
+		struct str key = {(const char *)s->bytes, EXEMPLAR_FINGERPRINT_BYTES};
+
+		if ((records++ == round->records || e->waiting_bytes + s->len > round->bytes) && e->waiting_bytes) {
+			if (settle_round(e, err) < 0)
+				return -1;
+			records = 1;
+		}
+		buf_clear(&e->record);
+		if (specimen_encode(s, e->topics->epoch, &e->record, err) < 0 ||
+		    txn_produce(e->txn, TXN_EXEMPLARS, partition, key, buf_str(&e->record), NULL, err) < 0)
+			return -1;
+		e->waiting_bytes += e->record.len + key.len + RECORD_OVERHEAD_BYTES;
+	}
+	return 0;
+}
+
 static int emit_letters(struct emission *e, const struct task *t, struct err *err)
 {
 	for (const struct letter *letter = t->letters.first; letter; letter = letter->next) {
@@ -120,7 +149,9 @@ static int make_room(struct emission *e, struct err *err)
 static int emit_snapshot(struct emission *e, struct emission_part *part, struct err *err)
 {
 	struct task *t = part->task;
-	struct chunk_id id = {e->topics->samples, e->topics->epoch, t->partition, t->attempt.meta.id};
+	struct input in = input_of(e, t);
+	enum txn_topic topic = in.kind == INPUT_SAMPLES ? TXN_SAMPLES_STATE : TXN_EVENTS_STATE;
+	struct chunk_id id = {in.topic, e->topics->epoch, in.partition, t->attempt.meta.id};
 	int32_t chunks;
 
 	buf_clear(&e->snapshot);
@@ -137,7 +168,7 @@ static int emit_snapshot(struct emission *e, struct emission_part *part, struct 
 			return -1;
 		buf_clear(&e->record);
 		if (chunks_encode(&id, buf_str(&e->snapshot), e->chunk_bytes, i, &e->record, err) < 0 ||
-		    txn_produce(e->txn, TXN_STATE, t->partition, (struct str){0}, buf_str(&e->record), i ? NULL : &part->first_chunk,
+		    txn_produce(e->txn, topic, in.partition, (struct str){0}, buf_str(&e->record), i ? NULL : &part->first_chunk,
 				err) < 0)
 			return -1;
 		e->waiting_bytes += e->record.len;
@@ -151,6 +182,7 @@ static void begin_attempt(const struct emission *e, struct task *t)
 	t->attempt = (struct attempt){
 		.meta = {.epoch = e->topics->epoch, .id = t->saved.id + 1, .at = t->position},
 		.outbox_len = t->outbox.len,
+		.nr_specimens = t->specimens.nr,
 		.nr_letters = t->letters.nr,
 	};
 }
@@ -158,21 +190,25 @@ static void begin_attempt(const struct emission *e, struct task *t)
 /* Everything of all partitions but their offsets. */
 static int emit_parts(struct emission *e, struct emission_part *parts, size_t nr, struct err *err)
 {
+	struct round round = round_of(e, 1);
+
 	e->waiting_bytes = 0;
 	for (size_t i = 0; i < nr; i++)
 		begin_attempt(e, parts[i].task);
 	if (emit_windows(e, parts, nr, err) < 0)
 		return -1;
 	for (size_t i = 0; i < nr; i++)
-		if (emit_letters(e, parts[i].task, err) < 0 || emit_snapshot(e, &parts[i], err) < 0)
+		if (emit_specimens(e, parts[i].task, &round, err) < 0 || emit_letters(e, parts[i].task, err) < 0 ||
+		    emit_snapshot(e, &parts[i], err) < 0)
 			return -1;
 	return 0;
 }
 
-int emission_add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition, int64_t offset,
+int emission_add_offset(rd_kafka_topic_partition_list_t *list, const struct cell_topics *topics, int32_t number, int64_t offset,
 			const struct offset_meta *meta, struct err *err)
 {
-	rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_add(list, topic, partition);
+	struct input in = topics_input(topics, number);
+	rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_add(list, in.topic, in.partition);
 	char text[OFFSET_META_SIZE];
 
 	tp->offset = offset;
@@ -197,7 +233,7 @@ int emission_fill(struct emission *e, struct emission_part *parts, size_t nr, rd
 		t->attempt.meta.snapshot = parts[i].first_chunk.offset;
 		if (t->attempt.meta.snapshot < 0)
 			return err_set(err, ERR_RETRY, "the first chunk of a snapshot has no offset");
-		if (emission_add_offset(offsets, e->topics->samples, t->partition, t->position, &t->attempt.meta, err) < 0)
+		if (emission_add_offset(offsets, e->topics, t->partition, t->position, &t->attempt.meta, err) < 0)
 			return -1;
 	}
 	return txn_send_offsets(e->txn, offsets, group, err);

@@ -1,6 +1,6 @@
-/* emission.h - what stands in a checkpoint's transaction: fragments, dead letters, snapshots, offsets.
+/* emission.h - what stands in a checkpoint's transaction: fragments, exemplars, dead letters, snapshots, offsets.
  *
- * For each partition, in this order: its closed windows, its dead letters, its whole state in chunks. Then, when all of that is acknowledged, the offsets with the
+ * For each partition, in this order: its closed windows, its exemplars, its dead letters, its whole state in chunks. Then, when all of that is acknowledged, the offsets with the
  * metadata that ties them to their snapshots. Nothing of a task is changed but its attempt, which says what the transaction holds. */
 #ifndef MILLRACE_PROCESSOR_EMISSION_H
 #define MILLRACE_PROCESSOR_EMISSION_H
@@ -31,8 +31,8 @@ void emission_fini(struct emission *e);
 int emission_fill(struct emission *e, struct emission_part *parts, size_t nr, rd_kafka_topic_partition_list_t *offsets,
 		  const rd_kafka_consumer_group_metadata_t *group, struct err *err);
 
-/* Appends a partition's offset with its metadata to list. -1 with ERR_FATAL when memory is short. */
-int emission_add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition, int64_t offset,
+/* Appends the offset of an input, by its number, with its metadata to list. -1 with ERR_FATAL when memory is short. */
+int emission_add_offset(rd_kafka_topic_partition_list_t *list, const struct cell_topics *topics, int32_t number, int64_t offset,
 			const struct offset_meta *meta, struct err *err);
 
 #endif

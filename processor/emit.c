@@ -172,7 +172,7 @@ int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch
 	to = put_long(to, has_hist);
 	if (has_hist)
 		to = put_parts(to, &w->hist, &parts);
-	to = put_long(to, 0); /* errors */
+	to = put_long(to, w->errors);
 	*to++ = pane_is_late(pane->class);
 	*to++ = w->approximate;
 	out->len = (size_t)(to - out->p);

@@ -9,6 +9,11 @@
 
 enum { START_AGAIN_MS = 200 };
 
+static struct input input_of(const struct feed *f, const struct task *t)
+{
+	return topics_input(f->with.topics, t->partition);
+}
+
 void feed_fini(struct feed *f)
 {
 	arena_fini(&f->scratch);
@@ -17,22 +22,24 @@ void feed_fini(struct feed *f)
 
 void feed_hold(struct feed *f, struct task *t, int64_t retry_ms)
 {
+	struct input in = input_of(f, t);
 	struct err err = ERR_INIT;
 
 	t->phase = TASK_HELD;
 	t->at_end = false;
 	t->retry_mono_ms = clock_mono_ms() + retry_ms;
 	if (consumer_hold(f->consumer, t->partition, &err) < 0) /* then its records are dropped by its phase */
-		log_warn(&f->with.program->log, "hold_failed", LOG_INT("partition", t->partition), LOG_STR("error", err.msg));
+		log_warn(&f->with.program->log, "hold_failed", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition), LOG_STR("error", err.msg));
 }
 
 void feed_refetch(struct feed *f, struct task *t)
 {
+	struct input in = input_of(f, t);
 	struct err err = ERR_INIT;
 
 	if (consumer_refetch(f->consumer, t->partition, t->position, &err) == 0)
 		return;
-	log_warn(&f->with.program->log, "refetch_failed", LOG_INT("partition", t->partition), LOG_STR("error", err.msg));
+	log_warn(&f->with.program->log, "refetch_failed", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition), LOG_STR("error", err.msg));
 	t->phase = TASK_READY;
 	t->retry_mono_ms = clock_mono_ms() + START_AGAIN_MS;
 }
@@ -40,6 +47,7 @@ void feed_refetch(struct feed *f, struct task *t)
 /* True when the offset is the one to take; everything else about positions is dealt with. */
 static bool pass_guard(struct feed *f, struct task *t, int64_t offset)
 {
+	struct input in = input_of(f, t);
 	int64_t position = t->position;
 	char text[160];
 
@@ -49,8 +57,8 @@ static bool pass_guard(struct feed *f, struct task *t, int64_t offset)
 	case GUARD_SKIP:
 		return false;
 	case GUARD_REFETCH:
-		log_warn(&f->with.program->log, "position_off", LOG_INT("partition", t->partition), LOG_INT("position", position),
-			 LOG_INT("offset", offset));
+		log_warn(&f->with.program->log, "position_off", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition),
+			 LOG_INT("position", position), LOG_INT("offset", offset));
 		stats_count(f->with.stats, STATS_REFETCHES, 1);
 		feed_refetch(f, t);
 		return false;
@@ -91,7 +99,7 @@ static int encode_letter(struct feed *f, const rd_kafka_message_t *message, cons
 /* The record at the position was refused: it goes to the dead letters with the next checkpoint, and the partition goes on. */
 static int bury(struct feed *f, struct task *t, const rd_kafka_message_t *message, const char *code, const char *reason, struct err *err)
 {
-	log_warn(&f->with.program->log, "record_rejected", LOG_STR("topic", f->with.topics->samples), LOG_INT("partition", message->partition),
+	log_warn(&f->with.program->log, "record_rejected", LOG_STR("topic", input_of(f, t).topic), LOG_INT("partition", message->partition),
 		 LOG_INT("offset", message->offset), LOG_STR("error", reason));
 	stats_add(f->with.stats, STATS_DEAD_LETTERS, t->partition, 1);
 	if (encode_letter(f, message, code, reason, err) < 0)
@@ -119,11 +127,29 @@ static void note_dedup(struct feed *f, const struct task *t, const struct intake
 	if (found->verdict == DEDUP_DUPLICATE) {
 		stats_add(f->with.stats, STATS_DUPLICATES, t->partition, 1);
 		stats_add(f->with.stats, STATS_DUPLICATE_SAMPLES, t->partition, counts->duplicate_samples);
+		stats_add(f->with.stats, STATS_DUPLICATE_EVENTS, t->partition, counts->duplicate_events);
 	} else if (found->verdict == DEDUP_UNREMEMBERED) {
 		stats_add(f->with.stats, counts->by_key ? STATS_UNREMEMBERED_KEYS : STATS_UNREMEMBERED, t->partition, 1);
 	}
 	if (found->tell)
 		tell_unremembered(f, t, counts);
+}
+
+/* A record was counted, or was a duplicate. */
+static void note_taken(struct feed *f, const struct task *t, const struct intake_counts *counts)
+{
+	struct stats *stats = f->with.stats;
+
+	stats_count(stats, STATS_RECORDS, 1);
+	stats_add(stats, STATS_SAMPLES, t->partition, counts->samples);
+	stats_add(stats, STATS_EVENTS, t->partition, counts->events);
+	stats_add(stats, STATS_LATE, t->partition, counts->late);
+	stats_add(stats, STATS_OVERFLOW_SAMPLES, t->partition, counts->overflow_samples);
+	note_dedup(f, t, counts);
+	for (enum baseline_verdict v = 0; v < NR_BASELINE_VERDICTS; v++)
+		stats_points(stats, t->partition, v, counts->points[v]);
+	for (enum exemplar_kind kind = 0; kind < NR_EXEMPLAR_KINDS; kind++)
+		stats_exemplars_dropped(stats, t->partition, kind, counts->dropped[kind]);
 }
 
 static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t *message, struct err *err)
@@ -149,13 +175,7 @@ static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t 
 	}
 	record.origin = retried ? &origin : NULL;
 	if (task_take(t, &record, &f->scratch, &counts, &why) == 0) {
-		stats_count(f->with.stats, STATS_RECORDS, 1);
-		stats_add(f->with.stats, STATS_SAMPLES, t->partition, counts.samples);
-		stats_add(f->with.stats, STATS_LATE, t->partition, counts.late);
-		stats_add(f->with.stats, STATS_OVERFLOW_SAMPLES, t->partition, counts.overflow_samples);
-		note_dedup(f, t, &counts);
-		for (enum baseline_verdict v = 0; v < NR_BASELINE_VERDICTS; v++)
-			stats_points(f->with.stats, t->partition, v, counts.points[v]);
+		note_taken(f, t, &counts);
 		t->complained = false;
 		return 0;
 	}

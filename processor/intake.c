@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "processor/intake_check.h"
-#include "processor/retried.h"
+#include "processor/repeats.h"
 
 enum { AHEAD = 8 /* samples, or series */ };
 
@@ -290,26 +290,14 @@ static void note_overflow(const struct intake *in, struct intake_counts *counts)
 	series_caps_note(&in->to->windows->series.caps, batch->site, &refused);
 }
 
-/* Has it been counted before? If not, it is marked as counted. */
-static int judge(const struct intake *in, struct intake_counts *counts, struct err *err)
-{
-	const struct intake_state *to = in->to;
-	const struct sample_batch *batch = in->batch;
-
-	counts->by_key = in->origin || request_keys_apply(batch);
-	if (in->origin)
-		return retried_take(to->dedup, to->request_keys, batch, in->origin, in->watermark_ms, &counts->dedup, err);
-	return counts->by_key ? request_keys_take(to->request_keys, batch, in->watermark_ms, &counts->dedup, err)
-			      : dedup_take(to->dedup, batch, in->watermark_ms, &counts->dedup, err);
-}
-
 /* Marks the batch as counted, and counts it, if nobody has before. */
 static int count_once(const struct intake *in, struct intake_counts *counts, struct err *err)
 {
 	const struct sample_batch *batch = in->batch;
+	struct identity who = identity_of_samples(batch);
 	struct intake_counts own = {.site = batch->site};
 
-	if (judge(in, &own, err) < 0)
+	if (repeats_take(in->to->dedup, in->to->request_keys, &who, in->origin, in->watermark_ms, &own.dedup, &own.by_key, err) < 0)
 		return -1;
 	if (own.dedup.verdict == DEDUP_DUPLICATE)
 		own.duplicate_samples = nr_samples(batch);

@@ -1,4 +1,4 @@
-/* intake.h - one SampleBatch into the windows: checked whole first, judged by who sent it, counted whole then or not at all.
+/* intake.h - one SampleBatch into the windows (event_intake.h has the like of an EventBatch): checked whole first, judged by who sent it, counted whole then or not at all.
  *
  * A record is counted as a whole or not at all, so that a dead letter that is sent again can never count a part twice.
  *
@@ -14,6 +14,7 @@
 #include "common/origin.h"
 #include "processor/baseline.h"
 #include "processor/dedup.h"
+#include "processor/exemplars.h"
 #include "processor/request_keys.h"
 #include "processor/series_lists.h"
 #include "processor/window_store.h"
@@ -27,21 +28,23 @@
  * number of them may stand in one. Not of now: a dead letter is sent again days later. */
 #define INTAKE_BACK_MS INT64_C(49 * 3600000)
 
-/* What a batch goes into; all borrowed. */
+/* What a batch goes into; all borrowed. Samples have no use for exemplars, and events none for windows, baselines and lists. */
 struct intake_state {
 	struct window_store *windows;
 	struct dedup *dedup;
 	struct request_keys *request_keys;
 	struct baselines *baselines;
 	struct series_lists *lists; /* NULL: every list is looked up */
+	struct exemplars *exemplars;
 };
 
 /* What a batch came to. */
 struct intake_counts {
-	uint64_t samples, late;     /* counted, and how many of them late */
-	uint64_t duplicate_samples; /* dropped with a duplicate */
+	uint64_t samples, events, late; /* counted, and how many of them late */
+	uint64_t duplicate_samples, duplicate_events; /* dropped with a duplicate */
 	uint64_t overflow_samples;  /* counted, in overflow series */
 	uint64_t points[NR_BASELINE_VERDICTS]; /* cumulative ones; those that count are among the samples, too */
+	uint64_t dropped[NR_EXEMPLAR_KINDS]; /* events of which, now, no exemplar is kept that was not made before either */
 	struct dedup_outcome dedup;
 	bool by_key;     /* it was judged by a key: its Idempotency-Key, or retried.h's */
 	struct str site; /* borrows the batch's */

@@ -5,8 +5,7 @@
 #include <math.h>
 
 #include "common/series.h"
-#include "processor/dedup.h"
-#include "processor/request_keys.h"
+#include "processor/repeats.h"
 #include "processor/window.h"
 
 struct check {
@@ -100,6 +99,9 @@ static int check_summary(struct check *c, const struct summary_sample *s, struct
 	traits = &c->traits[s->series];
 	if (check_count(s, traits, err) < 0)
 		return -1;
+	if (s->errors < 0 || s->errors > s->count || (s->errors && traits->cumulative))
+		return err_set(err, ERR_REJECT, "%" PRId64 " errors in a %s of %" PRId64 " values", s->errors,
+			       traits->cumulative ? "cumulative summary" : "summary", s->count);
 	if (s->last_at < 0 || s->last_at > c->latest_ms)
 		return err_set(err, ERR_REJECT, "last_at %" PRId64 " is not in [0, %" PRId64 "]", s->last_at, c->latest_ms);
 	if (!isfinite(s->sum) || (s->has_min && !isfinite(s->min)) || (s->has_max && !isfinite(s->max)) ||
@@ -125,6 +127,7 @@ int intake_check_series(const struct sample_batch *batch, struct series_traits *
 int intake_check(const struct sample_batch *batch, const struct series_traits *traits, size_t nr, int64_t earliest_ms,
 		 int64_t latest_ms, size_t *nr_cumulative, struct err *err)
 {
+	struct identity who = identity_of_samples(batch);
 	struct check c = {.traits = traits, .nr = nr, .earliest_ms = earliest_ms, .latest_ms = latest_ms};
 
 	if (batch->routed_since < 0) /* a baseline would keep it, and no snapshot with that is read again */
@@ -136,5 +139,5 @@ int intake_check(const struct sample_batch *batch, const struct series_traits *t
 		if (check_summary(&c, &batch->summaries[i], err) < 0)
 			return err_wrap(err, "summary %zu", i);
 	*nr_cumulative = c.nr_cumulative;
-	return dedup_check(batch, err) < 0 || request_keys_check(batch, err) < 0 ? -1 : 0;
+	return repeats_check(&who, err);
 }

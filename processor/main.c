@@ -1,4 +1,4 @@
-/* main.c - millrace-processor: samples become windows, exactly once.
+/* main.c - millrace-processor: samples become windows, and some events exemplars, exactly once.
  *
  * One thread, one loop, no locks. Signals, a timer and Kafka's wake-ups are descriptors in one poll(); a turn takes records, and then whatever is
  * due. Until the cell's record is known there is nothing to serve: the program waits for it and is not ready (serving.h).
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
 	struct app app = {.events = EVENTS_INIT};
 	const struct program_spec spec = {
 		.name = "millrace-processor",
-		.summary = "turns the samples of one cell into minutely and hourly aggregates, exactly once",
+		.summary = "turns the samples of one cell into minutely and hourly aggregates, and keeps exemplars of its events, exactly once",
 		.admin_default = "127.0.0.1:9102",
 		.section = {processor_conf_fields, &app.conf},
 		.faults = faults,

@@ -49,7 +49,7 @@ struct pane *pane_new(enum pane_class class, uint32_t number, int64_t start_ms, 
 	if (!pane)
 		return NULL;
 	pane->class = class;
-	pane->number = number;
+	pane->number = number & WINDOW_PANE_MAX;
 	pane->start_ms = start_ms;
 	pane->secret = 1;
 	pane->first_ms = pane->touched_ms = pane_is_late(class) ? watermark_ms : 0;

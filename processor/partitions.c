@@ -34,13 +34,13 @@ struct partitions {
 	struct shares shares;
 	struct room room;             /* in memory; while it holds reading up, no task runs (I4) */
 	struct err fatal;             /* set where a hook could only return */
-	int32_t nr;
-	struct task *tasks[];         /* by partition; NULL: not ours */
+	int32_t nr;                   /* inputs: a partition here is one of them, by its number (topics.h) */
+	struct task *tasks[];         /* by that; NULL: not ours */
 };
 
 struct partitions *partitions_new(const struct partitions_parts *parts, struct err *err)
 {
-	size_t nr = (size_t)parts->topics->partitions;
+	size_t nr = (size_t)topics_inputs(parts->topics->partitions);
 	struct partitions *ps = calloc(1, sizeof(*ps) + nr * sizeof(ps->tasks[0]));
 
 	if (!ps) {
@@ -48,11 +48,11 @@ struct partitions *partitions_new(const struct partitions_parts *parts, struct e
 		return NULL;
 	}
 	ps->with = *parts;
-	ps->nr = parts->topics->partitions;
+	ps->nr = (int32_t)nr;
 	ps->shares = shares_of(parts->program->common.memory_budget_bytes);
 	room_init(&ps->room, &ps->shares);
 	ps->feed.with = (struct feed_parts){parts->program, parts->conf, parts->topics, parts->stats};
-	ps->feed.alarm = (struct alarm){&parts->program->log, parts->report, parts->topics->samples};
+	ps->feed.alarm = (struct alarm){&parts->program->log, parts->report, parts->topics};
 	return ps;
 }
 
@@ -129,7 +129,7 @@ static struct task *put_task(struct partitions *ps, int32_t partition)
 {
 	if (ps->tasks[partition])
 		drop_task(ps, partition);
-	ps->tasks[partition] = task_new(partition);
+	ps->tasks[partition] = task_new(partition, topics_input(ps->with.topics, partition).kind);
 	if (ps->tasks[partition])
 		ps->tasks[partition]->windows.series.caps.limits = ps->with.limits;
 	else
@@ -194,7 +194,7 @@ int partitions_drain(struct partitions *ps, int max, struct err *err)
 		}
 		if (!message)
 			return 0;
-		t = task_of(ps, message->partition);
+		t = task_of(ps, topics_message_number(ps->with.topics, message));
 		panes = t ? window_store_panes(&t->windows) : 0;
 		rc = feed_take(&ps->feed, t, message, err);
 		panes = t ? window_store_panes(&t->windows) - panes : 0;
@@ -258,6 +258,7 @@ static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 {
 	struct err why = ERR_INIT;
 	struct task *t = ps->restoring;
+	struct input in;
 
 	if (!t) {
 		t = ps->restoring = next_pending(ps);
@@ -266,6 +267,7 @@ static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 	if (!t)
 		return 0;
 	admit_restore(ps, mono_ms);
+	in = topics_input(ps->with.topics, t->partition);
 	switch (restore_turn(ps->restore, t, mono_ms, &why)) {
 	case RESTORE_WAITING:
 		return 0;
@@ -274,7 +276,7 @@ static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 		if (restore_acceptance(ps->restore))
 			tell_accepted(ps, t, restore_acceptance(ps->restore));
 		stats_gauge(ps->with.stats, STATS_RESTORE_SECONDS, (double)(mono_ms - ps->restoring_mono_ms) / 1000);
-		log_info(log_of(ps), "restored", LOG_INT("partition", t->partition), LOG_INT("position", t->position),
+		log_info(log_of(ps), "restored", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition), LOG_INT("position", t->position),
 			 LOG_INT("checkpoint", t->saved.id), LOG_INT("bytes", t->saved.bytes));
 		break;
 	case RESTORE_REFUSED:
@@ -294,6 +296,7 @@ static int turn_restore(struct partitions *ps, int64_t mono_ms, struct err *err)
 /* Starts a task that is ready, or one that was held, at its position. */
 static void start_task(struct partitions *ps, struct task *t, int64_t mono_ms)
 {
+	struct input in = topics_input(ps->with.topics, t->partition);
 	struct err err = ERR_INIT;
 
 	if (mono_ms < t->retry_mono_ms || ps->room.holding)
@@ -303,7 +306,7 @@ static void start_task(struct partitions *ps, struct task *t, int64_t mono_ms)
 		t->at_end = false;
 		return;
 	}
-	log_debug(log_of(ps), "start_failed", LOG_INT("partition", t->partition), LOG_STR("error", err.msg));
+	log_debug(log_of(ps), "start_failed", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition), LOG_STR("error", err.msg));
 	t->retry_mono_ms = mono_ms + START_AGAIN_MS;
 }
 
@@ -514,6 +517,7 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 		stats_set(ps->with.stats, STATS_BASELINE_BYTES, i, (double)baselines_bytes(&t->baselines));
 		stats_set(ps->with.stats, STATS_SERIES, i, (double)t->windows.series.len);
 		stats_set(ps->with.stats, STATS_WINDOWS, i, (double)task_windows(t));
+		stats_set(ps->with.stats, STATS_EXEMPLARS_HELD, i, (double)(t->exemplars.nr_held + t->specimens.nr));
 		end = t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
 		if (end < 0)
 			continue;

@@ -111,11 +111,11 @@ void request_keys_fini(struct request_keys *k)
 	map_fini(&k->sites);
 }
 
-int request_keys_check(const struct sample_batch *batch, struct err *err)
+int request_keys_check(const struct identity *who, struct err *err)
 {
-	size_t len = batch->idempotency_key.len;
+	size_t len = who->key.len;
 
-	if (!batch->has_idempotency_key || (len >= 1 && len <= REQUEST_KEY_BYTES_MAX))
+	if (!who->has_key || (len >= 1 && len <= REQUEST_KEY_BYTES_MAX))
 		return 0;
 	return err_set(err, ERR_REJECT, "an Idempotency-Key of %zu bytes, 1 to %d are expected", len, REQUEST_KEY_BYTES_MAX);
 }
@@ -130,12 +130,12 @@ static void refuse(struct request_site *site, int64_t watermark_ms, struct dedup
 }
 
 /* A key that is not known. */
-static int take_first(struct request_keys *k, const struct hashes *hashes, const struct sample_batch *batch, int64_t watermark_ms,
+static int take_first(struct request_keys *k, const struct hashes *hashes, const struct identity *who, int64_t watermark_ms,
 		      struct dedup_outcome *outcome, struct err *err)
 {
 	struct request_site *site = map_get(&k->sites, hashes->site);
 
-	if (site && !str_eq(site->id, batch->site)) { /* a hash that two sites share: the first one has it */
+	if (site && !str_eq(site->id, who->site)) { /* a hash that two sites share: the first one has it */
 		refuse(NULL, watermark_ms, outcome);
 		return 0;
 	}
@@ -143,27 +143,27 @@ static int take_first(struct request_keys *k, const struct hashes *hashes, const
 		refuse(site, watermark_ms, outcome);
 		return 0;
 	}
-	if ((!site && !(site = site_new(k, hashes->site, batch->site))) ||
-	    !key_new(k, hashes->key, site, batch->idempotency_key, watermark_ms))
+	if ((!site && !(site = site_new(k, hashes->site, who->site))) ||
+	    !key_new(k, hashes->key, site, who->key, watermark_ms))
 		return err_nomem(err, "an Idempotency-Key");
 	return 0;
 }
 
-int request_keys_take(struct request_keys *k, const struct sample_batch *batch, int64_t watermark_ms, struct dedup_outcome *outcome,
+int request_keys_take(struct request_keys *k, const struct identity *who, int64_t watermark_ms, struct dedup_outcome *outcome,
 		      struct err *err)
 {
 	const struct request_key *known;
 	struct hashes hashes;
 
 	*outcome = (struct dedup_outcome){.verdict = DEDUP_NEW};
-	if (!request_keys_apply(batch))
+	if (!request_keys_apply(who))
 		return 0;
-	hashes_of(batch->site, batch->idempotency_key, &hashes);
+	hashes_of(who->site, who->key, &hashes);
 	known = map_get(&k->keys, hashes.key);
 	if (!known)
-		return take_first(k, &hashes, batch, watermark_ms, outcome, err);
+		return take_first(k, &hashes, who, watermark_ms, outcome, err);
 	/* XXH3 is no cryptographic hash: whoever makes two keys collide must not have another site's requests dropped. */
-	if (str_eq(known->bytes, batch->idempotency_key) && str_eq(known->site->id, batch->site))
+	if (str_eq(known->bytes, who->key) && str_eq(known->site->id, who->site))
 		outcome->verdict = DEDUP_DUPLICATE;
 	else
 		refuse(NULL, watermark_ms, outcome);

@@ -50,18 +50,18 @@ struct request_keys {
 void request_keys_fini(struct request_keys *k);
 
 /* Is the record's key, if it has one, of 1 to 255 bytes? Else ERR_REJECT. */
-int request_keys_check(const struct sample_batch *batch, struct err *err);
+int request_keys_check(const struct identity *who, struct err *err);
 
 /* Does the key of this record, rather than an agent_id, say what it repeats? */
-static inline bool request_keys_apply(const struct sample_batch *batch)
+static inline bool request_keys_apply(const struct identity *who)
 {
-	return batch->has_idempotency_key && !batch->has_agent_id;
+	return who->has_key && !who->agent_id;
 }
 
 /* Judges a record that request_keys_check() and everybody else has accepted, and remembers its key: the caller counts it or ends the process. What
  * request_keys_apply() denies is new. watermark_ms: the partition's, this record's time included. -1 with ERR_FATAL when memory is short:
  * nothing may be saved any more then. */
-int request_keys_take(struct request_keys *k, const struct sample_batch *batch, int64_t watermark_ms, struct dedup_outcome *outcome,
+int request_keys_take(struct request_keys *k, const struct identity *who, int64_t watermark_ms, struct dedup_outcome *outcome,
 		      struct err *err);
 
 /* What a checkpoint does (rule A): forgets the keys that came REQUEST_KEYS_KEEP_MS ago, and puts a cap into force. */

@@ -39,7 +39,8 @@ struct restore {
 	struct consumer *consumer;
 	struct scout *scout;
 	enum stage stage;
-	int32_t partition;
+	int32_t partition;        /* the input's number ... */
+	struct input in;          /* ... and where that is */
 	int64_t again_mono_ms;    /* when to ask next */
 	int64_t deadline_mono_ms; /* for the chunks, or for an open transaction to end */
 	int64_t turned_mono_ms;   /* the last turn */
@@ -139,11 +140,12 @@ static void restore_begin(struct restore *r, int32_t partition)
 	restore_end(r);
 	r->stage = STAGE_ASK;
 	r->partition = partition;
+	r->in = topics_input(r->topics, partition);
 	r->again_mono_ms = 0;
 	r->accepted = r->admitted = false;
 	r->consent = r->allowed;
 	r->why = (struct err)ERR_INIT;
-	r->scan = (struct snapshot_scan){.topic = r->topics->samples, .epoch = r->topics->epoch, .partition = partition};
+	r->scan = (struct snapshot_scan){.topic = r->in.topic, .epoch = r->topics->epoch, .partition = r->in.partition};
 }
 
 static bool allows_nothing(const struct restore *r)
@@ -181,7 +183,7 @@ static enum restore_step refuse(struct restore *r, struct task *t, const struct 
 /* Reads another partition from an offset on. */
 static enum restore_step read_on(struct restore *r, struct task *t, enum stage stage, const char *topic, int64_t offset, struct err *err)
 {
-	if (scout_send(r->scout, topic, t->partition, offset, err) < 0)
+	if (scout_send(r->scout, topic, r->in.partition, offset, err) < 0)
 		return refuse(r, t, err);
 	r->stage = stage;
 	r->eof = -1;
@@ -207,7 +209,7 @@ static enum restore_step ask(struct restore *r, struct task *t, struct err *err)
 		verdict_advise(r->trouble, FOUND_WHOLE, r->topics->cell, err); /* what there is, is looked for once it is asked for */
 		return refuse_now(r, t);
 	}
-	return read_on(r, t, STAGE_SCAN, r->topics->state, RD_KAFKA_OFFSET_BEGINNING, err);
+	return read_on(r, t, STAGE_SCAN, r->in.state, RD_KAFKA_OFFSET_BEGINNING, err);
 }
 
 /* Is the committed offset still the one that what was read has been judged by? */
@@ -241,7 +243,7 @@ static enum restore_step turn_room(struct restore *r, struct task *t, int64_t mo
 		return RESTORE_WAITING;
 	buf_reserve(&r->chunks.body, r->meta.bytes < RESERVE_MAX ? (size_t)r->meta.bytes : RESERVE_MAX);
 	r->deadline_mono_ms = mono_ms + CHUNKS_MS;
-	return read_on(r, t, STAGE_CHUNKS, r->topics->state, r->meta.snapshot, err);
+	return read_on(r, t, STAGE_CHUNKS, r->in.state, r->meta.snapshot, err);
 }
 
 static struct str payload_of(const rd_kafka_message_t *message)
@@ -253,7 +255,7 @@ static struct str payload_of(const rd_kafka_message_t *message)
 static enum restore_step go_on(struct restore *r, struct task *t, enum ending ending, struct err *err)
 {
 	r->ending = ending;
-	return read_on(r, t, STAGE_BEGIN, r->topics->samples, RD_KAFKA_OFFSET_BEGINNING, err);
+	return read_on(r, t, STAGE_BEGIN, r->in.topic, RD_KAFKA_OFFSET_BEGINNING, err);
 }
 
 /* The snapshot that the metadata names cannot be used, for the reason in err; found: by whose fault. */
@@ -295,7 +297,7 @@ static enum restore_step load(struct restore *r, struct task *t, int64_t mono_ms
 /* One message while chunks are awaited. */
 static enum restore_step take_chunk(struct restore *r, struct task *t, const rd_kafka_message_t *message, int64_t mono_ms, struct err *err)
 {
-	struct chunk_id id = {r->topics->samples, r->topics->epoch, t->partition, r->meta.id};
+	struct chunk_id id = {r->in.topic, r->topics->epoch, r->in.partition, r->meta.id};
 	int rc;
 
 	/* An end before the last chunk is no proof of loss: the transaction's marker may not have reached this partition yet. */
@@ -307,13 +309,13 @@ static enum restore_step take_chunk(struct restore *r, struct task *t, const rd_
 		return RESTORE_WAITING; /* brokers that are away; the client goes on by itself, up to our deadline */
 	if (message->err || (r->chunks.next == 0 && message->offset != r->meta.snapshot)) {
 		err_set(err, ERR_REJECT, "snapshot %" PRId64 " is not at offset %" PRId64 " of %s any more", r->meta.id, r->meta.snapshot,
-			r->topics->state);
+			r->in.state);
 		return reject_snapshot(r, t, FOUND_DAMAGED, err);
 	}
 	rc = chunks_take(&r->chunks, &id, r->meta.bytes, payload_of(message), &r->scratch, err);
 	arena_clear(&r->scratch);
 	if (rc < 0) {
-		err_wrap(err, "%s offset %" PRId64, r->topics->state, message->offset);
+		err_wrap(err, "%s offset %" PRId64, r->in.state, message->offset);
 		return reject_snapshot(r, t, err->kind == ERR_RETRY ? FOUND_NEWER : FOUND_DAMAGED, err);
 	}
 	return rc ? load(r, t, mono_ms, err) : RESTORE_WAITING;
@@ -332,7 +334,7 @@ static enum restore_step chunks_overdue(struct restore *r, struct task *t, struc
 	bool proven = read_out(r);
 
 	err_set(err, ERR_REJECT, "snapshot %" PRId64 " at offset %" PRId64 " of %s is incomplete: %" PRId32 " of %" PRId32 " chunks",
-		r->meta.id, r->meta.snapshot, r->topics->state, r->chunks.next, r->chunks.of);
+		r->meta.id, r->meta.snapshot, r->in.state, r->chunks.next, r->chunks.of);
 	if (proven)
 		return reject_snapshot(r, t, FOUND_DAMAGED, err);
 	err_wrap(err, "brokers have not told all there is");
@@ -355,7 +357,7 @@ static enum restore_step take_scan(struct restore *r, struct task *t, const rd_k
 		return rc < 0 ? refuse(r, t, err) : RESTORE_WAITING;
 	}
 	err_set(err, ERR_REJECT, "no offset is committed, but %s has state at offset %" PRId64 ": the group's offsets were deleted or have expired",
-		r->topics->state, message->offset);
+		r->in.state, message->offset);
 	verdict_advise(r->trouble, FOUND_WHOLE, r->topics->cell, err);
 	return refuse(r, t, err);
 }
@@ -367,13 +369,13 @@ static int say_found(const struct restore *r, struct err *err)
 
 	switch (r->scan.found) {
 	case FOUND_NOTHING:
-		return err_set(err, ERR_REJECT, "%s; %s holds no snapshot", trouble, r->topics->state);
+		return err_set(err, ERR_REJECT, "%s; %s holds no snapshot", trouble, r->in.state);
 	case FOUND_NEWER:
 		return err_set(err, ERR_REJECT, "%s; the newest snapshot in %s, at offset %" PRId64 ", is a newer build's", trouble,
-			       r->topics->state, r->scan.first);
+			       r->in.state, r->scan.first);
 	default:
 		return err_set(err, ERR_REJECT, "%s; the newest snapshot in %s, at offset %" PRId64 ", is damaged or does not fit, and what was "
-			       "emitted since an older one would count twice", trouble, r->topics->state, r->scan.first);
+			       "emitted since an older one would count twice", trouble, r->in.state, r->scan.first);
 	}
 }
 
@@ -407,7 +409,7 @@ static enum restore_step scan_turn(struct restore *r, struct task *t, int64_t mo
 		return judge(r, t, err);
 	if (r->eof < 0 || mono_ms <= r->deadline_mono_ms)
 		return RESTORE_WAITING;
-	err_set(err, ERR_REJECT, "a transaction is open in %s, so that its newest snapshot is not known", r->topics->state);
+	err_set(err, ERR_REJECT, "a transaction is open in %s, so that its newest snapshot is not known", r->in.state);
 	return refuse(r, t, err);
 }
 
@@ -475,7 +477,7 @@ static enum restore_step take_begin(struct restore *r, struct task *t, const rd_
 		return RESTORE_WAITING;
 	r->begin = message->offset;
 	if (r->trouble != TROUBLE_NO_OFFSET || r->scan.found != FOUND_NOTHING)
-		return read_on(r, t, STAGE_END, r->topics->samples, RD_KAFKA_OFFSET_END, err);
+		return read_on(r, t, STAGE_END, r->in.topic, RD_KAFKA_OFFSET_END, err);
 	t->position = r->begin;
 	t->phase = TASK_NEW;
 	restore_end(r);
@@ -527,8 +529,8 @@ static bool is_silent(const struct restore *r, int64_t mono_ms)
 
 static enum restore_step give_way(struct restore *r, struct task *t, struct err *err)
 {
-	err_set(err, ERR_REJECT, "%s does not answer for partition %" PRId32, r->stage == STAGE_SCAN ? r->topics->state : r->topics->samples,
-		t->partition);
+	err_set(err, ERR_REJECT, "%s does not answer for partition %" PRId32, r->stage == STAGE_SCAN ? r->in.state : r->in.topic,
+		r->in.partition);
 	return refuse(r, t, err);
 }
 

@@ -16,7 +16,7 @@
 
 /* Judges a record that everybody else has accepted, and remembers it: the caller counts it or ends the process. -1 with ERR_FATAL when memory
  * is short: nothing may be saved any more then. */
-int retried_take(struct dedup *d, struct request_keys *k, const struct sample_batch *batch, const struct origin *origin, int64_t watermark_ms,
+int retried_take(struct dedup *d, struct request_keys *k, const struct identity *who, const struct origin *origin, int64_t watermark_ms,
 		 struct dedup_outcome *outcome, struct err *err);
 
 #endif

@@ -12,15 +12,15 @@
 #include "processor/series_codec.h"
 
 enum {
-	SNAPSHOT_VERSION = 4,
-	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, ALL_FLAGS = 15,
+	SNAPSHOT_VERSION = 5,
+	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, HAS_ERRORS = 16, ALL_FLAGS = 31,
 	WINDOW_BYTES_MIN = 12, /* the least that one takes, so that a count is believed no further than that */
 };
 
 static void write_window(struct buf *out, const struct window *w)
 {
 	int32_t flags = (w->has_min ? HAS_MIN : 0) | (w->has_max ? HAS_MAX : 0) | (w->has_last ? HAS_LAST : 0) |
-			(w->approximate ? APPROXIMATE : 0);
+			(w->approximate ? APPROXIMATE : 0) | (w->errors ? HAS_ERRORS : 0);
 
 	codec_write_long(out, w->series->number);
 	codec_write_int(out, flags);
@@ -33,6 +33,8 @@ static void write_window(struct buf *out, const struct window *w)
 		codec_write_double(out, w->max);
 	if (w->has_last)
 		codec_write_double(out, w->last);
+	if (w->errors)
+		codec_write_long(out, w->errors);
 	if (w->series->kind != SERIES_KIND_DISTRIBUTION)
 		return;
 	hist_codec_write(out, &w->hist);
@@ -112,6 +114,7 @@ int snapshot_encode(const struct task *t, struct buf *out, struct err *err)
 	dedup_encode(&t->dedup, t->watermark_ms, out);
 	request_keys_encode(&t->request_keys, t->watermark_ms, out);
 	baselines_encode(&t->baselines, t->watermark_ms, out);
+	exemplars_encode(&t->exemplars, out);
 	return buf_failed(out) ? err_nomem(err, "a snapshot") : 0;
 }
 
@@ -175,6 +178,16 @@ static int read_hist(struct restoring *in, struct pane *pane, struct window *w)
 	return 0;
 }
 
+static void read_errors(struct codec_reader *r, struct window *w)
+{
+	int64_t errors = codec_read_long(r);
+
+	if (errors < 1 || errors > UINT32_MAX || errors > w->count)
+		codec_fault(r, "errors that are not among the values");
+	else
+		w->errors = (uint32_t)errors;
+}
+
 static int read_window(struct restoring *in, struct pane *pane)
 {
 	int64_t number = codec_read_long(&in->r);
@@ -202,6 +215,8 @@ static int read_window(struct restoring *in, struct pane *pane)
 	w->min = w->has_min ? codec_read_double(&in->r) : 0;
 	w->max = w->has_max ? codec_read_double(&in->r) : 0;
 	w->last = w->has_last ? codec_read_double(&in->r) : 0;
+	if (flags & HAS_ERRORS)
+		read_errors(&in->r, w);
 	if (codec_reader_ok(&in->r) && w->series->kind == SERIES_KIND_DISTRIBUTION)
 		return read_hist(in, pane, w);
 	return codec_reader_ok(&in->r) ? 0 : -1;
@@ -265,7 +280,9 @@ static int read_state(struct restoring *in)
 	if (dedup_decode(&in->task->dedup, &in->r, in->task->watermark_ms, in->err) < 0 ||
 	    request_keys_decode(&in->task->request_keys, &in->r, in->task->watermark_ms, in->err) < 0)
 		return -1;
-	return baselines_decode(&in->task->baselines, &in->r, in->task->watermark_ms, in->series, in->nr_series, in->err);
+	if (baselines_decode(&in->task->baselines, &in->r, in->task->watermark_ms, in->series, in->nr_series, in->err) < 0)
+		return -1;
+	return exemplars_decode(&in->task->exemplars, &in->r, in->task->windows.closed_ms, in->err);
 }
 
 bool snapshot_is_newer(struct str bytes)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/site_metrics.h"
+#include "processor/topics.h"
 
 struct figure_spec {
 	const char *name, *help;
@@ -28,12 +29,15 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 	[STATS_BASELINE_BYTES] = {"millrace_processor_baselines_bytes", "Memory that these points take.", true},
 	[STATS_SERIES] = {"millrace_processor_series", "Series that are known, those of windows on their way out included.", true},
 	[STATS_WINDOWS] = {"millrace_processor_windows", "Windows in memory, those on their way out included.", true},
+	[STATS_EXEMPLARS_HELD] = {"millrace_processor_exemplars_held", "Exemplars in memory, those on their way out included.", true},
 	[STATS_SAMPLES] = {"millrace_processor_samples_total", "Samples counted.", false},
-	[STATS_LATE] = {"millrace_processor_late_samples_total", "Samples whose minute had been closed.", false},
+	[STATS_EVENTS] = {"millrace_processor_events_total", "Events taken, be an exemplar made of them or not.", false},
+	[STATS_LATE] = {"millrace_processor_late_samples_total", "Samples, or events, whose minute had been closed.", false},
 	[STATS_OVERFLOW_SAMPLES] = {"millrace_processor_overflow_samples_total",
 				    "Samples counted in the __overflow__ series of their site, as their own was new and over a cap.", false},
 	[STATS_DUPLICATES] = {"millrace_processor_duplicates_total", "Records that had been counted before, and were dropped.", false},
 	[STATS_DUPLICATE_SAMPLES] = {"millrace_processor_duplicate_samples_total", "Samples in them.", false},
+	[STATS_DUPLICATE_EVENTS] = {"millrace_processor_duplicate_events_total", "Events in them.", false},
 	[STATS_UNREMEMBERED] = {"millrace_processor_unremembered_agents_total",
 				"Records counted without being remembered, as their site has too many agents.", false},
 	[STATS_UNREMEMBERED_KEYS] = {"millrace_processor_unremembered_keys_total",
@@ -46,7 +50,7 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 };
 
 static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
-	[STATS_PARTITIONS_ASSIGNED] = {"millrace_processor_partitions_assigned", "Partitions that are this instance's.", true},
+	[STATS_PARTITIONS_ASSIGNED] = {"millrace_processor_partitions_assigned", "Partitions, of samples and of events, that are this instance's.", true},
 	[STATS_PARTITIONS_RUNNING] = {"millrace_processor_partitions_running", "Of these, the ones that read.", true},
 	[STATS_PARTITIONS_REFUSED] = {"millrace_processor_partitions_refused", "Of these, the ones whose state must not be used.", true},
 	[STATS_CHECKPOINT_SECONDS] = {"millrace_processor_checkpoint_seconds", "Duration of the last transaction.", true},
@@ -71,25 +75,28 @@ struct partition_stats {
 	struct metric *figures[NR_STATS_PARTITION];
 	struct metric *fragments[NR_PANE_CLASSES][2]; /* [1]: flushed */
 	struct metric *points[NR_BASELINE_VERDICTS];
+	struct metric *exemplars[NR_EXEMPLAR_KINDS], *dropped[NR_EXEMPLAR_KINDS];
 };
 
 struct stats {
 	struct metrics *metrics;
 	struct metric *instance[NR_STATS_INSTANCE];
 	struct site_metrics *sites;
-	int32_t nr;
-	struct partition_stats partitions[];
+	int32_t partitions; /* of a topic */
+	int32_t nr;         /* inputs */
+	struct partition_stats by_input[];
 };
 
 struct stats *stats_new(struct metrics *metrics, int32_t partitions)
 {
-	struct stats *s = calloc(1, sizeof(*s) + (size_t)partitions * sizeof(s->partitions[0]));
+	struct stats *s = calloc(1, sizeof(*s) + (size_t)topics_inputs(partitions) * sizeof(s->by_input[0]));
 
 	if (!s)
 		return NULL;
 	s->metrics = metrics;
 	s->sites = site_metrics_new(metrics, by_site, sizeof(by_site) / sizeof(by_site[0]), SITES_MAX);
-	s->nr = partitions;
+	s->partitions = partitions;
+	s->nr = topics_inputs(partitions);
 	for (size_t i = 0; i < NR_STATS_INSTANCE; i++)
 		s->instance[i] = by_instance[i].gauge ? metrics_gauge(metrics, by_instance[i].name, by_instance[i].help, NULL)
 						      : metrics_counter(metrics, by_instance[i].name, by_instance[i].help, NULL);
@@ -104,20 +111,34 @@ void stats_free(struct stats *s)
 	free(s);
 }
 
+/* What an input's figures are labelled with. */
+struct labels {
+	const char *topic;
+	char partition[16];
+};
+
+static struct labels labels_of(const struct stats *s, int32_t number)
+{
+	struct labels l = {.topic = topics_kind_name(number < s->partitions ? INPUT_SAMPLES : INPUT_EVENTS)};
+
+	snprintf(l.partition, sizeof(l.partition), "%" PRId32, number % s->partitions);
+	return l;
+}
+
 /* The handle of a partition's figure, made at its first use. */
 static struct metric *partition_metric(struct stats *s, enum stats_partition what, int32_t partition)
 {
 	const struct figure_spec *spec = &by_partition[what];
 	struct metric **slot;
-	char label[16];
+	struct labels l;
 
 	if (!s || partition < 0 || partition >= s->nr)
 		return NULL;
-	slot = &s->partitions[partition].figures[what];
+	slot = &s->by_input[partition].figures[what];
 	if (!*slot) {
-		snprintf(label, sizeof(label), "%" PRId32, partition);
-		*slot = spec->gauge ? metrics_gauge(s->metrics, spec->name, spec->help, "partition", label, NULL)
-				    : metrics_counter(s->metrics, spec->name, spec->help, "partition", label, NULL);
+		l = labels_of(s, partition);
+		*slot = spec->gauge ? metrics_gauge(s->metrics, spec->name, spec->help, "topic", l.topic, "partition", l.partition, NULL)
+				    : metrics_counter(s->metrics, spec->name, spec->help, "topic", l.topic, "partition", l.partition, NULL);
 	}
 	return *slot;
 }
@@ -145,14 +166,14 @@ void stats_gauge(struct stats *s, enum stats_instance what, double value)
 void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane)
 {
 	struct metric **slot;
-	char label[16];
+	struct labels l;
 
 	if (!s || partition < 0 || partition >= s->nr)
 		return;
-	slot = &s->partitions[partition].fragments[pane->class][pane->flushed];
-	snprintf(label, sizeof(label), "%" PRId32, partition);
+	slot = &s->by_input[partition].fragments[pane->class][pane->flushed];
+	l = labels_of(s, partition);
 	if (!*slot)
-		*slot = metrics_counter(s->metrics, "millrace_processor_fragments_total", "Fragments committed.", "partition", label,
+		*slot = metrics_counter(s->metrics, "millrace_processor_fragments_total", "Fragments committed.", "partition", l.partition,
 					"topic", pane_length_ms(pane->class) == pane_length_ms(PANE_MINUTE) ? "minutely" : "hourly",
 					"reason", pane->flushed ? "budget" : pane_is_late(pane->class) ? "late" : "due", NULL);
 	metric_add(*slot, pane->len);
@@ -161,17 +182,41 @@ void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane
 void stats_points(struct stats *s, int32_t partition, enum baseline_verdict verdict, uint64_t n)
 {
 	struct metric **slot;
-	char label[16];
+	struct labels l;
 
 	if (!s || !n || partition < 0 || partition >= s->nr)
 		return;
-	slot = &s->partitions[partition].points[verdict];
-	snprintf(label, sizeof(label), "%" PRId32, partition);
+	slot = &s->by_input[partition].points[verdict];
+	l = labels_of(s, partition);
 	if (!*slot)
 		*slot = metrics_counter(s->metrics, "millrace_processor_cumulative_points_total",
-					"Cumulative points, by what they came to against the last one of their series.", "partition", label,
+					"Cumulative points, by what they came to against the last one of their series.", "topic", l.topic, "partition", l.partition,
 					"reason", baseline_verdict_name(verdict), NULL);
 	metric_add(*slot, n);
+}
+
+/* Adds to a counter of an input's exemplars. */
+static void add_exemplars(struct stats *s, int32_t partition, struct metric **slot, const char *name, const char *help, enum exemplar_kind kind,
+			  uint64_t n)
+{
+	struct labels l = labels_of(s, partition);
+
+	if (!*slot)
+		*slot = metrics_counter(s->metrics, name, help, "topic", l.topic, "partition", l.partition, "kind", exemplar_kind_name(kind), NULL);
+	metric_add(*slot, n);
+}
+
+void stats_exemplars(struct stats *s, int32_t partition, enum exemplar_kind kind, uint64_t n)
+{
+	if (s && n && partition >= 0 && partition < s->nr)
+		add_exemplars(s, partition, &s->by_input[partition].exemplars[kind], "millrace_processor_exemplars_total", "Exemplars committed.", kind, n);
+}
+
+void stats_exemplars_dropped(struct stats *s, int32_t partition, enum exemplar_kind kind, uint64_t n)
+{
+	if (s && n && partition >= 0 && partition < s->nr)
+		add_exemplars(s, partition, &s->by_input[partition].dropped[kind], "millrace_processor_exemplars_dropped_total",
+			      "Events beyond those that stand for their group and minute, or too large for a record.", kind, n);
 }
 
 void stats_gaps(struct stats *s, struct str site, uint64_t n)
@@ -202,7 +247,7 @@ void stats_forget(struct stats *s, int32_t partition)
 	if (!s || partition < 0 || partition >= s->nr)
 		return;
 	for (size_t i = 0; i < NR_STATS_PARTITION; i++) {
-		struct metric **slot = &s->partitions[partition].figures[i];
+		struct metric **slot = &s->by_input[partition].figures[i];
 
 		if (!by_partition[i].gauge || !*slot)
 			continue;

@@ -1,4 +1,4 @@
-/* stats.h - the processor's figures, by partition where they belong to one.
+/* stats.h - the processor's figures, by partition where they belong to one: by its number as an input (topics.h), shown as topic and partition.
  *
  * Counters stay when a partition moves away, gauges leave with it: a lag that nobody works on here must not be shown here. All calls take
  * a NULL pointer for "memory was short": a missing figure must not stop data. Not thread-safe but for what metrics.h says. */
@@ -10,6 +10,7 @@
 #include "common/metrics.h"
 #include "common/str.h"
 #include "processor/baseline.h"
+#include "processor/exemplars.h"
 #include "processor/pane.h"
 
 /* Figures by partition. */
@@ -25,12 +26,15 @@ enum stats_partition {
 	STATS_BASELINES,
 	STATS_BASELINE_BYTES,
 	STATS_SERIES,
-	STATS_WINDOWS, /* ... to here */
+	STATS_WINDOWS,
+	STATS_EXEMPLARS_HELD, /* ... to here */
 	STATS_SAMPLES,
+	STATS_EVENTS,
 	STATS_LATE,
 	STATS_OVERFLOW_SAMPLES,
 	STATS_DUPLICATES,
 	STATS_DUPLICATE_SAMPLES,
+	STATS_DUPLICATE_EVENTS,
 	STATS_UNREMEMBERED,
 	STATS_UNREMEMBERED_KEYS,
 	STATS_DEAD_LETTERS,
@@ -59,7 +63,7 @@ enum stats_instance {
 
 struct stats;
 
-/* Figures in metrics, which is borrowed, of up to partitions partitions. NULL when memory is short. */
+/* Figures in metrics, which is borrowed, of all inputs of a cell whose topics have so many partitions. NULL when memory is short. */
 struct stats *stats_new(struct metrics *metrics, int32_t partitions);
 
 /* The metrics themselves stay in their registry; NULL is a no-op. */
@@ -75,6 +79,10 @@ void stats_gauge(struct stats *s, enum stats_instance what, double value); /* se
 
 /* A committed checkpoint of a partition emitted this pane's windows. */
 void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane);
+
+/* Exemplars of a kind that a committed checkpoint of a partition emitted; and events that none was made of. */
+void stats_exemplars(struct stats *s, int32_t partition, enum exemplar_kind kind, uint64_t n);
+void stats_exemplars_dropped(struct stats *s, int32_t partition, enum exemplar_kind kind, uint64_t n); /* see above */
 
 /* Cumulative points of a partition that came to a verdict. */
 void stats_points(struct stats *s, int32_t partition, enum baseline_verdict verdict, uint64_t n);

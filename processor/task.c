@@ -5,25 +5,26 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "processor/event_intake.h"
 
 static size_t letter_bytes(const struct letter *letter)
 {
 	return memory_rounded(sizeof(*letter) + letter->len);
 }
 
-static void task_init(struct task *t, int32_t partition)
+static void task_init(struct task *t, int32_t partition, enum input_kind kind)
 {
-	*t = (struct task){.partition = partition, .phase = TASK_PENDING, .refetched_at = -1, .rewound_at = -1, .committed = -1};
+	*t = (struct task){.partition = partition, .kind = kind, .phase = TASK_PENDING, .refetched_at = -1, .rewound_at = -1, .committed = -1};
 	t->dedup = (struct dedup)DEDUP_INIT;
 	t->request_keys = (struct request_keys)REQUEST_KEYS_INIT;
 }
 
-struct task *task_new(int32_t partition)
+struct task *task_new(int32_t partition, enum input_kind kind)
 {
 	struct task *t = malloc(sizeof(*t));
 
 	if (t)
-		task_init(t, partition);
+		task_init(t, partition, kind);
 	return t;
 }
 
@@ -51,6 +52,8 @@ static void task_fini(struct task *t)
 	window_store_fini(&t->windows);
 	dedup_fini(&t->dedup);
 	request_keys_fini(&t->request_keys);
+	exemplars_fini(&t->exemplars);
+	specimens_drop(&t->specimens, t->specimens.nr);
 }
 
 void task_free(struct task *t)
@@ -67,7 +70,7 @@ void task_clear(struct task *t)
 	bool complained = t->complained;
 
 	task_fini(t);
-	task_init(t, t->partition);
+	task_init(t, t->partition, t->kind);
 	t->complained = complained;
 	t->windows.series.caps.limits = limits;
 }
@@ -106,13 +109,16 @@ void task_pass(struct task *t, const struct record *record)
 
 int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err)
 {
-	const struct intake_state to = {&t->windows, &t->dedup, &t->request_keys, &t->baselines, &t->lists};
+	const struct intake_state to = {&t->windows, &t->dedup, &t->request_keys, &t->baselines, &t->lists, &t->exemplars};
 	struct err why = ERR_INIT;
 	int rc;
 
 	*counts = (struct intake_counts){0};
 	arena_clear(scratch);
-	rc = intake_record(&to, record->value, record->origin, watermark_with(t, record), scratch, counts, &why);
+	if (t->kind == INPUT_EVENTS)
+		rc = event_intake_record(&to, record->value, record->origin, watermark_with(t, record), scratch, counts, &why);
+	else
+		rc = intake_record(&to, record->value, record->origin, watermark_with(t, record), scratch, counts, &why);
 	arena_clear(scratch);
 	if (rc < 0) {
 		if (err)
@@ -157,6 +163,7 @@ int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *r
 		closed_ms = 0;
 	if (window_store_close(&t->windows, closed_ms - closed_ms % CLOCK_MINUTE_MS, watermark_ms, &rules->late, &t->outbox, err) < 0)
 		return -1;
+	exemplars_close(&t->exemplars, t->windows.closed_ms, &t->specimens);
 	dedup_close(&t->dedup, watermark_ms, rules->agents_max);
 	request_keys_close(&t->request_keys, watermark_ms, rules->request_keys_max);
 	series_caps_close(&t->windows.series.caps, watermark_ms, rules->series_site_max, rules->series_record_max);
@@ -168,11 +175,19 @@ int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *r
 int task_flush(struct task *t, struct err *err)
 {
 	series_lists_fini(&t->lists); /* a cache, of series that are about to leave */
+	exemplars_flush(&t->exemplars, &t->specimens);
 	return window_store_flush(&t->windows, &t->outbox, err);
+}
+
+size_t task_flushable_bytes(const struct task *t)
+{
+	return window_store_bytes(&t->windows) + t->exemplars.held_bytes;
 }
 
 bool task_is_flushed(const struct task *t)
 {
+	if (t->specimens.nr_flushed)
+		return true;
 	for (size_t i = 0; i < t->outbox.len; i++)
 		if (t->outbox.panes[i]->flushed)
 			return true;
@@ -183,12 +198,12 @@ size_t task_bytes(const struct task *t)
 {
 	return memory_rounded(sizeof(*t)) + window_store_bytes(&t->windows) + series_table_bytes(&t->windows.series) + dedup_bytes(&t->dedup) +
 	       request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + series_lists_bytes(&t->lists) + t->letters.bytes +
-	       pane_list_bytes(&t->outbox);
+	       exemplars_bytes(&t->exemplars) + t->specimens.bytes + pane_list_bytes(&t->outbox);
 }
 
 size_t task_windows(const struct task *t)
 {
-	size_t windows = pane_list_windows(&t->outbox, INT64_MAX);
+	size_t windows = pane_list_windows(&t->outbox, INT64_MAX) + t->exemplars.nr_held + t->specimens.nr;
 
 	for (size_t i = 0; i < NR_PANE_CLASSES; i++)
 		windows += pane_list_windows(&t->windows.panes[i], INT64_MAX);
@@ -197,17 +212,18 @@ size_t task_windows(const struct task *t)
 
 bool task_dirty(const struct task *t)
 {
-	return t->saved.id == 0 || t->position != t->saved.at || t->outbox.len || t->letters.nr;
+	return t->saved.id == 0 || t->position != t->saved.at || t->outbox.len || t->specimens.nr || t->letters.nr;
 }
 
 void task_committed(struct task *t, int64_t mono_ms)
 {
-	/* Panes and letters that joined the outbox since the attempt was begun are not in it: they stay. */
+	/* Panes, specimens and letters that joined the outbox since the attempt was begun are not in it: they stay. */
 	for (size_t i = 0; i < t->attempt.outbox_len; i++)
 		pane_free(t->outbox.panes[i], &t->windows.series);
 	t->outbox.len -= t->attempt.outbox_len;
 	if (t->outbox.len)
 		memmove(t->outbox.panes, t->outbox.panes + t->attempt.outbox_len, t->outbox.len * sizeof(*t->outbox.panes));
+	specimens_drop(&t->specimens, t->attempt.nr_specimens);
 	letters_drop(&t->letters, t->attempt.nr_letters);
 	t->saved = t->attempt.meta;
 	t->committed = t->saved.at;

@@ -6,13 +6,14 @@
  * Invariants:
  *  I1  Each record is taken once and in order: position is the next offset that will be, whatever the client hands over
  *      (task_guard()).
- *  I2  Between checkpoints the state (windows, dedup, request_keys, baselines, watermark_ms, position) is a pure function of the snapshot it was
+ *  I2  Between checkpoints the state (windows, dedup, request_keys, baselines, exemplars, watermark_ms, position) is a pure function of the snapshot it was
  *      restored from and the records taken since; but for which series of a site over its cap are counted together (series_caps.h, I3). Only
  *      task_close() uses the wall clock and the settings, as a part of a checkpoint.
  *  I3  What task_close() has closed is in the outbox until the transaction that emits it is known to be committed: an aborted
  *      checkpoint emits the same again. The closing itself is not undone; samples that come meanwhile are late. So both outcomes of an
  *      attempt that is in doubt fit the state, and records may go on being taken.
- *  I4  task_flush() is a part of a checkpoint too, and only moves windows out early: what is counted does not depend on it.
+ *  I4  task_flush() is a part of a checkpoint too, and only moves windows and exemplars out early: what is counted does not depend on it, and of
+ *      which events there are exemplars only where a slower transaction comes later for one that has left.
  * Not thread-safe: the one thread owns it. */
 #ifndef MILLRACE_PROCESSOR_TASK_H
 #define MILLRACE_PROCESSOR_TASK_H
@@ -20,9 +21,11 @@
 #include "common/offset_meta.h"
 #include "processor/baseline.h"
 #include "processor/dedup.h"
+#include "processor/exemplars.h"
 #include "processor/intake.h"
 #include "processor/request_keys.h"
 #include "processor/series_lists.h"
+#include "processor/topics.h"
 #include "processor/window_store.h"
 
 enum task_phase {
@@ -50,12 +53,13 @@ struct letters {
 struct attempt {
 	bool in_doubt; /* the outcome must be asked for */
 	struct offset_meta meta;
-	size_t outbox_len; /* what it emits: the first so many panes and letters */
-	size_t nr_letters;
+	size_t outbox_len; /* what it emits: the first so many panes, specimens and letters */
+	size_t nr_specimens, nr_letters;
 };
 
 struct task {
-	int32_t partition;
+	int32_t partition;     /* an input, by its number (topics.h) */
+	enum input_kind kind;  /* of samples: without exemplars; of events: without windows, baselines, lists */
 	enum task_phase phase;
 	int64_t retry_mono_ms; /* held and refused: when to look again */
 	bool complained;       /* refused: has been said */
@@ -69,12 +73,14 @@ struct task {
 	struct request_keys request_keys;
 	struct baselines baselines;
 	struct series_lists lists; /* no state: a cache */
+	struct exemplars exemplars;
 
 	bool at_end;             /* the partition has been read to its end ... */
 	int64_t end_mono_ms;     /* ... and its leader said so then (real) */
 	int64_t probed_mono_ms;  /* when it was last asked to say so again; 0: never */
 
 	struct pane_list outbox; /* (I3) */
+	struct specimens specimens; /* likewise */
 	struct letters letters;
 	struct attempt attempt;
 	struct offset_meta saved;      /* of the last checkpoint that is known; id 0: none */
@@ -112,7 +118,7 @@ enum task_guard {
 };
 
 /* A task in TASK_PENDING; NULL when memory is short. */
-struct task *task_new(int32_t partition);
+struct task *task_new(int32_t partition, enum input_kind kind);
 
 /* NULL is a no-op. */
 void task_free(struct task *t);
@@ -123,7 +129,7 @@ void task_clear(struct task *t);
 /* Judges an offset against the position (I1); GUARD_GAP moves it and counts what is missing. */
 enum task_guard task_guard(struct task *t, int64_t offset);
 
-/* Takes the record at the position: moves the watermark, counts its samples unless it is a duplicate, moves the position. -1: ERR_REJECT, the
+/* Takes the record at the position: moves the watermark, counts its samples or events unless it is a duplicate, moves the position. -1: ERR_REJECT, the
  * record is for the dead letters, nothing of it was counted and the position has moved past it; ERR_RETRY, its schema is unknown, nothing has
  * changed; ERR_FATAL, memory. scratch is cleared; counts borrows the record. */
 int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err);
@@ -142,17 +148,21 @@ int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t m
  * follows. -1 with ERR_FATAL when memory is short. */
 int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
 
-/* Moves all windows, open and late, into the outbox as fragments, without closing any (window_store_flush()). -1 with ERR_FATAL. */
+/* Moves all windows, open and late, into the outbox as fragments, without closing any (window_store_flush()), and all exemplars (exemplars_flush()).
+ * -1 with ERR_FATAL. */
 int task_flush(struct task *t, struct err *err);
 
-/* Does the outbox hold windows of a flush? A second one would find little before they are gone. */
+/* Bytes of what task_flush() moves into the outbox. */
+size_t task_flushable_bytes(const struct task *t);
+
+/* Does the outbox hold what a flush put there? A second one would find little before they are gone. */
 bool task_is_flushed(const struct task *t);
 
-/* Bytes of memory: windows, series and lists of them, dedup, request keys, baselines, letters, outbox. Allocated bytes, in the allocator's size
+/* Bytes of memory: windows, series and lists of them, dedup, request keys, baselines, exemplars, letters, outbox. Allocated bytes, in the allocator's size
  * classes (common/memory.h); tests/unit/processor/test_accounting.c holds it against the allocator's own count. Looks at panes, not at windows. */
 size_t task_bytes(const struct task *t);
 
-/* Windows in the state and the outbox: a measure of what a checkpoint writes. */
+/* Windows and exemplars in the state and the outbox: a measure of what a checkpoint writes. */
 size_t task_windows(const struct task *t);
 
 /* Has the state moved since the last checkpoint, or is something waiting to go out? */

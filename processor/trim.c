@@ -33,7 +33,7 @@ struct trim *trim_new(const struct trim_parts *parts, struct err *err)
 {
 	struct trim *tr = calloc(1, sizeof(*tr));
 
-	if (!tr || marks_init(&tr->marks, parts->topics->partitions, err) < 0) {
+	if (!tr || marks_init(&tr->marks, topics_inputs(parts->topics->partitions), err) < 0) {
 		free(tr);
 		err_nomem(err, "the deletion of snapshots");
 		return NULL;
@@ -66,26 +66,27 @@ void trim_forget(struct trim *tr, int32_t partition)
 		marks_forget(&tr->marks, partition);
 }
 
-static void complain(struct trim *tr, const char *why)
+static void complain(struct trim *tr, const char *topic, const char *why)
 {
 	stats_count(tr->with.stats, STATS_TRIMS_FAILED, 1);
 	if (log_repeat_due(&tr->complaint, why, clock_mono_ms()))
-		log_warn(&tr->with.program->log, "old_snapshots_stay", LOG_STR("topic", tr->with.topics->state), LOG_STR("error", why));
+		log_warn(&tr->with.program->log, "old_snapshots_stay", LOG_STR("topic", topic), LOG_STR("error", why));
 }
 
 /* One partition's part of an answer. */
 static void take_partition(struct trim *tr, const rd_kafka_topic_partition_t *tp)
 {
+	int32_t number = topics_state_number(tr->with.topics, tp->topic, tp->partition);
 	int64_t gone;
 
 	if (tp->err) {
-		marks_failed(&tr->marks, tp->partition);
-		complain(tr, rd_kafka_err2str(tp->err));
+		marks_failed(&tr->marks, number);
+		complain(tr, tp->topic, rd_kafka_err2str(tp->err));
 		return;
 	}
-	gone = marks_done(&tr->marks, tp->partition, tp->offset);
-	stats_add(tr->with.stats, STATS_TRIMMED, tp->partition, (uint64_t)gone);
-	log_debug(&tr->with.program->log, "trimmed", LOG_INT("partition", tp->partition), LOG_INT("begins_at", tp->offset));
+	gone = marks_done(&tr->marks, number, tp->offset);
+	stats_add(tr->with.stats, STATS_TRIMMED, number, (uint64_t)gone);
+	log_debug(&tr->with.program->log, "trimmed", LOG_STR("topic", tp->topic), LOG_INT("partition", tp->partition), LOG_INT("begins_at", tp->offset));
 }
 
 /* The request as a whole came to nothing. */
@@ -93,7 +94,7 @@ static void take_failure(struct trim *tr, const char *why)
 {
 	for (int32_t i = 0; i < tr->marks.nr; i++)
 		marks_failed(&tr->marks, i);
-	complain(tr, why);
+	complain(tr, tr->with.topics->samples_state, why);
 }
 
 static void take_answer(struct trim *tr)
@@ -135,10 +136,11 @@ static void ask(struct trim *tr, int64_t mono_ms)
 	rd_kafka_topic_partition_list_t *before = rd_kafka_topic_partition_list_new(tr->marks.nr);
 
 	for (int32_t i = 0; i < tr->marks.nr; i++) {
+		struct input in = topics_input(tr->with.topics, i);
 		int64_t mark = marks_ask(&tr->marks, i);
 
 		if (mark)
-			rd_kafka_topic_partition_list_add(before, tr->with.topics->state, i)->offset = mark;
+			rd_kafka_topic_partition_list_add(before, in.state, in.partition)->offset = mark;
 	}
 	if (before->cnt) {
 		send_request(tr, before);

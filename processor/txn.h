@@ -19,7 +19,7 @@
 #include "common/str.h"
 #include "processor/topics.h"
 
-enum txn_topic { TXN_MINUTELY, TXN_HOURLY, TXN_STATE, TXN_DEADLETTER, NR_TXN_TOPICS };
+enum txn_topic { TXN_MINUTELY, TXN_HOURLY, TXN_EXEMPLARS, TXN_SAMPLES_STATE, TXN_EVENTS_STATE, TXN_DEADLETTER, NR_TXN_TOPICS };
 
 enum txn_outcome {
 	TXN_COMMITTED,
@@ -58,7 +58,7 @@ bool txn_is_idle(const struct txn *t);
 /* Begins a transaction. After -1 here, or from a later step, call txn_abort(). */
 int txn_begin(struct txn *t, struct err *err);
 
-/* Produces one record; copies. delivery may be NULL. Waits for room in the producer's queue. */
+/* Produces one record, into a partition of that topic; copies. delivery may be NULL. Waits for room in the producer's queue. */
 int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct str key, struct str value, struct txn_delivery *delivery,
 		struct err *err);
 

@@ -8,6 +8,11 @@ static void add_count(struct window *w, int64_t n)
 		w->count = INT64_MAX;
 }
 
+static void add_errors(struct window *w, uint64_t n)
+{
+	w->errors = n > UINT32_MAX - w->errors ? UINT32_MAX : w->errors + (uint32_t)n;
+}
+
 static void take_min(struct window *w, bool has, double value)
 {
 	if (!has || (w->has_min && w->min <= value))
@@ -69,20 +74,23 @@ struct hist_dense window_dense(const struct histogram *h)
 
 int window_add_summary(struct window *w, const struct summary_sample *s)
 {
+	bool approximate = s->approximate;
+
 	if (s->has_histogram) {
 		struct hist_dense dense = window_dense(&s->histogram);
-		int rc = hist_add_checked(&w->hist, &dense, &w->approximate);
+		int rc = hist_add_checked(&w->hist, &dense, &approximate);
 
 		if (rc < 0)
 			return -1;
-		w->approximate |= rc > 0;
+		approximate |= rc > 0;
 	}
 	add_count(w, s->count);
+	add_errors(w, (uint64_t)s->errors);
 	w->sum += s->sum;
 	take_min(w, s->has_min, s->min);
 	take_max(w, s->has_max, s->max);
 	take_last(w, s->has_last, s->last_at, s->last);
-	w->approximate |= s->approximate;
+	w->approximate |= approximate;
 	return 0;
 }
 
@@ -94,6 +102,7 @@ int window_merge(struct window *dst, const struct window *src)
 		return -1;
 	dst->approximate |= rc > 0;
 	add_count(dst, src->count);
+	add_errors(dst, src->errors);
 	dst->sum += src->sum;
 	take_min(dst, src->has_min, src->min);
 	take_max(dst, src->has_max, src->max);

@@ -1,6 +1,6 @@
 /* window.h - what is known of one series in one minute or hour.
  *
- * Windows merge exactly but for sum, which is a double: count and buckets add, min, max, last by (last_at, value) where known. A
+ * Windows merge exactly but for sum, which is a double: count, errors and buckets add, min, max, last by (last_at, value) where known. A
  * window of a distribution has a histogram whose counts add up to count. Plain memory, zeroed is empty: it lives in
  * its pane. Not thread-safe. */
 #ifndef MILLRACE_PROCESSOR_WINDOW_H
@@ -13,11 +13,14 @@
 #include "processor/series_table.h"
 #include "schemas/schemas.h"
 
+enum { WINDOW_PANE_MAX = (1 << 28) - 1 };
+
 struct window {
 	struct series *series; /* holds a reference */
-	uint32_t pane;         /* its pane's number */
-	bool has_min, has_max, has_last;
-	bool approximate;      /* buckets are estimates, or some did not fit any more */
+	uint32_t pane : 28;    /* its pane's number */
+	bool has_min : 1, has_max : 1, has_last : 1;
+	bool approximate : 1;  /* buckets are estimates, or some did not fit any more */
+	uint32_t errors;       /* of count; stops at UINT32_MAX: in an hour, more than a million a second */
 	int64_t count;         /* stops at INT64_MAX */
 	double sum, min, max, last;
 	int64_t last_at_ms; /* of last; where last is unknown, of the latest sample */

@@ -92,7 +92,7 @@ static int count_part(struct batch *b, int32_t series, int64_t t_ms, const struc
 
 static struct verify_part part_of(const struct summary_sample *s, const struct verify_hist *hist)
 {
-	return (struct verify_part){.count = s->count, .last_at_ms = s->last_at, .sum = s->sum, .min = s->min, .max = s->max,
+	return (struct verify_part){.count = s->count, .errors = s->errors, .last_at_ms = s->last_at, .sum = s->sum, .min = s->min, .max = s->max,
 				    .last = s->last, .has_min = s->has_min, .has_max = s->has_max, .has_last = s->has_last, .approximate = s->approximate,
 				    .hist = s->has_histogram ? hist : NULL};
 }

@@ -155,6 +155,8 @@ static bool take_figure(bson_iter_t *at, const char *key, struct fields *f)
 
 	if (strcmp(key, "count") == 0)
 		return f->has_count = take_whole(at, &part->count);
+	if (strcmp(key, "errors") == 0) /* left out where there are none */
+		return take_whole(at, &part->errors);
 	if (strcmp(key, "sum") == 0)
 		return f->has_sum = take_number(at, &part->sum);
 	if (strcmp(key, "min") == 0)
@@ -221,6 +223,8 @@ static const char *fault_of(const struct verify_sheet *sheet, const struct field
 		return "its t, count or sum is not there";
 	if (f->part.count < 1)
 		return "its count is not positive";
+	if (f->part.errors < 0)
+		return "its errors are negative";
 	if ((kind == SERIES_KIND_DISTRIBUTION) != f->has_h)
 		return "it has a histogram where none belongs, or none where one does";
 	if (slot < 0 || verify_sheet_start(sheet, hourly ? VERIFY_HOUR_SLOT : slot) != f->t_ms)

@@ -91,6 +91,8 @@ static const char *summary_fault(const struct series_ref *ref, const struct summ
 		return "a count out of range";
 	if (is_cumulative(ref) && ref->kind == SERIES_KIND_COUNTER && s->sum < 0)
 		return "a cumulative counter below 0";
+	if (s->errors < 0 || s->errors > (is_cumulative(ref) ? 0 : s->count))
+		return "errors that are not among the values";
 	if (s->last_at < 0 || s->last_at > bounds->latest_ms)
 		return "a last_at out of range";
 	if (!isfinite(s->sum) || !finite_where_known(s->has_min, s->min) || !finite_where_known(s->has_max, s->max) ||

@@ -72,6 +72,8 @@ static void put_bit(struct buf *b, int bit, const struct verify_window *expected
 	buf_printf(b, "%s ", verify_bit_name(bit));
 	if (1 << bit == VERIFY_COUNT)
 		buf_printf(b, "%" PRId64 ", expected %" PRId64, stored->count, expected->count);
+	else if (1 << bit == VERIFY_ERRORS)
+		buf_printf(b, "%" PRId64 ", expected %" PRId64, stored->errors, expected->errors);
 	else if (1 << bit == VERIFY_SUM)
 		buf_printf(b, "%.17g, expected %.17g", (double)stored->sum, (double)expected->sum);
 	else if (1 << bit == VERIFY_BUCKETS)

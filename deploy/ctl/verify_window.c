@@ -13,6 +13,7 @@ int verify_window_add_part(struct verify_window *w, const struct verify_part *pa
 	if (part->hist && verify_hist_add(&w->hist, part->hist, &w->approximate) < 0)
 		return -1;
 	w->count = part->count > INT64_MAX - w->count ? INT64_MAX : w->count + part->count;
+	w->errors = part->errors > INT64_MAX - w->errors ? INT64_MAX : w->errors + part->errors;
 	w->parts++;
 	w->sum += part->sum;
 	w->magnitude += fabs(part->sum);
@@ -44,7 +45,7 @@ int verify_window_add_value(struct verify_window *w, bool with_buckets, int64_t 
 
 int verify_window_merge(struct verify_window *dst, const struct verify_window *src)
 {
-	const struct verify_part rest = {.count = src->count, .last_at_ms = src->last_at_ms, .min = src->min, .max = src->max,
+	const struct verify_part rest = {.count = src->count, .errors = src->errors, .last_at_ms = src->last_at_ms, .min = src->min, .max = src->max,
 					 .last = src->last, .has_min = src->has_min, .has_max = src->has_max, .has_last = src->has_last,
 					 .approximate = src->approximate, .hist = &src->hist};
 
@@ -60,7 +61,7 @@ int verify_window_merge(struct verify_window *dst, const struct verify_window *s
 
 const char *verify_bit_name(int bit)
 {
-	static const char *const names[NR_VERIFY_BITS] = {"count", "sum", "min", "max", "last", "buckets", "approximate"};
+	static const char *const names[NR_VERIFY_BITS] = {"count", "sum", "min", "max", "last", "buckets", "approximate", "errors"};
 
 	return names[bit];
 }
@@ -98,5 +99,7 @@ unsigned verify_window_compare(const struct verify_window *expected, const struc
 		bits |= VERIFY_BUCKETS;
 	if (expected->approximate != stored->approximate)
 		bits |= VERIFY_APPROXIMATE;
+	if (expected->errors != stored->errors)
+		bits |= VERIFY_ERRORS;
 	return bits;
 }

@@ -1,6 +1,6 @@
 /* verify_window.h - what one series holds in one minute or hour, as `verify` adds it up, and whether two of them say the same.
  *
- * Zeroed is empty, but for the histogram: VERIFY_WINDOW_INIT. Counts and buckets add; min, max and last go by what is known. Not
+ * Zeroed is empty, but for the histogram: VERIFY_WINDOW_INIT. Counts, errors and buckets add; min, max and last go by what is known. Not
  * thread-safe. */
 #ifndef MILLRACE_CTL_VERIFY_WINDOW_H
 #define MILLRACE_CTL_VERIFY_WINDOW_H
@@ -8,7 +8,7 @@
 #include "deploy/ctl/verify_hist.h"
 
 struct verify_window {
-	int64_t count;         /* stops at INT64_MAX */
+	int64_t count, errors; /* errors: of count; both stop at INT64_MAX */
 	uint64_t parts;        /* how many numbers sum is made of */
 	long double sum;
 	double magnitude;      /* of all of these, without their signs */
@@ -29,7 +29,7 @@ int verify_window_add_value(struct verify_window *w, bool with_buckets, int64_t 
 
 /* What several values have come to. hist: NULL, or borrowed. */
 struct verify_part {
-	int64_t count, last_at_ms;
+	int64_t count, errors, last_at_ms;
 	double sum, min, max, last;
 	bool has_min, has_max, has_last, approximate;
 	const struct verify_hist *hist;
@@ -50,7 +50,8 @@ enum {
 	VERIFY_LAST = 1 << 4,
 	VERIFY_BUCKETS = 1 << 5,
 	VERIFY_APPROXIMATE = 1 << 6,
-	NR_VERIFY_BITS = 7,
+	VERIFY_ERRORS = 1 << 7,
+	NR_VERIFY_BITS = 8,
 };
 
 /* "count", "sum", ..; of bit 0, 1, .. */

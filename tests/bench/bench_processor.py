@@ -90,9 +90,9 @@ def restore_seconds(bed, cell, budget):
         deadline, assigned = time.monotonic() + RESTORE_SECONDS, None
         while True:
             text, now = run.text(), time.monotonic()
-            if assigned is None and total(text, "millrace_processor_partitions_assigned") == cell.backlog.partitions:
+            if assigned is None and total(text, "millrace_processor_partitions_assigned") == 2 * cell.backlog.partitions:
                 assigned = now
-            if total(text, "millrace_processor_partitions_running") == cell.backlog.partitions:
+            if total(text, "millrace_processor_partitions_running") == 2 * cell.backlog.partitions:
                 return now - (assigned or now)
             if now > deadline or run.instances[0].process.wait_end(0.02):
                 raise run.instances[0].failure("not restored")

@@ -69,7 +69,7 @@ class Cell:
 
     @property
     def outputs(self):
-        return [self.topic(name) for name in ("minutely", "hourly", "samples-state")]
+        return [self.topic(name) for name in ("minutely", "hourly", "exemplars", "samples-state", "events-state")]
 
     @property
     def hourly_due(self):
@@ -235,6 +235,7 @@ class Bed:
         cell = Cell(backlog)
         forever = {"retention.ms": "-1", "file.delete.delay.ms": "1000"}
         self.create([NewTopic(cell.topic("samples"), backlog.partitions, 1, config={"message.timestamp.type": "CreateTime", **forever}),
+                     NewTopic(cell.topic("events"), backlog.partitions, 1, config=forever),
                      *(NewTopic(name, backlog.partitions, 1, config=forever) for name in cell.outputs)])
         record = {"name": cell.name, "epoch": random.randrange(-2**63, 2**63), "partitions": backlog.partitions, "created_at": 0}
         self.producer.produce("millrace.cells", key=cell.name, value=Codec("Cell").encode(record))
@@ -255,7 +256,7 @@ class Bed:
 
     def drop(self, cell):
         """Gives the disk back."""
-        for future in self.admin.delete_topics([cell.topic("samples"), *cell.outputs]).values():
+        for future in self.admin.delete_topics([cell.topic("samples"), cell.topic("events"), *cell.outputs]).values():
             future.result(30)
 
     def forget_group(self, group):

@@ -19,7 +19,7 @@ import urllib.request
 import confluent_kafka
 from confluent_kafka.admin import AdminClient
 from millrace_local import BINARIES, Failure, Process, Stack, free_base_port, tail
-from processor_cell import CELL, Cell, Clock, Codec, GROUP, Processor, topic
+from processor_cell import CELL, Cell, Clock, Codec, GROUP, INPUTS, Processor, topic
 
 PARTITIONS, SPEED = 12, 12
 FROZEN_S = (12.5, 4)        # beyond the session time-out of 10 s, and how much more at most
@@ -222,7 +222,7 @@ class World:
         return sum(m.processor.metric(f"millrace_processor_{metric}") for m in self.members.values() if m.state == "up")
 
     def all_running(self):
-        return all(m.processor.ready() for m in self.members.values() if m.state == "up") and self.sum_up("partitions_running") == PARTITIONS
+        return all(m.processor.ready() for m in self.members.values() if m.state == "up") and self.sum_up("partitions_running") == len(INPUTS) * PARTITIONS
 
     # The agenda
 

@@ -21,6 +21,7 @@ from millrace_local import Process, ROOT
 CELL = "main"
 GROUP = f"millrace-processor-{CELL}"
 MINUTE_MS, HOUR_MS = 60000, 3600000
+INPUTS = ("samples", "events")  # topics that processors read
 OFFSET_COMMIT = 8, 2  # of Kafka's protocol: key and version
 
 
@@ -113,8 +114,8 @@ class Cell:
     def create_topics(self):
         def new(name, partitions, **config):
             return NewTopic(name, partitions, 1, config={key.replace("_", "."): value for key, value in config.items()})
-        topics = [new(topic("samples"), self.partitions, message_timestamp_type="LogAppendTime"),
-                  *(new(topic(name), self.partitions) for name in ("minutely", "hourly", "samples-state")),
+        topics = [*(new(topic(name), self.partitions, message_timestamp_type="LogAppendTime") for name in INPUTS),
+                  *(new(topic(name), self.partitions) for name in ("minutely", "hourly", "exemplars", "samples-state", "events-state")),
                   new("millrace.cells", 1, cleanup_policy="compact"), new("millrace.controls", 1, cleanup_policy="compact"),
                   new("millrace.sites", 1, cleanup_policy="compact"),
                   new("millrace.heartbeats", 1), new("millrace.notices", 1),

@@ -188,7 +188,7 @@ def test_a_restored_processor_knows_them(world):
 
 def test_another_instance_knows_them(world):
     a, b, writer = world.processors["a"], world.start("b"), world.writer
-    world.wait(lambda: a.ready() and b.ready() and b.metric("millrace_processor_partitions_running") == 1, 30, lambda: "one each")
+    world.wait(lambda: a.ready() and b.ready() and b.metric("millrace_processor_partitions_running") == PARTITIONS, 30, lambda: "half of the inputs each")
     before = {p: sum(x.metric("millrace_processor_duplicates_total", partition=p) for x in (a, b)) for p in range(PARTITIONS)}
     again = writer.post_again()
     for partition in range(PARTITIONS):

@@ -21,7 +21,7 @@ from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from oracle_windows import KINDS, Window, milliseconds, summary
 from pipeline import free_ports
-from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, MINUTE_MS, Processor, fingerprint, headline, topic
+from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, INPUTS, MINUTE_MS, Processor, fingerprint, headline, topic
 
 BINARY = BINARIES / "millrace-processor"
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
@@ -40,6 +40,7 @@ class Writer:
         self.samples = self.meant_late = 0
         self.poison = []
         self.sent = 0
+        self.event_batch, self.events, self.event_poison = Codec("EventBatch"), {}, []  # events: {name: (partition, event)}
 
     def make_series(self, i):
         kind, tags = KINDS[i % 3], {"route": f"/r{i}", "host": "ä" * (i % 5)} if i % 4 else {}
@@ -104,9 +105,38 @@ class Writer:
         self.poison.append((partition, poison))
         self.cell.send(topic("samples"), partition, poison)
 
+    def event(self, **detail):
+        """An error or a marker, named by its number; one in thirty is of a minute long closed."""
+        t = self.clock.now_ms() - (self.random.randrange(60 * MINUTE_MS) if self.random.random() < 0.03 else self.random.randrange(20000))
+        return {"group": bytes([self.random.randrange(3)]) * 16, "t": t, "action": "orders#show", "namespace": "web", "host": "", "environment": "",
+                "revision": "", "tags": {}, "error": None, "transaction": None, "marker": None, "check_in": None, **detail}
+
+    def send_events(self):
+        """One record of events; sometimes one that belongs into the other topic."""
+        partition = self.random.randrange(PARTITIONS)
+        if self.random.random() < 0.02:
+            poison = self.cell.batch.encode(self.empty_batch())
+            self.event_poison.append((partition, poison))
+            self.cell.send(topic("events"), partition, poison)
+            return
+        events = []
+        for _ in range(self.random.randrange(1, 4)):
+            name = f"{len(self.events)}"
+            if self.random.random() < 0.5:
+                events.append(self.event(marker={"revision": "1", "user": "", "text": name}))
+            else:
+                events.append(self.event(error={"class": "Oops", "message": name, "backtrace": [], "params": {}, "breadcrumbs": []}))
+            self.events[name] = partition, events[-1]
+        batch = {key: self.empty_batch()[key] for key in ("agent_id", "seq", "floor", "idempotency_key", "created_at", "received_at")}
+        self.cell.send(topic("events"), partition, self.event_batch.encode({**batch, "events": events, "site": f"site-{partition}"}))
+
+    def send_both(self):
+        self.send()
+        self.send_events()
+
     def at_work(self):
         """For WRITE_MS, as a context of other doings."""
-        return Every(BATCH_EVERY, self.send)
+        return Every(BATCH_EVERY, self.send_both)
 
 
 class World:
@@ -158,7 +188,7 @@ def test_waits_for_the_cell(world):
     world.wait(lambda: "no record of the cell" in a.get("/health/ready")[1], 20, "the reason why a is not ready")
     world.cell.write_record()
     a.wait_ready()
-    assert a.metric("millrace_processor_partitions_running") == PARTITIONS
+    assert a.metric("millrace_processor_partitions_running") == len(INPUTS) * PARTITIONS
     for partition, (offset, metadata) in world.cell.committed().items():
         assert offset == 0 and metadata.startswith(f"v1 epoch={world.cell.epoch} id=1 "), (partition, offset, metadata)
 
@@ -168,16 +198,16 @@ def test_instances_come_and_go_while_data_flows(world):
     begin = world.clock.now_ms()
     at_work = writer.at_work()
     a, b = world.processors["a"], world.start("b")
-    world.wait(lambda: a.ready() and b.ready() and b.metric("millrace_processor_partitions_running") == 2, 20, "two each")
+    world.wait(lambda: a.ready() and b.ready() and b.metric("millrace_processor_partitions_running") == PARTITIONS, 20, "half of the inputs each")
     world.wait(lambda: b.metric("millrace_processor_fragments_total") > 0, 10, "b emits")
     a.process.kill()
     a.start()
     a.wait_ready()
     b.process.kill()
     c = world.start("c")
-    world.wait(lambda: c.metric("millrace_processor_partitions_running") == 2, 30, "c has taken over from b")
+    world.wait(lambda: c.metric("millrace_processor_partitions_running") == PARTITIONS, 30, "c has taken over from b")
     c.stop()
-    world.wait(lambda: a.metric("millrace_processor_partitions_running") == PARTITIONS, 20, "a has all")
+    world.wait(lambda: a.metric("millrace_processor_partitions_running") == len(INPUTS) * PARTITIONS, 20, "a has all")
     world.wait(lambda: world.clock.now_ms() - begin > WRITE_MS, 60, "the writer is done")
     at_work.stop()
     world.cell.flush()
@@ -204,6 +234,29 @@ def test_every_window_is_there_once(world):
     assert late[True] > 5 and late[False] > 10 * late[True] / 2
 
 
+def test_every_exemplar_is_there_once(world):
+    """All markers, of each group and minute at least the first three errors, and nothing twice."""
+    codec, sent, got = Codec("Exemplar"), world.writer.events, collections.Counter()
+    kept, made = collections.Counter(), collections.Counter()
+    for message in world.cell.records(topic("exemplars")):
+        exemplar = codec.decode(message.value())
+        event = exemplar["event"]
+        name = event["marker"]["text"] if event["marker"] else event["error"]["message"]
+        partition, original = sent[name]
+        assert (message.partition(), message.key(), exemplar["fingerprint"]) == (partition, original["group"], original["group"]), headline(exemplar)
+        assert exemplar["epoch"] == world.cell.epoch and exemplar["site"] == f"site-{partition}"
+        assert milliseconds(exemplar["window_start"]) == original["t"] - original["t"] % MINUTE_MS == milliseconds(event["t"]) - original["t"] % MINUTE_MS
+        got[name] += 1
+        kept[partition, original["group"], original["t"] // MINUTE_MS] += bool(event["error"])
+    for partition, event in sent.values():
+        made[partition, event["group"], event["t"] // MINUTE_MS] += bool(event["error"])
+    assert max(got.values()) == 1, [name for name, times in got.items() if times > 1]
+    assert {name for name, (_, event) in sent.items() if event["marker"]} <= set(got), "a marker is missing"
+    assert all(kept[place] >= min(3, number) for place, number in made.items()), (kept, made)
+    print(f"  {len(got)} exemplars of {len(sent)} events")
+    assert sum(kept.values()) > 50 and len(got) > 100
+
+
 def check_identity(world, message, fragment, length, series):
     assert message.partition() == series["partition"] and fragment["fingerprint"] == series["fingerprint"]
     assert fragment["epoch"] == world.cell.epoch and fragment["window_ms"] == length
@@ -225,11 +278,13 @@ def test_poison_is_a_dead_letter_with_its_place(world):
     codec = Codec("DeadLetter")
     letters = [codec.decode(message.value()) for message in world.cell.records("millrace.deadletter")]
     sent = collections.Counter(world.writer.poison)
-    assert collections.Counter((one["partition"], one["value"] or b"") for one in letters) == sent
-    inputs = {(m.partition(), m.offset()): m.value() or b"" for m in world.cell.records(topic("samples"))}
+    assert collections.Counter((one["partition"], one["value"] or b"") for one in letters if one["topic"] == topic("samples")) == sent
+    sent = collections.Counter(world.writer.event_poison)
+    assert collections.Counter((one["partition"], one["value"]) for one in letters if one["topic"] == topic("events")) == sent
+    inputs = {(name, m.partition(), m.offset()): m.value() or b"" for name in map(topic, INPUTS) for m in world.cell.records(name)}
     for one in letters:
-        assert one["topic"] == topic("samples") and one["epoch"] == world.cell.epoch and one["reason"] and one["code"], headline(one)
-        assert inputs[one["partition"], one["offset"]] == (one["value"] or b""), headline(one)
+        assert one["epoch"] == world.cell.epoch and one["reason"] and one["code"], headline(one)
+        assert inputs[one["topic"], one["partition"], one["offset"]] == (one["value"] or b""), headline(one)
 
 
 def test_offsets_name_their_snapshots(world):
@@ -264,8 +319,8 @@ def test_a_newer_writers_record_holds_its_partition_only(world):
     world.cell.send(topic("samples"), 3, b"\0\0\0\3\xe7newer")
     world.cell.flush()
     world.wait(lambda: "newer build" in a.get("/health/ready")[1], 20, "a says that a partition waits")
-    assert a.metric("millrace_processor_partitions_running") >= PARTITIONS - 1
-    assert len(world.cell.records("millrace.deadletter")) == len(world.writer.poison)
+    assert a.metric("millrace_processor_partitions_running") >= len(INPUTS) * PARTITIONS - 1
+    assert len(world.cell.records("millrace.deadletter")) == len(world.writer.poison) + len(world.writer.event_poison)
     a.stop()
     held = world.cell.records(topic("samples"))[-1]
     ends = {m.partition(): m.offset() + 1 for m in world.cell.records(topic("samples"))}
@@ -277,7 +332,7 @@ def test_an_operators_reset_is_refused_for_that_partition_only(world):
     world.cell.reset_offset(0, 0)
     d = world.start("d")
     world.wait(lambda: "refused" in d.get("/health/ready")[1], 40, "d says that a partition is refused")
-    world.wait(lambda: d.metric("millrace_processor_partitions_running") == 2, 20, "two others run, one is held")
+    world.wait(lambda: d.metric("millrace_processor_partitions_running") == len(INPUTS) * PARTITIONS - 2, 20, "the others run, one is held")
     notices = [Codec("Notice").decode(m.value()) for m in world.cell.records("millrace.notices")]
     events = {(n["event"], n["fields"]["partition"]) for n in notices if n["severity"] == "alarm"}
     assert {("gap", "1"), ("schema_unknown", "3"), ("partition_refused", "0")} <= events, events

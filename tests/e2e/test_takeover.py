@@ -18,7 +18,7 @@ import confluent_kafka
 from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from pipeline import free_ports
-from processor_cell import Cell, Clock, Codec, MINUTE_MS, Processor, fingerprint, topic
+from processor_cell import Cell, Clock, Codec, INPUTS, MINUTE_MS, Processor, fingerprint, topic
 
 BINARY = BINARIES / "millrace-processor"
 PARTITIONS, SERIES, SERIES_A_RECORD, SPEED = 12, 200_000, 100, 4
@@ -149,12 +149,12 @@ def kill_inside_a_transaction(world, victim, partitions):
 
 
 def own_partitions(processor):
-    return [p for p in range(PARTITIONS) if f'millrace_processor_lag_records{{partition="{p}"}}' in processor.get("/metrics")[1]]
+    return [p for p in range(PARTITIONS) if f'millrace_processor_lag_records{{topic="samples",partition="{p}"}}' in processor.get("/metrics")[1]]
 
 
 def test_a_killed_instances_partitions_go_on(world):
     a, b = world.processors
-    world.wait(lambda: all(p.ready() and p.metric("millrace_processor_partitions_running") == PARTITIONS / 2 for p in (a, b)), 60, "six each")
+    world.wait(lambda: all(p.ready() and p.metric("millrace_processor_partitions_running") == PARTITIONS for p in (a, b)), 60, "half of the inputs each")
     world.load.send_all()
     world.load.start()
     world.wait(world.committed_snapshots, 120, "every series is in a snapshot", every=1)
@@ -167,7 +167,7 @@ def test_a_killed_instances_partitions_go_on(world):
 
     def caught_up():
         text = a.get("/metrics")[1]
-        running = "millrace_processor_partitions_running 12" in text
+        running = f"millrace_processor_partitions_running {len(INPUTS) * PARTITIONS}" in text
         if running and "running" not in seen:
             seen["running"] = time.monotonic() - killed
         return running and a.metric("millrace_processor_lag_records") <= RECORDS_A_SECOND and len(own_partitions(a)) == PARTITIONS

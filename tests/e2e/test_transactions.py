@@ -18,7 +18,7 @@ import cases
 from millrace_local import BINARIES, Failure, Stack
 from millrace_local.process import free_base_port
 from pipeline import free_ports
-from processor_cell import Cell, Clock, Codec, Every, MINUTE_MS, Processor, fingerprint, topic
+from processor_cell import Cell, Clock, Codec, Every, INPUTS, MINUTE_MS, Processor, fingerprint, topic
 
 BINARY = BINARIES / "millrace-processor"
 PARTITIONS, SPEED, BEGIN_MINUTE, SERIES = 2, 120, 5, 6
@@ -170,7 +170,7 @@ def test_what_is_left_restores(world):
     at_work.stop()
     world.all_out()
     world.compare()
-    assert a.metric("millrace_processor_partitions_running") == PARTITIONS
+    assert a.metric("millrace_processor_partitions_running") == len(INPUTS) * PARTITIONS
     a.stop()
 
 

@@ -115,7 +115,7 @@ def hiccup(play):
     for program in frozen:
         program.thaw()
     house.rest(2)  # until their figures are of now
-    took = house.wait(lambda: house.sum_up("processor", "partitions_running", "amber") == house.partitions("amber") and
+    took = house.wait(lambda: house.sum_up("processor", "partitions_running", "amber") == 2 * house.partitions("amber") and  # of samples and events
                       house.sum_up("processor", "lag_records", "amber") < 50, CATCH_UP_S, "amber's processors have caught up")
     play.check(f"caught up {took:.1f} s after {ended - begun:.0f} s of standing still", took < CATCH_UP_S)
     play.check_memory("processor", begun, "amber")

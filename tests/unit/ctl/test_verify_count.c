@@ -55,7 +55,7 @@ static void make(struct made *m, int64_t t_ms)
 	}
 	m->summaries[0] = (struct summary_sample){.series = 2, .t = t_ms, .count = 4, .sum = 9, .has_min = true, .min = 0, .has_max = true,
 						  .max = 4, .has_last = true,
-						  .last = 4, .last_at = t_ms, .has_histogram = true,
+						  .last = 4, .last_at = t_ms, .errors = 3, .has_histogram = true,
 						  .histogram = {.scale = 5, .zero = 1, .offset = 40, .counts = m->counts, .counts_len = 2}};
 	m->batch = (struct sample_batch){.series = m->series, .series_len = 3, .values = m->values, .values_len = 3,
 					 .summaries = m->summaries, .summaries_len = 1,
@@ -104,7 +104,7 @@ START_TEST(samples_of_the_hour_are_counted)
 		  w->hist.len == 0);
 	ck_assert(!window(&f, 1, 7) && !window(&f, 0, 6) && !window(&f, 0, 8));
 	w = window(&f, 2, 7);
-	ck_assert(w && w->count == 5 && w->sum == 12.5L && w->min == 0 && w->max == 4 && w->last == 4 && w->hist.len == 4);
+	ck_assert(w && w->count == 5 && w->errors == 3 && w->sum == 12.5L && w->min == 0 && w->max == 4 && w->last == 4 && w->hist.len == 4);
 	ck_assert(verify_sheet_add_up(&f.sheet, NULL) == 0 && window(&f, 2, VERIFY_HOUR_SLOT)->count == 5);
 	fixture_fini(&f);
 }
@@ -193,6 +193,7 @@ START_TEST(cumulative_histograms)
 	fixture_init(&f, NULL);
 	make(&m, H + MIN);
 	m.series[2].temporality = TEMPORALITY_CUMULATIVE;
+	m.summaries[0].errors = 0;
 	m.batch.values_len = 0;
 	feed(&f, &m, H + MIN);
 	ck_assert_uint_eq(f.tally.samples, 0);
@@ -280,11 +281,13 @@ static void spoil(struct made *m, int how)
 	case 25: b->has_agent_id = true; b->seq = 65538; b->floor = 1; break;
 	case 26: b->has_idempotency_key = true; b->idempotency_key = STR(""); break;
 	case 27: b->has_idempotency_key = true; b->idempotency_key = (struct str){text, 256}; break;
+	case 28: m->summaries[0].errors = -1; break;
+	case 29: m->summaries[0].errors = m->summaries[0].count + 1; break;
 	default: b->site = (struct str){NULL, 70000}; break;
 	}
 }
 
-enum { NR_SPOILS = 29 };
+enum { NR_SPOILS = 31 };
 
 START_TEST(bad_batches_are_refused_whole)
 {

@@ -111,9 +111,9 @@ START_TEST(numbers_of_an_editor)
 	struct verify_sheet s = {.hour_ms = H};
 	const char *fault = NULL;
 
-	ck_assert_int_eq(take(&s, document("{\"count\":3.0,\"sum\":7," REST ",\"note\":\"mine\"}", 1, H, H, EPOCH, 44), false, &fault),
+	ck_assert_int_eq(take(&s, document("{\"count\":3.0,\"sum\":7,\"errors\":2," REST ",\"note\":\"mine\"}", 1, H, H, EPOCH, 44), false, &fault),
 			 VERIFY_DOCUMENT_TAKEN);
-	ck_assert(window(&s, 1, 0)->count == 3 && window(&s, 1, 0)->sum == 7.0L);
+	ck_assert(window(&s, 1, 0)->count == 3 && window(&s, 1, 0)->errors == 2 && window(&s, 1, 0)->sum == 7.0L);
 	verify_sheet_fini(&s);
 }
 END_TEST
@@ -143,6 +143,8 @@ static const struct { const char *json; uint8_t kind; int64_t id_at, at; size_t 
 	{"{" PLAIN ",\"count\":\"many\"}", 0, H, H, 44, false, "one of its fields"},
 	{"{" PLAIN ",\"count\":1.5}", 0, H, H, 44, false, "one of its fields"},
 	{"{" PLAIN ",\"count\":0}", 0, H, H, 44, false, "not positive"},
+	{"{" PLAIN ",\"errors\":-1}", 0, H, H, 44, false, "errors are negative"},
+	{"{" PLAIN ",\"errors\":\"2\"}", 0, H, H, 44, false, "one of its fields"},
 	{"{" PLAIN ",\"min\":null}", 0, H, H, 44, false, "one of its fields"},
 	{"{" PLAIN ",\"last_at\":7}", 0, H, H, 44, false, "one of its fields"},
 	{"{" PLAIN ",\"approximate\":1}", 0, H, H, 44, false, "one of its fields"},

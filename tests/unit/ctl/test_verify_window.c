@@ -50,11 +50,11 @@ END_TEST
 START_TEST(counts_stop_at_the_end)
 {
 	struct verify_window w = VERIFY_WINDOW_INIT;
-	const struct verify_part much = {.count = INT64_MAX - 1};
+	const struct verify_part much = {.count = INT64_MAX - 1, .errors = INT64_MAX - 1};
 
 	verify_window_add_part(&w, &much);
 	verify_window_add_part(&w, &much);
-	ck_assert_int_eq(w.count, INT64_MAX);
+	ck_assert(w.count == INT64_MAX && w.errors == INT64_MAX);
 }
 END_TEST
 
@@ -79,14 +79,17 @@ static void change(struct verify_window *w, int bit)
 	case 5:
 		w->hist.buckets[1].count++;
 		break;
-	default:
+	case 6:
 		w->approximate = true;
+		break;
+	default:
+		w->errors++;
 	}
 }
 
 START_TEST(each_difference_is_seen)
 {
-	static const char *const names[] = {"count", "sum", "min", "max", "last", "buckets", "approximate"};
+	static const char *const names[] = {"count", "sum", "min", "max", "last", "buckets", "approximate", "errors"};
 	struct verify_window a = full(), b = full();
 
 	ck_assert_uint_eq(verify_window_compare(&a, &b), 0);

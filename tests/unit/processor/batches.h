@@ -86,6 +86,13 @@ static inline struct summary_sample *batch_summary(struct batch *b, int series, 
 	return s;
 }
 
+/* Of a summary of the ledger's, so many values are errors. */
+static inline void batch_errors(struct ledger *ledger, struct summary_sample *s, int n)
+{
+	s->errors = n;
+	ledger_errors(ledger, s->series, n, s->t);
+}
+
 /* Up to B_SAMPLES random samples around now_ms, some far back; each goes into the ledger. */
 static inline void batch_random(struct batch *b, struct unit_random *r, int64_t now_ms, struct ledger *ledger)
 {
@@ -105,7 +112,7 @@ static inline void batch_random(struct batch *b, struct unit_random *r, int64_t 
 		if (n == 1)
 			batch_value(b, series, j, t_ms);
 		else
-			batch_summary(b, series, j, n, t_ms);
+			batch_errors(ledger, batch_summary(b, series, j, n, t_ms), (int)unit_random_below(r, (uint64_t)n + 1));
 	}
 }
 

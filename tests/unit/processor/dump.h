@@ -13,6 +13,7 @@ static inline void dump_window(struct buf *out, const struct pane *pane, const s
 	buf_printf(out, "pane %d %" PRId64 " %" PRId64 " %" PRId64 " series %d: %" PRId64 " %a %d %a %d %a %d %a %" PRId64 " %d %" PRIu64,
 		   (int)pane->class, pane->start_ms, pane->first_ms, pane->touched_ms, l_series_of(w->series), w->count, w->sum, w->has_min, w->min,
 		   w->has_max, w->max, w->has_last, w->last, w->last_at_ms, w->approximate, hist_count(&w->hist));
+	buf_printf(out, " errors %u", w->errors);
 	for (uint32_t i = 0; i < hist_len(&w->hist); i++) {
 		struct bucket_at b = bucket_at(&w->hist, i);
 
@@ -54,6 +55,30 @@ static inline void dump_baselines(struct buf *out, const struct baselines *b)
 	}
 }
 
+/* In their own order too; the bytes by their hash. */
+static inline void dump_exemplars(struct buf *out, const struct exemplars *e)
+{
+	buf_printf(out, "exemplars %zu of %zu groups, %zu and %zu bytes, oldest %" PRId64 " late %" PRId64 "\n", e->nr_held, e->groups.len, e->held_bytes,
+		   e->group_bytes, e->oldest_ms, e->late_ms);
+	for (const struct exemplar_group *g = e->first; g; g = g->next) {
+		buf_add(out, "group ", 6);
+		for (size_t i = 0; i < sizeof(g->group); i++)
+			buf_printf(out, "%02x", g->group[i]);
+		buf_printf(out, " %d of " STR_FMT " minute %" PRId64 " kept %u:", g->kind, STR_ARG(g->site->id), g->minute_ms, g->nr);
+		for (uint32_t i = 0; g->kind == EXEMPLAR_TRANSACTION && i < g->nr; i++)
+			buf_printf(out, " %a", g->slowest[i]);
+		for (const struct specimen *s = g->first; s; s = s->next) {
+			uint8_t hash[MAP_KEY_BYTES];
+
+			map_key_of((struct str){(const char *)s->bytes, s->len}, hash);
+			buf_printf(out, " %u:%a:", s->len, s->duration_ms);
+			for (size_t i = 0; i < sizeof(hash); i++)
+				buf_printf(out, "%02x", hash[i]);
+		}
+		buf_add(out, "\n", 1);
+	}
+}
+
 static inline int dump_compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -85,6 +110,7 @@ static inline char *dump_task(const struct task *t)
 	dump_agents(&sorted, &t->dedup);
 	dump_keys(&sorted, &t->request_keys);
 	dump_baselines(&sorted, &t->baselines);
+	dump_exemplars(&sorted, &t->exemplars);
 	buf_add(&sorted, "", 1);
 	ck_assert(!buf_failed(&lines) && !buf_failed(&sorted));
 	buf_fini(&lines);

@@ -27,7 +27,7 @@ struct consumer {
 	struct consumer_hooks hooks;
 	int64_t member, generation; /* as the client's thread knows them; 0: thrown out */
 	struct fake_metadata held;  /* member 0: none */
-	uint32_t mine;              /* partitions that the callback has given and not taken */
+	uint32_t mine;              /* inputs that the callback has given and not taken */
 	enum fake_call call;
 	uint32_t called_with;
 	int64_t told_member;        /* as of the last callback */
@@ -36,13 +36,14 @@ struct consumer {
 	bool broken;
 	bool joined;
 	bool failed;                /* for good */
-	struct fetch fetch[FAKE_PARTITIONS];
+	struct fetch fetch[FAKE_INPUTS];
 };
 
 struct scout {
 	struct fake_host *host;
 	const char *topic; /* NULL: reads nothing */
-	int32_t partition;
+	int32_t partition; /* of it */
+	const struct fake_log *log;
 	int64_t at, sent_ms, polled_ms;
 	int64_t end; /* of the log, at the last fetch; -1: none yet */
 	int64_t told_end; /* where it was told last; -1: not yet */
@@ -176,19 +177,31 @@ void fake_client_heartbeat(struct consumer *c)
 		c->member = fake_join(k, c, c->host, &owned);
 }
 
-static size_t list_of(uint32_t mask, int32_t list[FAKE_PARTITIONS])
+static size_t list_of(uint32_t mask, int32_t list[FAKE_INPUTS])
 {
 	size_t nr = 0;
 
-	for (int32_t p = 0; p < FAKE_PARTITIONS; p++)
+	for (int32_t p = 0; p < FAKE_INPUTS; p++)
 		if (mask & 1u << p)
 			list[nr++] = p;
 	return nr;
 }
 
+/* The inputs of partitions that the group names. */
+static uint32_t inputs_of(uint32_t partitions)
+{
+	return partitions | partitions << FAKE_PARTITIONS;
+}
+
+/* And back: what the group thinks of when inputs are ours. */
+static uint32_t named(uint32_t inputs)
+{
+	return inputs & ((1u << FAKE_PARTITIONS) - 1);
+}
+
 static void call_assigned(struct consumer *c, uint32_t mask)
 {
-	int32_t list[FAKE_PARTITIONS];
+	int32_t list[FAKE_INPUTS];
 	size_t nr = list_of(mask, list);
 
 	fake_note(c->host->kafka, FAKE_ASSIGN, c->host, mask);
@@ -201,7 +214,7 @@ static void call_assigned(struct consumer *c, uint32_t mask)
 
 static void call_revoked(struct consumer *c, uint32_t mask, bool lost)
 {
-	int32_t list[FAKE_PARTITIONS];
+	int32_t list[FAKE_INPUTS];
 	size_t nr = list_of(mask, list);
 
 	fake_note(c->host->kafka, lost ? FAKE_LOST : FAKE_REVOKE, c->host, mask);
@@ -231,15 +244,15 @@ static void serve_untold(struct consumer *c, enum fake_call call, uint32_t mask,
 
 	c->untold = false;
 	if (call == CALL_ASSIGN)
-		call_assigned(c, mask);
+		call_assigned(c, inputs_of(mask));
 	else
-		call_revoked(c, mask & c->mine, stale);
+		call_revoked(c, inputs_of(mask) & c->mine, stale);
 	if (c->host->dead)
 		return;
 	c->member = fake_join(k, c, c->host, &owned);
 	m = fake_member_of(k, c->member);
 	if (m)
-		m->claimed = c->mine & ~owned;
+		m->claimed = named(c->mine) & ~owned;
 }
 
 /* The client's queue has come to the rebalance callback. */
@@ -252,7 +265,7 @@ static void serve_call(struct consumer *c)
 
 	c->held = (struct fake_metadata){c->member, c->generation}; /* rule D */
 	stale = c->told_member != c->member && c->mine;
-	c->broken |= stale && !c->lost && (call == CALL_ASSIGN || c->mine & ~mask);
+	c->broken |= stale && !c->lost && (call == CALL_ASSIGN || named(c->mine) & ~mask);
 	c->told_member = c->member;
 	if (c->lost) {
 		call_revoked(c, c->mine, true);
@@ -267,10 +280,10 @@ static void serve_call(struct consumer *c)
 		return;
 	}
 	if (call == CALL_ASSIGN) {
-		call_assigned(c, mask);
+		call_assigned(c, inputs_of(mask));
 		answer(c, member, 0);
 	} else {
-		call_revoked(c, mask, stale);
+		call_revoked(c, inputs_of(mask), stale);
 		answer(c, member, mask);
 	}
 }
@@ -296,6 +309,7 @@ static rd_kafka_message_t *fetch(struct consumer *c, int32_t p)
 {
 	struct fake_kafka *k = c->host->kafka;
 	const struct fake_log *log = &k->input[p];
+	struct input in = topics_input(&k->topics, p);
 	struct fetch *f = &c->fetch[p];
 
 	if (f->started) {
@@ -310,20 +324,20 @@ static rd_kafka_message_t *fetch(struct consumer *c, int32_t p)
 	if (f->at < fake_end(log)) {
 		f->told_end = false;
 		f->at++;
-		return record_message(k->topics.samples, p, f->at - 1, fake_at(log, f->at - 1), k->now_ms);
+		return record_message(in.topic, in.partition, f->at - 1, fake_at(log, f->at - 1), k->now_ms);
 	}
 	if (f->told_end)
 		return NULL;
 	f->told_end = true;
 	k->seen[FAKE_END]++;
-	return new_message(k->topics.samples, p, f->at, RD_KAFKA_RESP_ERR__PARTITION_EOF);
+	return new_message(in.topic, in.partition, f->at, RD_KAFKA_RESP_ERR__PARTITION_EOF);
 }
 
 rd_kafka_message_t *consumer_poll(struct consumer *c)
 {
 	struct fake_kafka *k = c->host->kafka;
 	bool called = c->call != CALL_NONE || c->lost;
-	int at = (int)fake_dice(k, FAKE_PARTITIONS);
+	int at = (int)fake_dice(k, FAKE_INPUTS);
 
 	if (c->host->dead || c->host->polls_left-- <= 0)
 		return NULL;
@@ -341,7 +355,7 @@ rd_kafka_message_t *consumer_poll(struct consumer *c)
 		k->seen[FAKE_CLIENT_ERROR]++;
 		return new_message(k->topics.samples, (int32_t)fake_dice(k, FAKE_PARTITIONS), 0, RD_KAFKA_RESP_ERR__TRANSPORT);
 	}
-	for (int i = 0; i < FAKE_PARTITIONS; i++, at = (at + 1) % FAKE_PARTITIONS) {
+	for (int i = 0; i < FAKE_INPUTS; i++, at = (at + 1) % FAKE_INPUTS) {
 		rd_kafka_message_t *message = c->mine & 1u << at ? fetch(c, at) : NULL;
 
 		if (message)
@@ -455,23 +469,21 @@ rd_kafka_t *scout_client(const struct scout *s)
 	return NULL;
 }
 
-static const struct fake_log *scouted(const struct scout *s)
-{
-	struct fake_kafka *k = s->host->kafka;
-
-	return strcmp(s->topic, k->topics.state) == 0 ? &k->state[s->partition] : &k->input[s->partition];
-}
-
 int scout_send(struct scout *s, const char *topic, int32_t partition, int64_t offset, struct err *err)
 {
+	struct fake_kafka *k = s->host->kafka;
+	int32_t number = topics_number(&k->topics, topic, partition), state = topics_state_number(&k->topics, topic, partition);
+
 	(void)err;
+	ck_assert((number < 0) != (state < 0));
 	s->topic = topic;
 	s->partition = partition;
-	s->at = offset == RD_KAFKA_OFFSET_BEGINNING ? scouted(s)->low : offset == RD_KAFKA_OFFSET_END ? fake_end(scouted(s)) : offset;
+	s->log = state < 0 ? &k->input[number] : &k->state[state];
+	s->at = offset == RD_KAFKA_OFFSET_BEGINNING ? s->log->low : offset == RD_KAFKA_OFFSET_END ? fake_end(s->log) : offset;
 	s->end = -1;
 	s->told_end = -1;
-	s->sent_ms = s->host->kafka->now_ms;
-	fake_note(s->host->kafka, scouted(s) == &s->host->kafka->state[partition] ? FAKE_SNAPSHOT_READ : FAKE_BEGINNING_READ, s->host, s->at);
+	s->sent_ms = k->now_ms;
+	fake_note(k, state < 0 ? FAKE_BEGINNING_READ : FAKE_SNAPSHOT_READ, s->host, s->at);
 	return 0;
 }
 
@@ -486,12 +498,12 @@ static bool scout_advance(struct scout *s)
 	struct fake_kafka *k = s->host->kafka;
 	const struct fake_record *record;
 
-	for (; (record = fake_at(scouted(s), s->at)) != NULL; s->at++) {
+	for (; (record = fake_at(s->log, s->at)) != NULL; s->at++) {
 		if (record->marker)
 			continue;
 		if (!record->txn)
 			return true;
-		if (!fake_txn_seen(k, record->txn, TXN_STATE)) {
+		if (!fake_txn_seen(k, record->txn, s->log >= &k->state[FAKE_PARTITIONS] ? TXN_EVENTS_STATE : TXN_SAMPLES_STATE)) {
 			fake_note(k, FAKE_MARKER_AWAITED, s->host, s->at);
 			return false;
 		}
@@ -517,12 +529,12 @@ rd_kafka_message_t *scout_poll(struct scout *s)
 		return NULL;
 	if (k->vices && fake_once_in(k, 50))
 		return new_message(s->topic, s->partition, s->at, RD_KAFKA_RESP_ERR__TRANSPORT);
-	s->end = fake_end(scouted(s));
-	if (s->at < scouted(s)->low)
+	s->end = fake_end(s->log);
+	if (s->at < s->log->low)
 		return new_message(s->topic, s->partition, s->at, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET);
 	if (scout_advance(s)) {
 		s->at++;
-		return record_message(s->topic, s->partition, s->at - 1, fake_at(scouted(s), s->at - 1), k->now_ms);
+		return record_message(s->topic, s->partition, s->at - 1, fake_at(s->log, s->at - 1), k->now_ms);
 	}
 	if (s->told_end == s->at)
 		return NULL;

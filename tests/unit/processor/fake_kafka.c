@@ -21,7 +21,7 @@ void fake_init(struct fake_kafka *k, uint64_t seed, int64_t now_ms)
 	topics_name(&k->topics, "sim");
 	k->topics.epoch = FAKE_EPOCH;
 	k->topics.partitions = FAKE_PARTITIONS;
-	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
+	for (int32_t p = 0; p < FAKE_INPUTS; p++) {
 		k->committed[p] = (struct fake_offset){.partition = p, .offset = -1};
 		k->input[p].base = k->input[p].low = fake_once_in(k, 2) ? 0 : 1000; /* retention has been there before us */
 	}
@@ -36,7 +36,7 @@ static void log_fini(struct fake_log *log)
 
 void fake_fini(struct fake_kafka *k)
 {
-	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
+	for (int32_t p = 0; p < FAKE_INPUTS; p++) {
 		log_fini(&k->input[p]);
 		log_fini(&k->state[p]);
 	}
@@ -135,7 +135,7 @@ void fake_txn_decide(struct fake_kafka *k, struct fake_txn *txn, enum fake_fate 
 	for (size_t i = 0; i < NR_TXN_TOPICS; i++)
 		txn->marker_ms[i] = k->now_ms + marker_delay(k);
 	txn->offsets_ms = k->now_ms + marker_delay(k);
-	for (int32_t p = 0; p < FAKE_PARTITIONS; p++)
+	for (int32_t p = 0; p < FAKE_INPUTS; p++)
 		if (txn->state_touched & 1u << p)
 			fake_append(&k->state[p], NULL, 0)->marker = true;
 }
@@ -336,7 +336,7 @@ static void pass_group(struct fake_kafka *k)
 
 static void pass_trims(struct fake_kafka *k)
 {
-	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
+	for (int32_t p = 0; p < FAKE_INPUTS; p++) {
 		struct fake_trim *trim = &k->trims[p];
 
 		if (!trim->before || k->now_ms < trim->at_ms)

@@ -11,6 +11,7 @@
  *    polls, and only when all have answered does the next generation give it to others. Who has not been heard for session.timeout.ms is
  *    thrown out, notices so at some time after it has woken, and gets a callback with "lost" then; but when one was waiting already, only that one,
  *    and what else it owned it keeps, joins again and is asked for it later as if nothing had been (consumer.c, G11). Static members (KIP-345) take their former place.
+ *  - The group knows the topic of samples alone, and its client takes the events' partitions with them (consumer.c, G12).
  *  - The consumer's vices (FIELD-NOTES, consumer.c): records of a partition that was paused a moment ago, positions set back, a jump ahead; records
  *    that were fetched come before the callback that takes their partition away.
  * Not modelled: several brokers, retention, compaction, the wire. All dice come from one generator: a seed is a whole history. */
@@ -23,7 +24,7 @@
 #include "tests/unit/unit.h"
 
 enum {
-	FAKE_PARTITIONS = 3, FAKE_HOSTS = 3, FAKE_MEMBERS = 16, FAKE_TRACE = 60, FAKE_TRACE_SIZE = 160, FAKE_METADATA_SIZE = 200,
+	FAKE_PARTITIONS = 3, FAKE_INPUTS = NR_INPUT_KINDS * FAKE_PARTITIONS, FAKE_HOSTS = 3, FAKE_MEMBERS = 16, FAKE_TRACE = 60, FAKE_TRACE_SIZE = 160, FAKE_METADATA_SIZE = 200,
 	FAKE_SESSION_MS = 10000, FAKE_TRANSACTION_MS = 10000,
 	FAKE_EPOCH = -77,
 };
@@ -35,7 +36,7 @@ struct fake_metadata {
 
 /* What can happen; every one of them must have happened, or the simulation proves nothing. */
 #define FAKE_EVENTS(X) \
-	X(RECORD) X(RETRY) X(STRAGGLER) X(POISON) X(REFUSED_FIRST) X(NEWER_SCHEMA) X(KEY) X(TOTAL) X(LATE) \
+	X(RECORD) X(RETRY) X(STRAGGLER) X(POISON) X(REFUSED_FIRST) X(NEWER_SCHEMA) X(KEY) X(TOTAL) X(LATE) X(EVENTS) X(WRONG_TOPIC) X(EXEMPLARS_FLUSHED) \
 	X(COMMITTED) X(BEGIN_FAILED) X(PRODUCE_FAILED) X(FLUSH_FAILED) X(OFFSETS_FAILED) X(COMMIT_ABORTED) X(ABORT_FAILED) X(OPEN_FAILED) \
 	X(UNKNOWN_COMMITTED) X(UNKNOWN_ON_ITS_WAY) X(UNKNOWN_NEVER) X(CAME_TO_PASS) X(TIMED_OUT) X(FENCED) X(STALE_REFUSED) \
 	X(PENDING) X(ASK_FAILED) X(SEEK_FAILED) X(SNAPSHOT_READ) X(BEGINNING_READ) X(MARKER_AWAITED) X(TRIMMED) \
@@ -51,7 +52,7 @@ enum fake_fate { FATE_OPEN, FATE_COMMITTED, FATE_ABORTED };
 
 /* An offset in a transaction, or committed. */
 struct fake_offset {
-	int32_t partition;
+	int32_t partition; /* an input, by its number, as everywhere here where it is not said otherwise */
 	int64_t offset; /* -1: none */
 	char metadata[FAKE_METADATA_SIZE];
 };
@@ -64,19 +65,20 @@ struct fake_txn {
 	int64_t arrives_ms;      /* a request to commit is on its way until then; 0: none */
 	int64_t marker_ms[NR_TXN_TOPICS], offsets_ms; /* when the fate is known there; valid once it is decided */
 	bool applied;            /* its offsets have reached their fate */
-	uint32_t state_touched;  /* partitions of the state topic */
+	uint32_t state_touched;  /* inputs whose state it has written */
 	size_t nr_offsets;
-	struct fake_offset offsets[FAKE_PARTITIONS];
+	struct fake_offset offsets[FAKE_INPUTS];
 };
 
 struct fake_record {
 	int64_t timestamp_ms;
 	int64_t readable_ms;  /* before, its schema is one that no build knows */
-	bool poison;          /* must become a dead letter, once */
+	bool poison;          /* must become a dead letter, once, and has not yet */
+	bool void_of_events;  /* it was poison, so that nothing comes of it */
 	struct fake_txn *txn; /* NULL: of no transaction; else of this one */
 	bool marker;
 	enum txn_topic topic; /* of outputs */
-	int32_t partition;
+	int32_t partition; /* of that topic */
 	size_t len;
 	uint8_t *bytes;
 };
@@ -115,7 +117,7 @@ struct fake_member {
 	struct fake_host *host;
 	int64_t incarnation;
 	int64_t heard_ms;
-	uint32_t owned;  /* partitions, as the coordinator sees it */
+	uint32_t owned;  /* partitions of samples, as the coordinator sees it */
 	uint32_t claimed; /* what its client has kept from before it was thrown out */
 	bool answering;  /* has a callback to run before the group can go on */
 	struct consumer *client; /* NULL: its process is dead */
@@ -125,10 +127,10 @@ struct fake_kafka {
 	struct unit_random random;
 	int64_t now_ms; /* wall clock and monotonic at once */
 	struct cell_topics topics;
-	struct fake_log input[FAKE_PARTITIONS], state[FAKE_PARTITIONS], output;
+	struct fake_log input[FAKE_INPUTS], state[FAKE_INPUTS], output; /* by the numbers of inputs */
 	struct fake_txn *txns, *last_txn, *first_undone;
-	struct fake_offset committed[FAKE_PARTITIONS];
-	struct fake_trim trims[FAKE_PARTITIONS];
+	struct fake_offset committed[FAKE_INPUTS];
+	struct fake_trim trims[FAKE_INPUTS];
 	struct fake_member members[FAKE_MEMBERS];
 	struct consumer *clients[FAKE_HOSTS]; /* of the hosts; NULL: closed, or dead */
 	int64_t generation, last_member;

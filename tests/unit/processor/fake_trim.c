@@ -18,7 +18,7 @@ struct trim *trim_new(const struct trim_parts *parts, struct err *err)
 {
 	struct trim *tr = calloc(1, sizeof(*tr));
 
-	ck_assert(tr && marks_init(&tr->marks, FAKE_PARTITIONS, err) == 0);
+	ck_assert(tr && marks_init(&tr->marks, FAKE_INPUTS, err) == 0);
 	tr->host = fake_host_of(parts->program);
 	return tr;
 }
@@ -52,7 +52,7 @@ void trim_turn(struct trim *tr, int64_t mono_ms)
 {
 	struct fake_kafka *k = tr->host->kafka;
 
-	for (int32_t p = 0; tr->noted && !tr->host->dead && p < FAKE_PARTITIONS; p++) {
+	for (int32_t p = 0; tr->noted && !tr->host->dead && p < FAKE_INPUTS; p++) {
 		int64_t before = marks_ask(&tr->marks, p);
 
 		if (!before)

@@ -16,7 +16,7 @@ struct txn {
 	struct fake_txn *open;
 	int64_t producer, deadline_ms;
 	const char *reason;
-	struct { struct txn_delivery *delivery; int64_t offset; } acks[FAKE_PARTITIONS];
+	struct { struct txn_delivery *delivery; int64_t offset; } acks[FAKE_INPUTS];
 	size_t nr_acks;
 };
 
@@ -26,7 +26,7 @@ struct txn *txn_new(const struct program *p, const struct cell_topics *topics)
 
 	ck_assert_ptr_nonnull(t);
 	t->host = fake_host_of(p);
-	ck_assert_str_eq(topics->state, t->host->kafka->topics.state);
+	ck_assert_str_eq(topics->events_state, t->host->kafka->topics.events_state);
 	t->producer = t->host->is_static ? -1 - t->host->number : t->host->incarnation;
 	t->reason = "";
 	return t;
@@ -89,10 +89,13 @@ int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct s
 		struct err *err)
 {
 	struct fake_kafka *k = t->host->kafka;
-	struct fake_log *log = topic == TXN_STATE ? &k->state[partition] : &k->output;
+	bool is_state = topic == TXN_SAMPLES_STATE || topic == TXN_EVENTS_STATE;
+	int32_t number = topic == TXN_EVENTS_STATE ? FAKE_PARTITIONS + partition : partition;
+	struct fake_log *log = is_state ? &k->state[number] : &k->output;
 	struct fake_record *record;
 
 	(void)key;
+	ck_assert(partition >= 0 && partition < (topic == TXN_DEADLETTER ? 1 : FAKE_PARTITIONS));
 	if (delivery)
 		delivery->offset = -1;
 	if (t->host->dead || (fake_once_in(k, 16) && fake_fails(t->host, FAKE_PRODUCE_FAILED, topic))) /* there are many of them */
@@ -103,8 +106,8 @@ int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct s
 	record->txn = t->open;
 	record->topic = topic;
 	record->partition = partition;
-	if (topic == TXN_STATE)
-		t->open->state_touched |= 1u << partition;
+	if (is_state)
+		t->open->state_touched |= 1u << number;
 	if (delivery) {
 		t->acks[t->nr_acks].delivery = delivery;
 		t->acks[t->nr_acks++].offset = fake_end(log) - 1;
@@ -153,7 +156,7 @@ int txn_send_offsets(struct txn *t, const rd_kafka_topic_partition_list_t *offse
 	for (int i = 0; i < offsets->cnt; i++) {
 		struct fake_offset *to = &t->open->offsets[t->open->nr_offsets++];
 
-		to->partition = offsets->elems[i].partition;
+		to->partition = topics_number(&k->topics, offsets->elems[i].topic, offsets->elems[i].partition);
 		to->offset = offsets->elems[i].offset;
 		snprintf(to->metadata, sizeof(to->metadata), "%.*s", (int)offsets->elems[i].metadata_size, (const char *)offsets->elems[i].metadata);
 	}

@@ -20,7 +20,7 @@ enum { L_SERIES = 6, L_MINUTES = 240, L_HOURS = L_MINUTES / 60, L_VALUES = 8 };
 
 /* What one window holds. */
 struct entry {
-	int64_t count, last_at;
+	int64_t count, errors, last_at;
 	double sum, min, max, last;
 	int64_t values[L_VALUES]; /* how often each */
 };
@@ -105,6 +105,13 @@ static inline void ledger_add(struct ledger *l, int series, int j, int64_t t_ms)
 	entry_add(&l->hours[series][(t_ms - L_BEGIN_MS) / L_HOUR_MS], j, t_ms);
 }
 
+/* So many of the values that were added were errors. */
+static inline void ledger_errors(struct ledger *l, int series, int64_t n, int64_t t_ms)
+{
+	l->minutes[series][(t_ms - L_BEGIN_MS) / L_MINUTE_MS].errors += n;
+	l->hours[series][(t_ms - L_BEGIN_MS) / L_HOUR_MS].errors += n;
+}
+
 /* A window as the product has it, as one more fragment. Distributions bring their buckets, the others' values are not known. */
 static inline void entry_merge(struct entry *e, const struct window *w)
 {
@@ -113,6 +120,7 @@ static inline void entry_merge(struct entry *e, const struct window *w)
 	ck_assert(w->has_min && w->has_max && w->has_last && w->count > 0);
 	entry_extremes(e, e->count == 0, w->min, w->max, w->last_at_ms, w->last);
 	e->count += w->count;
+	e->errors += w->errors;
 	e->sum += w->sum;
 	for (uint32_t i = 0; i < hist_len(&w->hist); i++) {
 		struct bucket_at b = bucket_at(&w->hist, i);
@@ -140,6 +148,8 @@ static inline void ledger_merge(struct ledger *l, const struct pane *pane)
 
 static inline void entry_equal(const struct entry *want, const struct entry *have, int series, const char *what, int number)
 {
+	ck_assert_msg(want->errors == have->errors, "series %d, %s %d: want %lld errors, have %lld", series, what, number, (long long)want->errors,
+		      (long long)have->errors);
 	ck_assert_msg(want->count == have->count && want->sum == have->sum && want->min == have->min && want->max == have->max &&
 			      want->last == have->last && want->last_at == have->last_at,
 		      "series %d, %s %d: want %lld %g %g %g %g, have %lld %g %g %g %g", series, what, number, (long long)want->count, want->sum,

@@ -164,7 +164,7 @@ static inline void close_with(struct task *t, int64_t watermark_ms, int64_t site
 /* The task as its next owner has it. */
 static inline struct task *restored(struct task *t)
 {
-	struct task *back = task_new(t->partition);
+	struct task *back = task_new(t->partition, t->kind);
 	struct buf bytes = BUF_INIT;
 	struct err err = ERR_INIT;
 

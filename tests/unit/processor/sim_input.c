@@ -179,7 +179,7 @@ static void send_straggler(struct sim_input *in)
 
 static void send_poison(struct sim_input *in, int32_t partition)
 {
-	static const struct str garbage[] = {{"", 0}, {"garbage", 7}, {"\0\0\0\0\x03", 5}, {"\0\0\0\0\x03\x02\x02", 7}};
+	static const struct str garbage[] = {{"", 0}, {"garbage", 7}, {"\0\0\0\0\x0a\0\0", 7} /* events' */, {"\0\0\0\0\x03", 5}, {"\0\0\0\0\x03\x02\x02", 7}};
 
 	arrive(in, partition, garbage[fake_dice(in->kafka, NR(garbage))])->poison = true;
 	fake_note(in->kafka, FAKE_POISON, NULL, partition);

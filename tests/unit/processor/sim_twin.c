@@ -6,7 +6,7 @@
 #include "processor/task.h"
 #include "tests/unit/processor/dump.h"
 
-enum { TWINS = FAKE_HOSTS * FAKE_PARTITIONS, BORN_ONCE_IN = 40, COMPARED_ONCE_IN = 16, CHARGED_ONCE_IN = 100 };
+enum { TWINS = FAKE_HOSTS * FAKE_INPUTS, BORN_ONCE_IN = 40, COMPARED_ONCE_IN = 16, CHARGED_ONCE_IN = 100 };
 enum { OVER = 4 /* what one turn may add to a share as small as here, where each pane begins with a block */ };
 
 struct twins {
@@ -66,7 +66,7 @@ static void compare(const struct task *t, const struct task *twin)
 static struct task *bear(const struct task *t)
 {
 	struct buf bytes = BUF_INIT;
-	struct task *twin = task_new(t->partition);
+	struct task *twin = task_new(t->partition, t->kind);
 	struct err err = ERR_INIT;
 
 	ck_assert_int_eq(snapshot_encode(t, &bytes, &err), 0);
@@ -85,8 +85,8 @@ static void attend(const struct task *t)
 
 	if (twin && fake_once_in(twins.kafka, COMPARED_ONCE_IN))
 		compare(t, twin);
-	/* With an empty outbox on both sides, what leaves it with a commit is the same number of panes. */
-	if (twin || t->outbox.len || !fake_once_in(twins.kafka, BORN_ONCE_IN))
+	/* With an empty outbox on both sides, what leaves it with a commit is the same number of panes and specimens. */
+	if (twin || t->outbox.len || t->specimens.nr || !fake_once_in(twins.kafka, BORN_ONCE_IN))
 		return;
 	for (int i = 0; i < TWINS; i++)
 		if (!twins.pairs[i].of) {
@@ -117,7 +117,7 @@ int __wrap_task_close(struct task *t, int64_t watermark_ms, const struct close_r
 
 	if (twin && __real_task_close(twin, watermark_ms, rules, NULL) != rc)
 		sim_fail(twins.kafka, "a restored task closes differently");
-	if (twin && twin->outbox.len != t->outbox.len)
+	if (twin && (twin->outbox.len != t->outbox.len || twin->specimens.nr != t->specimens.nr))
 		sim_fail(twins.kafka, "a restored task closes other windows");
 	attend(t);
 	return rc;
@@ -129,7 +129,8 @@ int __wrap_task_flush(struct task *t, struct err *err)
 	int rc = __real_task_flush(t, err);
 
 	fake_note(twins.kafka, FAKE_FLUSH, NULL, t->partition);
-	if (twin && (__real_task_flush(twin, NULL) != rc || twin->outbox.len != t->outbox.len))
+	twins.kafka->seen[FAKE_EXEMPLARS_FLUSHED] += t->specimens.nr_flushed;
+	if (twin && (__real_task_flush(twin, NULL) != rc || twin->outbox.len != t->outbox.len || twin->specimens.nr != t->specimens.nr))
 		sim_fail(twins.kafka, "a restored task flushes other windows");
 	attend(t);
 	return rc;

@@ -86,7 +86,7 @@ START_TEST(what_is_counted_is_what_is_allocated)
 	struct fill f = {.random = &r};
 	size_t before = allocated_bytes();
 
-	f.task = task_new(0);
+	f.task = task_new(0, INPUT_SAMPLES);
 	f.task->watermark_ms = L_BEGIN_MS + 30000;
 	fill_records(&f, shape, shapes[_i].nr_records, shapes[_i].event_ms);
 	must_be_true(&f, f.task, before, name, "filled");
@@ -106,11 +106,102 @@ START_TEST(what_is_counted_is_what_is_allocated)
 }
 END_TEST
 
+/* Events: of few groups or of many, long or as short as can be, of one minute or of many. */
+static const struct { const char *name; int nr_records, nr_groups; size_t text; int64_t back_ms; enum exemplar_kind kind; } event_shapes[] = {
+	{"errors of few groups", 500, 20, 3000, 60000, EXEMPLAR_ERROR},
+	{"errors of many groups", 300, 20000, 500, 60000, EXEMPLAR_ERROR},
+	{"short errors of many groups", 500, 1000000, 0, 0, EXEMPLAR_ERROR},
+	{"short errors of many minutes", 500, 1000, 0, 40 * L_HOUR_MS, EXEMPLAR_ERROR},
+	{"transactions", 500, 2000, 700, 60000, EXEMPLAR_TRANSACTION},
+	{"short transactions", 500, 1000000, 0, 0, EXEMPLAR_TRANSACTION},
+	{"markers", 500, 1, 10, 40 * L_HOUR_MS, EXEMPLAR_MARKER},
+};
+
+enum { EVENTS_A_RECORD = 50 };
+
+/* One record at the task's watermark; its length. */
+static size_t fill_events(struct fill *f, int shape)
+{
+	static char text[4096];
+	static struct event events[EVENTS_A_RECORD];
+	struct event_batch batch = {.events = events, .events_len = EVENTS_A_RECORD, .site = STR("site-a"), .received_at = f->task->watermark_ms};
+	struct intake_counts counts;
+	struct err err = ERR_INIT;
+
+	memset(text, 'x', sizeof(text));
+	for (int i = 0; i < EVENTS_A_RECORD; i++) {
+		int group = (int)unit_random_below(f->random, (uint64_t)event_shapes[shape].nr_groups);
+		struct str words = {text, event_shapes[shape].text ? unit_random_below(f->random, event_shapes[shape].text) : 0};
+
+		events[i] = (struct event){.t = f->task->watermark_ms - (int64_t)unit_random_below(f->random, (uint64_t)event_shapes[shape].back_ms + 1)};
+		memcpy(events[i].group, &group, sizeof(group));
+		if ((events[i].has_error = event_shapes[shape].kind == EXEMPLAR_ERROR))
+			events[i].error.message = words;
+		if ((events[i].has_transaction = event_shapes[shape].kind == EXEMPLAR_TRANSACTION))
+			events[i].transaction = (struct transaction_detail){.duration_ms = (double)unit_random_below(f->random, 1000)};
+		if ((events[i].has_marker = event_shapes[shape].kind == EXEMPLAR_MARKER))
+			events[i].marker.text = words;
+		events[i].action = event_shapes[shape].text && events[i].has_transaction ? STR("orders#show") : STR("");
+	}
+	buf_clear(&f->bytes);
+	ck_assert_int_eq(event_batch_encode(&batch, &f->bytes, &err), 0);
+	ck_assert_msg(task_take(f->task, &(struct record){f->task->position, f->task->watermark_ms, buf_str(&f->bytes), NULL}, &f->scratch, &counts,
+				&err) == 0, "%s", err.msg);
+	return f->bytes.len;
+}
+
+START_TEST(exemplars_are_counted_as_they_are_allocated)
+{
+	const char *name = event_shapes[_i].name;
+	struct unit_random r = unit_random_new("accounting_events");
+	struct fill f = {.random = &r};
+	struct buf bytes = BUF_INIT;
+	size_t before = allocated_bytes(), weight = 0, empty;
+	struct task *back;
+	struct err err = ERR_INIT;
+
+	f.task = task_new(0, INPUT_EVENTS);
+	f.task->watermark_ms = L_BEGIN_MS + 50 * L_HOUR_MS;
+	empty = task_bytes(f.task);
+	for (int i = 0; i < event_shapes[_i].nr_records; i++) {
+		weight += budget_weight(fill_events(&f, _i), 0);
+		ck_assert_msg(task_bytes(f.task) - empty <= budget_grown(weight) + SLACK, "%s: %zu bytes after records that weigh %zu", name,
+			      task_bytes(f.task) - empty, weight);
+	}
+	must_be_true(&f, f.task, before, name, "filled");
+	ck_assert_int_eq(snapshot_encode(f.task, &bytes, &err), 0);
+	ck_assert_uint_ge(budget_look(&f.task, 1).snapshot_bytes + SLACK, bytes.len);
+	task_free(f.task);
+	before = allocated_bytes() - f.scratch.held_bytes - memory_rounded(f.bytes.cap);
+	f.task = back = task_new(0, INPUT_EVENTS);
+	ck_assert_int_eq(snapshot_decode(buf_str(&bytes), back, &err), 0);
+	must_be_true(&f, back, before, name, "restored");
+	ck_assert_uint_ge(budget_restored((int64_t)bytes.len) + SLACK, task_bytes(back) + bytes.len);
+	ck_assert_uint_ge(budget_flushable(back), back->exemplars.held_bytes);
+	ck_assert_int_eq(task_flush(back, &err), 0);
+	must_be_true(&f, back, before, name, "flushed");
+	back->attempt.nr_specimens = back->specimens.nr;
+	fill_events(&f, _i);
+	ck_assert_uint_eq(budget_flushable(back), 0); /* before what was flushed is committed, there is nothing to ask for */
+	ck_assert_int_eq(task_flush(back, &err), 0);
+	back->attempt.nr_specimens = back->specimens.nr;
+	task_committed(back, 0);
+	must_be_true(&f, back, before, name, "committed");
+	ck_assert_uint_ge(budget_look(&back, 1).unflushable_bytes + empty + SLACK / 16, task_bytes(back));
+	back->watermark_ms += 3 * L_HOUR_MS;
+	ck_assert_int_eq(task_close(back, back->watermark_ms, &close_rules, &err), 0);
+	ck_assert_uint_le(task_bytes(back), empty + SLACK);
+	task_free(back);
+	fill_fini(&f);
+	buf_fini(&bytes);
+}
+END_TEST
+
 /* What is taken between two looks at the budget is bounded by what is known of records before they are taken. */
 START_TEST(a_record_makes_the_state_grow_by_no_more_than_it_weighs)
 {
 	struct unit_random r = unit_random_new("accounting_weight");
-	struct fill f = {.task = task_new(0), .random = &r};
+	struct fill f = {.task = task_new(0, INPUT_SAMPLES), .random = &r};
 	size_t weight = 0, empty = task_bytes(f.task), most = 0;
 
 	f.task->watermark_ms = L_BEGIN_MS + 30000;
@@ -147,7 +238,7 @@ START_TEST(a_restored_task_is_counted_too)
 {
 	const char *name = shapes[_i].name;
 	struct unit_random r = unit_random_new("accounting_restored");
-	struct task *first = task_new(0);
+	struct task *first = task_new(0, INPUT_SAMPLES);
 	struct fill f = {.task = first, .random = &r};
 	struct buf bytes = BUF_INIT;
 	struct err err = ERR_INIT;
@@ -161,7 +252,7 @@ START_TEST(a_restored_task_is_counted_too)
 	ck_assert_int_eq(snapshot_encode(first, &bytes, &err), 0);
 	held = f.scratch.held_bytes + memory_rounded(f.bytes.cap);
 	before = allocated_bytes() - held;
-	f.task = task_new(0);
+	f.task = task_new(0, INPUT_SAMPLES);
 	ck_assert_msg(snapshot_decode(buf_str(&bytes), f.task, &err) == 0, "%s", err.msg);
 	must_be_true(&f, f.task, before, name, "restored");
 	must_be_foreseen(f.task, bytes.len, name);
@@ -182,6 +273,7 @@ int main(void)
 	tcase_add_loop_test(tc, what_is_counted_is_what_is_allocated, 0, NR(shapes));
 	tcase_add_loop_test(tc, a_record_makes_the_state_grow_by_no_more_than_it_weighs, 0, NR(shapes));
 	tcase_add_loop_test(tc, a_restored_task_is_counted_too, 0, NR(shapes));
+	tcase_add_loop_test(tc, exemplars_are_counted_as_they_are_allocated, 0, NR(event_shapes));
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);

@@ -7,7 +7,7 @@
 /* The model: everything that ever happened to a series, and a replay of it all for each answer. */
 enum { EVENTS = 3200, STEPS = 4000 };
 
-struct event {
+struct step {
 	bool closing;
 	int64_t watermark_ms, t_ms, start_ms;
 	bool single;
@@ -17,7 +17,7 @@ struct event {
 };
 
 struct history {
-	struct event events[EVENTS];
+	struct step events[EVENTS];
 	int nr;
 };
 
@@ -29,7 +29,7 @@ struct answer {
 };
 
 /* Is every group of places, as wide as the coarser of the two has them, at least as full in b as in a? */
-static bool not_less(const struct event *a, const struct event *b, int scale)
+static bool not_less(const struct step *a, const struct step *b, int scale)
 {
 	struct shaped x, y;
 
@@ -53,7 +53,7 @@ static struct shape minus(const struct shape *a, const struct shape *b)
 }
 
 /* What the rules say of p after last, which may be NULL; *keep: p is the last one from now on. */
-static struct answer rules(const struct event *last, const struct event *p, bool *keep)
+static struct answer rules(const struct step *last, const struct step *p, bool *keep)
 {
 	struct answer a = {.verdict = BASELINE_BREAK};
 	bool known = p->start_ms > 0 && p->start_ms < p->t_ms, fell;
@@ -88,13 +88,13 @@ static struct answer rules(const struct event *last, const struct event *p, bool
 
 static struct answer replay(const struct history *h)
 {
-	const struct event *last = NULL;
+	const struct step *last = NULL;
 	int64_t changed_ms = 0;
 	struct answer a = {.verdict = NR_BASELINE_VERDICTS};
 	bool keep;
 
 	for (int i = 0; i < h->nr; i++) {
-		const struct event *e = &h->events[i];
+		const struct step *e = &h->events[i];
 
 		if (e->closing) {
 			if (last && e->watermark_ms - changed_ms >= 25 * L_HOUR_MS)
@@ -111,11 +111,11 @@ static struct answer replay(const struct history *h)
 }
 
 /* A point after those of a history: mostly growing, sometimes anything. */
-static struct event choose(struct unit_random *r, const struct history *h, int series, int64_t now_ms)
+static struct step choose(struct unit_random *r, const struct history *h, int series, int64_t now_ms)
 {
-	struct event e = {.watermark_ms = now_ms, .t_ms = now_ms - (int64_t)unit_random_below(r, 4) * 60000, .single = l_kind(series) == SERIES_KIND_COUNTER,
+	struct step e = {.watermark_ms = now_ms, .t_ms = now_ms - (int64_t)unit_random_below(r, 4) * 60000, .single = l_kind(series) == SERIES_KIND_COUNTER,
 			  .scale = 2 + (int)unit_random_below(r, 5)};
-	const struct event *before = NULL;
+	const struct step *before = NULL;
 
 	for (int i = 0; i < h->nr; i++)
 		if (!h->events[i].closing)
@@ -149,7 +149,7 @@ static struct event choose(struct unit_random *r, const struct history *h, int s
 
 static void step(struct fixture *f, struct history *h, struct unit_random *r, int series, int64_t now_ms, int verdicts[])
 {
-	struct event *e = &h->events[h->nr];
+	struct step *e = &h->events[h->nr];
 	struct answer want;
 	struct baseline_step have;
 	struct shaped shaped;
@@ -192,7 +192,7 @@ START_TEST(random_points_with_restores)
 		if (unit_random_below(&r, 15) == 0) {
 			baselines_close(&f.b, now_ms, &f.table);
 			for (size_t i = 0; i < NR(of); i++)
-				h[i].events[h[i].nr++] = (struct event){.closing = true, .watermark_ms = now_ms};
+				h[i].events[h[i].nr++] = (struct step){.closing = true, .watermark_ms = now_ms};
 		}
 		if (unit_random_below(&r, 10) == 0)
 			restore(&f, now_ms);

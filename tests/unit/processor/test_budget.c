@@ -41,7 +41,7 @@ static void house_init(struct house *h, const int nr_series[TASKS])
 {
 	h->bytes = 0;
 	for (int i = 0; i < TASKS; i++) {
-		h->tasks[i] = nr_series[i] < 0 ? NULL : task_new(i);
+		h->tasks[i] = nr_series[i] < 0 ? NULL : task_new(i, INPUT_SAMPLES);
 		if (!h->tasks[i])
 			continue;
 		h->tasks[i]->phase = TASK_RUNNING;
@@ -309,7 +309,7 @@ END_TEST
 
 START_TEST(a_record_weighs_what_it_may_come_to)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 	size_t before, panes;
 
 	t->watermark_ms = L_BEGIN_MS;

@@ -12,7 +12,7 @@
 #include "common/events.h"
 #include "tests/unit/common/kafka_mock.h"
 
-enum { WAIT_MS = 90000, TURN_MS = 20, PARTITIONS = 4, HEARTBEAT_MS = 3000, HEARTBEATS = 2, TRIES = 3 };
+enum { WAIT_MS = 90000, TURN_MS = 20, PARTITIONS = 4, INPUTS = 2 * PARTITIONS, HEARTBEAT_MS = 3000, HEARTBEATS = 2, TRIES = 3 };
 
 /* Serialised group metadata: for comparing; NULL bytes: there is none. */
 struct written {
@@ -39,6 +39,7 @@ struct member {
 	struct consumer *consumer;
 	int wake_fd;
 	int owned, callbacks, lost;
+	uint32_t mine; /* inputs, by their numbers */
 	struct written in_callback; /* what consumer_group() was within the last one */
 };
 
@@ -53,7 +54,10 @@ static void on_assigned(void *ctx, const int32_t *partitions, size_t nr)
 {
 	struct member *m = ctx;
 
-	(void)partitions;
+	for (size_t i = 0; i < nr; i++) {
+		ck_assert(partitions[i] >= 0 && partitions[i] < INPUTS && !(m->mine & 1u << partitions[i]));
+		m->mine |= 1u << partitions[i];
+	}
 	m->owned += (int)nr;
 	note(m);
 }
@@ -62,7 +66,10 @@ static void on_revoked(void *ctx, const int32_t *partitions, size_t nr, bool los
 {
 	struct member *m = ctx;
 
-	(void)partitions;
+	for (size_t i = 0; i < nr; i++) {
+		ck_assert(m->mine & 1u << partitions[i]);
+		m->mine &= ~(1u << partitions[i]);
+	}
 	m->lost += lost;
 	m->owned -= (int)nr;
 	note(m);
@@ -122,11 +129,13 @@ static void pair_init(struct pair *p)
 	p->mock.program.common.instance_id = p->dynamic;
 	topics_name(&p->topics, p->cell);
 	mock_topic(&p->mock, p->topics.samples, PARTITIONS);
+	mock_topic(&p->mock, p->topics.events, PARTITIONS);
 	member_join(&p->first, &p->mock, &p->topics);
-	while (p->first.owned < PARTITIONS && clock_mono_ms() < p->until)
+	while (p->first.owned < INPUTS && clock_mono_ms() < p->until)
 		if (is_awake(&p->first))
 			member_poll(&p->first);
-	ck_assert_int_eq(p->first.owned, PARTITIONS);
+	ck_assert_int_eq(p->first.owned, INPUTS);
+	ck_assert_uint_eq(p->first.mine, (1u << INPUTS) - 1);
 	member_poll(&p->first); /* what is still queued of the beginning */
 	p->first.callbacks = 0;
 }
@@ -144,15 +153,27 @@ static void pair_join(struct pair *p)
 		ck_assert_int_lt(clock_mono_ms(), p->until);
 }
 
+/* Each has its half of either topic, and both inputs of a partition's number. */
+static void must_have_pairs(const struct pair *p)
+{
+	uint32_t all = (1u << PARTITIONS) - 1, first = p->first.mine & all, second = p->second.mine & all;
+
+	ck_assert_msg((first | second) == all && (first & second) == 0 && __builtin_popcount(first) == PARTITIONS / 2, "%x and %x", p->first.mine,
+		      p->second.mine);
+	ck_assert_msg(p->first.mine == (first | first << PARTITIONS) && p->second.mine == (second | second << PARTITIONS), "%x and %x",
+		      p->first.mine, p->second.mine);
+}
+
 /* Polls both until each has its half. */
 static void pair_settle(struct pair *p)
 {
-	while (p->first.owned != PARTITIONS / 2 || p->second.owned != PARTITIONS / 2) {
+	while (p->first.owned != INPUTS / 2 || p->second.owned != INPUTS / 2) {
 		ck_assert_int_lt(clock_mono_ms(), p->until);
 		is_awake(&p->first);
 		member_poll(&p->first);
 		member_poll(&p->second);
 	}
+	must_have_pairs(p);
 }
 
 /* False: the session ended meanwhile, as it does on a machine that stands still for seconds. */
@@ -213,7 +234,7 @@ START_TEST(a_session_that_ends_behind_a_waiting_callback_breaks_the_consumer)
 			member_poll(&p.first);
 	ck_assert_msg(p.first.callbacks && p.first.owned, "the client has told by itself that all is lost: the guard is not needed any more");
 	ck_assert(consumer_is_broken(p.first.consumer) && !consumer_group(p.first.consumer));
-	ck_assert(p.first.lost || p.first.owned == PARTITIONS); /* what is revoked must not be saved */
+	ck_assert(p.first.lost || p.first.owned == INPUTS); /* what is revoked must not be saved */
 	pair_settle(&p); /* a member that owns nothing may not be closed */
 	ck_assert(consumer_is_broken(p.first.consumer) && !consumer_group(p.first.consumer));
 	member_leave(&p.second);

@@ -18,7 +18,7 @@ static const struct due_rules rules = {&conf, &real_time, PARTITIONS};
 /* A running task that was saved long ago, with one sample at t_ms. */
 static struct task *running(int32_t partition, int64_t t_ms, int64_t watermark_ms)
 {
-	struct task *t = task_new(partition);
+	struct task *t = task_new(partition, INPUT_SAMPLES);
 	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
 	struct series_id id = l_id(0, fingerprint);
 	struct series *s = series_table_take(&t->windows.series, &id, fingerprint, NULL);
@@ -79,9 +79,65 @@ START_TEST(an_end_that_is_trusted_closes_by_the_wall_clock)
 }
 END_TEST
 
+/* A task of events with an error of minute 0, as running() has a sample. */
+static struct task *with_error(int64_t watermark_ms)
+{
+	const struct exemplars_now now = {L_BEGIN_MS, watermark_ms};
+	struct task *t = task_new(PARTITIONS + 2, INPUT_EVENTS);
+	struct event event = {.t = L_BEGIN_MS + 10, .has_error = true};
+	uint64_t dropped[NR_EXEMPLAR_KINDS] = {0};
+
+	ck_assert_int_eq(exemplars_add(&t->exemplars, STR("site-a"), &event, &now, dropped, NULL), 0);
+	t->phase = TASK_RUNNING;
+	t->saved.id = 1;
+	t->watermark_ms = t->checkpoint_watermark_ms = watermark_ms;
+	t->checkpoint_mono_ms = MONO_MS - 1000;
+	return t;
+}
+
+/* Events close with the minutes of the samples' partition of the same number, by the watermark, and by the wall clock where nothing comes. */
+START_TEST(exemplars_are_due_as_windows_are)
+{
+	int64_t due_ms = L_BEGIN_MS + 105000 + 5000;
+	struct task *t = with_error(due_ms - 1);
+
+	ck_assert_int_eq(due_stagger_ms(&rules, PARTITIONS + 2), due_stagger_ms(&rules, 2));
+	ck_assert(!due_checkpoint(&rules, t, due_ms - 1, MONO_MS));
+	t->watermark_ms = t->checkpoint_watermark_ms = due_ms;
+	ck_assert(due_checkpoint(&rules, t, due_ms, MONO_MS));
+	t->watermark_ms = t->checkpoint_watermark_ms = L_BEGIN_MS + 10;
+	t->at_end = true;
+	t->end_mono_ms = MONO_MS - DUE_TRUST_MS - 1;
+	ck_assert(!due_checkpoint(&rules, t, due_ms, MONO_MS) && due_probe(&rules, t, due_ms, MONO_MS));
+	t->end_mono_ms = MONO_MS;
+	ck_assert(due_checkpoint(&rules, t, due_ms, MONO_MS) && !due_probe(&rules, t, due_ms, MONO_MS));
+	exemplars_flush(&t->exemplars, &t->specimens);
+	t->at_end = false;
+	ck_assert(due_checkpoint(&rules, t, L_BEGIN_MS, MONO_MS)); /* what an aborted attempt left */
+	specimens_drop(&t->specimens, 1);
+	t->position = t->saved.at;
+	ck_assert(!due_checkpoint(&rules, t, due_ms, MONO_MS) && !due_probe(&rules, t, due_ms, MONO_MS)); /* what only counts on is nobody's business */
+	task_free(t);
+}
+END_TEST
+
+START_TEST(catching_up_goes_by_the_number_of_exemplars_too)
+{
+	struct processor_conf small = conf;
+	struct due_rules sized = {&small, &real_time, PARTITIONS};
+	struct task *t = with_error(L_BEGIN_MS + 200000);
+	int64_t now = L_BEGIN_MS + L_HOUR_MS;
+
+	ck_assert(!due_checkpoint(&sized, t, now, MONO_MS));
+	small.catchup_windows = 1;
+	ck_assert(due_checkpoint(&sized, t, now, MONO_MS));
+	task_free(t);
+}
+END_TEST
+
 START_TEST(nothing_is_due_where_nothing_is)
 {
-	struct task *t = task_new(0);
+	struct task *t = _i ? task_new(PARTITIONS, INPUT_EVENTS) : task_new(0, INPUT_SAMPLES);
 
 	t->phase = TASK_RUNNING;
 	t->saved.id = 1;
@@ -192,7 +248,9 @@ int main(void)
 
 	tcase_add_test(tc, a_minute_is_due_after_its_end_grace_and_stagger);
 	tcase_add_test(tc, an_end_that_is_trusted_closes_by_the_wall_clock);
-	tcase_add_test(tc, nothing_is_due_where_nothing_is);
+	tcase_add_test(tc, exemplars_are_due_as_windows_are);
+	tcase_add_test(tc, catching_up_goes_by_the_number_of_exemplars_too);
+	tcase_add_loop_test(tc, nothing_is_due_where_nothing_is, 0, NR_INPUT_KINDS);
 	tcase_add_test(tc, catching_up_goes_by_real_time_or_by_size);
 	tcase_add_test(tc, the_lag_is_measured_in_real_time);
 	tcase_add_test(tc, what_waits_makes_a_checkpoint_due);

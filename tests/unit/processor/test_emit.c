@@ -142,11 +142,12 @@ START_TEST(any_window_is_written_as_the_generated_encoder_would)
 			sum += v;
 			ck_assert_int_eq(window_add_value(e.w, L_BEGIN_MS + i, v), 0);
 		}
+		e.w->errors = unit_random_below(&r, 2) ? (uint32_t)unit_random_below(&r, (uint64_t)UINT32_MAX + 1) : 0;
 		e.w->has_min = unit_random_below(&r, 4);
 		e.w->has_last = unit_random_below(&r, 4);
 		e.w->approximate = unit_random_below(&r, 2);
 		emit(&e);
-		ck_assert(e.a.count == nr && e.a.sum == sum && e.a.has_min == e.w->has_min && e.a.has_max && e.a.approximate == e.w->approximate);
+		ck_assert(e.a.count == nr && e.a.errors == e.w->errors && e.a.sum == sum && e.a.has_min == e.w->has_min && e.a.has_max && e.a.approximate == e.w->approximate);
 		ck_assert(e.a.late == pane_is_late(e.pane->class) && e.a.has_histogram == (l_kind(series) == SERIES_KIND_DISTRIBUTION));
 		if (e.a.has_histogram)
 			must_have_its_buckets(&e);

@@ -39,6 +39,14 @@ static void summary_min(struct batch *b) { b->summaries[1].min = NAN; }
 static void summary_max(struct batch *b) { b->summaries[1].max = NAN; }
 static void summary_last(struct batch *b) { b->summaries[1].last = NAN; }
 static void summary_last_at(struct batch *b) { b->summaries[1].last_at = NOW_MS + INTAKE_AHEAD_MS + 1; }
+static void errors_negative(struct batch *b) { b->summaries[0].errors = -1; }
+static void errors_beyond_count(struct batch *b) { b->summaries[0].errors = b->summaries[0].count + 1; }
+static void errors_cumulative(struct batch *b)
+{
+	batch_accumulate(b);
+	b->summaries[0].errors = 1;
+}
+
 static void histogram_of_a_counter(struct batch *b) { b->summaries[0].has_histogram = true; }
 static void histogram_short(struct batch *b) { b->counts[1][0] = 3; }
 static void histogram_negative(struct batch *b) { b->counts[1][0] = -4; }
@@ -112,7 +120,8 @@ static const struct {
 #define BAD(f) {#f, f}
 	BAD(index_too_high), BAD(index_negative), BAD(value_nan), BAD(value_infinite), BAD(time_negative), BAD(time_far_ahead), BAD(time_long_gone),
 	BAD(time_at_the_end_of_time), BAD(summary_index), BAD(summary_empty), BAD(summary_negative), BAD(summary_huge), BAD(summary_sum),
-	BAD(summary_min), BAD(summary_max), BAD(summary_last), BAD(summary_last_at), BAD(histogram_of_a_counter),
+	BAD(summary_min), BAD(summary_max), BAD(summary_last), BAD(summary_last_at), BAD(errors_negative), BAD(errors_beyond_count), BAD(errors_cumulative),
+	BAD(histogram_of_a_counter),
 	BAD(histogram_short), BAD(histogram_negative), BAD(histogram_zero_negative), BAD(histogram_scale), BAD(histogram_offset),
 	BAD(name_empty), BAD(name_long), BAD(gauge_cumulative), BAD(key_empty), BAD(key_long), BAD(distribution_single),
 	BAD(counter_negative), BAD(counter_sum_negative), BAD(start_negative), BAD(since_negative), BAD(total_negative), BAD(total_huge),
@@ -134,7 +143,7 @@ static int take_known(struct window_store *ws, struct dedup *dedup, const struct
 {
 	struct request_keys keys = REQUEST_KEYS_INIT;
 	struct baselines baselines = BASELINES_INIT;
-	int rc = take_into(&(struct intake_state){ws, dedup, &keys, &baselines, NULL}, b, counts, err);
+	int rc = take_into(&(struct intake_state){ws, dedup, &keys, &baselines, NULL, NULL}, b, counts, err);
 
 	ck_assert(keys.keys.len == 0 && baselines.by_series.len == 0);
 	request_keys_fini(&keys);
@@ -165,7 +174,7 @@ struct state {
 static void state_init(struct state *s)
 {
 	*s = (struct state){.windows = WINDOW_STORE_INIT, .dedup = DEDUP_INIT, .keys = REQUEST_KEYS_INIT, .baselines = BASELINES_INIT};
-	s->to = (struct intake_state){&s->windows, &s->dedup, &s->keys, &s->baselines, NULL};
+	s->to = (struct intake_state){&s->windows, &s->dedup, &s->keys, &s->baselines, NULL, NULL};
 }
 
 static void state_fini(struct state *s)

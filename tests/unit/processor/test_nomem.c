@@ -9,6 +9,7 @@
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
+#include "tests/unit/processor/events.h"
 #include "tests/unit/processor/txn_bench.h"
 
 static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5, 50, 40};
@@ -52,7 +53,7 @@ static int take(struct task *t, const struct buf *bytes, int way, int64_t now_ms
 
 static struct task *fresh(int way)
 {
-	struct task *t = task_new(3);
+	struct task *t = task_new(3, INPUT_SAMPLES);
 
 	t->watermark_ms = L_BEGIN_MS + 5 * L_MINUTE_MS;
 	t->windows.closed_ms = L_BEGIN_MS + 4 * L_MINUTE_MS; /* two minutes ago is late */
@@ -176,7 +177,7 @@ START_TEST(a_snapshot_is_whole_or_not_there)
 		fail_walk_begin(&w);
 		rc = snapshot_encode(t, &bytes, &err);
 		if (rc == 0)
-			back = task_new(3);
+			back = task_new(3, INPUT_SAMPLES);
 		if (back)
 			rc = snapshot_decode(buf_str(&bytes), back, &err);
 		failed = fail_walk_end(&w);
@@ -194,6 +195,126 @@ START_TEST(a_snapshot_is_whole_or_not_there)
 		buf_fini(&bytes);
 	}
 	free(want);
+	task_free(t);
+}
+END_TEST
+
+/* Records of every kind of event, on time and late, one of them displacing another. */
+static int take_events(struct task *t, struct arena *scratch, struct intake_counts *counts, struct err *err)
+{
+	struct buf bytes = BUF_INIT;
+	struct ev_batch b;
+	int rc = 0;
+
+	for (int64_t seq = 1; seq <= 2 && rc == 0; seq++) {
+		int64_t now_ms = L_BEGIN_MS + 5 * L_MINUTE_MS;
+
+		ev_init(&b, now_ms);
+		for (int i = 0; i < EV_EVENTS; i++)
+			ev_add(&b, &(struct an_event){.number = 8 * seq + i, .t_ms = i == 3 ? now_ms - 2 * L_MINUTE_MS : now_ms, .duration_ms = i,
+						      .kind = i < 4 ? (enum exemplar_kind)i : EXEMPLAR_TRANSACTION});
+		b.record.has_agent_id = true;
+		b.record.seq = seq;
+		b.record.floor = 1;
+		buf_clear(&bytes);
+		if (event_batch_encode(&b.record, &bytes, err) < 0)
+			break; /* the sender's memory */
+		rc = task_take(t, &(struct record){t->position, now_ms, buf_str(&bytes), NULL}, scratch, counts, err);
+	}
+	buf_fini(&bytes);
+	return rc;
+}
+
+static struct task *fresh_of_events(void)
+{
+	struct task *t = task_new(3, INPUT_EVENTS);
+
+	t->windows.closed_ms = L_BEGIN_MS + 4 * L_MINUTE_MS;
+	return t;
+}
+
+START_TEST(events_are_taken_or_the_process_ends)
+{
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct task *t = fresh_of_events();
+		struct arena scratch = ARENA_INIT;
+		struct intake_counts counts;
+		struct err err = ERR_INIT;
+		bool failed;
+		int rc;
+
+		fail_walk_begin(&w);
+		rc = take_events(t, &scratch, &counts, &err);
+		failed = fail_walk_end(&w);
+		ck_assert_msg(rc == 0 || (failed && err.kind == ERR_FATAL), "%s: %s", err_kind_name(err.kind), err.msg);
+		ck_assert(failed || (counts.events == EV_EVENTS && t->position == 2));
+		exemplars_close(&t->exemplars, INT64_MAX, &t->specimens); /* whatever is there can go */
+		arena_fini(&scratch);
+		task_free(t);
+	}
+}
+END_TEST
+
+START_TEST(a_snapshot_of_events_is_whole_or_not_there)
+{
+	struct task *t = fresh_of_events();
+	struct arena scratch = ARENA_INIT;
+	struct intake_counts counts;
+	struct err none = ERR_INIT;
+	char *want;
+
+	ck_assert_int_eq(take_events(t, &scratch, &counts, &none), 0);
+	want = dump_task(t);
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct buf bytes = BUF_INIT;
+		struct err err = ERR_INIT;
+		struct task *back = NULL;
+		bool failed;
+		int rc;
+
+		fail_walk_begin(&w);
+		rc = snapshot_encode(t, &bytes, &err);
+		if (rc == 0)
+			back = task_new(3, INPUT_EVENTS);
+		if (back)
+			rc = snapshot_decode(buf_str(&bytes), back, &err);
+		failed = fail_walk_end(&w);
+		ck_assert_msg(failed ? !back || (rc < 0 && err.kind == ERR_FATAL) : rc == 0, "%s: %s", err_kind_name(err.kind), err.msg);
+		if (!failed) {
+			char *have = dump_task(back);
+
+			ck_assert_str_eq(want, have);
+			free(have);
+		}
+		task_free(back);
+		buf_fini(&bytes);
+	}
+	free(want);
+	arena_fini(&scratch);
+	task_free(t);
+}
+END_TEST
+
+START_TEST(an_exemplar_is_whole_or_not_there)
+{
+	struct task *t = fresh_of_events();
+	struct arena scratch = ARENA_INIT;
+	struct intake_counts counts;
+	struct err none = ERR_INIT;
+
+	ck_assert_int_eq(take_events(t, &scratch, &counts, &none), 0);
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct buf bytes = BUF_INIT;
+		struct err err = ERR_INIT;
+		int rc;
+
+		fail_walk_begin(&w);
+		rc = specimen_encode(t->exemplars.first->first, 7, &bytes, &err);
+		ck_assert_int_eq(rc, fail_walk_end(&w) ? -1 : 0);
+		ck_assert(rc == 0 || err.kind == ERR_FATAL);
+		buf_fini(&bytes);
+	}
+	arena_fini(&scratch);
 	task_free(t);
 }
 END_TEST
@@ -232,7 +353,7 @@ END_TEST
 START_TEST(a_letter_is_appended_or_not)
 {
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
-		struct task *t = task_new(3);
+		struct task *t = task_new(3, INPUT_SAMPLES);
 		int rc;
 
 		ck_assert_int_eq(task_add_letter(t, STR("one")), 0);
@@ -271,6 +392,7 @@ END_TEST
 
 START_TEST(offsets_are_there_with_their_metadata_or_not)
 {
+	static const struct cell_topics topics = {.samples = "millrace.c.main.samples", .partitions = 12};
 	static const struct offset_meta meta = {.id = 12, .at = 5};
 
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
@@ -279,7 +401,7 @@ START_TEST(offsets_are_there_with_their_metadata_or_not)
 		int rc;
 
 		fail_walk_begin(&w);
-		rc = emission_add_offset(list, "millrace.c.main.samples", 3, 5, &meta, &err);
+		rc = emission_add_offset(list, &topics, 3, 5, &meta, &err);
 		ck_assert_int_eq(rc, fail_walk_end(&w) ? -1 : 0);
 		ck_assert(rc == 0 ? list->elems[0].metadata_size > 0 : err.kind == ERR_FATAL);
 		rd_kafka_topic_partition_list_destroy(list);
@@ -326,6 +448,8 @@ START_TEST(figures_may_be_missing)
 		stats_gaps(s, STR("site-a"), 1);
 		stats_memory(s, "state", 1, 2);
 		stats_abort(s, "_TIMED_OUT");
+		stats_exemplars(s, 3, EXEMPLAR_ERROR, 1);
+		stats_exemplars_dropped(s, 3, EXEMPLAR_MARKER, 1);
 		stats_forget(s, 1);
 		fail_walk_end(&w);
 		stats_free(s);
@@ -344,6 +468,9 @@ int main(void)
 	tcase_add_loop_test(tc, a_record_is_not_taken, 0, NR_WAYS);
 	tcase_add_loop_test(tc, a_closing_loses_no_window, 0, 2);
 	tcase_add_test(tc, a_snapshot_is_whole_or_not_there);
+	tcase_add_test(tc, events_are_taken_or_the_process_ends);
+	tcase_add_test(tc, a_snapshot_of_events_is_whole_or_not_there);
+	tcase_add_test(tc, an_exemplar_is_whole_or_not_there);
 	tcase_add_test(tc, chunks_are_put_together_or_fail);
 	tcase_add_test(tc, a_letter_is_appended_or_not);
 	tcase_add_test(tc, a_fragment_is_whole_or_not_there);

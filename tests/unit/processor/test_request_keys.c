@@ -17,11 +17,12 @@ static struct sample_batch request_of(int site, int key)
 
 static struct dedup_outcome take(struct request_keys *k, const struct sample_batch *batch, int64_t watermark_ms)
 {
+	struct identity who = identity_of_samples(batch);
 	struct dedup_outcome outcome = {.verdict = 77};
 	struct err err = ERR_INIT;
 
-	ck_assert_msg(request_keys_check(batch, &err) == 0, "%s", err.msg);
-	ck_assert_msg(request_keys_take(k, batch, watermark_ms, &outcome, &err) == 0, "%s", err.msg);
+	ck_assert_msg(request_keys_check(&who, &err) == 0, "%s", err.msg);
+	ck_assert_msg(request_keys_take(k, &who, watermark_ms, &outcome, &err) == 0, "%s", err.msg);
 	return outcome;
 }
 
@@ -77,20 +78,27 @@ static void restore(struct request_keys *k, int64_t watermark_ms)
 	buf_fini(&again);
 }
 
+static bool applies(const struct sample_batch *batch)
+{
+	struct identity who = identity_of_samples(batch);
+
+	return request_keys_apply(&who);
+}
+
 START_TEST(keys_are_of_1_to_255_bytes)
 {
 	static const struct { size_t len; int rc; } rows[] = {{0, -1}, {1, 0}, {255, 0}, {256, -1}};
 	static const char zeros[256];
-	struct sample_batch batch = request_of(0, 0);
+	struct identity who = {.has_key = true};
 	struct err err = ERR_INIT;
 
 	for (size_t i = 0; i < NR(rows); i++) {
-		batch.idempotency_key = (struct str){zeros, rows[i].len};
-		ck_assert_int_eq(request_keys_check(&batch, &err), rows[i].rc);
+		who.key = (struct str){zeros, rows[i].len};
+		ck_assert_int_eq(request_keys_check(&who, &err), rows[i].rc);
 	}
 	ck_assert_int_eq(err.kind, ERR_REJECT);
-	batch.has_idempotency_key = false;
-	ck_assert_int_eq(request_keys_check(&batch, &err), 0);
+	who.has_key = false;
+	ck_assert_int_eq(request_keys_check(&who, &err), 0);
 }
 END_TEST
 
@@ -105,9 +113,9 @@ START_TEST(a_key_is_a_retry_in_its_own_site)
 	ck_assert_int_eq(take_one(&k, 0, 1, NOW_MS), DEDUP_DUPLICATE);
 	ck_assert_int_eq(take_one(&k, 1, 1, NOW_MS), DEDUP_DUPLICATE);
 	batch.has_agent_id = true; /* goes by its agent */
-	ck_assert(!request_keys_apply(&batch) && take(&k, &batch, NOW_MS).verdict == DEDUP_NEW);
+	ck_assert(!applies(&batch) && take(&k, &batch, NOW_MS).verdict == DEDUP_NEW);
 	batch.has_agent_id = batch.has_idempotency_key = false;
-	ck_assert(!request_keys_apply(&batch) && take(&k, &batch, NOW_MS).verdict == DEDUP_NEW);
+	ck_assert(!applies(&batch) && take(&k, &batch, NOW_MS).verdict == DEDUP_NEW);
 	ck_assert(k.keys.len == 3 && k.sites.len == 2);
 	request_keys_fini(&k);
 	ck_assert(k.bytes == 0 && !k.oldest && !k.newest);

@@ -26,10 +26,11 @@ static struct sample_batch payload(int64_t seq, int64_t floor)
 static struct dedup_outcome retry_at(struct state *s, const struct sample_batch *batch, int64_t offset, int64_t watermark_ms)
 {
 	struct origin origin = {STR("t"), 7, 0, offset};
+	struct identity who = identity_of_samples(batch);
 	struct dedup_outcome outcome = {.verdict = 77};
 	struct err err = ERR_INIT;
 
-	ck_assert_msg(retried_take(&s->dedup, &s->keys, batch, &origin, watermark_ms, &outcome, &err) == 0, "%s", err.msg);
+	ck_assert_msg(retried_take(&s->dedup, &s->keys, &who, &origin, watermark_ms, &outcome, &err) == 0, "%s", err.msg);
 	return outcome;
 }
 
@@ -40,9 +41,10 @@ static enum dedup_verdict retry(struct state *s, const struct sample_batch *batc
 
 static enum dedup_verdict first(struct state *s, const struct sample_batch *batch)
 {
+	struct identity who = identity_of_samples(batch);
 	struct dedup_outcome outcome;
 
-	ck_assert_int_eq(dedup_take(&s->dedup, batch, NOW_MS, &outcome, NULL), 0);
+	ck_assert_int_eq(dedup_take(&s->dedup, &who, NOW_MS, &outcome, NULL), 0);
 	return outcome.verdict;
 }
 
@@ -80,6 +82,7 @@ END_TEST
 START_TEST(what_has_no_identity_goes_by_its_origin)
 {
 	struct sample_batch batch = {.site = STR("shop")}, other = {.site = STR("blog")};
+	struct identity who = identity_of_samples(&batch);
 	struct state s = fresh;
 	struct origin elsewhen = {STR("t"), 8, 0, 12};
 	struct dedup_outcome outcome;
@@ -88,7 +91,7 @@ START_TEST(what_has_no_identity_goes_by_its_origin)
 	ck_assert_int_eq(retry(&s, &batch, 13), DEDUP_NEW);
 	ck_assert_int_eq(retry(&s, &batch, 12), DEDUP_DUPLICATE);
 	ck_assert_int_eq(retry(&s, &other, 12), DEDUP_NEW);
-	ck_assert_int_eq(retried_take(&s.dedup, &s.keys, &batch, &elsewhen, NOW_MS, &outcome, NULL), 0);
+	ck_assert_int_eq(retried_take(&s.dedup, &s.keys, &who, &elsewhen, NOW_MS, &outcome, NULL), 0);
 	ck_assert_int_eq(outcome.verdict, DEDUP_NEW);
 	state_fini(&s);
 }
@@ -97,12 +100,13 @@ END_TEST
 START_TEST(an_idempotency_key_stays_what_tells_it)
 {
 	struct sample_batch batch = {.site = STR("shop"), .has_idempotency_key = true, .idempotency_key = STR("k")};
+	struct identity who = identity_of_samples(&batch);
 	struct state s = fresh;
 	struct dedup_outcome outcome;
 
 	ck_assert_int_eq(retry(&s, &batch, 12), DEDUP_NEW);
 	ck_assert_int_eq(retry(&s, &batch, 99), DEDUP_DUPLICATE);
-	ck_assert_int_eq(request_keys_take(&s.keys, &batch, NOW_MS, &outcome, NULL), 0);
+	ck_assert_int_eq(request_keys_take(&s.keys, &who, NOW_MS, &outcome, NULL), 0);
 	ck_assert_int_eq(outcome.verdict, DEDUP_DUPLICATE);
 	ck_assert_uint_eq(s.keys.keys.len, 1);
 	state_fini(&s);

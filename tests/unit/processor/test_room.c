@@ -21,7 +21,7 @@ static void house_init(struct house *h, double hard, double high)
 	memset(h, 0, sizeof(*h));
 	h->random = unit_random_new("room");
 	for (int i = 0; i < TASKS; i++) {
-		h->tasks[i] = task_new(i);
+		h->tasks[i] = task_new(i, INPUT_SAMPLES);
 		h->tasks[i]->phase = TASK_RUNNING;
 		h->tasks[i]->watermark_ms = L_BEGIN_MS;
 	}

@@ -28,7 +28,7 @@ static struct intake_counts take_range(struct task *t, int site, int from, int l
 /* A task under caps, as after its first checkpoint. */
 static struct task *capped(int64_t site_max, int64_t record_max)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 
 	close_with(t, L_BEGIN_MS, site_max, record_max);
 	return t;
@@ -119,7 +119,7 @@ END_TEST
 /* Rule A: a setting comes into force with a checkpoint, and sends nobody away. */
 START_TEST(caps_change_at_a_closing_only)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 
 	ck_assert_uint_eq(take_range(t, 0, 0, 7).overflow_samples, 0); /* none are known yet */
 	close_with(t, L_BEGIN_MS, 4, 100);
@@ -184,7 +184,7 @@ START_TEST(an_empty_state_is_no_measure_of_what_sites_need)
 	series_caps_crowd(&t->windows.series.caps, true);
 	ck_assert_uint_eq(take_range(t, 0, 0, 5).overflow_samples, 1);
 	ck_assert_uint_eq(take_range(t, 1, 0, 3).overflow_samples, 0);
-	back = task_new(0);
+	back = task_new(0, INPUT_SAMPLES);
 	series_caps_crowd(&back->windows.series.caps, true); /* while it waits for its restore */
 	ck_assert_msg(snapshot_decode(buf_str(&bytes), back, &err) == 0, "%s", err.msg);
 	series_caps_crowd(&back->windows.series.caps, true);

@@ -170,7 +170,7 @@ START_TEST(agrees_with_a_model_of_random_series_caps_and_restores)
 {
 	struct unit_random r = unit_random_new("series_caps");
 	struct model *m = calloc(1, sizeof(*m));
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 	int64_t now_ms = L_BEGIN_MS + 2 * L_HOUR_MS;
 
 	ck_assert(m && t);

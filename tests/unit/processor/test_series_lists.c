@@ -20,7 +20,7 @@ struct pair {
 
 static void pair_init(struct pair *p)
 {
-	*p = (struct pair){.quick = task_new(0), .slow = task_new(0)};
+	*p = (struct pair){.quick = task_new(0, INPUT_SAMPLES), .slow = task_new(0, INPUT_SAMPLES)};
 	ck_assert(p->quick && p->slow);
 	p->quick->windows.series.secret = p->slow->windows.series.secret = 1; /* else each table has an order of its own */
 }

@@ -1,15 +1,16 @@
 /* test_simulation.c - exactly once, through anything: the whole processor above a Kafka in memory, against a ledger that never crashes.
  *
  * Everything of the product from service.c down runs as it is, but the files that speak to librdkafka (fake_consumer.c, fake_txn.c, fake_trim.c)
- * and the clock (fake_clock.c). Three instances share three partitions; a scheduler of dice lets records come, time pass, instances take a
+ * and the clock (fake_clock.c). Three instances share three partitions of samples and three of events; a scheduler of dice lets records come, time pass, instances take a
  * turn, crash, freeze, stop, start, change their settings, and partitions move; every transaction may fail at each of its calls, or end
- * unknown. Then all troubles end, every window closes, and all that was ever committed must be the ledger: each sample once.
+ * unknown. Then all troubles end, every window closes, and all that was ever committed must be the ledger, each sample once; and of the events the exemplars that must be there, none twice (sim_events.h).
  *
  * A run is its seed: TEST_SEED=n plays it again, and the runs after it. SIM_SECONDS=n goes on for so long. */
 #include <inttypes.h>
 
 #include "processor/dedup.h"
 #include "processor/service.h"
+#include "tests/unit/processor/sim_events.h"
 #include "tests/unit/processor/sim_input.h"
 #include "tests/unit/processor/sim_twin.h"
 
@@ -42,6 +43,7 @@ struct instance {
 struct world {
 	struct fake_kafka kafka;
 	struct sim_input input;
+	struct sim_events events;
 	struct instance instances[FAKE_HOSTS];
 	struct ledger have[FAKE_PARTITIONS];
 	uint64_t seed;
@@ -227,9 +229,13 @@ static void step(struct world *w, const struct instance *not)
 	struct instance *in = &w->instances[dice(w, FAKE_HOSTS)];
 	uint64_t what = dice(w, 100);
 
-	if (what < 25) {
-		if (k->now_ms < L_BEGIN_MS + INPUT_MINUTES * L_MINUTE_MS)
+	if (what < 30) {
+		if (k->now_ms >= L_BEGIN_MS + INPUT_MINUTES * L_MINUTE_MS)
+			return;
+		if (what < 20)
 			sim_input_step(&w->input);
+		else
+			sim_events_step(&w->events);
 	} else if (what < 50) {
 		pass(w, (int64_t)dice(w, dice(w, 3) ? (uint64_t)w->pace : 50), not);
 		for (uint64_t left = dice(w, 100) ? 0 : dice(w, 10); left > 0; left--) /* nothing comes for a while */
@@ -260,6 +266,7 @@ static void world_init(struct world *w, uint64_t seed)
 	fake_clock_use(&w->kafka);
 	sim_twin_use(&w->kafka);
 	sim_input_init(&w->input, &w->kafka);
+	sim_events_init(&w->events, &w->kafka);
 	w->seed = seed;
 	w->pace = 1 << (5 + dice(w, 9));
 	w->peace = UINT64_C(10) << dice(w, 5);
@@ -282,6 +289,7 @@ static void world_fini(struct world *w)
 		if (w->instances[i].service)
 			crash(w, &w->instances[i]);
 	sim_input_fini(&w->input);
+	sim_events_fini(&w->events);
 	fake_fini(&w->kafka);
 }
 
@@ -294,6 +302,7 @@ static void drain(struct world *w)
 	k->trouble = 0;
 	k->vices = k->outage = false;
 	sim_input_finish(&w->input);
+	sim_events_finish(&w->events);
 	until_ms = k->now_ms + DRAIN_MINUTES * L_MINUTE_MS;
 	while (k->now_ms < until_ms) {
 		fake_pass(k, DRAIN_STEP_MS);
@@ -331,6 +340,7 @@ static void receive_fragment(struct world *w, const struct fake_record *record, 
 	e = a.window_ms == L_MINUTE_MS ? &l->minutes[series][number] : &l->hours[series][number];
 	entry_extremes(e, e->count == 0, a.min, a.max, a.last_at, a.last);
 	e->count += a.count;
+	e->errors += a.errors;
 	e->sum += a.sum;
 	counted = a.histogram.zero;
 	for (size_t i = 0; i < a.histogram.counts_len; i++) {
@@ -349,9 +359,11 @@ static void receive_letter(struct world *w, const struct fake_record *record, st
 	struct dead_letter letter;
 	struct err err = ERR_INIT;
 	struct fake_record *origin;
+	int32_t number;
 
 	ck_assert_msg(dead_letter_decode((struct str){(const char *)record->bytes, record->len}, scratch, &letter, &err) == 0, "%s", err.msg);
-	origin = letter.partition >= 0 && letter.partition < FAKE_PARTITIONS ? fake_at(&w->kafka.input[letter.partition], letter.offset) : NULL;
+	number = str_eq(letter.topic, str_from(w->kafka.topics.events)) ? FAKE_PARTITIONS + letter.partition : letter.partition;
+	origin = number >= 0 && number < FAKE_INPUTS ? fake_at(&w->kafka.input[number], letter.offset) : NULL;
 	if (!origin || !origin->poison)
 		sim_fail(&w->kafka, "a dead letter of a good record, or a second one");
 	origin->poison = false;
@@ -369,6 +381,8 @@ static void receive(struct world *w)
 		arena_clear(&scratch);
 		if (record->topic == TXN_DEADLETTER)
 			receive_letter(w, record, &scratch);
+		else if (record->topic == TXN_EXEMPLARS)
+			sim_events_receive(&w->events, record, &scratch);
 		else
 			receive_fragment(w, record, &scratch);
 	}
@@ -382,7 +396,7 @@ static int differences(const struct entry *want, const struct entry *have, int n
 
 	for (int i = 0; i < nr; i++) {
 		const struct entry *a = &want[i], *b = &have[i];
-		bool equal = a->count == b->count && a->sum == b->sum && a->min == b->min && a->max == b->max && a->last == b->last &&
+		bool equal = a->count == b->count && a->errors == b->errors && a->sum == b->sum && a->min == b->min && a->max == b->max && a->last == b->last &&
 			     a->last_at == b->last_at;
 
 		if (equal && (l_kind(series) != SERIES_KIND_DISTRIBUTION || memcmp(a->values, b->values, sizeof(a->values)) == 0))
@@ -397,7 +411,7 @@ static int differences(const struct entry *want, const struct entry *have, int n
 
 static void compare(struct world *w)
 {
-	int found = 0;
+	int found = sim_events_compare(&w->events);
 
 	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
 		const struct ledger *want = &w->input.want[p], *have = &w->have[p];
@@ -405,10 +419,11 @@ static void compare(struct world *w)
 		for (int s = 0; s < L_SERIES; s++)
 			found += differences(want->minutes[s], have->minutes[s], L_MINUTES, "minute", p, s) +
 				 differences(want->hours[s], have->hours[s], L_HOURS, "hour", p, s);
+	}
+	for (int32_t p = 0; p < FAKE_INPUTS; p++)
 		for (int64_t at = w->kafka.input[p].base; at < fake_end(&w->kafka.input[p]); at++)
 			if (fake_at(&w->kafka.input[p], at)->poison && ++found)
-				printf("partition %d offset %" PRId64 ": poison without a dead letter\n", (int)p, at);
-	}
+				printf("input %d offset %" PRId64 ": poison without a dead letter\n", (int)p, at);
 	if (found)
 		sim_fail(&w->kafka, "what was committed is not what was sent");
 }

@@ -3,6 +3,7 @@
 
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
+#include "tests/unit/processor/events.h"
 
 static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5, 50, 40};
 
@@ -20,7 +21,7 @@ static struct fed *fed_new(void)
 	struct fed *f = calloc(1, sizeof(*f));
 
 	ck_assert_ptr_nonnull(f);
-	f->task = task_new(3);
+	f->task = task_new(3, INPUT_SAMPLES);
 	f->task->watermark_ms = L_BEGIN_MS;
 	return f;
 }
@@ -84,7 +85,7 @@ static void encode(const struct task *t, struct buf *out)
 
 static struct task *must_decode(const struct buf *bytes)
 {
-	struct task *t = task_new(3);
+	struct task *t = task_new(3, INPUT_SAMPLES);
 	struct err err = ERR_INIT;
 
 	ck_assert_msg(snapshot_decode(buf_str(bytes), t, &err) == 0, "%s", err.msg);
@@ -102,7 +103,7 @@ static void must_equal(const struct task *a, const struct task *b)
 
 START_TEST(an_empty_task_comes_back)
 {
-	struct task *t = task_new(3), *back;
+	struct task *t = task_new(3, INPUT_SAMPLES), *back;
 	struct buf bytes = BUF_INIT;
 
 	t->position = 1234;
@@ -137,6 +138,75 @@ START_TEST(a_restored_task_goes_on_like_the_one_that_was_saved)
 		close_task(f->task);
 		close_task(copy);
 		must_equal(f->task, copy);
+		task_free(copy);
+	}
+	ck_assert_uint_gt(bytes.len, 1000);
+	fed_free(f);
+	buf_fini(&bytes);
+}
+END_TEST
+
+/* One random record of events some seconds later, into both tasks. */
+static void feed_events(struct fed *f, struct unit_random *r, struct task *other, int64_t *number)
+{
+	int64_t now_ms = f->task->watermark_ms + (int64_t)unit_random_below(r, 15000), seq = 1 + (int64_t)unit_random_below(r, 300);
+	struct ev_batch b;
+
+	ev_init(&b, now_ms);
+	for (uint64_t n = unit_random_below(r, EV_EVENTS + 1); n > 0; n--) {
+		struct an_event a = ev_random(r, ++*number, L_BEGIN_MS, now_ms);
+
+		ev_add(&b, &a);
+	}
+	b.record.has_agent_id = unit_random_below(r, 2);
+	b.record.seq = seq;
+	b.record.floor = seq > 80 ? seq - 80 : 1;
+	ev_encode(&b, &f->record);
+	feed(f->task, &f->record, now_ms, &f->scratch);
+	if (other)
+		feed(other, &f->record, now_ms, &f->scratch);
+}
+
+/* What was closed or flushed of the one must be of the other, byte for byte; then it is thrown away. */
+static void must_let_go_alike(struct task *a, struct task *b)
+{
+	const struct specimen *x = a->specimens.first, *y = b->specimens.first;
+
+	ck_assert(a->specimens.nr == b->specimens.nr && a->specimens.nr_flushed == b->specimens.nr_flushed);
+	for (; x; x = x->next, y = y->next)
+		ck_assert(x->kind == y->kind && x->len == y->len && memcmp(x->bytes, y->bytes, x->len) == 0);
+	specimens_drop(&a->specimens, a->specimens.nr);
+	specimens_drop(&b->specimens, b->specimens.nr);
+}
+
+START_TEST(a_restored_task_of_events_goes_on_like_the_one_that_was_saved)
+{
+	struct unit_random r = unit_random_new("events");
+	struct fed *f = fed_new();
+	struct buf bytes = BUF_INIT;
+	int64_t number = 0;
+
+	task_free(f->task);
+	f->task = task_new(3, INPUT_EVENTS);
+	f->task->watermark_ms = L_BEGIN_MS;
+	for (int life = 0; life < 60; life++) {
+		struct task *copy = task_new(3, INPUT_EVENTS);
+		struct err err = ERR_INIT;
+
+		for (uint64_t n = unit_random_below(&r, 30); n > 0; n--)
+			feed_events(f, &r, NULL, &number);
+		encode(f->task, &bytes);
+		ck_assert_msg(snapshot_decode(buf_str(&bytes), copy, &err) == 0, "%s", err.msg);
+		must_equal(f->task, copy);
+		for (uint64_t n = unit_random_below(&r, 20); n > 0; n--)
+			feed_events(f, &r, copy, &number);
+		must_equal(f->task, copy);
+		if (life % 3)
+			close_task(f->task), close_task(copy);
+		if (life % 4 == 1)
+			ck_assert(task_flush(f->task, &err) == 0 && task_flush(copy, &err) == 0);
+		must_equal(f->task, copy);
+		must_let_go_alike(f->task, copy);
 		task_free(copy);
 	}
 	ck_assert_uint_gt(bytes.len, 1000);
@@ -187,7 +257,7 @@ static struct fed *fed_rich(struct unit_random *r)
 /* Long after its last window is gone, a series is there for its baseline. */
 START_TEST(a_baseline_keeps_its_series)
 {
-	struct task *t = task_new(3), *back;
+	struct task *t = task_new(3, INPUT_SAMPLES), *back;
 	struct totals totals = {{0}, {{0}}};
 	struct arena scratch = {0};
 	struct buf bytes = BUF_INIT;
@@ -226,7 +296,7 @@ START_TEST(every_truncation_is_refused)
 
 	encode(f->task, &bytes);
 	for (size_t len = 0; len < bytes.len; len++) {
-		struct task *t = task_new(3);
+		struct task *t = task_new(3, INPUT_SAMPLES);
 		uint8_t *exact = malloc(len ? len : 1); /* so that a read behind the end is seen */
 		struct err err = ERR_INIT;
 
@@ -241,6 +311,36 @@ START_TEST(every_truncation_is_refused)
 }
 END_TEST
 
+/* Errors are some of the values: whoever says otherwise has not written a snapshot. */
+START_TEST(errors_that_are_no_values_are_refused)
+{
+	static const struct { uint32_t errors; int rc; } rows[] = {{0, 0}, {1, 0}, {2, 0}, {3, -1}, {UINT32_MAX, -1}};
+	struct task *t = task_new(3, INPUT_SAMPLES);
+	struct arena scratch = ARENA_INIT;
+	struct buf bytes = BUF_INIT;
+	struct batch b;
+	size_t at = 0;
+
+	batch_init(&b);
+	batch_summary(&b, 0, 1, 2, L_BEGIN_MS);
+	batch_encode(&b, &bytes);
+	feed(t, &bytes, L_BEGIN_MS, &scratch);
+	for (size_t i = 0; i < NR(rows); i++, at = 0) {
+		struct task *back = task_new(3, INPUT_SAMPLES);
+		struct err err = ERR_INIT;
+
+		pane_next(t->windows.panes[PANE_MINUTE].panes[0], &at)->errors = rows[i].errors;
+		encode(t, &bytes);
+		ck_assert_int_eq(snapshot_decode(buf_str(&bytes), back, &err), rows[i].rc);
+		ck_assert(rows[i].rc == 0 || err.kind == ERR_REJECT);
+		task_free(back);
+	}
+	task_free(t);
+	arena_fini(&scratch);
+	buf_fini(&bytes);
+}
+END_TEST
+
 /* The CRC outside refuses every flip; here only: no crash, and what is taken can be saved again and goes on. */
 START_TEST(no_flipped_bit_does_harm)
 {
@@ -251,7 +351,7 @@ START_TEST(no_flipped_bit_does_harm)
 
 	encode(f->task, &bytes);
 	for (size_t bit = 0; bit < bytes.len * 8; bit++) {
-		struct task *t = task_new(3);
+		struct task *t = task_new(3, INPUT_SAMPLES);
 		struct err err = ERR_INIT;
 
 		bytes.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -276,11 +376,11 @@ END_TEST
 static const struct {
 	uint8_t byte;
 	const char *text;
-} versions[] = {{2, "version 1, this build knows 4"}, {4, "version 2, this build knows 4"}, {6, "version 3, this build knows 4"}, {10, "version 5, this build knows 4"}};
+} versions[] = {{2, "version 1, this build knows 5"}, {4, "version 2, this build knows 5"}, {8, "version 4, this build knows 5"}, {12, "version 6, this build knows 5"}};
 
 START_TEST(another_version_is_refused)
 {
-	struct task *t = task_new(3), *back = task_new(3);
+	struct task *t = task_new(3, INPUT_SAMPLES), *back = task_new(3, INPUT_SAMPLES);
 	struct buf bytes = BUF_INIT;
 	struct err err = ERR_INIT;
 
@@ -289,7 +389,7 @@ START_TEST(another_version_is_refused)
 	ck_assert_int_eq(snapshot_decode(buf_str(&bytes), back, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_ptr_nonnull(strstr(err.msg, versions[_i].text));
-	ck_assert(snapshot_is_newer((struct str){(const char *)bytes.p, 1}) == (versions[_i].byte > 8));
+	ck_assert(snapshot_is_newer((struct str){(const char *)bytes.p, 1}) == (versions[_i].byte > 10));
 	ck_assert(!snapshot_is_newer(STR("")));
 	task_free(t);
 	task_free(back);
@@ -301,7 +401,7 @@ END_TEST
 START_TEST(a_cleared_task_is_a_new_one)
 {
 	struct unit_random r = unit_random_new("clear");
-	struct task *new_one = task_new(3);
+	struct task *new_one = task_new(3, INPUT_SAMPLES);
 	struct fed *f = fed_new();
 	struct buf bytes = BUF_INIT;
 
@@ -329,10 +429,12 @@ int main(void)
 
 	tcase_add_test(tc, an_empty_task_comes_back);
 	tcase_add_test(tc, a_restored_task_goes_on_like_the_one_that_was_saved);
+	tcase_add_test(tc, a_restored_task_of_events_goes_on_like_the_one_that_was_saved);
 	tcase_add_test(tc, the_outbox_is_not_in_it);
 	tcase_add_test(tc, a_cleared_task_is_a_new_one);
 	tcase_add_test(tc, a_baseline_keeps_its_series);
 	tcase_add_test(tc, every_truncation_is_refused);
+	tcase_add_test(tc, errors_that_are_no_values_are_refused);
 	tcase_add_test(tc, no_flipped_bit_does_harm);
 	tcase_add_loop_test(tc, another_version_is_refused, 0, (int)NR(versions));
 	tcase_set_timeout(tc, 60);

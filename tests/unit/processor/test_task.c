@@ -10,7 +10,7 @@ static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_M
 
 START_TEST(the_guard_takes_what_is_next_and_nothing_else)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 
 	t->position = 10;
 	ck_assert_int_eq(task_guard(t, 10), GUARD_TAKE);
@@ -42,7 +42,7 @@ static int take_bytes(struct task *t, struct str bytes, int64_t timestamp_ms, st
 
 START_TEST(poison_is_passed_and_a_newer_record_is_not)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 	struct err err = ERR_INIT;
 
 	t->position = 5;
@@ -61,7 +61,7 @@ END_TEST
 
 START_TEST(the_wall_clock_counts_at_a_trusted_end_only)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 
 	t->watermark_ms = 1000;
 	ck_assert_int_eq(task_effective_watermark(t, 5000, 100, 50), 1000);
@@ -76,7 +76,7 @@ END_TEST
 
 START_TEST(letters_leave_with_the_commit_that_carried_them)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 
 	t->saved.id = 1;
 	ck_assert(!task_dirty(t));
@@ -119,7 +119,7 @@ static struct dedup_outcome take_payload(struct task *t, int agent, int64_t seq,
 
 START_TEST(a_duplicate_moves_position_and_watermark)
 {
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 
 	ck_assert_int_eq(take_payload(t, 1, 1, 1000).verdict, DEDUP_NEW);
 	t->saved = (struct offset_meta){.id = 1, .at = t->position};
@@ -136,7 +136,7 @@ END_TEST
 START_TEST(a_clock_that_runs_ahead_makes_nobody_late)
 {
 	enum { AHEAD_MS = 9 * L_MINUTE_MS };
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 	struct err err = ERR_INIT;
 
 	for (int64_t now_ms = L_BEGIN_MS; now_ms < L_BEGIN_MS + 5 * L_MINUTE_MS; now_ms += 10000) {
@@ -175,7 +175,7 @@ START_TEST(agents_are_forgotten_and_caps_change_at_a_closing_only)
 {
 	const int64_t later_ms = L_BEGIN_MS + 49 * L_HOUR_MS;
 	struct close_rules narrow = close_rules;
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 	struct err err = ERR_INIT;
 
 	narrow.agents_max = 1;
@@ -196,7 +196,7 @@ END_TEST
 START_TEST(keys_are_forgotten_and_caps_change_at_a_closing_only)
 {
 	struct close_rules narrow = close_rules;
-	struct task *t = task_new(0);
+	struct task *t = task_new(0, INPUT_SAMPLES);
 	struct arena scratch = {0};
 	struct buf bytes = BUF_INIT;
 	struct err err = ERR_INIT;
@@ -254,7 +254,7 @@ static void world_restore(struct world *w)
 	struct err err = ERR_INIT;
 
 	task_free(w->task);
-	w->task = task_new(0);
+	w->task = task_new(0, INPUT_SAMPLES);
 	ck_assert_msg(snapshot_decode(buf_str(&w->saved), w->task, &err) == 0, "%s", err.msg);
 	w->task->saved = (struct offset_meta){.id = 1, .at = w->task->position};
 }
@@ -262,7 +262,7 @@ static void world_restore(struct world *w)
 static struct world *world_new(void)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct task *empty = task_new(0);
+	struct task *empty = task_new(0, INPUT_SAMPLES);
 	struct err err = ERR_INIT;
 
 	ck_assert(w && empty);
@@ -387,6 +387,7 @@ static void entry_join(struct entry *to, const struct entry *from)
 		return;
 	entry_extremes(to, to->count == 0, from->min, from->max, from->last_at, from->last);
 	to->count += from->count;
+	to->errors += from->errors;
 	to->sum += from->sum;
 	for (int j = 0; j < L_VALUES; j++)
 		to->values[j] += from->values[j];
@@ -486,7 +487,7 @@ START_TEST(restoring_at_any_point_equals_no_crash)
 	for (int i = 0; i < 60; i++)
 		world_write(w, &r);
 	for (int crash_at = 0; crash_at <= 60; crash_at += 4) {
-		struct task *t = task_new(0);
+		struct task *t = task_new(0, INPUT_SAMPLES);
 		char *a, *b;
 
 		world_restore(w);

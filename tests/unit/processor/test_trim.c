@@ -132,7 +132,7 @@ END_TEST
 START_TEST(a_broker_that_refuses_does_not_matter)
 {
 	static struct processor_conf conf = {.trim_interval_ms = 100};
-	struct cell_topics topics = {.state = "state", .partitions = PARTITIONS};
+	struct cell_topics topics = {.samples_state = "state", .events_state = "other", .partitions = PARTITIONS};
 	struct offset_meta first = meta(7, 1, 10), second = meta(7, 2, 25);
 	struct metrics *metrics = metrics_new("millrace-test");
 	struct mock mock;
@@ -143,6 +143,7 @@ START_TEST(a_broker_that_refuses_does_not_matter)
 
 	mock_init(&mock);
 	mock_topic(&mock, "state", PARTITIONS);
+	mock_topic(&mock, "other", PARTITIONS);
 	parts.rk = mock.rk;
 	tr = trim_new(&parts, NULL);
 	ck_assert_ptr_nonnull(tr);

@@ -112,6 +112,41 @@ START_TEST(a_count_stops_at_its_end)
 }
 END_TEST
 
+/* Errors are a part of count, through any merge, and stop at their end. */
+START_TEST(errors_add_up)
+{
+	struct series series = {.kind = SERIES_KIND_COUNTER};
+	struct window w = {.series = &series}, into = {.series = &series, .errors = 7};
+	struct summary_sample s = {.t = 1, .count = 10, .sum = 10, .last_at = 1, .errors = 4};
+
+	ck_assert_int_eq(window_add_summary(&w, &s), 0);
+	ck_assert_int_eq(window_add_value(&w, 1, 1), 0);
+	ck_assert_int_eq(window_add_summary(&w, &s), 0);
+	ck_assert(w.count == 21 && w.errors == 8);
+	ck_assert_int_eq(window_merge(&into, &w), 0);
+	ck_assert_uint_eq(into.errors, 15);
+	s.errors = s.count = (int64_t)UINT32_MAX - 15;
+	ck_assert_int_eq(window_add_summary(&into, &s), 0);
+	ck_assert_uint_eq(into.errors, UINT32_MAX);
+	ck_assert_int_eq(window_merge(&w, &into), 0);
+	ck_assert_uint_eq(w.errors, UINT32_MAX);
+	s.errors = s.count = INT64_MAX;
+	w.errors = 1;
+	ck_assert_int_eq(window_add_summary(&w, &s), 0);
+	ck_assert_uint_eq(w.errors, UINT32_MAX);
+}
+END_TEST
+
+/* Every series has one of these a minute: what it has more costs as much memory as many agents. */
+START_TEST(a_window_is_as_small_as_it_was)
+{
+	struct window w = {.pane = WINDOW_PANE_MAX, .has_min = true, .has_last = true, .errors = UINT32_MAX};
+
+	ck_assert_uint_eq(sizeof(w), 72);
+	ck_assert(w.pane == WINDOW_PANE_MAX && w.has_min && !w.has_max && w.has_last && !w.approximate && w.errors == UINT32_MAX);
+}
+END_TEST
+
 START_TEST(estimates_are_marked)
 {
 	struct series series = DISTRIBUTION;
@@ -188,6 +223,8 @@ int main(void)
 	tcase_add_test(tc, any_grouping_gives_the_same);
 	tcase_add_test(tc, unknown_stays_unknown);
 	tcase_add_test(tc, a_count_stops_at_its_end);
+	tcase_add_test(tc, errors_add_up);
+	tcase_add_test(tc, a_window_is_as_small_as_it_was);
 	tcase_add_test(tc, estimates_are_marked);
 	tcase_add_test(tc, claims_beyond_all_bounds_are_marked);
 	tcase_add_test(tc, a_full_window_still_counts);

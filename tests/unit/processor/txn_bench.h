@@ -40,7 +40,9 @@ static inline void bench_init(struct bench *b)
 	b->topics.partitions = 2;
 	mock_topic(&b->mock, b->topics.minutely, 2);
 	mock_topic(&b->mock, b->topics.hourly, 2);
-	mock_topic(&b->mock, b->topics.state, 2);
+	mock_topic(&b->mock, b->topics.samples_state, 2);
+	mock_topic(&b->mock, b->topics.events_state, 2);
+	mock_topic(&b->mock, b->topics.exemplars, 2);
 	mock_topic(&b->mock, TOPIC_DEADLETTER, 1);
 	b->txn = txn_new(&b->mock.program, &b->topics);
 	b->group = rd_kafka_consumer_group_metadata_new_with_genid("millrace-processor-main", 3, "member", NULL);
@@ -61,7 +63,7 @@ static inline void bench_fini(struct bench *b)
 static inline int fill(struct bench *b, struct txn_delivery *delivery, struct err *err)
 {
 	if (txn_begin(b->txn, err) == 0 &&
-	    txn_produce(b->txn, TXN_STATE, 1, (struct str){0}, STR("chunk"), delivery, err) == 0 &&
+	    txn_produce(b->txn, TXN_SAMPLES_STATE, 1, (struct str){0}, STR("chunk"), delivery, err) == 0 &&
 	    txn_produce(b->txn, TXN_MINUTELY, 1, STR("key"), STR("fragment"), NULL, err) == 0 && txn_flush(b->txn, err) == 0 &&
 	    txn_send_offsets(b->txn, b->offsets, b->group, err) == 0)
 		return 0;
