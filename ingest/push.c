@@ -207,7 +207,6 @@ static int decode_native(struct passage *way, struct str body)
 	const struct ticket *t = way->ticket;
 
 	payload->shift_ms = t->sender.shift_ms;
-	payload->scrub = way->push->rooms.scrub;
 	if ((t->form == BODY_PROTOBUF ? push_pb_parse(body, payload, &way->no) : push_json_parse(body, payload, &way->no)) < 0)
 		return -1;
 	way->decoded = true;
@@ -225,6 +224,7 @@ static int decode(struct passage *way, struct str body)
 	const struct ticket *t = way->ticket;
 
 	payload_init(payload, &way->push->arena, t->received_at_ms);
+	payload->scrub = way->push->rooms.scrub;
 	return admission_is_otlp(t->door) ? decode_otlp(way, body) : decode_native(way, body);
 }
 

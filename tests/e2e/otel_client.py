@@ -116,7 +116,7 @@ class Client:
         except OutOfStock as error:
             span.record_exception(error)
             span.set_status(Status(StatusCode.ERROR, str(error)))
-        self.errors.append({"class": "OutOfStock", "action": "GET /orders/:id", "by": "span"})
+        self.errors.append({"class": "__main__.OutOfStock", "action": "GET /orders/:id", "by": "span"})
 
     def request(self):
         """A transaction whose duration is known to the millisecond: a server span with a query inside."""

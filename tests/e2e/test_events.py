@@ -147,6 +147,7 @@ def test_the_readmes_snippets_do_what_it_says(pipeline):
 
 def test_the_agents_lines_arrive(pipeline):
     (pipeline.directory / "key").write_text(pipeline.keys["shop"])
+    (pipeline.directory / "key").chmod(0o600)
     agent = Agent("agent", pipeline.directory, f"http://127.0.0.1:{pipeline.push_port}", pipeline.directory / "key", clock=Clocks(pipeline)).start()
     lines = [{"error": {"class": "IOError", "message": "disk is gone", "action": "Jobs#run", "backtrace": [{"file": "a.rb", "line": 7, "in_app": True}]}},
              {"transaction": {"id": "line-1", "action": "Lines#show", "duration_ms": 12.5}}, {"marker": {"revision": "r9", "user": "bob"}},
