@@ -149,7 +149,8 @@ def kill_inside_a_transaction(world, victim, partitions):
 
 
 def own_partitions(processor):
-    return [p for p in range(PARTITIONS) if f'millrace_processor_lag_records{{topic="samples",partition="{p}"}}' in processor.get("/metrics")[1]]
+    text = processor.get("/metrics")[1]
+    return [p for p in range(PARTITIONS) if f'millrace_processor_lag_records{{partition="{p}",topic="samples"}}' in text]
 
 
 def test_a_killed_instances_partitions_go_on(world):
