@@ -276,6 +276,7 @@ static void decode_points(struct decoded *d, size_t n)
 	decode_bytes(d, body);
 	ck_assert_uint_eq(d->payload.values_len, n);
 	d->payload.divisible = true;
+	d->payload.series[0].name = copy_of(&d->arena, "m"); /* it borrows the body */
 	free((char *)(uintptr_t)body.p);
 }
 

@@ -52,6 +52,8 @@ static void pb_body(struct buf *b)
 				    : "1{1\"n\" 2=3 4{3=3 4:3 5:1 6:1 7:1 9{1~5 3~-1 4[1 2]}}}");
 }
 
+#define DIVIDED_HEAD "{\"metrics\":[{\"name\":\"m\",\"kind\":\"gauge\",\"points\":["
+
 struct pushed {
 	struct arena arena;
 	struct payload payload;
@@ -97,6 +99,54 @@ START_TEST(a_payload_is_refused_as_over_budget)
 	}
 	pushed_fini(&want);
 	buf_fini(&body);
+}
+END_TEST
+
+/* The same of a payload that becomes several records for its partition: samples and events. */
+static int push_divided(struct pushed *p, const struct payload_event *marker, struct str body)
+{
+	struct payload *payload = &p->payload;
+
+	payload_init(payload, &p->arena, NOW_MS);
+	if (push_json_parse(body, payload, &p->no) < 0)
+		return -1;
+	for (int i = 0; i < 20; i++) {
+		struct payload_event e = *marker;
+
+		if (event_add(payload, &e) < 0)
+			return payload_refuse_size(payload, &p->no);
+	}
+	payload->divisible = payload->has_idempotency_key = true;
+	payload->idempotency_key = STR("once");
+	if (settle_events(payload, way.site) < 0)
+		return payload_refuse_size(payload, &p->no);
+	return split_payload(payload, &way, 400, &p->records, &p->parts, &p->no);
+}
+
+START_TEST(a_divided_payload_is_refused_as_over_budget)
+{
+	struct str body = repeated_text(DIVIDED_HEAD "{\"v\":1}", ",{\"v\":1}", 400, "]}]}");
+	struct arena a = ARENA_INIT;
+	struct payload_event marker = good_event(&a, PAYLOAD_MARKER);
+	struct pushed want = {.arena = {.limit_bytes = 64 << 20}, .no = {.reason = NR_REASONS}};
+
+	ck_assert_msg(push_divided(&want, &marker, body) == 0, "%s", want.no.detail);
+	ck_assert_uint_gt(want.parts.len, 20);
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct pushed p = {.arena = {.limit_bytes = 64 << 20}, .no = {.reason = NR_REASONS}};
+		int rc;
+
+		fail_walk_begin(&w);
+		rc = push_divided(&p, &marker, body);
+		if (fail_walk_end(&w) && rc < 0) /* a sort does without its memory */
+			ck_assert_msg(p.no.reason == REASON_OVER_BUDGET, "%s: %s", reason_name(p.no.reason), p.no.detail);
+		else
+			ck_assert(rc == 0 && str_eq(buf_str(&p.records), buf_str(&want.records)));
+		pushed_fini(&p);
+	}
+	pushed_fini(&want);
+	arena_fini(&a);
+	free((char *)(uintptr_t)body.p);
 }
 END_TEST
 
@@ -555,6 +605,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	tcase_add_loop_test(tc, a_payload_is_refused_as_over_budget, 0, 2);
+	tcase_add_test(tc, a_divided_payload_is_refused_as_over_budget);
 	tcase_add_test(tc, events_are_refused_as_over_budget);
 	tcase_add_loop_test(tc, a_payload_of_any_size_is_too_large_or_taken, 0, 4);
 	tcase_add_loop_test(tc, a_body_that_does_not_inflate_is_refused_as_over_budget, 0, 3);
