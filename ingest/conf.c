@@ -17,7 +17,7 @@ const struct conf_field ingest_conf_fields[] = {
 	{"push.max_inflate_ratio", CONF_INT, ROW(max_inflate_ratio), "250", 1, 100000,
 	 "a body that inflates to more than so many times its size is a 413"},
 	{"push.max_record_bytes", CONF_BYTES, ROW(max_record_bytes), "1000000", 1024, INT64_C(16) << 20,
-	 "largest record, the samples or the events of one payload for one partition; above it 413; brokers must take it"},
+	 "largest record, the samples or the events of one payload for one partition; above it 413, of OTLP several records; brokers must take it"},
 	{"push.inflight_budget", CONF_BYTES, ROW(inflight_budget_bytes), "64Mi", 1024, INT64_C(1) << 40,
 	 "bodies and records not yet acknowledged; above it, or above a quarter of memory.budget, 503"},
 	{"push.connections_max", CONF_INT, ROW(connections_max), "4096", 1, 1000000,

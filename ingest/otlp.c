@@ -45,6 +45,7 @@ bool otlp_rules_want(const struct otlp_rules *rules, struct str key)
 
 int otlp_decode(enum otlp_signal signal, struct str body, struct payload *p, const struct otlp_rules *rules, struct refusal *no)
 {
+	p->divisible = true;
 	switch (signal) {
 	case OTLP_METRICS:
 		return otlp_metrics_parse(body, p, rules, no);

@@ -1,6 +1,6 @@
 /* otlp.h - OTLP (opentelemetry-proto, opentelemetry.io/docs/specs/otlp): what its three signals share, and the one way in.
  *
- * A request is a payload without identity, host and creation time: live, and routed by its receipt. Whatever its form was, protobuf is what is
+ * A request is a payload without identity, host and creation time: live, and routed by its receipt. Its sender cannot send it in two, so it is divisible. Whatever its form was, protobuf is what is
  * decoded: JSON is transcoded first (otlp_json.h). */
 #ifndef MILLRACE_INGEST_OTLP_H
 #define MILLRACE_INGEST_OTLP_H

@@ -122,6 +122,7 @@ struct payload {
 	struct str host, environment, revision;
 	bool has_idempotency_key;
 	struct str idempotency_key; /* of an OTLP request */
+	bool divisible; /* its sender cannot send less at once: a part may become several records (divide.h), unless there is an agent_id */
 	const struct scrub *scrub;  /* the rules that hide secrets; borrowed; NULL: none, in tests */
 
 	struct series_ref *series; /* of accepted samples; one a metric, not yet unique, fingerprints not yet set */

@@ -2,7 +2,9 @@
  *
  * Two passes, as samples lie in the payload in two lists while a batch wants its own: the first finds each series' place
  * (its part, and its index in there; the same series named by two metrics has one place) and counts, the second fills. Events need no
- * places: their groups have been named before. A payload without any, as most are, pays nothing for them. */
+ * places: their groups have been named before. A payload without any, as most are, pays nothing for them.
+ *
+ * Every part is encoded as one record first. Few are too large for that, and only for them is divide.h. */
 #include "ingest/split.h"
 
 #include <string.h>
@@ -10,6 +12,7 @@
 #include "common/map.h"
 #include "common/route.h"
 #include "common/series.h"
+#include "ingest/divide.h"
 
 struct place {
 	size_t part;
@@ -27,6 +30,7 @@ struct splitter {
 	size_t record_max_bytes;
 	struct buf *records;
 	struct parts *out;
+	size_t parts_cap;
 };
 
 /* Too large is only what passes the arena's limit. */
@@ -155,17 +159,53 @@ static void label_events(const struct splitter *sp, struct event_batch *b)
 	b->idempotency_key = p->idempotency_key;
 }
 
-/* Measured after encoding: only the codec knows how long a record is. Its place is known only when the buffer grows no more. */
-static int add_part(struct splitter *sp, const struct part *part, size_t start, struct refusal *no)
+/* The record's place is known only when the buffer grows no more. */
+static int add_part(struct splitter *sp, const struct part *part, size_t bytes, struct refusal *no)
+{
+	struct part *parts = payload_grow(sp->payload->arena, sp->out->part, sp->out->len, &sp->parts_cap, sizeof(*parts));
+
+	if (!parts)
+		return refuse_memory(sp, no);
+	sp->out->part = parts;
+	parts[sp->out->len] = *part;
+	parts[sp->out->len++].record.len = bytes;
+	return 0;
+}
+
+/* Adds a part of one record: the one that begins at start. Measured after encoding: only the codec knows how long a record is. */
+static int add_whole(struct splitter *sp, const struct part *part, size_t start, struct refusal *no)
 {
 	size_t bytes = sp->records->len - start;
 
-	sp->out->part[sp->out->len] = *part;
-	sp->out->part[sp->out->len++].record.len = bytes;
 	if (bytes > sp->record_max_bytes)
 		return refuse(no, REASON_RECORD_TOO_LARGE, "%zu %s for partition %d take %zu bytes, more than the %zu of a record; split the payload",
 			      part->events ? part->events : part->samples, part->events ? "events" : "samples", (int)part->partition, bytes,
 			      sp->record_max_bytes);
+	return add_part(sp, part, bytes, no);
+}
+
+/* Of an agent's payload a partition takes one record: its seq says that there are no more. */
+static bool must_divide(const struct splitter *sp, size_t start)
+{
+	return sp->records->len - start > sp->record_max_bytes && sp->payload->divisible && !sp->payload->has_agent_id;
+}
+
+/* Adds chunks in place of the part whose record begins at start. samples: NULL for a part of events. */
+static int add_chunks(struct splitter *sp, const struct part *part, const struct sample_batch *samples, const struct event_batch *events, size_t start,
+		      struct refusal *no)
+{
+	struct division d = {.payload = sp->payload, .record_max_bytes = sp->record_max_bytes, .records = sp->records};
+	size_t bytes = sp->records->len - start;
+	struct part chunk = *part;
+
+	sp->records->len = start;
+	if ((samples ? divide_samples(&d, samples, bytes, no) : divide_events(&d, events, bytes, no)) < 0)
+		return -1;
+	for (size_t i = 0; i < d.chunks_len; i++) {
+		*(samples ? &chunk.samples : &chunk.events) = d.chunks[i].items;
+		if (add_part(sp, &chunk, d.chunks[i].bytes, no) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -184,7 +224,7 @@ static int encode_samples(struct splitter *sp, size_t i, struct refusal *no)
 	b->home = home;
 	if (sample_batch_encode(b, sp->records, &err) < 0)
 		return refuse(no, REASON_OVER_BUDGET, "%s", err.msg);
-	return add_part(sp, &part, start, no);
+	return must_divide(sp, start) ? add_chunks(sp, &part, b, NULL, start, no) : add_whole(sp, &part, start, no);
 }
 
 static int encode_events(struct splitter *sp, size_t i, struct refusal *no)
@@ -199,7 +239,7 @@ static int encode_events(struct splitter *sp, size_t i, struct refusal *no)
 	label_events(sp, b);
 	if (event_batch_encode(b, sp->records, &err) < 0)
 		return refuse(no, REASON_OVER_BUDGET, "%s", err.msg);
-	return add_part(sp, &part, start, no);
+	return must_divide(sp, start) ? add_chunks(sp, &part, NULL, b, start, no) : add_whole(sp, &part, start, no);
 }
 
 static void place_records(struct parts *out, const struct buf *records)
@@ -217,7 +257,8 @@ static int encode_parts(struct splitter *sp, struct refusal *no)
 	size_t partitions = sp->route->partitions_len;
 	int rc = 0;
 
-	sp->out->part = arena_calloc(sp->payload->arena, sp->events ? 2 * partitions : partitions, sizeof(*sp->out->part));
+	sp->parts_cap = sp->events ? 2 * partitions : partitions;
+	sp->out->part = arena_calloc(sp->payload->arena, sp->parts_cap, sizeof(*sp->out->part));
 	if (!sp->out->part)
 		return refuse_memory(sp, no);
 	for (size_t i = 0; i < partitions && rc == 0; i++)

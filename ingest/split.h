@@ -1,7 +1,8 @@
 /* split.h - a payload becomes parts, one for each partition it touches, of samples and of events.
  *
- * A pure function of payload and route, without I/O or time: a retry of the same payload under the same routing history gives
- * the same bytes for the same partitions, which is what makes dedup by (agent_id, seq) and partition possible. All parts are
+ * A pure function of payload, route and limit, without I/O or time: a retry of the same payload under the same routing history gives
+ * the same bytes for the same partitions, which is what makes dedup by (agent_id, seq) and partition possible. Where a part is too large
+ * for a record, and the payload is divisible, it becomes several of the same partition, one behind the other (divide.h). All parts are
  * encoded and measured before any is sent, so that a payload is taken whole or not at all.
  *
  * Samples go by their series to partitions of the one topic, events by their group to partitions of the same numbers of the other: parts of samples come
@@ -42,7 +43,7 @@ struct parts {
 
 /* Splits p along route: the records one behind the other into records, whose old content is forgotten, and what they are into out, which is
  * good until records changes; fingerprints in p are set on the way. No samples, no events and no agent: no parts. Refuses a part longer than
- * record_max_bytes. */
+ * record_max_bytes, unless p is divisible: then no more than a single sample or event of that length. */
 int split_payload(struct payload *p, const struct split_route *route, size_t record_max_bytes, struct buf *records, struct parts *out,
 		  struct refusal *no);
 

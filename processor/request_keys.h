@@ -1,7 +1,7 @@
 /* request_keys.h - which requests with an Idempotency-Key a partition has counted, so that a retry of one counts nothing.
  *
  * For senders without an agent_id (OTLP): a key is its sender's promise that what comes with it is the same request, and a partition gets at most
- * one record of a request. A record that has an agent_id goes by that alone: its seq says all that a key could, for longer.
+ * one record under it: further ones of a request have keys of their own, made of it (ingest/divide.h). A record that has an agent_id goes by that alone: its seq says all that a key could, for longer.
  *
  * Invariants:
  *  I1  Between two calls of request_keys_close() all of it is a pure function of the snapshot and the records since; times are the

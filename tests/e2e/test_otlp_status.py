@@ -24,7 +24,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs  # no
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics  # noqa: E402
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces  # noqa: E402
 
-KEY, SLOW_KEY = House.new_key(), House.new_key()
+KEY, SLOW_KEY, LARGE_KEY = (House.new_key() for _ in range(3))
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 BODY_MAX, INFLATED_MAX = 64 << 10, 256 << 10
 SIGNALS = {  # path: (request, response, the name of its partial success's figure)
@@ -82,8 +82,8 @@ def status_message(raw):
     return found
 
 
-def post(house, path, body, headers, key=KEY):
-    connection = house.main.connect()
+def post(house, path, body, headers, key=KEY, to=None):
+    connection = (to or house.main).connect()
     connection.request("POST", path, body, {"Authorization": f"Bearer {key}", **headers})
     answer = connection.getresponse()
     reply = Reply(answer, answer.read(), path)
@@ -162,6 +162,7 @@ def test_ready(house):
     house.put_cell("main")
     house.put_site("shop", [KEY])
     house.put_site("slow", [SLOW_KEY], payloads_per_s=0.01)
+    house.put_site("large", [LARGE_KEY])
     house.main = house.ingest("ingest", f"push.max_body_bytes={BODY_MAX}", f"push.max_inflated_bytes={INFLATED_MAX}", "push.max_inflate_ratio=2000")
     house.main.wait_ready()
 
@@ -230,6 +231,43 @@ def test_an_idempotency_key_travels_with_the_records(house):
     assert reply.status == 200
     keys = [batch["idempotency_key"] for _, _, batch in house.records()]
     assert keys.count(b"once-7") == 1, keys
+
+
+def many_points(count, series):
+    """A gauge of this many series, whose points take turns; each has its number for a value."""
+    request = metrics.ExportMetricsServiceRequest()
+    gauge = request.resource_metrics.add().scope_metrics.add().metrics.add(name="many").gauge
+    now = time.time_ns()
+    for i in range(count):
+        point = gauge.data_points.add(time_unix_nano=now + i // series * 10**6, as_double=i)
+        point.attributes.add(key="queue").value.string_value = f"q{i % series}"
+    return request.SerializeToString()
+
+
+def stored_points(house, site):
+    """[(partition, idempotency_key, values)] of each record, in the order of its partition."""
+    return [(partition, batch["idempotency_key"], [value["v"] for value in batch["values"]]) for partition, _, batch in house.records(site=site)]
+
+
+def test_a_request_too_large_for_a_record_becomes_several(house):
+    limit, count = 20000, 20000
+    own = house.ingest("small-records", f"push.max_record_bytes={limit}").wait_ready()
+    body = many_points(count, 500)
+    send = {"Content-Type": PROTOBUF}
+    reply = post(house, "/v1/metrics", body, send, key=LARGE_KEY, to=own)
+    assert (reply.status, reply.partial) == (200, None), (reply.status, reply.text)
+    stored = stored_points(house, "large")
+    assert sorted(v for _, _, values in stored for v in values) == list(range(count))
+    assert len(stored) > 2 * len({partition for partition, _, _ in stored}) and {key for _, key, _ in stored} == {None}
+    for _ in range(2):
+        reply = post(house, "/v1/metrics", body, {**send, "Idempotency-Key": "once-more"}, key=LARGE_KEY, to=own)
+        assert (reply.status, reply.partial) == (200, None), (reply.status, reply.text)
+    for partition in {partition for partition, _, _ in stored}:
+        keyed = [(key, values) for at, key, values in stored_points(house, "large") if at == partition and key]
+        first, again = keyed[:len(keyed) // 2], keyed[len(keyed) // 2:]
+        assert first == again and first[0][0] == b"once-more"
+        assert len({key for key, _ in first}) == len(first) and all(key[:2] == b"\0c" for key, _ in first[1:])
+    assert own.metric("refused_samples_total", reason="record_too_large") == 0
 
 
 def test_kafka_gone_is_a_503_with_a_time_and_never_a_500(house):

@@ -5,7 +5,10 @@
 #include "ingest/otlp_metrics.h"
 #include "processor/intake_check.h"
 
-enum { HOUR_MS = 3600000 };
+enum {
+	HOUR_MS = 3600000,
+	CHUNK_BYTES = 300, /* little, so that requests are divided */
+};
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
@@ -40,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	payload_init(&p, &arena, NOW_MS);
 	if (otlp_decode(OTLP_METRICS, (struct str){(const char *)data, size}, &p, &rules, &no) < 0) {
 		MUST(no.reason < NR_REASONS && reason_status(no.reason) >= 400);
-	} else if (split_payload(&p, &route, RECORD_MAX_BYTES, &records, &parts, &no) == 0) {
+	} else if (split_payload(&p, &route, CHUNK_BYTES, &records, &parts, &no) == 0) {
 		for (size_t i = 0; i < parts.len; i++)
 			check_processor_takes(&parts.part[i]);
 		check_taken(&p);

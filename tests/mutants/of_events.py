@@ -14,6 +14,15 @@ def split(name, find, replace):
     return unit(name, "ingest/split.c", find, replace, "ingest", "test_split")
 
 
+def divide(name, find, replace):
+    return unit(name, "ingest/divide.c", find, replace, "ingest", "test_divide")
+
+
+def divided(name, find, replace):
+    """What split does of it."""
+    return unit(name, "ingest/split.c", find, replace, "ingest", "test_divide")
+
+
 def producer(name, find, replace):
     return unit(name, "ingest/producer.c", find, replace, "ingest", "test_producer")
 
@@ -71,6 +80,24 @@ MUTANTS = [
     split("events-of-nobody", "	label_events(sp, b);\n", "	if (sp->starved)\n		label_events(sp, b);\n"),
     split("samples-without-their-key", "	b->routed_since = sp->route->since_ms;\n	b->has_idempotency_key = p->has_idempotency_key;", "	b->routed_since = sp->route->since_ms;"),
     split("events-unmeasured", "	if (bytes > sp->record_max_bytes)", "	if (bytes > sp->record_max_bytes && !part->events)"),
+    divided("nothing-is-divisible", " && sp->payload->divisible && ", " && !sp->payload->divisible && "),
+    divided("agents-payload-divided", "sp->payload->divisible && !sp->payload->has_agent_id;", "sp->payload->divisible;"),
+    divided("whole-record-before-its-chunks", "	sp->records->len = start;\n", ""),
+    divided("chunk-counts-as-the-part", "= d.chunks[i].items;", "= samples ? part->samples : part->events;"),
+    unit("otlp-is-not-divisible", "ingest/otlp.c", "	p->divisible = true;\n", "", "ingest", "test_divide"),
+    divide("one-key-for-all-chunks", "if (dv->to->chunks_len == 0)", "if (dv->to)"),
+    divide("first-chunk-under-another-key", "	if (dv->to->chunks_len == 0)\n		return whole;\n", ""),
+    divide("chunks-without-their-number", "htobe32((uint32_t)dv->to->chunks_len)", "htobe32(1)"),
+    divide("key-that-a-client-could-send", "key_mark[] = {0, 'c'}", "key_mark[] = {'0', 'c'}"),
+    divide("chunk-of-one-byte-too-many", "if (bytes <= d->record_max_bytes)", "if (bytes <= d->record_max_bytes + 1)"),
+    divide("too-large-goes-on", "	if (end - from == 1)\n		return refuse(", "	if (end - from == 0)\n		return refuse("),
+    divide("halves-lose-an-item", "return encode_piece(dv, from, middle, no) < 0", "return encode_piece(dv, from, middle - (middle - from > 1), no) < 0"),
+    divide("failed-try-stays", "	d->records->len = start;\n	return encode_piece", "	return encode_piece"),
+    divide("chunks-unbounded", "!chunks || (limit_bytes && d->records->len > limit_bytes)", "!chunks || (limit_bytes && d->records->len > 9 * limit_bytes)"),
+    divide("chunks-by-arrival", "	qsort(items, b->values_len + b->summaries_len, sizeof(*items), by_series_and_time);\n", "	(void)by_series_and_time;\n"),
+    divide("chunks-by-series-alone", "	if (x->t_ms != y->t_ms)\n", "	if (x->t_ms != y->t_ms && x->summary)\n"),
+    divide("chunk-of-one-series", "if (b->series_len == 0 || item->series != item[-1].series)", "if (b->series_len == 0)"),
+    divide("events-from-the-first", "	b.events += from;\n", ""),
     split("only-events-are-nothing", "if (p->series_len == 0 && p->events_len == 0 && !p->has_agent_id)", "if (p->series_len == 0 && !p->has_agent_id)"),
     producer("all-of-the-first-topic", "bool again = i && parts->part[i].topic == parts->part[i - 1].topic;", "bool again = i;"),
     producer("stall-of-the-other", "		leg->flow->gone = false;\n", "		for (struct flow *f = ((struct producer *)opaque)->flows; f; f = f->next)\n			f->gone = false;\n"),
