@@ -59,7 +59,7 @@ JSON = {"Content-Type": "application/json"}
 GOOD = {**JSON, "Authorization": f"Bearer {KEY}"}
 REFUSED = [
     ("GET", "/", None, {}, 404, "not_found"),
-    ("POST", "/v1/metrics", "{}", GOOD, 404, "not_found"),
+    ("POST", "/v1/metric", "{}", GOOD, 404, "not_found"),
     ("GET", "/v1/push", None, GOOD, 405, "method_not_allowed"),
     ("DELETE", "/v1/push", None, GOOD, 405, "method_not_allowed"),
     ("POST", "/v1/push", "{}", JSON, 401, "unauthorized"),
@@ -393,7 +393,7 @@ def test_counts_are_conserved(house):
     own = house.ingest("counted").wait_ready()
     key = house.new_key()
     house.put_site("counted", [key])
-    own.process.wait_until(lambda: own.push(key, '{"errors":[1]}').status == 202, 30, "serving the new site")
+    own.process.wait_until(lambda: own.push(key, '{"errors":[{}]}').status == 202, 30, "serving the new site")
     for seq in range(1, 21):
         lost = {"agent_id": AGENT, "from_seq": 1, "to_seq": 2, "samples": 3, "attempted": False}
         answer = own.push(key, {"agent_id": AGENT, "seq": seq, "metrics": [gauge(*range(seq)), gauge()], "truncated": [lost]})
