@@ -364,8 +364,8 @@ static void turn_crowded(struct partitions *ps)
 	stats_gauge(ps->with.stats, STATS_CROWDED, ps->room.crowded);
 	if (!ps->room.crowded)
 		return;
-	snprintf(text, sizeof(text), "agents, Idempotency-Keys, cumulative points and their series take %zu MiB of memory, more than half of the %zu MiB "
-		 "for the state", ps->room.use.unflushable_bytes >> 20, ps->room.budget.hard_bytes >> 20);
+	snprintf(text, sizeof(text), "agents, Idempotency-Keys, cumulative points, their series, and groups of events take %zu MiB of memory, more than half of "
+		 "the %zu MiB for the state", ps->room.use.unflushable_bytes >> 20, ps->room.budget.hard_bytes >> 20);
 	alarm_warn(&ps->feed.alarm, "state_crowded", text);
 }
 
@@ -385,7 +385,7 @@ static int turn_checkpoints(struct partitions *ps, int64_t mono_ms, struct err *
 	room_look(&ps->room, ps->tasks, nr, mono_ms);
 	for (size_t i = 0; i < nr; i++)
 		if (ps->tasks[i])
-			series_caps_crowd(&ps->tasks[i]->windows.series.caps, ps->room.crowded);
+			task_crowd(ps->tasks[i], ps->room.crowded);
 	if (ps->room.holding != holding)
 		turn_holding(ps);
 	if (ps->room.crowded != crowded)

@@ -184,6 +184,12 @@ size_t task_flushable_bytes(const struct task *t)
 	return window_store_bytes(&t->windows) + t->exemplars.held_bytes;
 }
 
+void task_crowd(struct task *t, bool crowded)
+{
+	series_caps_crowd(&t->windows.series.caps, crowded);
+	exemplars_crowd(&t->exemplars, crowded);
+}
+
 bool task_is_flushed(const struct task *t)
 {
 	if (t->specimens.nr_flushed)

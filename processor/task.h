@@ -155,6 +155,9 @@ int task_flush(struct task *t, struct err *err);
 /* Bytes of what task_flush() moves into the outbox. */
 size_t task_flushable_bytes(const struct task *t);
 
+/* Memory is short, or not any more: what no flush frees is not to grow (series_caps_crowd(), exemplars_crowd()). */
+void task_crowd(struct task *t, bool crowded);
+
 /* Does the outbox hold what a flush put there? A second one would find little before they are gone. */
 bool task_is_flushed(const struct task *t);
 
