@@ -233,7 +233,7 @@ void task_committed(struct task *t, int64_t mono_ms)
 	letters_drop(&t->letters, t->attempt.nr_letters);
 	t->saved = t->attempt.meta;
 	t->committed = t->saved.at;
-	t->checkpoint_mono_ms = mono_ms;
+	t->checkpoint_mono_ms = t->committed_mono_ms = mono_ms;
 	t->checkpoint_watermark_ms = t->watermark_ms;
 	t->attempt = (struct attempt){0};
 }

@@ -83,6 +83,7 @@ struct task {
 	struct specimens specimens; /* likewise */
 	struct letters letters;
 	struct attempt attempt;
+	int64_t committed_mono_ms;     /* when we last committed an offset, of a checkpoint or the position alone; 0: not since the restore */
 	struct offset_meta saved;      /* of the last checkpoint that is known; id 0: none */
 	int64_t committed;             /* the offset that is known to be committed; -1: none */
 	int64_t checkpoint_mono_ms;    /* when that was (real) */

@@ -59,6 +59,8 @@ MUTANTS = [
     of("number-of-events-not-moved", "topics.c", "strcmp(topic, events) == 0 ? topics->partitions + partition : -1;", "strcmp(topic, events) == 0 ? partition : -1;"),
     of("events-stay-behind", "consumer.c", "		rd_kafka_topic_partition_list_add(list, c->topics->events, named->elems[i].partition);", "		rd_kafka_topic_partition_list_add(list, c->topics->events, 0);"),
     of("both-topics-subscribed", "consumer.c", "RD_KAFKA_PARTITION_UA); /* (G12) */", "RD_KAFKA_PARTITION_UA);\n	rd_kafka_topic_partition_list_add(list, c->topics->events, RD_KAFKA_PARTITION_UA);"),
+    of("idle-offset-expires", "due.c", " || mono_ms - t->committed_mono_ms >= COMMIT_AGAIN_MS;", " || mono_ms < 0;"),
+    of("idle-offset-expires-by-restores", "due.c", " || !t->committed_mono_ms ||", " ||"),
     # exactly once
     of("exemplars-that-joined-late", "task.c", "specimens_drop(&t->specimens, t->attempt.nr_specimens);", "specimens_drop(&t->specimens, t->specimens.nr);", "event_intake"),
     sim("exemplars-again", "processor/task.c", "	specimens_drop(&t->specimens, t->attempt.nr_specimens);\n", "	specimens_drop(&t->specimens, t->attempt.nr_specimens / 2);\n"),
