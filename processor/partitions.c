@@ -364,7 +364,7 @@ static void turn_crowded(struct partitions *ps)
 	stats_gauge(ps->with.stats, STATS_CROWDED, ps->room.crowded);
 	if (!ps->room.crowded)
 		return;
-	snprintf(text, sizeof(text), "agents, Idempotency-Keys, cumulative points, their series, and groups of events take %zu MiB of memory, more than half of "
+	snprintf(text, sizeof(text), "agents, Idempotency-Keys, cumulative points and their series, and groups of events take %zu MiB of memory, more than half of "
 		 "the %zu MiB for the state", ps->room.use.unflushable_bytes >> 20, ps->room.budget.hard_bytes >> 20);
 	alarm_warn(&ps->feed.alarm, "state_crowded", text);
 }

@@ -22,7 +22,7 @@ from test_offsets import World as OffsetsWorld
 FORGET = "millrace-ctl offsets confirm main --reason R --forget-state begins anew, without it"
 ACCEPT = "millrace-ctl offsets confirm main --reason R accepts it"
 NO_HELP = "nothing but the build that wrote it helps"
-NEWER_BODY = b"\x0a"  # version 5: the snapshot's version is an Avro int and comes first
+NEWER_BODY = b"\x0c"  # version 6: the snapshot's version is an Avro int and comes first
 FIRST = 3             # payloads of each partition before anything is spoilt
 
 (SOUND, GONE, OTHER_SIZE, BAD_CRC, NO_SNAPSHOT, OTHER_POSITION, OTHER_ID, NEWER, NEWER_CHUNK, NEWER_METADATA,
@@ -112,7 +112,8 @@ class World(OffsetsWorld):
 
     def said(self, partition):
         """Why it is refused, as said last."""
-        texts = [n["text"] for n in self.notices("partition_refused") if n["fields"]["partition"] == str(partition)]
+        texts = [n["text"] for n in self.notices("partition_refused")
+                 if (n["fields"]["topic"], n["fields"]["partition"]) == (topic("samples"), str(partition))]
         return texts[-1] if texts else ""
 
     def wait_said(self, words, seconds=40):
@@ -131,7 +132,8 @@ class World(OffsetsWorld):
     def wait_went_on(self, reason, words):
         """Until what was done to exactly these partitions has been told."""
         def told():
-            return {int(n["fields"]["partition"]): n["text"] for n in self.notices("offsets_confirmed") if n["fields"]["reason"] == reason}
+            return {int(n["fields"]["partition"]): n["text"] for n in self.notices("offsets_confirmed")
+                    if (n["fields"]["topic"], n["fields"]["reason"]) == (topic("samples"), reason)}
         self.wait(lambda: set(told()) == set(words), 40, lambda: f"want {sorted(words)}, have {told()}")
         for partition, text in told().items():
             assert words[partition] in text, (partition, text)
@@ -166,7 +168,7 @@ def spoil(world):
     world.commit_changed(OTHER_POSITION, at=FIRST - 1)
     world.commit_changed(OTHER_ID, id=ids[OTHER_ID] + 1)
     world.commit(NEWER_METADATA, FIRST, "v2 of later")
-    for partition, content, crc in ((BAD_CRC, body, zlib.crc32(body) ^ 1), (NO_SNAPSHOT, b"\x08not a snapshot", None), (NEWER, NEWER_BODY + b"later", None)):
+    for partition, content, crc in ((BAD_CRC, body, zlib.crc32(body) ^ 1), (NO_SNAPSHOT, b"\x0anot a snapshot", None), (NEWER, NEWER_BODY + b"later", None)):
         at = world.write_state(partition, world.chunk(partition, ids[partition], content, crc=crc))
         world.commit_changed(partition, snapshot=at, bytes=len(content))
     at = world.write_state(NEWER_CHUNK, b"\0\0\0\x30\x39of a schema that nobody knows yet")

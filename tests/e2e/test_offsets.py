@@ -130,13 +130,15 @@ class World:
     def wait_refused(self, processor, *words):
         self.wait(lambda: "refused" in processor.get("/health/ready")[1], 40, lambda: f"refused: {processor.get('/health/ready')}")
         def text():
-            return (self.notices("partition_refused") or [{"text": ""}])[-1]["text"]
+            found = [n["text"] for n in self.notices("partition_refused") if n["fields"]["topic"] == topic("samples")]
+            return (found or [""])[-1]
         self.wait(lambda: all(word in text() for word in words), 10, lambda: f"{words} in {text()}")
 
     def wait_confirmed(self, processor, reason, *words):
         processor.wait_ready()
         def told():
-            return [n for n in self.notices("offsets_confirmed") if n["fields"]["reason"] == reason]
+            found = [n for n in self.notices("offsets_confirmed") if n["fields"]["reason"] == reason]
+            return [n for n in found if n["fields"]["topic"] == topic("samples")]  # the events' input may need it, too
         self.wait(told, 10, "a notice of what was done")
         (notice,) = told()
         assert notice["fields"]["partition"] == "0" and all(word in notice["text"] for word in words), notice
