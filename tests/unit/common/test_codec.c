@@ -335,7 +335,7 @@ END_TEST
 static const struct { const char *before; size_t min_item_bytes; } item_sizes[] = {
 	{"", 20},      /* SeriesRef: fingerprint 16, kind, temporality, name's length, tags' end */
 	{"00", 11},    /* ValueSample: series, t, start, v 8 */
-	{"00 00", 18}, /* SummarySample: series, t, start, count, sum 8, min, max, last, last_at, histogram, approximate */
+	{"00 00", 19}, /* SummarySample: series, t, start, count, sum 8, min, max, last, last_at, histogram, approximate, errors */
 };
 
 /* Two items are believed when there are bytes for two, and refused at the count itself when one byte is missing. */
