@@ -78,8 +78,8 @@ static size_t unflushable(const struct task *t)
 	const struct series_table *series = &t->windows.series;
 	double held = series->bytes ? (double)t->baselines.series_bytes / (double)series->bytes : 0;
 
-	return dedup_bytes(&t->dedup) + request_keys_bytes(&t->request_keys) + exemplars_bytes(&t->exemplars) - t->exemplars.held_bytes + baselines_bytes(&t->baselines) + t->baselines.series_bytes +
-	       (size_t)(held * (double)names_bytes(&series->names));
+	return dedup_bytes(&t->dedup) + request_keys_bytes(&t->request_keys) + exemplars_bytes(&t->exemplars) - t->exemplars.held_bytes +
+	       baselines_bytes(&t->baselines) + t->baselines.series_bytes + (size_t)(held * (double)names_bytes(&series->names));
 }
 
 /* What its next snapshot takes, about: what goes out is not in it. Exemplars stand in it as they do in memory. */

@@ -193,29 +193,34 @@ static int run(struct checkpoint *cp, struct err *err)
 	return -1;
 }
 
-/* Commits the positions of all tasks that have moved, with their metadata as it was. An outcome that is not known does not matter here. */
+/* What a committed transaction of positions has come to. */
+static void note_positions(struct checkpoint *cp, struct task **tasks, const rd_kafka_topic_partition_list_t *offsets)
+{
+	for (int i = 0; i < offsets->cnt; i++) {
+		struct task *t = tasks[topics_number(cp->with.topics, offsets->elems[i].topic, offsets->elems[i].partition)];
+
+		t->committed = offsets->elems[i].offset;
+		t->committed_mono_ms = cp->positions_mono_ms;
+	}
+}
+
+/* Commits the positions of all tasks that are due, with their metadata as it was. An outcome that is not known does not matter here. */
 static int commit_positions(struct checkpoint *cp, struct task **tasks, size_t nr, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)nr);
 	enum txn_outcome outcome = TXN_ABORTED;
 	int rc = 0;
 
-	for (size_t i = 0; i < nr && rc == 0; i++) {
-		const struct task *t = tasks[i];
-
-		/* Never before a first checkpoint: an offset without a snapshot would read as an operator's reset. */
-		if (t && t->saved.id && t->position != t->committed && (t->phase == TASK_RUNNING || t->phase == TASK_HELD))
-			rc = emission_add_offset(offsets, cp->with.topics, t->partition, t->position, &t->saved, err);
-	}
+	for (size_t i = 0; i < nr && rc == 0; i++)
+		if (tasks[i] && due_position(tasks[i], cp->positions_mono_ms))
+			rc = emission_add_offset(offsets, cp->with.topics, tasks[i]->partition, tasks[i]->position, &tasks[i]->saved, err);
 	if (rc == 0 && offsets->cnt && (rc = txn_begin(cp->with.txn, err)) == 0) {
 		if (txn_send_offsets(cp->with.txn, offsets, consumer_group(cp->with.consumer), err) == 0)
 			outcome = txn_commit(cp->with.txn, err);
 		else
 			txn_abort(cp->with.txn);
 		if (outcome == TXN_COMMITTED)
-			for (int i = 0; i < offsets->cnt; i++)
-				tasks[topics_number(cp->with.topics, offsets->elems[i].topic, offsets->elems[i].partition)]->committed =
-					offsets->elems[i].offset;
+			note_positions(cp, tasks, offsets);
 		else
 			note_failure(cp, outcome, err);
 	}

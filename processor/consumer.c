@@ -31,7 +31,8 @@
  *  G12 The group assigns the samples' partitions alone, and whoever has one of them has the events' partition of the same number, too. Were both topics
  *      subscribed to, the sticky assignor, which moves as little as it can and looks at one topic after the other, would give a second member all
  *      partitions of the one and leave it none of the other: seen with the mock cluster. The client takes what it is told to assign, and
- *      what it tells the group that it owns is what the group gave it. */
+ *      what it tells the group that it owns is what the group gave it. Offsets of a topic that nobody subscribes to do not last while nothing is committed:
+ *      due_position(). */
 #include "processor/consumer.h"
 
 #include <stdio.h>

@@ -7,6 +7,9 @@
 /* More than this in letters that wait, and a checkpoint is due: a flood of poison must not be held in memory. */
 enum { LETTERS_BYTES_MAX = 4 << 20, LETTERS_WAIT_MS = 5000 };
 
+/* Real time, as Kafka's: offsets.retention.minutes is seven days, and nobody sets less than one. */
+enum { COMMIT_AGAIN_MS = 3600000 };
+
 struct late_rules due_late_rules(const struct due_rules *rules)
 {
 	return (struct late_rules){rules->conf->late_idle_ms, rules->conf->late_max_ms};
@@ -78,4 +81,11 @@ bool due_probe(const struct due_rules *rules, const struct task *t, int64_t now_
 	if (t->probed_mono_ms > t->end_mono_ms && mono_ms - t->probed_mono_ms <= DUE_TRUST_MS)
 		return false;
 	return windows_due(rules, t, now_ms);
+}
+
+bool due_position(const struct task *t, int64_t mono_ms)
+{
+	if (!t->saved.id || (t->phase != TASK_RUNNING && t->phase != TASK_HELD))
+		return false;
+	return t->position != t->committed || !t->committed_mono_ms || mono_ms - t->committed_mono_ms >= COMMIT_AGAIN_MS;
 }

@@ -32,4 +32,10 @@ bool due_checkpoint(const struct due_rules *rules, const struct task *t, int64_t
  * its last word is too old: a leader that is gone must not close windows whose samples it holds. */
 bool due_probe(const struct due_rules *rules, const struct task *t, int64_t now_ms, int64_t mono_ms);
 
+/* Is its position to be committed, with the metadata as it was? When it has moved; and else once an hour, and after a restore: a group's offsets of
+ * topics that it is not subscribed to, as the events' is not (consumer.c, G12), are forgotten by Kafka when they have not been committed for a week, and a
+ * partition that is idle for so long would have state without an offset. Never before a first checkpoint: an offset without a snapshot would read as an operator's
+ * reset. */
+bool due_position(const struct task *t, int64_t mono_ms);
+
 #endif

@@ -83,12 +83,12 @@ static struct exemplar_site *take_site(struct exemplars *e, const struct place *
 	return site;
 }
 
-/* One group of the site less. */
+/* It leaves with its last group. */
 static void drop_site(struct exemplars *e, struct exemplar_site *site)
 {
 	uint8_t key[MAP_KEY_BYTES];
 
-	if (site->nr_groups > 0 && --site->nr_groups > 0)
+	if (site->nr_groups[0] || site->nr_groups[1])
 		return;
 	map_key_of(site->id, key);
 	map_remove(&e->sites, key);
@@ -104,13 +104,13 @@ static struct exemplar_group *group_new(struct exemplars *e, const struct place 
 
 	if (!g || map_put(&e->groups, at->key, g) < 0) {
 		free(g);
-		if (site && !site->nr_groups)
+		if (site)
 			drop_site(e, site);
 		return NULL;
 	}
 	*g = (struct exemplar_group){.minute_ms = at->minute_ms, .kind = (uint8_t)at->kind, .site = site};
 	memcpy(g->group, at->group, sizeof(g->group));
-	site->nr_groups++;
+	site->nr_groups[is_by_site(at->kind)]++;
 	*(e->last ? &e->last->next : &e->first) = g;
 	e->last = g;
 	e->group_bytes += memory_rounded(sizeof(*g));
@@ -125,6 +125,7 @@ static bool is_at(const struct exemplar_group *g, const struct place *at)
 
 static void group_free(struct exemplars *e, struct exemplar_group *g)
 {
+	g->site->nr_groups[is_by_site((enum exemplar_kind)g->kind)]--;
 	drop_site(e, g->site);
 	while (g->first) {
 		struct specimen *s = g->first;
@@ -167,7 +168,7 @@ static void hold(struct exemplars *e, struct exemplar_group *g, struct specimen 
 	e->held_bytes += specimen_bytes(s);
 }
 
-/* The minute of something that was held is open: it will be due. */
+/* The minute of a group is open: it will be due. */
 static void note_open(struct exemplars *e, int64_t minute_ms)
 {
 	if (!e->oldest_ms || minute_ms < e->oldest_ms)
@@ -179,14 +180,14 @@ static bool is_free(const struct exemplars *e, const struct place *at)
 {
 	const struct exemplar_site *site = map_get(&e->sites, at->site_key);
 
-	return !site || (site->nr_groups < EXEMPLARS_GROUPS_MAX && str_eq(site->id, at->site));
+	return !site || (site->nr_groups[is_by_site(at->kind)] < EXEMPLARS_GROUPS_MAX && str_eq(site->id, at->site));
 }
 
 /* Is an event to be kept? g: what stands at its place; NULL when it is the first of its group. */
-static bool is_wanted(const struct exemplars *e, const struct place *at, const struct exemplar_group *g, const struct event *event)
+static bool is_wanted(const struct exemplars *e, const struct place *at, const struct exemplar_group *g, const struct event *event, bool late)
 {
 	if (!g)
-		return is_free(e, at);
+		return is_free(e, at) && (!e->crowded || (is_by_site(at->kind) && !late));
 	if (!is_at(g, at))
 		return false;
 	if (g->nr < kept_max(at->kind))
@@ -248,7 +249,7 @@ int exemplars_add(struct exemplars *e, struct str site, const struct event *even
 		memcpy(at.group, event->group, sizeof(at.group));
 	place_hash(&at);
 	g = map_get(&e->groups, at.key);
-	if (is_wanted(e, &at, g, event))
+	if (is_wanted(e, &at, g, event, late))
 		rc = specimen_new(site, at.minute_ms, event, at.kind, &s, err);
 	if (rc < 0)
 		return -1;
@@ -268,11 +269,18 @@ int exemplars_add(struct exemplars *e, struct str site, const struct event *even
 	return late;
 }
 
+void exemplars_crowd(struct exemplars *e, bool crowded)
+{
+	e->crowded = crowded;
+}
+
 size_t exemplars_due(const struct exemplars *e, int64_t closed_ms, int64_t watermark_ms)
 {
 	bool open = e->oldest_ms && e->oldest_ms < closed_ms, late = e->late_ms && watermark_ms - e->late_ms >= CLOCK_MINUTE_MS;
 
-	return open || late ? e->nr_held : 0;
+	if (!open && !late)
+		return 0;
+	return e->nr_held ? e->nr_held : 1;
 }
 
 /* Moves what the group holds to the end of out. */
@@ -299,8 +307,7 @@ static void forget(struct exemplars *e, struct exemplar_group *g)
 	place_hash(&at);
 	map_remove(&e->groups, at.key);
 	e->group_bytes -= memory_rounded(sizeof(*g));
-	drop_site(e, g->site);
-	free(g);
+	group_free(e, g);
 }
 
 void exemplars_close(struct exemplars *e, int64_t closed_ms, struct specimens *out)
@@ -318,8 +325,7 @@ void exemplars_close(struct exemplars *e, int64_t closed_ms, struct specimens *o
 			forget(e, g);
 			continue;
 		}
-		if (g->nr_held)
-			note_open(e, g->minute_ms);
+		note_open(e, g->minute_ms);
 		e->last = g;
 		at = &g->next;
 	}
@@ -333,7 +339,6 @@ void exemplars_flush(struct exemplars *e, struct specimens *out)
 {
 	for (struct exemplar_group *g = e->first; g; g = g->next)
 		let_go(e, g, true, out);
-	e->oldest_ms = e->late_ms = 0;
 }
 
 static void encode_group(const struct exemplar_group *g, struct buf *out)
@@ -440,7 +445,7 @@ static int decode_group(struct exemplars *e, struct codec_reader *r, int64_t clo
 	for (size_t i = 0; i < nr_held && codec_reader_ok(r); i++)
 		if (decode_specimen(e, g, r, err) < 0)
 			return -1;
-	if (g->nr_held && g->minute_ms >= closed_ms)
+	if (g->minute_ms >= closed_ms)
 		note_open(e, g->minute_ms);
 	return codec_reader_ok(r) ? 0 : -1;
 }

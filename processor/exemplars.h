@@ -5,10 +5,12 @@
  *   markers, check-ins   all of each minute, up to EXEMPLARS_SITE_MAX of a site and kind
  * A group is one of a site. Minutes close as windows do; what is kept then goes out, once. An event whose minute has been closed begins another
  * group of that minute, which goes out with the next closing: so there may be more of a minute than said above, but none twice. A site has at most
- * EXEMPLARS_GROUPS_MAX of these at a time; nothing is kept of those beyond.
+ * EXEMPLARS_GROUPS_MAX of these at a time; nothing is kept of those beyond. Markers and check-ins are counted apart: they are few, and a flood of errors
+ * must not cost a site its signs of life. While memory is crowded no new groups are made but theirs, of open minutes.
  *
  * Invariants:
- *  I1  All of it is a pure function of the snapshot it was restored from, the events added since, and the closings and flushes.
+ *  I1  All of it is a pure function of the snapshot it was restored from, the events added since, and the closings and flushes; but for groups that were
+ *      not made while memory was crowded.
  *  I2  A group is there from its first event until its minute is closed, and remembers how many were kept, and how slow: what a flush has
  *      moved out counts on. So of a group and minute no more errors go out than without flushes; of transactions, which cannot be taken back, one for each
  *      slower one that comes later.
@@ -25,12 +27,12 @@ enum {
 	EXEMPLARS_TRANSACTIONS_MAX = 3,
 	EXEMPLARS_SITE_MAX = 100,
 	EXEMPLARS_SITE_BYTES_MAX = 64, /* of a site's id, as every specimen has it */
-	EXEMPLARS_GROUPS_MAX = 50000,  /* of a site, of all minutes, at a time: they take 8 MiB that no flush frees */
+	EXEMPLARS_GROUPS_MAX = 50000,  /* of a site, of all minutes, at a time: they take 8 MiB that no flush frees; by site or by group */
 };
 
 struct exemplar_site {
-	struct str id;    /* points behind this struct */
-	size_t nr_groups; /* it leaves with the last one */
+	struct str id;       /* points behind this struct */
+	size_t nr_groups[2]; /* of errors and transactions; [1]: of markers and check-ins. It leaves with the last one */
 };
 
 /* What is known of one group in one minute. Of markers and check-ins, all of a site are one. */
@@ -52,8 +54,9 @@ struct exemplars {
 	struct exemplar_group *first, *last;
 	size_t nr_held, held_bytes; /* specimens */
 	size_t group_bytes; /* of groups and sites */
-	int64_t oldest_ms; /* the first minute that is open and holds some; 0: none does */
+	int64_t oldest_ms; /* the first minute that is open and has a group, which may be all that is left of it; 0: none has */
 	int64_t late_ms;   /* the watermark when the first was added whose minute was closed, since the last closing; 0: none was */
+	bool crowded;      /* exemplars_crowd(); not in the snapshot */
 };
 
 /* Frees everything. */
@@ -74,7 +77,11 @@ int exemplars_add(struct exemplars *e, struct str site, const struct event *even
 /* The kind of a checked event. */
 enum exemplar_kind exemplar_kind_of(const struct event *event);
 
-/* About how many go out when all minutes that start before closed_ms are closed at this watermark, and it is time: 0, or more. */
+/* Memory is short, or not any more: groups are what no flush frees. */
+void exemplars_crowd(struct exemplars *e, bool crowded);
+
+/* About how many go out when all minutes that start before closed_ms are closed at this watermark, and it is time: 0, or more; 1 where only groups go, of which a
+ * flush has moved all out. */
 size_t exemplars_due(const struct exemplars *e, int64_t closed_ms, int64_t watermark_ms);
 
 /* Closes all minutes that start before closed_ms: what is held of them goes to the end of out. */

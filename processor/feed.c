@@ -198,7 +198,8 @@ static int take_error(struct feed *f, const rd_kafka_message_t *message, struct 
 {
 	if (message->err == RD_KAFKA_RESP_ERR__FATAL || message->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
 		return err_set(err, ERR_RETRY, "the consumer has failed: %s", rd_kafka_message_errstr(message));
-	log_warn(&f->with.program->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(message->err)), LOG_INT("partition", message->partition),
+	log_warn(&f->with.program->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(message->err)),
+		 LOG_STR("topic", message->rkt ? rd_kafka_topic_name(message->rkt) : ""), LOG_INT("partition", message->partition),
 		 LOG_STR("error", rd_kafka_message_errstr(message)));
 	return 0;
 }

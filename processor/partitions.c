@@ -385,7 +385,7 @@ static int turn_checkpoints(struct partitions *ps, int64_t mono_ms, struct err *
 	room_look(&ps->room, ps->tasks, nr, mono_ms);
 	for (size_t i = 0; i < nr; i++)
 		if (ps->tasks[i])
-			series_caps_crowd(&ps->tasks[i]->windows.series.caps, ps->room.crowded);
+			task_crowd(ps->tasks[i], ps->room.crowded);
 	if (ps->room.holding != holding)
 		turn_holding(ps);
 	if (ps->room.crowded != crowded)

@@ -184,6 +184,12 @@ size_t task_flushable_bytes(const struct task *t)
 	return window_store_bytes(&t->windows) + t->exemplars.held_bytes;
 }
 
+void task_crowd(struct task *t, bool crowded)
+{
+	series_caps_crowd(&t->windows.series.caps, crowded);
+	exemplars_crowd(&t->exemplars, crowded);
+}
+
 bool task_is_flushed(const struct task *t)
 {
 	if (t->specimens.nr_flushed)
@@ -227,7 +233,7 @@ void task_committed(struct task *t, int64_t mono_ms)
 	letters_drop(&t->letters, t->attempt.nr_letters);
 	t->saved = t->attempt.meta;
 	t->committed = t->saved.at;
-	t->checkpoint_mono_ms = mono_ms;
+	t->checkpoint_mono_ms = t->committed_mono_ms = mono_ms;
 	t->checkpoint_watermark_ms = t->watermark_ms;
 	t->attempt = (struct attempt){0};
 }

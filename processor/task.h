@@ -83,6 +83,7 @@ struct task {
 	struct specimens specimens; /* likewise */
 	struct letters letters;
 	struct attempt attempt;
+	int64_t committed_mono_ms;     /* when we last committed an offset, of a checkpoint or the position alone; 0: not since the restore */
 	struct offset_meta saved;      /* of the last checkpoint that is known; id 0: none */
 	int64_t committed;             /* the offset that is known to be committed; -1: none */
 	int64_t checkpoint_mono_ms;    /* when that was (real) */
@@ -154,6 +155,9 @@ int task_flush(struct task *t, struct err *err);
 
 /* Bytes of what task_flush() moves into the outbox. */
 size_t task_flushable_bytes(const struct task *t);
+
+/* Memory is short, or not any more: what no flush frees is not to grow (series_caps_crowd(), exemplars_crowd()). */
+void task_crowd(struct task *t, bool crowded);
 
 /* Does the outbox hold what a flush put there? A second one would find little before they are gone. */
 bool task_is_flushed(const struct task *t);

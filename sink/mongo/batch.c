@@ -4,7 +4,7 @@
  * move while the batch is filled: entries therefore hold places, not pointers.
  * pending and condemned are kept beside the entries' states, so that "is it done?" costs nothing; invariant: they are the number
  * of entries in those states. A message that is kept keeps the buffer in which Kafka's client has it, with all that was fetched together: what
- * is dropped beside it weighs, too, or a few records among many would hold many times what they seem to. What a batch weighs is an estimate on
+ * is dropped beside it, or goes into the batch of another collection, weighs, too, or a few records among many would hold many times what they seem to. What a batch weighs is an estimate on
  * the high side, for a bound on memory, not for accounts. */
 #include "sink/mongo/batch.h"
 
@@ -89,11 +89,18 @@ int batch_add(struct batch *b, uint32_t span, rd_kafka_message_t *message, struc
 	return (int)b->len++;
 }
 
+void batch_pass(struct batch *b, size_t bytes)
+{
+	if (!b->len)
+		return;
+	b->bytes += bytes;
+	b->beside_bytes += bytes;
+}
+
 void batch_drop(struct batch *b, uint32_t span, size_t bytes)
 {
 	b->spans[span].dropped++;
-	if (b->len)
-		b->bytes += bytes;
+	batch_pass(b, bytes);
 }
 
 void batch_condemn(struct batch *b, size_t entry, const char *code, const char *reason)

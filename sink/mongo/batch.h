@@ -55,7 +55,8 @@ struct batch {
 	size_t nr_spans, cap_spans;
 	struct buf documents;
 	struct arena notes;
-	size_t bytes;             /* what all this weighs in memory, about */
+	size_t bytes;             /* what all this weighs in memory, about ... */
+	size_t beside_bytes;      /* ... and how much of it are records that are not in here (batch_pass()) */
 	size_t pending;           /* entries in this state */
 	_Atomic size_t condemned; /* likewise; a writer adds while the poll thread may take a letter off that was sent before */
 	bool away;                /* with the writers */
@@ -72,6 +73,9 @@ int batch_add_span(struct batch *b, const struct batch_span *span, struct err *e
 
 /* Adds an entry to span, pending, and returns its index, or -1 with *err set. Takes message on success; copies the document. */
 int batch_add(struct batch *b, uint32_t span, rd_kafka_message_t *message, struct str document, struct err *err);
+
+/* Notes that a record of so many bytes, which may have been fetched together with entries' messages, has gone another way: it weighs beside them. */
+void batch_pass(struct batch *b, size_t bytes);
 
 /* Notes one more record of span, of so many bytes, that a control drops. It weighs beside entries, whose messages keep its memory (batch.c). */
 void batch_drop(struct batch *b, uint32_t span, size_t bytes);

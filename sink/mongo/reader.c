@@ -11,6 +11,9 @@
  * A record's collection is its topic's, but for exemplars, whose detail says it. One that cannot be decoded belongs to none: it is gathered with
  * those of the topic's first collection, without a document.
  *
+ * A batch of which the topic's records go elsewhere for the most part holds, by its few messages, what was fetched with them (batch.c): so all that passes it
+ * weighs, and when that is much, it is full.
+ *
  * A span remembers the generation of its partition's assignment. What comes back after the partition moved away is counted,
  * but settles nothing: the partition's next owner reads it again, and its _ids refuse it. */
 #include "sink/mongo/reader.h"
@@ -24,7 +27,7 @@
 #include "sink/mongo/exemplar_document.h"
 #include "sink/mongo/letters.h"
 
-enum { DRAIN_TURN_MS = 50, LETTER_TURN_MS = 5, OVERDUE_MS = 5000 };
+enum { DRAIN_TURN_MS = 50, LETTER_TURN_MS = 5, OVERDUE_MS = 5000, BESIDE_SHARE = 8 /* of what may be in flight */ };
 
 struct reader {
 	struct reader_spec spec;
@@ -137,7 +140,8 @@ static void dispatch(struct reader *r, enum sink_collection collection)
 
 static bool is_filled(const struct reader *r, const struct batch *b)
 {
-	return b->len >= (size_t)r->spec.conf->batch_documents || b->documents.len >= writers_batch_bytes(r->spec.writers);
+	return b->len >= (size_t)r->spec.conf->batch_documents || b->documents.len >= writers_batch_bytes(r->spec.writers) ||
+	       b->beside_bytes >= r->limit_bytes / BESIDE_SHARE;
 }
 
 /* The batch being filled for this collection; a new one where there is none. */
@@ -185,6 +189,20 @@ static void enter(struct reader *r, struct partition *part, const struct batch *
 	metric_add(r->spec.meters->consumed[part->topic], 1);
 }
 
+/* A record of so many bytes has gone into b, or was dropped there: it passes the other batches of its topic. */
+static void pass_others(struct reader *r, const struct batch *b, size_t bytes)
+{
+	for (int i = 0; i < NR_SINK_COLLECTIONS; i++) {
+		struct batch *other = r->filling[i];
+		size_t before = other ? other->bytes : 0;
+
+		if (!other || other == b || sink_collection_topic(other->collection) != sink_collection_topic(b->collection))
+			continue;
+		batch_pass(other, bytes);
+		r->inflight_bytes += other->bytes - before;
+	}
+}
+
 /* Puts a record into the batch and the ledger (I1); takes m in any case, as Kafka's client does not end while one of its messages is kept. document is
  * empty for one that is condemned at once. */
 static int gather(struct reader *r, struct partition *part, enum sink_collection collection, rd_kafka_message_t *m, struct str document,
@@ -201,6 +219,7 @@ static int gather(struct reader *r, struct partition *part, enum sink_collection
 	}
 	enter(r, part, b, span, m->offset);
 	r->inflight_bytes += b->bytes - before;
+	pass_others(r, b, m->len + m->key_len);
 	*to = b;
 	return entry;
 }
@@ -218,6 +237,7 @@ static int drop(struct reader *r, struct partition *part, enum sink_collection c
 	batch_drop(b, span, m->len + m->key_len);
 	enter(r, part, b, span, m->offset);
 	r->inflight_bytes += b->bytes - before;
+	pass_others(r, b, m->len + m->key_len);
 	rd_kafka_message_destroy(m);
 	return READER_TAKEN;
 }

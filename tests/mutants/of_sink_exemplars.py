@@ -38,4 +38,8 @@ MUTANTS = [
     of("busy-is-no-matter", "reader", "if (due && (!b->pending || !writers_busy(r->spec.writers)))", "if (due)"),
     of("indexes-are-the-same-everywhere", "indexes", "		if (!l->has[i] || l->found[i])", "		if (l->found[i])"),
     of("others-index-is-in-the-way", "indexes", "if (!l->has[i] || !has_keys(index, ours[i].keys))", "if (!has_keys(index, ours[i].keys))"),
+    of("what-passes-is-no-reason", "reader", " ||\n	       b->beside_bytes >= r->limit_bytes / BESIDE_SHARE;", ";"),
+    of("what-is-stored-does-not-pass", "reader", "	pass_others(r, b, m->len + m->key_len);\n	*to = b;\n", "	*to = b;\n"),
+    of("what-is-dropped-does-not-pass", "reader", "	pass_others(r, b, m->len + m->key_len);\n	rd_kafka", "	rd_kafka"),
+    of("what-passes-is-not-in-flight", "reader", "		r->inflight_bytes += other->bytes - before;\n", "		r->inflight_bytes += 0 * before;\n"),
 ]

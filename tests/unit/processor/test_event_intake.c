@@ -98,6 +98,24 @@ START_TEST(what_ingest_does_not_let_through_is_refused_whole)
 }
 END_TEST
 
+START_TEST(short_memory_is_told_to_series_and_groups)
+{
+	struct task *t = task_new(7, INPUT_EVENTS);
+	struct intake_counts counts;
+	struct err err = ERR_INIT;
+	struct ev_batch b;
+
+	make_good(&b);
+	task_crowd(t, true);
+	ck_assert_int_eq(take(t, &b, NULL, &counts, &err), 0);
+	ck_assert(t->windows.series.caps.crowded && counts.events == 5 && t->exemplars.nr_held == 2 && counts.dropped[EXEMPLAR_ERROR] == 2);
+	task_crowd(t, false);
+	ck_assert_int_eq(take(t, &b, NULL, &counts, &err), 0);
+	ck_assert(!t->windows.series.caps.crowded && t->exemplars.nr_held == 7 && counts.dropped[EXEMPLAR_ERROR] == 0);
+	task_free(t);
+}
+END_TEST
+
 START_TEST(the_edges_are_taken)
 {
 	struct task *t = task_new(7, INPUT_EVENTS);
@@ -223,6 +241,7 @@ int main(void)
 	TCase *tc = tcase_create("event_intake");
 
 	tcase_add_loop_test(tc, what_ingest_does_not_let_through_is_refused_whole, 0, (int)NR(bad));
+	tcase_add_test(tc, short_memory_is_told_to_series_and_groups);
 	tcase_add_test(tc, the_edges_are_taken);
 	tcase_add_test(tc, a_batch_is_counted_once);
 	tcase_add_test(tc, what_is_not_kept_is_counted_and_late_ones_too);

@@ -366,6 +366,63 @@ START_TEST(a_site_has_so_many_groups)
 }
 END_TEST
 
+static int add_one(struct exemplars *e, enum exemplar_kind kind, int64_t t_ms, int group, int64_t closed_ms, uint64_t *dropped)
+{
+	const struct exemplars_now now = {closed_ms, closed_ms};
+	struct event event = {.t = t_ms, .has_error = kind == EXEMPLAR_ERROR, .has_marker = kind == EXEMPLAR_MARKER, .has_check_in = kind == EXEMPLAR_CHECK_IN};
+
+	memcpy(event.group, &group, sizeof(group));
+	return exemplars_add(e, sites[0], &event, &now, dropped, NULL);
+}
+
+/* An application that breaks in a new way each time must not lose its deploys and its signs of life; and as many groups are read again. */
+START_TEST(a_flood_of_errors_leaves_room_for_signs_of_life)
+{
+	struct exemplars e = {.nr_held = 0}, back = {.nr_held = 0};
+	uint64_t dropped[NR_EXEMPLAR_KINDS] = {0};
+	struct buf bytes = BUF_INIT;
+	struct codec_reader r;
+	struct err err = ERR_INIT;
+
+	for (int i = 0; i < EXEMPLARS_GROUPS_MAX + 1; i++)
+		ck_assert_int_eq(add_one(&e, EXEMPLAR_ERROR, L_BEGIN_MS, i, L_BEGIN_MS, dropped), 0);
+	ck_assert_int_eq(add_one(&e, EXEMPLAR_MARKER, L_BEGIN_MS, 0, L_BEGIN_MS, dropped), 0);
+	ck_assert_int_eq(add_one(&e, EXEMPLAR_CHECK_IN, L_BEGIN_MS, 0, L_BEGIN_MS, dropped), 0);
+	ck_assert(dropped[EXEMPLAR_ERROR] == 1 && dropped[EXEMPLAR_MARKER] == 0 && dropped[EXEMPLAR_CHECK_IN] == 0);
+	ck_assert_uint_eq(e.groups.len, EXEMPLARS_GROUPS_MAX + 2);
+	exemplars_encode(&e, &bytes);
+	codec_reader_init(&r, buf_str(&bytes), NULL);
+	ck_assert_int_eq(exemplars_decode(&back, &r, L_BEGIN_MS, &err), 0);
+	ck_assert_uint_eq(back.groups.len, e.groups.len);
+	buf_fini(&bytes);
+	exemplars_fini(&e);
+	exemplars_fini(&back);
+}
+END_TEST
+
+/* Groups of many sites have no bound but this; markers of now are few and go on. */
+START_TEST(a_crowd_makes_no_new_groups)
+{
+	const int64_t next_ms = L_BEGIN_MS + L_MINUTE_MS;
+	struct exemplars e = {.nr_held = 0};
+	uint64_t dropped[NR_EXEMPLAR_KINDS] = {0};
+
+	ck_assert_int_eq(add_one(&e, EXEMPLAR_ERROR, next_ms, 1, next_ms, dropped), 0);
+	exemplars_crowd(&e, true);
+	ck_assert_int_eq(add_one(&e, EXEMPLAR_ERROR, next_ms, 1, next_ms, dropped), 0); /* of a group that is there */
+	ck_assert(e.nr_held == 2 && dropped[EXEMPLAR_ERROR] == 0);
+	ck_assert_int_eq(add_one(&e, EXEMPLAR_ERROR, next_ms, 2, next_ms, dropped), 0);
+	ck_assert(e.nr_held == 2 && dropped[EXEMPLAR_ERROR] == 1);
+	ck_assert_int_eq(add_one(&e, EXEMPLAR_MARKER, next_ms, 0, next_ms, dropped), 0);
+	ck_assert_int_eq(add_one(&e, EXEMPLAR_CHECK_IN, L_BEGIN_MS, 0, next_ms, dropped), 1);
+	ck_assert(e.nr_held == 3 && dropped[EXEMPLAR_MARKER] == 0 && dropped[EXEMPLAR_CHECK_IN] == 1);
+	exemplars_crowd(&e, false);
+	ck_assert_int_eq(add_one(&e, EXEMPLAR_ERROR, next_ms, 2, next_ms, dropped), 0);
+	ck_assert(e.nr_held == 4 && dropped[EXEMPLAR_ERROR] == 1);
+	exemplars_fini(&e);
+}
+END_TEST
+
 /* What no topic would take must not make every transaction fail. */
 START_TEST(an_event_too_large_for_a_record_is_dropped)
 {
@@ -442,6 +499,8 @@ int main(void)
 	tcase_add_test(tc, what_was_flushed_counts_on);
 	tcase_add_test(tc, a_minute_is_due_once_and_late_ones_after_a_minute);
 	tcase_add_test(tc, a_site_has_so_many_groups);
+	tcase_add_test(tc, a_flood_of_errors_leaves_room_for_signs_of_life);
+	tcase_add_test(tc, a_crowd_makes_no_new_groups);
 	tcase_add_test(tc, an_event_too_large_for_a_record_is_dropped);
 	tcase_add_test(tc, bytes_are_not_believed);
 	tcase_set_timeout(tc, 60);

@@ -155,13 +155,13 @@ struct room {
 	struct unit_random random;
 };
 
-static void room_init(struct room *r, const char *name)
+static void room_init_of(struct room *r, const char *name, int64_t inflight_bytes)
 {
 	struct err err = ERR_INIT;
 
 	memset(r, 0, sizeof(*r));
 	r->clock = still_clock();
-	r->conf = (struct sink_conf){.batch_documents = BATCH, .batch_age_ms = 60000, .inflight_bytes = 64 << 20};
+	r->conf = (struct sink_conf){.batch_documents = BATCH, .batch_age_ms = 60000, .inflight_bytes = inflight_bytes};
 	r->random = r->writers.random = unit_random_new(name);
 	r->writers.known = r->known;
 	r->writers.enough = 3;
@@ -179,6 +179,11 @@ static void room_init(struct room *r, const char *name)
 	r->controls = controls_new(&r->clock, CONTROL_PROGRAM_SINK, &err);
 	r->reader = reader_new(&(struct reader_spec){&r->mock.program, &r->conf, &r->meters, &r->parts, &r->writers, r->report, r->controls, EPOCH}, &err);
 	ck_assert_msg(r->reader != NULL, "%s", err.msg);
+}
+
+static void room_init(struct room *r, const char *name)
+{
+	room_init_of(r, name, 64 << 20);
 }
 
 static void room_fini(struct room *r)
@@ -436,6 +441,36 @@ START_TEST(who_has_waited_for_long)
 }
 END_TEST
 
+/* One check-in among many errors, which are stored ([0]) or dropped: its message may keep all that was fetched with it. */
+START_TEST(what_passes_by_weighs)
+{
+	static struct room r;
+	size_t before;
+	int taken = 0;
+
+	passed_ms = 0;
+	room_init_of(&r, "what_passes_by_weighs", 16 << 10);
+	make(&r, 1, 3);
+	for (int i = 0; i < BATCH - 1; i++)
+		make(&r, 1, 0);
+	if (_i)
+		set_drop(&r, NULL, "errors");
+	open_places(&r);
+	take_one(&r, 1);
+	before = reader_inflight_bytes(r.reader);
+	while (r.writers.nr_order == 0 && ++taken < BATCH) {
+		ck_assert_uint_ge(reader_inflight_bytes(r.reader), before);
+		take_one(&r, 1);
+		turn(&r);
+	}
+	ck_assert_msg(taken < BATCH && taken > 1, "%d errors", taken);
+	ck_assert(r.writers.order[0] == SINK_IN_CHECKINS);
+	ck_assert(reader_drain(r.reader, true, PATIENCE_MS));
+	ck_assert_uint_eq(reader_inflight_bytes(r.reader), 0);
+	room_fini(&r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("reader");
@@ -445,6 +480,7 @@ int main(void)
 	tcase_add_test(tc, each_in_its_collection_once);
 	tcase_add_loop_test(tc, drops_what_controls_say, 0, NR(drops));
 	tcase_add_test(tc, who_has_waited_for_long);
+	tcase_add_loop_test(tc, what_passes_by_weighs, 0, 2);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
