@@ -81,16 +81,14 @@ struct str otlp_metrics_name(struct otlp_metrics_parser *ps, struct str s)
 	return copy;
 }
 
-/* A value's beginning, as long as a tag's may be, of whole characters. */
-static struct str shortened(struct str s)
+/* A value's beginning, as long as a tag's may be. Most are no longer, and are scrubbed by the judge. */
+static int shorten(struct otlp_metrics_parser *ps, struct str *value)
 {
-	size_t n = SERIES_STRING_MAX;
+	struct payload *p = ps->payload;
 
-	if (s.len <= n)
-		return s;
-	while (n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-		n--;
-	return (struct str){s.p, n};
+	if (value->len <= SERIES_STRING_MAX)
+		return 0;
+	return scrub_beginning(p->scrub, &p->scrubbed, p->arena, value, SERIES_STRING_MAX) < 0 ? -1 : 0;
 }
 
 /* A key and a string, both short, in the usual order and with nothing else: what most attributes are. False: the long way has to read it. */
@@ -121,8 +119,7 @@ const uint8_t *otlp_metrics_read_tag(struct otlp_metrics_parser *ps, const uint8
 	if (!read_short(inner, end, out) && !otlp_read_key_value(&ps->reader, inner, end, ps->payload->arena, out))
 		return NULL;
 	out->key = otlp_metrics_name(ps, out->key);
-	out->value = shortened(out->value);
-	return out->key.p ? end : otlp_metrics_no_memory(ps, at);
+	return out->key.p && shorten(ps, &out->value) == 0 ? end : otlp_metrics_no_memory(ps, at);
 }
 
 /* Tags beyond the limit share the last place: that there are too many is all that matters. */

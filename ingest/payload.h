@@ -18,6 +18,7 @@
 #include "common/arena.h"
 #include "common/str.h"
 #include "ingest/refusal.h"
+#include "ingest/scrub.h"
 #include "schemas/reasons.h"
 #include "schemas/schemas.h"
 
@@ -107,8 +108,6 @@ struct payload_truncation {
 	bool attempted;
 };
 
-struct scrub;
-
 /* What is taken, and then is of no use to anyone here (OTLP). */
 enum payload_ignored { PAYLOAD_IGNORED_SPAN, PAYLOAD_IGNORED_LOG, NR_PAYLOAD_IGNORED };
 
@@ -123,6 +122,7 @@ struct payload {
 	bool has_idempotency_key;
 	struct str idempotency_key; /* of an OTLP request */
 	const struct scrub *scrub;  /* the rules that hide secrets; borrowed; NULL: none, in tests */
+	struct scrub_memo scrubbed; /* what has been scrubbed by them */
 
 	struct series_ref *series; /* of accepted samples; one a metric, not yet unique, fingerprints not yet set */
 	size_t series_len, series_cap;
@@ -136,6 +136,7 @@ struct payload {
 
 	struct payload_event *events; /* accepted ones, in the payload's order (event.h) */
 	size_t events_len, events_cap;
+	size_t event_bytes; /* what event_add() has kept: more than the body has where events share what they say */
 
 	struct payload_rejection *rejections; /* the first PAYLOAD_REJECTIONS_MAX */
 	size_t rejections_len, rejections_cap;
