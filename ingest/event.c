@@ -109,9 +109,16 @@ static void keep_text(struct keeper *k, struct str *text, size_t max)
 	spend(k, text, max);
 }
 
-/* What the sender made up to find things by: nobody's secret, and often digits alone. */
+/* What the sender made up to find things by: digits, which would pass for a card's now and then, and letters of hexadecimal ones. Anything else is a text. */
 static void keep_id(struct keeper *k, struct str *id)
 {
+	static const char plain[] = "0123456789abcdefABCDEF-";
+	size_t n = 0;
+
+	while (n < id->len && memchr(plain, id->p[n], sizeof(plain) - 1))
+		n++;
+	if (n < id->len)
+		scrub(k, id, EVENT_NAME_BYTES);
 	spend(k, id, EVENT_NAME_BYTES);
 }
 
@@ -187,6 +194,8 @@ static void keep_tags(struct keeper *k, struct tag *tags, size_t *len, const str
 		if (tags[i].value.len && scrub_key_is_secret(k->payload->scrub, tags[i].key))
 			tags[i].value = STR(SCRUBBED);
 		scrub(k, &tags[i].value, rule->value_bytes);
+		if (!series_name_valid(tags[i].key)) /* a body that was taken for a form is one key */
+			scrub(k, &tags[i].key, EVENT_NAME_BYTES);
 		cut(k, &tags[i].key, EVENT_NAME_BYTES);
 		if (rule->names)
 			tags[i].key = as_name(k, tags[i].key);

@@ -185,7 +185,7 @@ static void begin_figures(struct otlp_metrics_parser *ps)
 	begin_point(ps);
 	ps->figures = (struct payload_figures){0};
 	ps->point.figures = &ps->figures;
-	ps->has_sum = false;
+	ps->has_sum = ps->sum_estimated = false;
 }
 
 /* Attributes of scope and resource, where the point has none of that name. */
@@ -237,6 +237,20 @@ static inline bool counts(const struct otlp_metrics_parser *ps)
 	return ps->reading && !(ps->flags & FLAG_NO_RECORDED_VALUE);
 }
 
+/* A sum that was made up here must not contradict extremes that were measured. Of a life it has to grow from point to point, as they need not: they go. */
+static void reconcile_sum(struct otlp_metrics_parser *ps)
+{
+	const uint32_t extremes = PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX);
+	struct payload_figures *f = &ps->figures;
+
+	if (!ps->sum_estimated || (ps->point.has & extremes) != extremes)
+		return;
+	if (ps->metric.temporality == TEMPORALITY_CUMULATIVE)
+		ps->point.has &= ~extremes;
+	else if (f->min <= f->max)
+		f->sum = fmin(fmax(f->sum, (double)f->count * f->min), (double)f->count * f->max);
+}
+
 /* A sample of no values is none; of a life it says that there have been none, and then extremes mean nothing. */
 static const uint8_t *end_figures(struct otlp_metrics_parser *ps, const uint8_t *at)
 {
@@ -247,6 +261,7 @@ static const uint8_t *end_figures(struct otlp_metrics_parser *ps, const uint8_t 
 		ps->point.has |= PAYLOAD_BIT(PAYLOAD_SUM);
 	if (ps->figures.count == 0)
 		ps->point.has &= ~(PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX));
+	reconcile_sum(ps);
 	if (!(ps->point.has & PAYLOAD_BIT(PAYLOAD_MIN)))
 		ps->figures.min = 0;
 	if (!(ps->point.has & PAYLOAD_BIT(PAYLOAD_MAX)))
@@ -259,7 +274,7 @@ static void estimate_sum(struct otlp_metrics_parser *ps, double sum)
 {
 	if (ps->has_sum)
 		return;
-	ps->has_sum = true;
+	ps->has_sum = ps->sum_estimated = true;
 	ps->figures.sum = sum;
 	ps->figures.approximate = true;
 }

@@ -141,6 +141,7 @@ struct payload {
 	struct payload_rejection *rejections; /* the first PAYLOAD_REJECTIONS_MAX */
 	size_t rejections_len, rejections_cap;
 	uint64_t received, accepted, rejected;
+	uint64_t rejected_inner; /* of the rejected, what was not sent by itself: exceptions of spans */
 	uint64_t rejected_by[NR_REASONS];
 	uint64_t accepted_events[NR_PAYLOAD_EVENT_KINDS]; /* of the accepted */
 	uint64_t ignored[NR_PAYLOAD_IGNORED];             /* likewise */

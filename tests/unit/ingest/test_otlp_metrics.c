@@ -184,6 +184,11 @@ static const struct {
 	{HISTOGRAM_OF("1{4!2 5:0 7:-1 7:1 6!0 6!2 6!0}", DELTA), "distribution m: 2, 0 about scale 5 zero 2", ""},
 	{HISTOGRAM_OF("1{4!3 7:5 7:10 6!2 6!0 6!1}", DELTA), /* without a sum: 2 x 2.5 + 10 */
 	 "distribution m: 3, 15 about scale 5 42[2 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1]", ""},
+	/* nor one that contradicts the extremes: the midpoint is 4 */
+	{HISTOGRAM_OF("1{4!2 7:2 7:8 6!0 6!2 6!0 11:7 12:7}", DELTA), "distribution m: 2, 14 from 7 to 7 about scale 5 63[2]", ""},
+	{HISTOGRAM_OF("1{4!2 7:2 7:8 6!0 6!2 6!0 11:3 12:3}", DELTA), "distribution m: 2, 6 from 3 to 3 about scale 5 63[2]", ""},
+	{HISTOGRAM_OF("1{4!2 7:2 7:8 6!0 6!2 6!0 11:7 12:7}", CUMULATIVE), "cumulative distribution m: 2, 8 about scale 5 63[2]", ""},
+	{HISTOGRAM_OF("1{4!2 7:2 7:8 6!0 6!2 6!0 11:7 12:3}", DELTA), "", "metrics[0].points[0] summary_inconsistent"},
 	{HISTOGRAM_OF("1{4!3 5:1}", DELTA), "distribution m: 3, 1", ""},      /* all that is known */
 	{HISTOGRAM_OF("1{4!3 5:1 6!3}", DELTA), "distribution m: 3, 1", ""}, /* one bucket is everything */
 	{HISTOGRAM_OF("1{4!3}", DELTA), "", "metrics[0].points[0] value_missing"},

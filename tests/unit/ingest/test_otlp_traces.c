@@ -338,6 +338,22 @@ START_TEST(exceptions_that_share_much)
 }
 END_TEST
 
+START_TEST(exceptions_are_rejected_within_their_spans)
+{
+	struct buf body = wire_text(REQUEST(SPAN(ROOT "11{1!1 " ATTR(3, "exception.type", "Old") "}") SPAN(TRACE ID("2") "7!1 8!2 " "11{1!1 " ATTR(3, "exception.type", "Old") "}")));
+	struct arena arena = ARENA_INIT;
+	struct refusal no;
+	struct payload p;
+
+	ck_assert_int_eq(otlp_test_parse(buf_str(&body), &p, &arena, &no, otlp_traces_parse), 0);
+	ck_assert_uint_eq(p.accepted, 1);
+	ck_assert_uint_eq(p.rejected, 3);
+	ck_assert_uint_eq(p.rejected_inner, 2);
+	buf_fini(&body);
+	arena_fini(&arena);
+}
+END_TEST
+
 static Suite *otlp_traces_suite(void)
 {
 	Suite *s = suite_create("otlp_traces");
@@ -349,6 +365,7 @@ static Suite *otlp_traces_suite(void)
 	tcase_add_loop_test(tc, trees_of_any_shape, 0, NR_TREES);
 	tcase_add_loop_test(tc, a_million_spans, 0, 3);
 	tcase_add_test(tc, many_exceptions);
+	tcase_add_test(tc, exceptions_are_rejected_within_their_spans);
 	tcase_add_loop_test(tc, exceptions_that_share_much, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
