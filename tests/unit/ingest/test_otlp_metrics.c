@@ -356,6 +356,34 @@ START_TEST(values_are_cut_at_whole_characters)
 }
 END_TEST
 
+/* The password's end lies behind what is kept of the value. */
+START_TEST(long_values_are_scrubbed_before_they_are_cut)
+{
+	struct err err = ERR_INIT;
+	struct scrub *rules = scrub_new("", "", "", &err);
+	struct buf text = BUF_INIT, body;
+	struct arena arena = ARENA_INIT;
+	struct payload p;
+	struct refusal no;
+	struct str value;
+
+	ck_assert_msg(rules != NULL, "%s", err.msg);
+	buf_printf(&text, "1{2{2{1\"m\" 5{1{4:1 7{1\"url\" 2{1\"%0225d postgres://app:hunter2hunter2@db\"}}}}}}}", 0);
+	buf_add(&text, "", 1);
+	body = wire_text((char *)text.p);
+	payload_init(&p, &arena, NOW_MS);
+	p.scrub = rules;
+	ck_assert_int_eq(parse(buf_str(&body), &p, &no), 0);
+	ck_assert_uint_eq(p.series_len, 1);
+	value = p.series[0].tags[0].value;
+	ck_assert_msg(value.len <= 255 && !memmem(value.p, value.len, "hunter", 6) && memmem(value.p, value.len, "app:[scrubbed]", 14), STR_FMT, STR_ARG(value));
+	arena_fini(&arena);
+	buf_fini(&body);
+	buf_fini(&text);
+	scrub_free(rules);
+}
+END_TEST
+
 START_TEST(a_point_has_32_tags_at_most)
 {
 	for (int n = 31; n <= 70; n++) { /* one of them the resource's, or (_i) all of them its own */
@@ -483,6 +511,7 @@ int main(void)
 	tcase_add_loop_test(tc, judges_points, 0, (int)NR(judged));
 	tcase_add_loop_test(tc, refuses_a_request, 0, (int)NR(refused));
 	tcase_add_loop_test(tc, values_are_cut_at_whole_characters, 0, (int)NR(lengths));
+	tcase_add_test(tc, long_values_are_scrubbed_before_they_are_cut);
 	tcase_add_loop_test(tc, a_point_has_32_tags_at_most, 0, 2);
 	tcase_add_test(tc, an_amplifying_body_is_too_large);
 	tcase_add_test(tc, long_histograms_are_rejected);
