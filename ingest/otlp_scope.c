@@ -147,7 +147,7 @@ static int settle_scope(struct otlp_scope *scope, const struct otlp_rules *rules
 
 		if (!value)
 			value = scope->resource->wanted[i];
-		if (value && !str_eq(key, STR(OTLP_HOST_NAME))) /* hosts tell series apart only where hosts are measured */
+		if (value && !str_eq(key, STR(OTLP_HOST_NAME)) && !str_eq(key, STR(OTLP_INSTANCE_ID))) /* tell series apart only where it matters (otlp.h) */
 			len = otlp_tags_add(tags, len, rules->resource_tags_len, (struct tag){key, *value});
 	}
 	if (scrub_tags(p->scrub, &p->scrubbed, p->arena, tags, len, SERIES_STRING_MAX) < 0)

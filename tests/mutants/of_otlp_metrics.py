@@ -42,6 +42,7 @@ MUTANTS = [
     points("thirty-third-tag-unseen", "ps->tags_len <= SERIES_TAGS_MAX ? ps->tags_len++", "ps->tags_len < SERIES_TAGS_MAX ? ps->tags_len++"),
     points("values-cut-before-they-are-scrubbed", "	return scrub_beginning(p->scrub, &p->scrubbed, p->arena, value, SERIES_STRING_MAX) < 0 ? -1 : 0;",
            "	*value = str_cut_utf8(*value, SERIES_STRING_MAX);\n	return p ? 0 : -1;"),
+    envelope("instances-share-a-life", "(life || !str_eq(t->key, STR(OTLP_INSTANCE_ID)))", "(!life || !str_eq(t->key, STR(OTLP_INSTANCE_ID)))"),
     points("made-up-sum-contradicts", "		f->sum = fmin(fmax(", "		f->sum = f->sum + 0 * fmin(fmax("),
     points("extremes-of-a-made-up-life", "		ps->point.has &= ~extremes;", "		(void)f;"),
     points("start-of-deltas", "if (m->temporality != TEMPORALITY_CUMULATIVE)", "if (0)"),

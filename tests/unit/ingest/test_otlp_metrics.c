@@ -20,7 +20,7 @@
 #define MONOTONIC " 3=1"
 #define STRING(field, key, value) #field "{1\"" key "\" 2{1\"" value "\"}} "
 
-static const char *const default_tags = "service.name, deployment.environment,host.name";
+static const char *const default_tags = "service.name, deployment.environment,host.name,service.instance.id";
 
 /* The bodies below are decoded by a parser of one signal, with these rules. */
 static int parse(struct str body, struct payload *p, struct refusal *no)
@@ -165,6 +165,10 @@ static const struct {
 	{"1{1{" STRING(1, "service.name", "r") STRING(1, "service.name", "r2") STRING(1, "os", "x") "} 2{1{1\"scope\"" STRING(3, "service.name", "s") STRING(3, "k", "x")
 	 "} 2{1\"m\" 5{1{4:1} 1{4:2 " STRING(7, "service.name", "p") "}}}} 2{2{1\"n\" 5{1{4:3}}}}} 1{2{2{1\"o\" 5{1{4:4}}}}}",
 	 "gauge m{service.name=s}: 1; gauge m{service.name=p}: 2; gauge n{service.name=r}: 3; gauge o: 4", ""},
+	/* an instance's life is a series of its own, and nothing else of it */
+	{"1{1{" STRING(1, "service.instance.id", "i") "} 2{2{1\"a\" 7{1{4:1} 2=2 3=1}} 2{1\"b\" 7{1{4:2} 2=1 3=1}} 2{1\"c\" 7{1{4:3} 2=2}} 2{1\"d\" 5{1{4:4}}} "
+	 "2{1\"e\" 9{1{4!1 5:1} 2=2}}}}",
+	 "cumulative counter a{service.instance.id=i}: 1; counter b: 2; gauge c: 3; gauge d: 4; cumulative distribution e{service.instance.id=i}: 1, 1", ""},
 	{"1{1{" STRING(1, "host.name", "h") "} 2{2{1\"system.load\" 5{1{4:1}}} 2{1\"process.x\" 5{1{4:2}}} 2{1\"systems\" 5{1{4:3}}}}}",
 	 "gauge system.load{host.name=h}: 1; gauge process.x{host.name=h}: 2; gauge systems: 3", ""},
 	/* explicit buckets: 2.5 is in bucket 42 of scale 5, 7.07 in 90, 10 in 106 */
