@@ -67,18 +67,20 @@ static void add_reasons(struct buf *out, const struct payload *p)
 		buf_printf(out, ", and others; %llu in all", (unsigned long long)p->rejected);
 }
 
+/* Spans are what clients of traces count: where only exceptions of theirs were rejected, none of them was, and the message is a warning. */
 void answer_otlp_accept(struct buf *out, const struct answer_form *form, const struct payload *p)
 {
 	struct buf text = BUF_INIT, partial = BUF_INIT;
+	uint64_t rejected = p->rejected - p->rejected_inner;
 
 	if (p->rejected)
 		add_reasons(&text, p);
 	if (form->protobuf && p->rejected) {
-		add_message(&partial, p->rejected, &text);
+		add_message(&partial, rejected, &text);
 		add_bytes(out, 1, &partial);
 	} else if (p->rejected) { /* int64 is a string in proto3's JSON */
 		buf_printf(out, "{\"partialSuccess\": {\"%s\": \"%llu\", \"errorMessage\": \"" STR_FMT "\"}}\n", rejected_names[form->signal],
-			   (unsigned long long)p->rejected, STR_ARG(buf_str(&text)));
+			   (unsigned long long)rejected, STR_ARG(buf_str(&text)));
 	} else if (!form->protobuf) {
 		buf_printf(out, "{}\n");
 	}

@@ -107,6 +107,30 @@ static bool read_python(struct str line, struct backtrace_frame *f)
 	return true;
 }
 
+/* at Acme.Shop.Sell(Int32 n), and perhaps in /src/Shop.cs:line 12. What stands in parentheses are arguments, a type and a name each, and no place. */
+static bool read_net(struct str line, struct backtrace_frame *f)
+{
+	size_t open, close;
+	struct str inner, place;
+
+	if (!str_take(&line, "at "))
+		return false;
+	open = find(line, "(");
+	close = find(line, ")");
+	if (open == 0 || close >= line.len || open > close || memchr(line.p, ' ', open) || memchr(line.p, ':', open) || !memchr(line.p, '.', open))
+		return false;
+	inner = (struct str){line.p + open + 1, close - open - 1};
+	if (str_eq(inner, STR("Native Method")) || str_eq(inner, STR("Unknown Source")) || (inner.len && !memchr(inner.p, ' ', inner.len)))
+		return false;
+	place = from(line, close + 1);
+	if (place.len && !str_take(&place, " in "))
+		return false;
+	f->function = until(line, open);
+	f->file = until(place, find(place, ":line "));
+	f->line = number(from(place, f->file.len + strlen(":line ")));
+	return true;
+}
+
 /* at com.acme.Shop.sell(Shop.java:12), also with a loader or a module before a slash, which are no part of the name. */
 static bool read_java(struct str line, struct backtrace_frame *f)
 {
@@ -116,7 +140,7 @@ static bool read_java(struct str line, struct backtrace_frame *f)
 	if (!str_take(&line, "at "))
 		return false;
 	open = find(line, "(");
-	if (open == 0 || open == line.len || memchr(line.p, ' ', open) || !memchr(line.p, '.', open))
+	if (open == 0 || open + 1 >= line.len || line.p[open + 1] == ')' || memchr(line.p, ' ', open) || !memchr(line.p, '.', open))
 		return false;
 	place = from(line, open + 1);
 	place = until(place, find(place, ")"));
@@ -214,7 +238,27 @@ static struct str without_arguments(struct str s)
 	return s;
 }
 
-/* What gdb, AddressSanitizer and PHP tell of a function behind its number and address. */
+/* /srv/shop.php(12): Shop->sell('x'), or [internal function]: .. */
+static bool read_php(struct str s, struct backtrace_frame *f)
+{
+	size_t colon = find(s, ": "), open;
+	struct str place = until(s, colon);
+
+	if (colon == s.len)
+		return false;
+	open = find_last(place, '(');
+	if (!str_eq(place, STR("[internal function]"))) {
+		if (open == 0 || open + 2 >= place.len || !is_digit(place.p[open + 1]) || !ends(place, ")"))
+			return false;
+		f->line = number(from(place, open + 1));
+		place.len = open;
+	}
+	f->file = place;
+	f->function = without_arguments(from(s, colon + 2));
+	return true;
+}
+
+/* What gdb and AddressSanitizer tell of a function behind its number and address. */
 static void read_numbered(struct str s, struct backtrace_frame *f)
 {
 	size_t at = find(s, " at "), lib = find(s, " from /"), paren;
@@ -269,7 +313,8 @@ static bool read_c(struct str line, struct backtrace_frame *f, int *n)
 		line = trim(from(line, in));
 		str_take(&line, "in ");
 	}
-	read_numbered(line, f);
+	if (!read_php(line, f))
+		read_numbered(line, f);
 	return f->function.len || f->file.len;
 }
 
@@ -339,7 +384,7 @@ static bool is_indented(struct str line)
 static bool read_unnumbered(struct str line, struct backtrace_frame *f, enum backtrace_form form)
 {
 	static bool (*const readers[])(struct str, struct backtrace_frame *) = {
-		[BACKTRACE_PYTHON] = read_python, [BACKTRACE_JAVA] = read_java, [BACKTRACE_RUBY] = read_ruby, [BACKTRACE_PLACE] = read_place_line,
+		[BACKTRACE_PYTHON] = read_python, [BACKTRACE_NET] = read_net, [BACKTRACE_JAVA] = read_java, [BACKTRACE_RUBY] = read_ruby, [BACKTRACE_PLACE] = read_place_line,
 		[BACKTRACE_V8] = read_v8, [BACKTRACE_GLIBC] = read_glibc, [BACKTRACE_FIREFOX] = read_firefox, [BACKTRACE_GO] = read_go,
 	};
 

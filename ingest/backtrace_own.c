@@ -11,7 +11,7 @@ enum { LIST_MAX = 40 };
 static const char *const foreign_paths[LIST_MAX] = {
 	"/gems/", "/rubygems/", "/lib/ruby/", "<internal:", "/vendor/bundle/", "/bundler/", "(eval", "site-packages/", "dist-packages/", "/lib/python",
 	"<frozen ", "<string>", "\\lib\\", "node_modules/", "node:", "<anonymous>", "[native code]", "webpack/", "webpack-internal:///(webpack)", "internal/process/",
-	"/pkg/mod/", "/go/src/", "/usr/local/go/", "/vendor/", "/rustc/", "/.cargo/registry/", "/libsanitizer/", "/sysdeps/", "chrome-extension://",
+	"/pkg/mod/", "/go/src/", "/usr/local/go/", "/vendor/", "/rustc/", "/.cargo/registry/", "/libsanitizer/", "[internal function]", "/sysdeps/", "chrome-extension://",
 	"moz-extension://", "/usr/share/", "/usr/include/", "/csu/", "/glibc", "\\python", "/linux-vdso",
 };
 
@@ -24,6 +24,11 @@ static const char *const foreign_java[LIST_MAX] = {
 	"org.hibernate.", "org.eclipse.", "org.jboss.", "org.junit.", "org.postgresql.", "org.codehaus.", "io.netty.", "io.undertow.", "io.micrometer.", "io.opentelemetry.",
 	"io.grpc.", "io.quarkus.", "io.vertx.", "reactor.", "rx.", "com.fasterxml.", "com.google.common.", "com.mysql.", "com.mongodb.", "com.zaxxer.", "okhttp3.",
 	"retrofit2.", "android.", "androidx.", "dalvik.", "com.android.", "net.bytebuddy.",
+};
+static const char *const foreign_net[LIST_MAX] = {
+	"System.", "Microsoft.", "Interop.", "Internal.", "lambda_method", "Newtonsoft.", "Npgsql.", "MySqlConnector.", "MySql.Data.", "MongoDB.", "StackExchange.Redis.", "Dapper.",
+	"Grpc.", "Google.", "Azure.", "Amazon.", "Confluent.Kafka.", "RabbitMQ.", "MassTransit.", "MediatR.", "Polly.", "Autofac.", "Castle.", "AutoMapper.", "FluentValidation.",
+	"Hangfire.", "Quartz.", "Serilog.", "NLog.", "OpenTelemetry.", "NUnit.", "Xunit.", "Swashbuckle.",
 };
 static const char *const foreign_go[LIST_MAX] = {"runtime.", "runtime/", "net/", "net.", "reflect.", "sync.", "sync/", "os.", "io.", "testing.", "encoding/", "database/", "context.", "time.", "syscall.", "internal/", "bufio.", "fmt.", "strconv.", "strings.", "bytes.", "errors.", "html/", "text/", "compress/", "crypto/", "sort.", "slices.", "maps.", "regexp.", "log.", "panic"};
 static const char *const foreign_rust[LIST_MAX] = {"std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "rust_begin_unwind", "rust_panic", "__rust_", "_start", "__libc_", "_rust_"};
@@ -64,6 +69,8 @@ bool backtrace_is_own(enum backtrace_form form, const struct backtrace_frame *f)
 	case BACKTRACE_JAVA:
 		return f->function.len && !begins_any(f->function, foreign_java) && !has(f->function, "$Proxy") && !has(f->function, "$$FastClassBy") &&
 		       !has(f->function, "$$EnhancerBy") && !has(f->function, "GeneratedMethodAccessor");
+	case BACKTRACE_NET:
+		return !begins_any(f->function, foreign_net);
 	case BACKTRACE_GO:
 		return !is_foreign_go(f);
 	case BACKTRACE_RUST:

@@ -241,17 +241,6 @@ static int accept_point(struct payload *p, const struct payload_point *pt)
 	return 0;
 }
 
-/* What stands for a secret may be longer than it was. */
-static int scrub_series_tags(struct payload *p, struct tag *tags, size_t len)
-{
-	if (scrub_tags(p->scrub, p->arena, tags, len) < 0)
-		return -1;
-	for (size_t i = 0; i < len; i++)
-		if (tags[i].value.len > SERIES_STRING_MAX)
-			tags[i].value = str_cut_utf8(tags[i].value, SERIES_STRING_MAX);
-	return 0;
-}
-
 /* The metric's tags are the decoder's scratch: the series keeps a copy. */
 static int accept_series(struct payload *p, const struct payload_metric *m)
 {
@@ -262,7 +251,7 @@ static int accept_series(struct payload *p, const struct payload_metric *m)
 		return -1;
 	if (m->tags_len)
 		memcpy(tags, m->tags, m->tags_len * sizeof(*tags));
-	if (p->scrub && scrub_series_tags(p, tags, m->tags_len) < 0)
+	if (p->scrub && scrub_tags(p->scrub, &p->scrubbed, p->arena, tags, m->tags_len, SERIES_STRING_MAX) < 0) /* what stands for a secret may be longer */
 		return -1;
 	*s = (struct series_ref){.kind = (enum series_kind)m->kind,
 				 .temporality = m->temporality,

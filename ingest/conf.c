@@ -36,8 +36,9 @@ const struct conf_field ingest_conf_fields[] = {
 	{"push.tables_file", CONF_STR, ROW(tables_file), "", 0, 4096,
 	 "where the tables of cells and sites are kept for a start without Kafka; empty: nowhere"},
 	{"otlp.resource_tags", CONF_STR, ROW(otlp_resource_tags),
-	 "service.name,deployment.environment,deployment.environment.name,host.name", 0, 4096,
-	 "attributes of OTLP's resources and scopes that become tags, by key; host.name of metrics called system.* or process.* only"},
+	 "service.name,deployment.environment,deployment.environment.name,host.name,service.instance.id", 0, 4096,
+	 "attributes of OTLP's resources and scopes that become tags, by key; host.name of metrics called system.* or process.* only, service.instance.id "
+	 "of cumulative points only"},
 	{"scrub.keys", CONF_STR, ROW(scrub_keys), "", 0, 4096,
 	 "comma-separated; keys whose values are secrets, beside those that are known; case and - _ . do not matter"},
 	{"scrub.values", CONF_STR, ROW(scrub_values), "", 0, 16384,

@@ -2,9 +2,9 @@
  *
  * Functions named judge_ return the reason against something, or FINE; those named keep_ shorten and scrub.
  *
- * A text is scrubbed before it is cut, as half of a secret is not known for one any more; and cut a first time before that, far behind the end of what is
- * kept, so that scrubbing takes no longer than for what an event may hold. An event has a bound of its own, EVENT_BYTES_MAX: a payload can be split
- * by its sender, an event cannot, and would be a 413 for ever. What matters most is kept first, and lists end where the room does.
+ * An event has a bound of its own, EVENT_BYTES_MAX: a payload can be split by its sender, an event cannot, and would be a 413 for ever. What matters most is
+ * kept first, and lists end where the room does. All events of a payload have one, too, which is the arena's: of OTLP, thousands may share a long text that
+ * the body has once, and each has it in its record.
  *
  * Memory that is short makes a keeper starved, once and for all: it is asked at the end. */
 #include "ingest/event.h"
@@ -22,7 +22,6 @@ enum {
 	HEAD_BYTES = 256,         /* what an event takes beside its texts and lists, at most .. */
 	ITEM_BYTES = 32,          /* .. an item of a list .. */
 	TAG_BYTES = 4,            /* .. and a tag */
-	SECRET_BYTES = 4096       /* the longest secret that is known by its shape, about: a private key */
 };
 
 /* Of a transaction: longer than any runs, and so short that no clock tells it from none. In between lie fewer buckets than a histogram may have. */
@@ -95,18 +94,13 @@ static void spend(struct keeper *k, struct str *text, size_t max)
 	k->left_bytes -= text->len;
 }
 
-/* Scrubs a text of which max bytes will be kept. Where it had to be cut before, its end may be half of a secret, and goes: else it would be kept when much
- * before it was scrubbed. */
+/* Scrubs a text and cuts it to max. */
 static void scrub(struct keeper *k, struct str *text, size_t max)
 {
-	bool far = text->len > max + 2 * SECRET_BYTES;
+	int rc = scrub_beginning(k->payload->scrub, &k->payload->scrubbed, k->payload->arena, text, max);
 
-	if (far)
-		*text = str_cut_utf8(*text, max + 2 * SECRET_BYTES);
-	if (text->len && scrub_text(k->payload->scrub, k->payload->arena, text) < 0)
-		k->starved = true;
-	if (far)
-		cut(k, text, text->len > SECRET_BYTES ? text->len - SECRET_BYTES : 0);
+	k->starved |= rc < 0;
+	k->shortened |= rc > 0;
 }
 
 static void keep_text(struct keeper *k, struct str *text, size_t max)
@@ -115,9 +109,16 @@ static void keep_text(struct keeper *k, struct str *text, size_t max)
 	spend(k, text, max);
 }
 
-/* What the sender made up to find things by: nobody's secret, and often digits alone. */
+/* What the sender made up to find things by: digits, which would pass for a card's now and then, and letters of hexadecimal ones. Anything else is a text. */
 static void keep_id(struct keeper *k, struct str *id)
 {
+	static const char plain[] = "0123456789abcdefABCDEF-";
+	size_t n = 0;
+
+	while (n < id->len && memchr(plain, id->p[n], sizeof(plain) - 1))
+		n++;
+	if (n < id->len)
+		scrub(k, id, EVENT_NAME_BYTES);
 	spend(k, id, EVENT_NAME_BYTES);
 }
 
@@ -193,6 +194,8 @@ static void keep_tags(struct keeper *k, struct tag *tags, size_t *len, const str
 		if (tags[i].value.len && scrub_key_is_secret(k->payload->scrub, tags[i].key))
 			tags[i].value = STR(SCRUBBED);
 		scrub(k, &tags[i].value, rule->value_bytes);
+		if (!series_name_valid(tags[i].key)) /* a body that was taken for a form is one key */
+			scrub(k, &tags[i].key, EVENT_NAME_BYTES);
 		cut(k, &tags[i].key, EVENT_NAME_BYTES);
 		if (rule->names)
 			tags[i].key = as_name(k, tags[i].key);
@@ -334,5 +337,8 @@ int event_add(struct payload *p, struct payload_event *e)
 	keep_names(&k, e);
 	keep_detail(&k, e);
 	e->event.shortened = k.shortened;
-	return k.starved ? -1 : payload_add_event(p, e);
+	p->event_bytes += EVENT_BYTES_MAX - k.left_bytes;
+	if (k.starved || (p->arena->limit_bytes && p->event_bytes + p->scrubbed.read_bytes > p->arena->limit_bytes))
+		return -1;
+	return payload_add_event(p, e);
 }

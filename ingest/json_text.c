@@ -67,6 +67,33 @@ int json_text_check(struct str body, struct refusal *no)
 	return 0;
 }
 
+int json_text_plain(struct arena *arena, struct str *json)
+{
+	const char *end = json->p + json->len, *p = json->p;
+	char *copy, *to;
+
+	if (!json->len || !memmem(json->p, json->len, "\\u00", 4))
+		return 0;
+	copy = to = arena_alloc_raw(arena, json->len);
+	if (!copy)
+		return -1;
+	while (p < end) {
+		int32_t unit = code_unit(p, end);
+		size_t n = *p == '\\' && end - p > 1 ? 2 : 1;
+
+		if (unit >= ' ' && unit < 0x7f && unit != '"' && unit != '\\') {
+			*to++ = (char)unit;
+			p += 6;
+			continue;
+		}
+		memcpy(to, p, n);
+		to += n;
+		p += n;
+	}
+	*json = (struct str){copy, (size_t)(to - copy)};
+	return 0;
+}
+
 /* A number's parts: digits (a range that holds one point at most) times ten to the power of exponent. */
 struct decimal {
 	bool negative;

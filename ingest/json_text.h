@@ -17,6 +17,10 @@
  * parser would turn into other text silently. */
 int json_text_check(struct str body, struct refusal *no);
 
+/* A part of well-formed JSON without escapes of printable ASCII that need none, as \u0070assword: itself when there are none, else a copy. -1 when memory is
+ * short. */
+int json_text_plain(struct arena *arena, struct str *json);
+
 /* The value of a well-formed JSON number as an int64, in whatever notation: 7, 7.0, 0.7e1. 0, or -1 when it is not
  * integral or does not fit; then *out is untouched. */
 int json_number_int(struct str text, int64_t *out);

@@ -24,6 +24,10 @@ struct otlp_rules {
 
 #define OTLP_HOST_NAME "host.name" /* becomes a tag of what is measured of hosts only: a tag that tells hosts apart is costly elsewhere */
 
+/* Becomes a tag of cumulative points only: what instances count is added up, and a life's points of two of them would pass for one life's, of which those of the
+ * instance that began first count nothing. Elsewhere it would cost a series for each start of a program. */
+#define OTLP_INSTANCE_ID "service.instance.id"
+
 /* Reads the setting otlp.resource_tags, keys with commas between them, blanks around them do not count; borrows list. -1 when there are too many
  * or one is no tag's key: rules are undefined then. */
 int otlp_rules_read(struct otlp_rules *rules, const char *list);

@@ -88,14 +88,14 @@ static void gather_inherited(struct otlp_metrics_parser *ps)
 {
 	struct otlp_metrics_tags *all = &ps->inherited;
 	const struct otlp_metrics_tags *const from[] = {&ps->scope, &ps->resource};
-	bool host = is_host_metric(ps->name);
+	bool host = is_host_metric(ps->name), life = ps->metric.temporality == TEMPORALITY_CUMULATIVE;
 
 	all->len = 0;
 	for (size_t k = 0; k < 2; k++)
 		for (size_t i = 0; i < from[k]->len; i++) {
 			const struct tag *t = &from[k]->tags[i];
 
-			if ((host || !str_eq(t->key, STR(OTLP_HOST_NAME))) && !has_tag(all, t->key))
+			if ((host || !str_eq(t->key, STR(OTLP_HOST_NAME))) && (life || !str_eq(t->key, STR(OTLP_INSTANCE_ID))) && !has_tag(all, t->key))
 				all->tags[all->len++] = *t;
 		}
 }

@@ -81,16 +81,14 @@ struct str otlp_metrics_name(struct otlp_metrics_parser *ps, struct str s)
 	return copy;
 }
 
-/* A value's beginning, as long as a tag's may be, of whole characters. */
-static struct str shortened(struct str s)
+/* A value's beginning, as long as a tag's may be. Most are no longer, and are scrubbed by the judge. */
+static int shorten(struct otlp_metrics_parser *ps, struct str *value)
 {
-	size_t n = SERIES_STRING_MAX;
+	struct payload *p = ps->payload;
 
-	if (s.len <= n)
-		return s;
-	while (n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-		n--;
-	return (struct str){s.p, n};
+	if (value->len <= SERIES_STRING_MAX)
+		return 0;
+	return scrub_beginning(p->scrub, &p->scrubbed, p->arena, value, SERIES_STRING_MAX) < 0 ? -1 : 0;
 }
 
 /* A key and a string, both short, in the usual order and with nothing else: what most attributes are. False: the long way has to read it. */
@@ -121,8 +119,7 @@ const uint8_t *otlp_metrics_read_tag(struct otlp_metrics_parser *ps, const uint8
 	if (!read_short(inner, end, out) && !otlp_read_key_value(&ps->reader, inner, end, ps->payload->arena, out))
 		return NULL;
 	out->key = otlp_metrics_name(ps, out->key);
-	out->value = shortened(out->value);
-	return out->key.p ? end : otlp_metrics_no_memory(ps, at);
+	return out->key.p && shorten(ps, &out->value) == 0 ? end : otlp_metrics_no_memory(ps, at);
 }
 
 /* Tags beyond the limit share the last place: that there are too many is all that matters. */
@@ -188,7 +185,7 @@ static void begin_figures(struct otlp_metrics_parser *ps)
 	begin_point(ps);
 	ps->figures = (struct payload_figures){0};
 	ps->point.figures = &ps->figures;
-	ps->has_sum = false;
+	ps->has_sum = ps->sum_estimated = false;
 }
 
 /* Attributes of scope and resource, where the point has none of that name. */
@@ -240,6 +237,20 @@ static inline bool counts(const struct otlp_metrics_parser *ps)
 	return ps->reading && !(ps->flags & FLAG_NO_RECORDED_VALUE);
 }
 
+/* A sum that was made up here must not contradict extremes that were measured. Of a life it has to grow from point to point, as they need not: they go. */
+static void reconcile_sum(struct otlp_metrics_parser *ps)
+{
+	const uint32_t extremes = PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX);
+	struct payload_figures *f = &ps->figures;
+
+	if (!ps->sum_estimated || (ps->point.has & extremes) != extremes)
+		return;
+	if (ps->metric.temporality == TEMPORALITY_CUMULATIVE)
+		ps->point.has &= ~extremes;
+	else if (f->min <= f->max)
+		f->sum = fmin(fmax(f->sum, (double)f->count * f->min), (double)f->count * f->max);
+}
+
 /* A sample of no values is none; of a life it says that there have been none, and then extremes mean nothing. */
 static const uint8_t *end_figures(struct otlp_metrics_parser *ps, const uint8_t *at)
 {
@@ -250,6 +261,7 @@ static const uint8_t *end_figures(struct otlp_metrics_parser *ps, const uint8_t 
 		ps->point.has |= PAYLOAD_BIT(PAYLOAD_SUM);
 	if (ps->figures.count == 0)
 		ps->point.has &= ~(PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX));
+	reconcile_sum(ps);
 	if (!(ps->point.has & PAYLOAD_BIT(PAYLOAD_MIN)))
 		ps->figures.min = 0;
 	if (!(ps->point.has & PAYLOAD_BIT(PAYLOAD_MAX)))
@@ -262,7 +274,7 @@ static void estimate_sum(struct otlp_metrics_parser *ps, double sum)
 {
 	if (ps->has_sum)
 		return;
-	ps->has_sum = true;
+	ps->has_sum = ps->sum_estimated = true;
 	ps->figures.sum = sum;
 	ps->figures.approximate = true;
 }

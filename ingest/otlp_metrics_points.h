@@ -53,7 +53,7 @@ struct otlp_metrics_parser {
 	size_t tags_len;
 	struct payload_point point;
 	struct payload_figures figures;
-	bool has_sum;
+	bool has_sum, sum_estimated;
 	int64_t flags;
 	struct otlp_words bounds, buckets; /* of an explicit histogram */
 	struct otlp_counts counts, neg_counts;

@@ -132,7 +132,7 @@ static void settle_resource(struct otlp_resource *resource, const struct otlp_ru
 	}
 }
 
-static int settle_scope(struct otlp_scope *scope, const struct otlp_rules *rules, const struct payload *p)
+static int settle_scope(struct otlp_scope *scope, const struct otlp_rules *rules, struct payload *p)
 {
 	struct tag *tags = arena_alloc_raw(p->arena, rules->resource_tags_len * sizeof(*tags));
 	size_t len = 0;
@@ -147,13 +147,11 @@ static int settle_scope(struct otlp_scope *scope, const struct otlp_rules *rules
 
 		if (!value)
 			value = scope->resource->wanted[i];
-		if (value && !str_eq(key, STR(OTLP_HOST_NAME))) /* hosts tell series apart only where hosts are measured */
+		if (value && !str_eq(key, STR(OTLP_HOST_NAME)) && !str_eq(key, STR(OTLP_INSTANCE_ID))) /* tell series apart only where it matters (otlp.h) */
 			len = otlp_tags_add(tags, len, rules->resource_tags_len, (struct tag){key, *value});
 	}
-	if (scrub_tags(p->scrub, p->arena, tags, len) < 0)
+	if (scrub_tags(p->scrub, &p->scrubbed, p->arena, tags, len, SERIES_STRING_MAX) < 0)
 		return -1;
-	for (size_t i = 0; i < len; i++)
-		tags[i].value = str_cut_utf8(tags[i].value, SERIES_STRING_MAX);
 	series_sort_tags(tags, len);
 	scope->series_tags = tags;
 	scope->series_tags_len = len;
@@ -161,7 +159,7 @@ static int settle_scope(struct otlp_scope *scope, const struct otlp_rules *rules
 	return 0;
 }
 
-int otlp_scope_describe(struct otlp_scope *scope, const struct otlp_rules *rules, const struct payload *p, const struct tag *tags, size_t len,
+int otlp_scope_describe(struct otlp_scope *scope, const struct otlp_rules *rules, struct payload *p, const struct tag *tags, size_t len,
 			struct payload_event *e)
 {
 	struct tag *all;

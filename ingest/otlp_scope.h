@@ -51,7 +51,7 @@ static inline const uint8_t *otlp_read_time(struct pb_reader *r, const uint8_t *
 
 /* Fills in what scope and resource say of e: host, environment, revision, series_tags, and tags, where theirs come first and then those of
  * tags, as far as their keys are new. -1 when memory is short. */
-int otlp_scope_describe(struct otlp_scope *scope, const struct otlp_rules *rules, const struct payload *p, const struct tag *tags, size_t len,
+int otlp_scope_describe(struct otlp_scope *scope, const struct otlp_rules *rules, struct payload *p, const struct tag *tags, size_t len,
 			struct payload_event *e);
 
 /* The tags of all alone, as long as they are; NULL when memory is short. */

@@ -279,6 +279,7 @@ static int add_errors(struct otlp_span *s, struct payload *p, const struct otlp_
 	for (size_t i = 0; i < s->events_len; i++) {
 		struct otlp_span_event *event = &s->events[i];
 		struct otlp_exception x = common;
+		uint64_t rejected = p->rejected;
 
 		if (!otlp_is_exception(event->attributes, event->attributes_len)) {
 			recent.ring[recent.seen++ % OTLP_BREADCRUMBS_MAX] = event;
@@ -289,6 +290,7 @@ static int add_errors(struct otlp_span *s, struct payload *p, const struct otlp_
 		x.attributes_len = event->attributes_len;
 		if (add_breadcrumbs(&recent, p->arena, &x) < 0 || otlp_add_exception(p, rules, &x) < 0)
 			return -1;
+		p->rejected_inner += p->rejected - rejected;
 		s->in_error = true;
 	}
 	return 0;

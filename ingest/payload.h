@@ -18,6 +18,7 @@
 #include "common/arena.h"
 #include "common/str.h"
 #include "ingest/refusal.h"
+#include "ingest/scrub.h"
 #include "schemas/reasons.h"
 #include "schemas/schemas.h"
 
@@ -107,8 +108,6 @@ struct payload_truncation {
 	bool attempted;
 };
 
-struct scrub;
-
 /* What is taken, and then is of no use to anyone here (OTLP). */
 enum payload_ignored { PAYLOAD_IGNORED_SPAN, PAYLOAD_IGNORED_LOG, NR_PAYLOAD_IGNORED };
 
@@ -124,6 +123,7 @@ struct payload {
 	struct str idempotency_key; /* of an OTLP request */
 	bool divisible; /* its sender cannot send less at once: a part may become several records (divide.h), unless there is an agent_id */
 	const struct scrub *scrub;  /* the rules that hide secrets; borrowed; NULL: none, in tests */
+	struct scrub_memo scrubbed; /* what has been scrubbed by them */
 
 	struct series_ref *series; /* of accepted samples; one a metric, not yet unique, fingerprints not yet set */
 	size_t series_len, series_cap;
@@ -137,10 +137,12 @@ struct payload {
 
 	struct payload_event *events; /* accepted ones, in the payload's order (event.h) */
 	size_t events_len, events_cap;
+	size_t event_bytes; /* what event_add() has kept: more than the body has where events share what they say */
 
 	struct payload_rejection *rejections; /* the first PAYLOAD_REJECTIONS_MAX */
 	size_t rejections_len, rejections_cap;
 	uint64_t received, accepted, rejected;
+	uint64_t rejected_inner; /* of the rejected, what was not sent by itself: exceptions of spans */
 	uint64_t rejected_by[NR_REASONS];
 	uint64_t accepted_events[NR_PAYLOAD_EVENT_KINDS]; /* of the accepted */
 	uint64_t ignored[NR_PAYLOAD_IGNORED];             /* likewise */

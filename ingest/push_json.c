@@ -137,11 +137,14 @@ static int on_open(struct parser *p, enum want is)
 /* What was passed over has ended; where a text is wanted, it is one as it stands in the body. */
 static int close_skipped(struct parser *p)
 {
+	struct str text;
+
 	if (--p->skipped)
 		return 1;
 	if (!p->text_wanted)
 		return advance(p);
-	return add_text(p, (struct str){p->body.p + p->text_at, yajl_get_bytes_consumed(p->yajl) - p->text_at});
+	text = (struct str){p->body.p + p->text_at, yajl_get_bytes_consumed(p->yajl) - p->text_at};
+	return json_text_plain(p->payload->arena, &text) == 0 ? add_text(p, text) : node_refuse_size(p);
 }
 
 /* An object or array ends: one that was skipped, or the innermost node. */

@@ -23,6 +23,8 @@ enum {
 	OVERLAP_BYTES = 1 << 10, /* .. and again: a secret up to this long is found wherever it stands */
 	WINDOW_MATCHES_MAX = 64, /* then the rest of the window goes */
 	SHORT_BYTES = 13,        /* a text so short that only a pair can hide a secret in it */
+	SECRET_BYTES = SCRUB_AHEAD_BYTES / 2, /* the longest secret that is known by its shape, about: a private key */
+	MEMO_BYTES = 24,         /* what is shorter is read again as soon */
 };
 
 enum { BEGINS = 1, DIVIDES = 2, WITHIN = 4 }; /* what a byte may do: begin a shape, divide key and value, stand before what then begins no shape */
@@ -209,14 +211,51 @@ bool scrub_key_is_secret(const struct scrub *s, struct str key)
 	return s && scrub_keys_match(s->keys, key, false);
 }
 
-int scrub_tags(const struct scrub *s, struct arena *arena, struct tag *tags, size_t len)
+/* Where the text had to be cut before it was scrubbed, its end may be half of a secret, and goes: else it would be kept when much before it was scrubbed. */
+static int scrub_far(const struct scrub *s, struct arena *arena, struct str *text, size_t max_bytes)
 {
-	if (!s)
-		return 0;
+	bool far = text->len > max_bytes + SCRUB_AHEAD_BYTES;
+
+	if (far)
+		*text = str_cut_utf8(*text, max_bytes + SCRUB_AHEAD_BYTES);
+	if (scrub_text(s, arena, text) < 0)
+		return -1;
+	if (far)
+		*text = str_cut_utf8(*text, text->len > SECRET_BYTES ? text->len - SECRET_BYTES : 0);
+	if (text->len <= max_bytes)
+		return far;
+	*text = str_cut_utf8(*text, max_bytes);
+	return 1;
+}
+
+int scrub_beginning(const struct scrub *s, struct scrub_memo *memo, struct arena *arena, struct str *text, size_t max_bytes)
+{
+	const struct str was = *text;
+	size_t i = ((uintptr_t)was.p / 8 ^ (uintptr_t)was.p / 512 ^ was.len) % SCRUB_MEMO_MAX;
+	bool remember = memo && s && was.len >= MEMO_BYTES;
+	int rc;
+
+	if (remember && memo->texts[i].was.p == was.p && memo->texts[i].was.len == was.len && memo->texts[i].max_bytes == max_bytes) {
+		*text = memo->texts[i].is;
+		return memo->texts[i].cut;
+	}
+	rc = scrub_far(s, arena, text, max_bytes);
+	if (!remember || rc < 0)
+		return rc;
+	memo->texts[i].was = was;
+	memo->texts[i].is = *text;
+	memo->texts[i].max_bytes = max_bytes;
+	memo->texts[i].cut = rc;
+	memo->read_bytes += was.len < max_bytes + SCRUB_AHEAD_BYTES ? was.len : max_bytes + SCRUB_AHEAD_BYTES;
+	return rc;
+}
+
+int scrub_tags(const struct scrub *s, struct scrub_memo *memo, struct arena *arena, struct tag *tags, size_t len, size_t max_bytes)
+{
 	for (size_t i = 0; i < len; i++) {
-		if (tags[i].value.len && scrub_keys_match(s->keys, tags[i].key, false))
+		if (s && tags[i].value.len && scrub_keys_match(s->keys, tags[i].key, false))
 			tags[i].value = STR(SCRUBBED);
-		else if (scrub_text(s, arena, &tags[i].value) < 0)
+		else if (scrub_beginning(s, memo, arena, &tags[i].value, max_bytes) < 0)
 			return -1;
 	}
 	return 0;

@@ -38,7 +38,7 @@ static const struct {
 	{"password", TAIL}, {"passwords", WORDS}, {"passwd", TAIL}, {"pwd", WORDS}, {"passphrase", TAIL}, {"passcode", WORDS}, {"pass", WHOLE},
 	{"dbpass", WORDS}, {"userpass", WORDS}, {"smtppass", WORDS}, {"mailpass", WORDS}, {"authpass", WORDS}, {"redispass", WORDS},
 	{"secret", TAIL}, {"secrets", WORDS}, {"token", TAIL}, {"jwt", WORDS}, {"bearer", WORDS},
-	{"apikey", TAIL}, {"apikeys", WORDS}, {"accesskey", TAIL}, {"accesskeyid", WORDS}, {"privatekey", TAIL}, {"privkey", WORDS}, {"secretkey", TAIL},
+	{"apikey", TAIL}, {"apikeys", WORDS}, {"accesskey", TAIL}, {"accesskeyid", WORDS}, {"accountkey", WORDS}, {"privatekey", TAIL}, {"privkey", WORDS}, {"secretkey", TAIL},
 	{"encryptionkey", WORDS}, {"signingkey", WORDS}, {"sshkey", WORDS}, {"masterkey", WORDS}, {"sharedkey", WORDS}, {"authkey", WORDS},
 	{"authorization", WORDS}, {"auth", WORDS}, {"credential", WORDS}, {"credentials", WORDS}, {"creds", WORDS}, {"connectionstring", WORDS},
 	{"cookie", WORDS}, {"cookies", WORDS}, {"session", WORDS}, {"sessionid", TAIL}, {"sessid", TAIL}, {"sessionkey", WORDS}, {"connectsid", WORDS},

@@ -6,6 +6,7 @@
  * Where it is not clear what still belongs to a value, more is taken: a reader misses a word, which is less than a password that stays in part. */
 #include "ingest/scrub_pairs.h"
 
+#include <ctype.h>
 #include <strings.h>
 
 #include "ingest/scrub.h"
@@ -35,6 +36,18 @@ static bool begins(struct str text, size_t i, const char *what)
 	return text.len - i >= n && strncasecmp(text.p + i, what, n) == 0;
 }
 
+/* The length of what is left at i of \uXXXX, as & and < are written in JSON: no part of the key behind it. */
+static size_t unicode_escape(struct str text, size_t i, size_t end)
+{
+	size_t n = 1;
+
+	if (i == 0 || text.p[i - 1] != '\\' || i + 5 > end || text.p[i] != 'u')
+		return 0;
+	while (n < 5 && isxdigit((unsigned char)text.p[i + n]))
+		n++;
+	return n == 5 ? n : 0;
+}
+
 /* The key that ends before text[end]; of what a query string encodes, only brackets are part of one. */
 static struct str key_before(struct str text, size_t end)
 {
@@ -51,6 +64,7 @@ static struct str key_before(struct str text, size_t end)
 	for (from = end; from > least && is_key_byte(text.p[from - 1]); from--)
 		if (text.p[from - 1] == '%' && !begins(text, from - 1, "%5B") && !begins(text, from - 1, "%5D"))
 			return from + 2 < end ? (struct str){text.p + from + 2, end - from - 2} : (struct str){text.p, 0};
+	from += unicode_escape(text, from, end);
 	return (struct str){text.p + from, end - from};
 }
 
@@ -97,8 +111,10 @@ static size_t value_begin(struct str text, size_t i, struct str *key)
 
 	switch (text.p[i]) {
 	case '%':
+		if (!begins(text, i, "%3D") && !begins(text, i, "%3A"))
+			return 0;
 		*key = key_before(text, i);
-		return begins(text, i, "%3D") || begins(text, i, "%3A") ? i + 3 : 0;
+		return i + 3;
 	case ' ':
 		*key = i && is_key_byte(text.p[i - 1]) ? key_before(text, i) : (struct str){text.p, 0};
 		return key->len > 2 && key->p[0] == '-' && key->p[1] == '-' ? i + 1 : 0;
@@ -193,6 +209,20 @@ static size_t bare_end(struct str text, size_t i, char divider)
 	return i;
 }
 
+/* The same for the word behind the one that ends at i, where that one says only what kind of credential follows: authorization=Bearer x. */
+static size_t credential_end(struct str text, size_t from, size_t end, char divider)
+{
+	static const char *const schemes[] = {"bearer", "basic", "token", "digest", "apikey", "negotiate"};
+	size_t at = end;
+
+	while (at < text.len && is_blank(text.p[at]))
+		at++;
+	for (size_t k = 0; k < sizeof(schemes) / sizeof(schemes[0]) && at > end; k++)
+		if (end - from == strlen(schemes[k]) && begins(text, from, schemes[k]))
+			return bare_end(text, at, divider);
+	return end;
+}
+
 /* The rest of a header's line; in JSON without quotes there is no such thing. */
 static size_t line_end(struct str text, size_t i)
 {
@@ -213,6 +243,7 @@ static bool is_nothing(struct str value)
 	return value.len == 0;
 }
 
+/* Empty where it has been scrubbed before. */
 static struct scrub_span value_at(struct str text, size_t i, char divider, struct str key)
 {
 	size_t n = 0;
@@ -224,10 +255,14 @@ static struct scrub_span value_at(struct str text, size_t i, char divider, struc
 	while (i + n < text.len && text.p[i + n] == '\\')
 		n++;
 	if (i + n < text.len && is_quote(text.p[i + n]))
-		return (struct scrub_span){i + n + 1, quoted_end(text, i + n, n)};
-	if (i < text.len && (text.p[i] == '{' || text.p[i] == '[') && !begins(text, i, SCRUBBED))
+		return begins(text, i + n + 1, SCRUBBED) ? (struct scrub_span){i, i} : (struct scrub_span){i + n + 1, quoted_end(text, i + n, n)};
+	if (begins(text, i, SCRUBBED))
+		return (struct scrub_span){i, i};
+	if (i < text.len && (text.p[i] == '{' || text.p[i] == '['))
 		return (struct scrub_span){i, bracket_end(text, i)};
-	return (struct scrub_span){i, divider == ':' && scrub_keys_is_header(key) ? line_end(text, i) : bare_end(text, i, divider)};
+	if (divider == ':' && scrub_keys_is_header(key))
+		return (struct scrub_span){i, line_end(text, i)};
+	return (struct scrub_span){i, credential_end(text, i, bare_end(text, i, divider), divider)};
 }
 
 bool scrub_pair_at(const struct scrub_keys *k, struct str text, size_t i, struct scrub_span *out)
@@ -238,5 +273,5 @@ bool scrub_pair_at(const struct scrub_keys *k, struct str text, size_t i, struct
 	if (!begin || !names_secret(k, text, key) || (text.p[i] == ':' && is_place(text, i, key)))
 		return false;
 	*out = value_at(text, begin, text.p[i], key);
-	return out->to > out->from && !is_nothing((struct str){text.p + out->from, out->to - out->from}) && !begins(text, out->from, SCRUBBED);
+	return out->to > out->from && !is_nothing((struct str){text.p + out->from, out->to - out->from});
 }

@@ -63,10 +63,7 @@ static int64_t minute_of(int64_t t_ms)
 /* What the payload says for all of its events; scrubbed and cut as what an event says itself. */
 static int make_good(const struct payload *p, struct str *text)
 {
-	if (text->len && scrub_text(p->scrub, p->arena, text) < 0)
-		return -1;
-	*text = str_cut_utf8(*text, SERIES_STRING_MAX);
-	return 0;
+	return scrub_beginning(p->scrub, NULL, p->arena, text, SERIES_STRING_MAX) < 0 ? -1 : 0;
 }
 
 static int complete(struct settler *st)

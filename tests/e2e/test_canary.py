@@ -56,7 +56,8 @@ class Secrets:
         """Sentences with a secret in each."""
         return [f"login failed: password={self.plain()} for ann", f"GET /x?access_token={self.plain()}&page=2", f"Authorization: Bearer {self.plain()}{self.plain()}",
                 f"charged card {self.card()} twice", f"connect to postgres://app:{self.plain()}@db.example:5432/shop failed", f"token {self.jwt()} has expired",
-                '{"user": "ann", "password": "%s"}' % self.plain(), f"api_key: {self.plain()}"]
+                '{"user": "ann", "password": "%s"}' % self.plain(), f"api_key: {self.plain()}", f"authorization=Bearer {self.plain()}", f"X-Auth-Token: Bearer {self.plain()} ..",
+                '{"url": "/x?page=1\\u0026sig=%s"}' % self.plain(), f"next=%2Fa%3Fpassword%3D{self.plain()}%26x%3D1"]
 
     def tags(self):
         return {key: self.plain() for key in KEYS}
@@ -77,14 +78,18 @@ def post(pipeline, path, body, kind):
 def test_payloads_full_of_secrets_are_taken(pipeline, canary):
     s = canary.secrets
     nested = {"user": {"name": "ann", "password": s.plain(), "cards": [s.card()]}}
-    errors = [{"class": "E", "message": text, "action": "Canary#native", "tags": s.tags(), "params": {**s.tags(), "note": s.texts()[1], "nested": nested},
+    escaped = json.dumps({"user": {"password": s.plain()}}).replace("password", "\\u0070assword")
+    errors = [{"class": "E", "message": text, "action": "Canary#native", "tags": s.tags(), "params": {**s.tags(), "note": s.texts()[1], "nested": nested, "escaped": "ESCAPED", s.texts()[6]: ""},
                "backtrace": [{"file": "app.rb", "line": 1, "function": "f", "in_app": True}],
                "breadcrumbs": [{"category": "http", "action": "get", "message": s.texts()[2], "metadata": s.tags()}]} for text in s.texts()]
-    transactions = [{"action": "Canary#native", "duration_ms": 5, "tags": s.tags(), "spans": [{"id": "1", "name": "q", "duration_ms": 1, "tags": {**s.tags(), "url": s.texts()[1]}}]}]
-    markers = [{"revision": "r", "text": text} for text in s.texts()]
+    errors += [{"class": text, "message": "in the class", "action": text, "namespace": text} for text in s.texts()]
+    transactions = [{"action": "Canary#native", "duration_ms": 5, "id": s.jwt(), "tags": s.tags(), "spans": [{"id": "1", "name": "q", "duration_ms": 1, "tags": {**s.tags(), "url": s.texts()[1]}}]}]
+    markers = [{"revision": "r", "text": text} for text in s.texts()] + [{"revision": text, "user": text} for text in s.texts()]
     metric = [{"name": "m", "kind": "counter", "tags": {"password": s.plain(), "note": s.texts()[1][:200]}, "points": [{"v": 1}]}]
-    answer = json.loads(post(pipeline, "/v1/push", json.dumps({"errors": errors, "transactions": transactions, "markers": markers, "metrics": metric}).encode(),
-                             "application/json"))
+    check_ins = [{"name": text, "kind": "cron", "event": "start"} for text in s.texts()]
+    body = json.dumps({"errors": errors, "transactions": transactions, "markers": markers, "check_ins": check_ins, "metrics": metric, "host": s.texts()[4],
+                       "environment": s.texts()[0], "revision": s.texts()[7]})
+    answer = json.loads(post(pipeline, "/v1/push", body.replace('"ESCAPED"', escaped).encode(), "application/json"))
     assert answer["rejected"] == [], answer
 
 
@@ -97,13 +102,18 @@ def test_otlp_full_of_secrets_is_taken(pipeline, canary):
     s, now = canary.secrets, pipeline.now_ms() * 10**6
     request = traces.ExportTraceServiceRequest()
     resource = request.resource_spans.add()
-    attributes(resource.resource, s.tags())
+    attributes(resource.resource, {**s.tags(), "service.name": s.texts()[4], "deployment.environment": s.texts()[0], "host.name": s.texts()[5], "service.version": s.texts()[1]})
     span = resource.scope_spans.add().spans.add(trace_id=bytes(range(16)), span_id=bytes(range(8)), name="GET /canary", kind=2, start_time_unix_nano=now - 10**9,
                                                 end_time_unix_nano=now)
     attributes(span, s.tags())
     for text in s.texts():
         event = span.events.add(name="exception", time_unix_nano=now)
         attributes(event, {"exception.type": "E", "exception.message": text, "exception.stacktrace": f'File "a.py", line 1, in f\nE: {text}'})
+    for i, text in enumerate(s.texts()):
+        inner = resource.scope_spans.add().spans.add(trace_id=bytes(range(16)), span_id=bytes([1 + i] * 8), name=text, kind=2, start_time_unix_nano=now - 10**9, end_time_unix_nano=now)
+        attributes(inner, {"http.route": text, "url.full": f"{'x' * (1000 - i)} {text}"})
+        attributes(inner.events.add(name=text, time_unix_nano=now - 10**6), {"note": text})
+        attributes(inner.events.add(name="exception", time_unix_nano=now), {"exception.type": text})
     post(pipeline, "/v1/traces", request.SerializeToString(), "application/x-protobuf")
     request = logs.ExportLogsServiceRequest()
     record = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=now)
@@ -112,7 +122,7 @@ def test_otlp_full_of_secrets_is_taken(pipeline, canary):
     post(pipeline, "/v1/logs", request.SerializeToString(), "application/x-protobuf")
     request = metrics.ExportMetricsServiceRequest()
     point = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m").gauge.data_points.add(time_unix_nano=now, as_double=1)
-    attributes(point, {"password": s.plain(), "token": s.plain()})
+    attributes(point, {"password": s.plain(), "token": s.plain(), **{f"cut{i}": "x" * (200 + i) + " " + s.texts()[4] for i in range(0, 50, 7)}})
     post(pipeline, "/v1/metrics", request.SerializeToString(), "application/x-protobuf")
 
 

@@ -74,10 +74,10 @@ def tags_of(service, tags=()):
 
 
 def merged(pipeline):
-    """(kind, name, tags): the windows of a series, merged."""
+    """(kind, name, tags): the windows of a series, merged, and all starts of a program, which its cumulative points tell apart."""
     series = {}
     for d in pipeline.database.minutely.find({"site": "shop"}):
-        key = d["kind"], d["name"], tuple(sorted(d["tags"].items()))
+        key = d["kind"], d["name"], tuple(sorted((k, v) for k, v in d["tags"].items() if k != "service.instance.id"))
         s = series.setdefault(key, {"count": 0, "sum": 0.0, "last": [], "errors": 0, "octaves": collections.Counter(), "buckets": 0, "approximate": False})
         s["count"] += d["count"]
         s["sum"] += d["sum"]
@@ -179,6 +179,18 @@ def test_every_series_is_what_the_clients_reported(pipeline, run):
         time.sleep(1)  # polling a database that cannot notify
     print(f"{len(expected)} series of {len(run.ledgers)} clients, {len(wrong)} differ", flush=True)
     assert not wrong, "\n".join(wrong[:10])
+
+
+def test_cumulative_points_alone_tell_instances_apart(pipeline, run):
+    """By the SDK's own ids: without them, of two that run at a time one would count nothing."""
+    def instances(service, name="shop.orders"):
+        found = pipeline.database.minutely.find({"site": "shop", "kind": "counter", "name": name})
+        return {d["tags"].get("service.instance.id") for d in found if d["tags"]["service.name"] == service}
+
+    cumulative = instances("py-cumulative")
+    assert None not in cumulative and len(cumulative) == len(run.ledgers["py-cumulative"]), cumulative
+    assert instances("py-delta") == {None}
+    assert instances("py-cumulative", "transaction.count") == {None}
 
 
 def test_nothing_is_stored_that_nobody_reported(pipeline, run):

@@ -1,5 +1,5 @@
 /* backtrace_files.h - the backtraces in tests/unit/ingest/backtraces: as languages print them (made by Ruby 3.1, Python 3.11 and 3.13, Go 1.26, Node 20, OpenJDK 17,
- * GCC 12 with gdb, glibc and AddressSanitizer; written by hand: chrome, firefox, ruby_34, rust, spring).
+ * GCC 12 with gdb, glibc and AddressSanitizer; written by hand: chrome, firefox, net, php, ruby_34, rust, spring).
  *
  * A file says what is to be read from it: "group: " names which of them are the same error to a person, "frames: " how many there are, each
  * "frame: FILE|LINE|FUNCTION|own" or "|not" the first ones; behind "---" stands the text. */

@@ -166,6 +166,21 @@ static inline void om_extremes(struct om_point *op, bool has_min, double min, bo
 	}
 }
 
+/* A sum that the test made up itself lies within the extremes; a cumulative one goes without them. */
+static inline void om_made_up_sum(const struct om_walk *o, struct om_point *op)
+{
+	double least = (double)op->f.count * op->f.min, most = (double)op->f.count * op->f.max;
+
+	if (!(op->pt.has & PAYLOAD_BIT(PAYLOAD_MIN)) || !(op->pt.has & PAYLOAD_BIT(PAYLOAD_MAX)))
+		return;
+	if (o->m.temporality == TEMPORALITY_CUMULATIVE) {
+		op->pt.has &= ~(PAYLOAD_BIT(PAYLOAD_MIN) | PAYLOAD_BIT(PAYLOAD_MAX));
+		op->f.min = op->f.max = 0;
+	} else if (least <= most) {
+		op->f.sum = op->f.sum < least ? least : op->f.sum > most ? most : op->f.sum;
+	}
+}
+
 static inline int om_figures(struct om_walk *o, struct om_point *op, size_t place)
 {
 	op->pt.figures = &op->f;
@@ -292,6 +307,8 @@ static inline int om_read_histogram(struct om_walk *o, const om_histogram *h, si
 		op.f.sum = h->sum;
 	op.pt.has |= h->has_sum_case || buckets ? PAYLOAD_BIT(PAYLOAD_SUM) : 0;
 	om_extremes(&op, h->has_min_case, h->min, h->has_max_case, h->max);
+	if (buckets && !h->has_sum_case)
+		om_made_up_sum(o, &op);
 	return om_figures(o, &op, place);
 }
 
@@ -350,6 +367,8 @@ static inline int om_read_exponential(struct om_walk *o, const om_exponential *e
 		op.f.sum = (double)(om_sum_of(h->offset, h->counts, h->counts_len, h->scale) -
 				    om_sum_of(h->neg_offset, h->neg_counts, h->neg_counts_len, h->scale));
 	om_extremes(&op, e->has_min_case, e->min, e->has_max_case, e->max);
+	if (!e->has_sum_case)
+		om_made_up_sum(o, &op);
 	return om_figures(o, &op, place);
 }
 

@@ -133,6 +133,22 @@ static struct buf said_bytes(const struct answer_form *form, const char *text)
 	return out;
 }
 
+/* A span may be taken and its exception not. */
+START_TEST(counts_spans_and_not_their_exceptions)
+{
+	const struct answer_form form = {true, false, OTLP_TRACES};
+	struct answer a = ANSWER_INIT;
+	struct decoded d;
+
+	decode(&d, GAUGE("{},{}"));
+	d.payload.rejected_inner = 2;
+	answer_accept(&a, &form, &d.payload);
+	ck_assert_msg(memmem(a.body.p, a.body.len, "\"rejectedSpans\": \"0\", \"errorMessage\": \"metrics[0]", 49) != NULL, "%.*s", STR_ARG(buf_str(&a.body)));
+	answer_fini(&a);
+	decoded_fini(&d);
+}
+END_TEST
+
 START_TEST(tells_otlp_what_was_rejected_only)
 {
 	const struct answer_form *form = &accepted[_i].form;
@@ -229,6 +245,7 @@ int main(void)
 	tcase_add_test(tc, accepts_with_every_rejection_named);
 	tcase_add_loop_test(tc, refuses_in_json, 0, (int)NR(refusals));
 	tcase_add_test(tc, a_good_key_is_told_its_site);
+	tcase_add_test(tc, counts_spans_and_not_their_exceptions);
 	tcase_add_loop_test(tc, tells_otlp_what_was_rejected_only, 0, (int)NR(accepted));
 	tcase_add_loop_test(tc, refuses_as_google_rpc_status, 0, (int)NR(told));
 	tcase_add_test(tc, every_reason_has_a_status_of_otlps);

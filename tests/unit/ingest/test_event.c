@@ -357,11 +357,15 @@ START_TEST(secrets_are_gone)
 		e.event.tags[0] = (struct tag){STR("api_key"), STR("canary3")};
 		e.event.error.breadcrumbs[0].metadata[0] = (struct tag){STR("Authorization"), STR("canary4")};
 		e.event.error.breadcrumbs[0].message = copy_of(&a, "sent password=canary5 twice");
+		e.event.error.params[0].key = copy_of(&a, "{\"name\":\"ann\",\"password\":\"canary13\"}"); /* a body that was taken for a form */
 		e.event.action = copy_of(&a, "GET /?password=canary6");
 		e.event.error.backtrace[0].function = copy_of(&a, "main (password=canary7)");
 		ck_assert_int_eq(event_add(&p, &e), 0);
 		e = good_event(&a, PAYLOAD_TRANSACTION);
 		e.event.transaction.spans[0].tags[0] = (struct tag){STR("db.password"), STR("canary8")};
+		e.event.transaction.id = copy_of(&a, "eyJhbGciOiJIUzI1NiJ9.eyJcanary11.canary11");
+		e.event.transaction.spans[0].parent_id = copy_of(&a, "pin=canary12");
+		e.event.transaction.spans[0].id = copy_of(&a, "4111111111111111");
 		e.event.transaction.spans[0].name = copy_of(&a, "get password=canary9");
 		ck_assert_int_eq(event_add(&p, &e), 0);
 		e = good_event(&a, PAYLOAD_MARKER);
@@ -369,6 +373,7 @@ START_TEST(secrets_are_gone)
 		ck_assert_int_eq(event_add(&p, &e), 0);
 		for (size_t i = 0; i < 3; i++)
 			ck_assert_int_eq(tells(&p, i, "canary"), !scrubbed);
+		ck_assert(tells(&p, 1, "4111111111111111")); /* an id like another */
 		ck_assert_int_eq(tells(&p, 0, SCRUBBED), scrubbed);
 		arena_fini(&a);
 	}

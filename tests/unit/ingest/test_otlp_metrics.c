@@ -20,7 +20,7 @@
 #define MONOTONIC " 3=1"
 #define STRING(field, key, value) #field "{1\"" key "\" 2{1\"" value "\"}} "
 
-static const char *const default_tags = "service.name, deployment.environment,host.name";
+static const char *const default_tags = "service.name, deployment.environment,host.name,service.instance.id";
 
 /* The bodies below are decoded by a parser of one signal, with these rules. */
 static int parse(struct str body, struct payload *p, struct refusal *no)
@@ -165,6 +165,10 @@ static const struct {
 	{"1{1{" STRING(1, "service.name", "r") STRING(1, "service.name", "r2") STRING(1, "os", "x") "} 2{1{1\"scope\"" STRING(3, "service.name", "s") STRING(3, "k", "x")
 	 "} 2{1\"m\" 5{1{4:1} 1{4:2 " STRING(7, "service.name", "p") "}}}} 2{2{1\"n\" 5{1{4:3}}}}} 1{2{2{1\"o\" 5{1{4:4}}}}}",
 	 "gauge m{service.name=s}: 1; gauge m{service.name=p}: 2; gauge n{service.name=r}: 3; gauge o: 4", ""},
+	/* an instance's life is a series of its own, and nothing else of it */
+	{"1{1{" STRING(1, "service.instance.id", "i") "} 2{2{1\"a\" 7{1{4:1} 2=2 3=1}} 2{1\"b\" 7{1{4:2} 2=1 3=1}} 2{1\"c\" 7{1{4:3} 2=2}} 2{1\"d\" 5{1{4:4}}} "
+	 "2{1\"e\" 9{1{4!1 5:1} 2=2}}}}",
+	 "cumulative counter a{service.instance.id=i}: 1; counter b: 2; gauge c: 3; gauge d: 4; cumulative distribution e{service.instance.id=i}: 1, 1", ""},
 	{"1{1{" STRING(1, "host.name", "h") "} 2{2{1\"system.load\" 5{1{4:1}}} 2{1\"process.x\" 5{1{4:2}}} 2{1\"systems\" 5{1{4:3}}}}}",
 	 "gauge system.load{host.name=h}: 1; gauge process.x{host.name=h}: 2; gauge systems: 3", ""},
 	/* explicit buckets: 2.5 is in bucket 42 of scale 5, 7.07 in 90, 10 in 106 */
@@ -184,6 +188,11 @@ static const struct {
 	{HISTOGRAM_OF("1{4!2 5:0 7:-1 7:1 6!0 6!2 6!0}", DELTA), "distribution m: 2, 0 about scale 5 zero 2", ""},
 	{HISTOGRAM_OF("1{4!3 7:5 7:10 6!2 6!0 6!1}", DELTA), /* without a sum: 2 x 2.5 + 10 */
 	 "distribution m: 3, 15 about scale 5 42[2 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1]", ""},
+	/* nor one that contradicts the extremes: the midpoint is 4 */
+	{HISTOGRAM_OF("1{4!2 7:2 7:8 6!0 6!2 6!0 11:7 12:7}", DELTA), "distribution m: 2, 14 from 7 to 7 about scale 5 63[2]", ""},
+	{HISTOGRAM_OF("1{4!2 7:2 7:8 6!0 6!2 6!0 11:3 12:3}", DELTA), "distribution m: 2, 6 from 3 to 3 about scale 5 63[2]", ""},
+	{HISTOGRAM_OF("1{4!2 7:2 7:8 6!0 6!2 6!0 11:7 12:7}", CUMULATIVE), "cumulative distribution m: 2, 8 about scale 5 63[2]", ""},
+	{HISTOGRAM_OF("1{4!2 7:2 7:8 6!0 6!2 6!0 11:7 12:3}", DELTA), "", "metrics[0].points[0] summary_inconsistent"},
 	{HISTOGRAM_OF("1{4!3 5:1}", DELTA), "distribution m: 3, 1", ""},      /* all that is known */
 	{HISTOGRAM_OF("1{4!3 5:1 6!3}", DELTA), "distribution m: 3, 1", ""}, /* one bucket is everything */
 	{HISTOGRAM_OF("1{4!3}", DELTA), "", "metrics[0].points[0] value_missing"},
@@ -351,6 +360,34 @@ START_TEST(values_are_cut_at_whole_characters)
 }
 END_TEST
 
+/* The password's end lies behind what is kept of the value. */
+START_TEST(long_values_are_scrubbed_before_they_are_cut)
+{
+	struct err err = ERR_INIT;
+	struct scrub *rules = scrub_new("", "", "", &err);
+	struct buf text = BUF_INIT, body;
+	struct arena arena = ARENA_INIT;
+	struct payload p;
+	struct refusal no;
+	struct str value;
+
+	ck_assert_msg(rules != NULL, "%s", err.msg);
+	buf_printf(&text, "1{2{2{1\"m\" 5{1{4:1 7{1\"url\" 2{1\"%0225d postgres://app:hunter2hunter2@db\"}}}}}}}", 0);
+	buf_add(&text, "", 1);
+	body = wire_text((char *)text.p);
+	payload_init(&p, &arena, NOW_MS);
+	p.scrub = rules;
+	ck_assert_int_eq(parse(buf_str(&body), &p, &no), 0);
+	ck_assert_uint_eq(p.series_len, 1);
+	value = p.series[0].tags[0].value;
+	ck_assert_msg(value.len <= 255 && !memmem(value.p, value.len, "hunter", 6) && memmem(value.p, value.len, "app:[scrubbed]", 14), STR_FMT, STR_ARG(value));
+	arena_fini(&arena);
+	buf_fini(&body);
+	buf_fini(&text);
+	scrub_free(rules);
+}
+END_TEST
+
 START_TEST(a_point_has_32_tags_at_most)
 {
 	for (int n = 31; n <= 70; n++) { /* one of them the resource's, or (_i) all of them its own */
@@ -478,6 +515,7 @@ int main(void)
 	tcase_add_loop_test(tc, judges_points, 0, (int)NR(judged));
 	tcase_add_loop_test(tc, refuses_a_request, 0, (int)NR(refused));
 	tcase_add_loop_test(tc, values_are_cut_at_whole_characters, 0, (int)NR(lengths));
+	tcase_add_test(tc, long_values_are_scrubbed_before_they_are_cut);
 	tcase_add_loop_test(tc, a_point_has_32_tags_at_most, 0, 2);
 	tcase_add_test(tc, an_amplifying_body_is_too_large);
 	tcase_add_test(tc, long_histograms_are_rejected);

@@ -307,6 +307,53 @@ START_TEST(many_exceptions)
 }
 END_TEST
 
+/* What a body says once may stand in every event: the records would have many times the arena's size, and are refused before they are made. */
+START_TEST(exceptions_that_share_much)
+{
+	struct buf spans = BUF_INIT, text = BUF_INIT, body;
+	struct arena arena = {.limit_bytes = 64 << 20};
+	struct refusal no;
+	struct payload p;
+
+	buf_printf(&text, ROOT);
+	for (int i = 0; i < 60; i++) {
+		buf_printf(&text, " " "9{1\"k%d\" 2{1\"", i);
+		for (int k = 0; k < 1000; k++)
+			buf_printf(&text, "x");
+		buf_printf(&text, "\"}}");
+	}
+	for (int i = 0; i < (_i ? 3000 : 100); i++)
+		buf_printf(&text, EXCEPTION);
+	buf_add(&text, "", 1);
+	buf_add(&spans, "\x12", 1);
+	wire_nested(&spans, (char *)text.p, wire_items);
+	body = framed_request(&spans);
+	ck_assert_int_eq(otlp_test_parse(buf_str(&body), &p, &arena, &no, otlp_traces_parse), _i ? -1 : 0);
+	if (_i)
+		ck_assert_int_eq(no.reason, REASON_BODY_TOO_LARGE);
+	buf_fini(&text);
+	buf_fini(&spans);
+	buf_fini(&body);
+	arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(exceptions_are_rejected_within_their_spans)
+{
+	struct buf body = wire_text(REQUEST(SPAN(ROOT "11{1!1 " ATTR(3, "exception.type", "Old") "}") SPAN(TRACE ID("2") "7!1 8!2 " "11{1!1 " ATTR(3, "exception.type", "Old") "}")));
+	struct arena arena = ARENA_INIT;
+	struct refusal no;
+	struct payload p;
+
+	ck_assert_int_eq(otlp_test_parse(buf_str(&body), &p, &arena, &no, otlp_traces_parse), 0);
+	ck_assert_uint_eq(p.accepted, 1);
+	ck_assert_uint_eq(p.rejected, 3);
+	ck_assert_uint_eq(p.rejected_inner, 2);
+	buf_fini(&body);
+	arena_fini(&arena);
+}
+END_TEST
+
 static Suite *otlp_traces_suite(void)
 {
 	Suite *s = suite_create("otlp_traces");
@@ -318,6 +365,8 @@ static Suite *otlp_traces_suite(void)
 	tcase_add_loop_test(tc, trees_of_any_shape, 0, NR_TREES);
 	tcase_add_loop_test(tc, a_million_spans, 0, 3);
 	tcase_add_test(tc, many_exceptions);
+	tcase_add_test(tc, exceptions_are_rejected_within_their_spans);
+	tcase_add_loop_test(tc, exceptions_that_share_much, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
 }

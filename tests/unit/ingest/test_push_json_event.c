@@ -86,6 +86,9 @@ static const struct {
 	{"{\"errors\":[{\"class\":\"E\",\"tags\":{\"a\":1.50,\"b\":true,\"c\":false,\"d\":null,\"e\":[1, 2]},\"params\":{\"x\": {\"y\": [ 1,{\"z\":\"\\u00fc\"} ]} ,"
 	 "\"e\":{},\"s\":\"\\u00fc\"},\"breadcrumbs\":[{\"metadata\":{\"k\":-1e3}}]}]}",
 	 "errors[0] 0 {a=1.50,b=true,c=false,e=[1, 2]} class=E params{e={},s=\xc3\xbc,x={\"y\": [ 1,{\"z\":\"\\u00fc\"} ]}} (0 {k=-1e3})"},
+	/* without escapes that need not be, behind which a secret's name would hide */
+	{"{\"errors\":[{\"class\":\"E\",\"params\":{\"x\":{\"\\u0070assword\":\"a\\u0026b\\\\u0041\\u0022\\u005c\\u0007\"}}}]}",
+	 "errors[0] 0 class=E params{x={\"password\":\"a&b\\\\u0041\\u0022\\u005c\\u0007\"}}"},
 	{"{\"transactions\":[{\"action\":\"a\",\"spans\":[{\"tags\":{\"n\":7,\"deep\":[[[]]]}}]}]}", "transactions[0] 0 action=a ( {deep=[[[]]],n=7})"},
 	/* a line that is no line's number is unknown */
 	{"{\"errors\":[{\"class\":\"E\",\"backtrace\":[{\"line\":-1},{\"line\":2147483647},{\"line\":2147483648},{\"line\":9223372036854775807},{\"line\":4294967303},"

@@ -1,5 +1,8 @@
 /* test_scrub.c - secrets are gone from wherever they stood; what looks alike stays as it was, byte for byte and in place. */
 #include "ingest/scrub.h"
+
+#include <time.h>
+
 #include "tests/unit/unit.h"
 
 static struct scrub *rules(const char *keys, const char *values, const char *except)
@@ -99,6 +102,12 @@ static const struct {
 	{"5555555555554444,6011111111111117;3530111333300000", "[scrubbed],[scrubbed];[scrubbed]"},
 	{"6200000000000005", "[scrubbed]"},
 	{"pin=1 pin=2", "pin=[scrubbed] pin=[scrubbed]"},
+	{"authorization=Bearer abc x", "authorization=[scrubbed] x"},
+	{"X-Auth-Token: Bearer abc, x", "X-Auth-Token: [scrubbed], x"},
+	{"auth: Token abc\nx", "auth: [scrubbed]\nx"},
+	{"{token: bearer  abc}", "{token: [scrubbed]}"},
+	{"AccountKey=abc==;EndpointSuffix=x", "AccountKey=[scrubbed];EndpointSuffix=x"},
+	{"{\"url\":\"/x?b=1\\u0026sig=abc\"}", "{\"url\":\"/x?b=1\\u0026sig=[scrubbed]\"}"},
 	/* harmless */
 	{"", NULL}, {"a", NULL}, {"user logged in at 12:30:15", NULL}, {"tokenizer=x author: me keyboard: y spinner=4", NULL}, {"std::session::x(Auth::Token)", NULL},
 	{"token == nil", NULL}, {"token != x", NULL}, {"password >= 8", NULL}, {"if token: ", NULL}, {"max_tokens=5 token_count=7", NULL}, {"the password is wrong", NULL},
@@ -287,9 +296,9 @@ START_TEST(tags_by_key_and_content)
 	struct scrub *s = rules("", "", "");
 	struct arena arena = ARENA_INIT;
 
-	ck_assert_int_eq(scrub_tags(s, &arena, tags, NR(tags)), 0);
+	ck_assert_int_eq(scrub_tags(s, NULL, &arena, tags, NR(tags), 255), 0);
 	ck_assert(str_eq(tags[0].value, STR("mail")) && str_eq(tags[1].value, STR(SCRUBBED)) && str_eq(tags[2].value, STR("pin=[scrubbed], x")) && tags[3].value.len == 0);
-	ck_assert_int_eq(scrub_tags(NULL, &arena, tags, NR(tags)), 0);
+	ck_assert_int_eq(scrub_tags(NULL, NULL, &arena, tags, NR(tags), 255), 0);
 	ck_assert(!scrub_key_is_secret(NULL, STR("password")));
 	arena_fini(&arena);
 	scrub_free(s);
@@ -369,21 +378,73 @@ START_TEST(a_bad_rule_is_named)
 }
 END_TEST
 
-/* Each repeated until it is a megabyte: linear time is fractions of a second, quadratic time would be hours. */
+/* Each repeated until it is a megabyte: linear time is fractions of a second, quadratic time 12 s and more. */
 static const char *const hostile[] = {":", "=", "token:", "\"", "\\\"", "{", "[", "token={", "token=\"\\", "://", "http://a:", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "eyJ-", "sk-",
-				     "bearer ", "basic+", "4111 ", "4", "4111-", "%3D", "%22", "--", "--a ", "<a>", "a,", "token=a,b", "token=a;", "token=,", "@", "key ", "password ", "a.", "token=)]}", "\\", "'token' "};
+				     "bearer ", "basic+", "4111 ", "4", "4111-", "%3D", "%22", "--", "--a ", "<a>", "a,", "token=a,b", "token=a;", "token=,", "@", "key ", "password ", "a.", "token=)]}", "\\", "'token' ",
+				     "authorization:[scrubbed]", "token=\"[scrubbed]", "%5B"};
 
 START_TEST(hostile_texts_cost_their_length)
 {
 	struct scrub *s = rules("", "", "");
 	struct arena arena = ARENA_INIT;
 	struct buf b = BUF_INIT;
+	clock_t began = clock();
 	struct str text;
 
 	while (b.len < 1 << 20)
 		buf_add(&b, hostile[_i], strlen(hostile[_i]));
 	text = buf_str(&b);
 	ck_assert_int_eq(scrub_text(s, &arena, &text), 0);
+	ck_assert_int_lt((clock() - began) / CLOCKS_PER_SEC, 5);
+	buf_fini(&b);
+	arena_fini(&arena);
+	scrub_free(s);
+}
+END_TEST
+
+/* The text is filler, then the secret, then filler; of all that max_bytes are kept. */
+static const struct {
+	size_t before, after, max_bytes;
+	const char *secret, *want_end;
+	int want;
+} beginnings[] = {
+	{10, 0, 255, "postgres://app:hunter2hunter2@db", "postgres://app:[scrubbed]@db", 0},
+	{230, 0, 255, "postgres://app:hunter2hunter2@db", "postgres://app:[scrubbed]"  , 1},
+	{236, 100000, 255, "postgres://app:hunter2hunter2@db", "postgres://app:[scr", 1},
+	{243, 20, 255, " 4111111111111111 ", " [scrubbed] ", 1},
+	{0, 9000, 255, "", "", 1},
+	{8447, 0, 255, "", "", 1},
+	{255, 0, 255, "", "", 0},
+};
+
+START_TEST(secrets_across_the_cut)
+{
+	struct scrub *s = rules("", "", "");
+	struct arena arena = ARENA_INIT;
+	struct scrub_memo memo = {.read_bytes = 0};
+	struct buf b = BUF_INIT;
+	struct str text, again;
+	const char *want = beginnings[_i].want_end;
+	uint64_t read;
+
+	for (size_t i = 0; i < beginnings[_i].before + beginnings[_i].after; i++) {
+		if (i == beginnings[_i].before)
+			buf_add(&b, beginnings[_i].secret, strlen(beginnings[_i].secret));
+		buf_add(&b, "/", 1);
+	}
+	if (!beginnings[_i].after)
+		buf_add(&b, beginnings[_i].secret, strlen(beginnings[_i].secret));
+	text = again = buf_str(&b);
+	ck_assert_int_eq(scrub_beginning(s, &memo, &arena, &text, beginnings[_i].max_bytes), beginnings[_i].want);
+	ck_assert_uint_le(text.len, beginnings[_i].max_bytes);
+	ck_assert_msg(text.len >= strlen(want) && memmem(text.p, text.len, want, strlen(want)) && !memmem(text.p, text.len, "hunter", 6), STR_FMT, STR_ARG(text));
+	read = memo.read_bytes;
+	ck_assert(read && read <= beginnings[_i].max_bytes + SCRUB_AHEAD_BYTES);
+	ck_assert_int_eq(scrub_beginning(s, &memo, &arena, &again, beginnings[_i].max_bytes), beginnings[_i].want);
+	ck_assert(again.p == text.p && again.len == text.len && memo.read_bytes == read);
+	again = buf_str(&b);
+	ck_assert_int_eq(scrub_beginning(s, &memo, &arena, &again, 20), 1);
+	ck_assert(again.len <= 20 && memo.read_bytes > read);
 	buf_fini(&b);
 	arena_fini(&arena);
 	scrub_free(s);
@@ -420,6 +481,7 @@ int main(void)
 	tcase_add_test(tc, expressions_see_all_of_a_long_text);
 	tcase_add_loop_test(tc, a_bad_rule_is_named, 0, NR(bad));
 	tcase_add_loop_test(tc, hostile_texts_cost_their_length, 0, NR(hostile));
+	tcase_add_loop_test(tc, secrets_across_the_cut, 0, NR(beginnings));
 	tcase_add_test(tc, no_room_for_the_copy);
 	suite_add_tcase(s, tc);
 	return unit_main(s);

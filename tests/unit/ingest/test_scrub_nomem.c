@@ -34,7 +34,7 @@ START_TEST(a_text_is_scrubbed_or_refused)
 		int rc;
 
 		fail_walk_begin(&w);
-		rc = scrub_text(s, &arena, &text) < 0 || scrub_tags(s, &arena, tags, NR(tags)) < 0 ? -1 : 0;
+		rc = scrub_text(s, &arena, &text) < 0 || scrub_tags(s, NULL, &arena, tags, NR(tags), 1 << 20) < 0 ? -1 : 0;
 		ck_assert_int_eq(rc, fail_walk_end(&w) ? -1 : 0);
 		ck_assert(rc < 0 || (!memmem(text.p, text.len, "secret", 6) && str_eq(tags[1].value, text) && str_eq(tags[0].value, STR(SCRUBBED))));
 		arena_fini(&arena);
