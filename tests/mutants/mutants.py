@@ -95,7 +95,7 @@ MUTANTS = [
     unit("ledger-takes-one-too-many", "sink/mongo/ledger.c", "	l->next = offset + 1;", "	l->next = offset + 2;", "sink", "test_ledger"),
     unit("dropped-not-counted", "sink/mongo/batch.c", "{.dropped = b->spans[span].dropped}", "{0}", "sink", "test_batch"),
     unit("large-letter-is-sent-whole", "common/report.c", "if (letter_bytes(letter) <= REPORT_LETTER_BYTES_MAX)", "if (letter_bytes(letter) > 0)", "common", "test_report"),
-    unit("dropped-weighs-nothing", "sink/mongo/batch.c", "	if (b->len)\n		b->bytes += bytes;", "	(void)bytes;", "sink", "test_batch"),
+    unit("dropped-weighs-nothing", "sink/mongo/batch.c", "	b->spans[span].dropped++;\n	batch_pass(b, bytes);", "	b->spans[span].dropped++;\n	(void)bytes;", "sink", "test_batch"),
     unit("drops-every-kind", "common/controls.c", "covers(e->kind, kind) &&", "(covers(e->kind, kind) || kind.len) &&", "common", "test_controls"),
     case("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, span, m->len + m->key_len);\n", "", "test_sink_rules",
          "test_drop_counts_and_goes_on"),
