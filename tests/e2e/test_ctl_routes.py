@@ -177,7 +177,8 @@ def test_what_a_processor_has_committed(world):
             "position": int(fields["at"]), "begin": 0, "end": end, "lag": end}, (partitions[number], metadata)
     out, err = world.ctl("offsets", "show", "main")
     assert not err and re.search(r"^PARTITION +COMMITTED +SNAPSHOT +POSITION +BYTES +END +LAG +STATE$", out, re.M), out
-    assert re.search(r"^samples/1 +0 +\d+ +0 +\d+ +1 +1 +sound$", out, re.M) and "events/" not in out, out
+    assert re.search(r"^samples/1 +0 +\d+ +0 +\d+ +1 +1 +sound$", out, re.M), out
+    assert re.search(r"^events/1 +0 +\d+ +0 +\d+ +0 +0 +sound$", out, re.M), out
 
 
 def test_what_processors_will_refuse(world):

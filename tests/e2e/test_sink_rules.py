@@ -306,7 +306,7 @@ def test_pipelines_say_what_the_documents_say(stack):
             check_series(ask, documents)
             check_top_tags(ask, documents)
             print(f"     {collection}: {len(documents)} fragments of {windows} windows")
-            assert windows < len(documents) / 3  # there was something to merge
+            assert windows < len(documents) / 2  # there was something to merge; of some 125 fragments and 36 windows, as the dice fall
     sink.finish()
 
 
