@@ -264,7 +264,7 @@ test-san:
 
 # libFuzzer targets, tests/fuzz/fuzz_*.c, by clang with the sanitizers on; an object tree of their own.
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SECONDS ?= 10
+FUZZ_SECONDS ?= 6
 FUZZ_PARTS := common ingest processor
 FUZZ_FLAGS := $(WARN) -Wno-gnu-statement-expression -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
 FUZZ_OF_AGENT := $(patsubst %,build/fuzz/fuzz_%,statsd lines)
