@@ -41,7 +41,7 @@ static inline struct push_pb_parser *push_pb_parser_of(struct pb_reader *r)
 /* Notes that the payload's memory was short at this place; always NULL. */
 const uint8_t *push_pb_no_memory(struct push_pb_parser *ps, const uint8_t *at);
 
-/* Reads a bool, and an entry of a map into tag, which is empty; either half of it may be left out. */
+/* Reads a bool. */
 static inline const uint8_t *push_pb_read_bool(struct push_pb_parser *ps, const uint8_t *at, const uint8_t *end, bool *out)
 {
 	int64_t n;
@@ -51,6 +51,7 @@ static inline const uint8_t *push_pb_read_bool(struct push_pb_parser *ps, const 
 	return at;
 }
 
-const uint8_t *push_pb_read_entry(struct push_pb_parser *ps, struct tag *tag, const uint8_t *at, const uint8_t *end); /* see above */
+/* Reads an entry of a map into tag, which is empty; either half of it may be left out. */
+const uint8_t *push_pb_read_entry(struct push_pb_parser *ps, struct tag *tag, const uint8_t *at, const uint8_t *end);
 
 #endif
