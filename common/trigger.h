@@ -1,0 +1,64 @@
+/* trigger.h - what a trigger means: which series it is about, which value of a closed minute it looks at, and whether its condition holds.
+ *
+ * The record is struct trigger (schemas/trigger.avsc). Who writes one (millrace-ctl), who judges by it (the processor) and who tries it out
+ * (millrace-ctl trigger test) hold it to the rules here, so that none can mean another thing. Pure functions, any thread; errors are ERR_REJECT. */
+#ifndef MILLRACE_TRIGGER_H
+#define MILLRACE_TRIGGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/hist.h"
+#include "common/series.h"
+#include "schemas/schemas.h"
+
+enum {
+	TRIGGER_ID_MAX = 64,
+	TRIGGER_DESCRIPTION_MAX = 1000,
+	TRIGGER_SELECTORS_MAX = 32,
+	TRIGGER_VALUES_MAX = 100,     /* of one selector */
+	TRIGGER_MINUTES_MAX = 1440,   /* warm-up, cooldown, absence, a heartbeat's every, grace and runtime of a check-in */
+	TRIGGER_RECEIVERS_MAX = 16,
+	TRIGGER_CONDITION_SIZE = 700, /* bytes that any condition in words fits into, with its NUL; longer ones are cut */
+};
+
+/* A window of one series and minute, as far as triggers look at it. */
+struct trigger_point {
+	uint8_t kind; /* enum series_kind */
+	bool has_min, has_max, has_last;
+	int64_t count, errors;
+	double sum, min, max, last;
+	const struct hist *hist; /* of a distribution; else NULL. Borrowed */
+};
+
+/* A whole record: ids, names, selectors, numbers within their bounds, and exactly one of threshold, absent_minutes and check_in. The message names
+ * the field. */
+int trigger_check(const struct trigger *t, struct err *err);
+
+/* Is [a-z0-9-]{1,64}: an id of a trigger or of a receiver? */
+bool trigger_id_valid(struct str s);
+
+/* Do selectors hold for tags, which are sorted bytewise by key? A glob's * stands for any bytes, ? for one; there are no escapes. */
+bool trigger_selects(const struct tag_selector *selectors, size_t nr, const struct tag *tags, size_t tags_len);
+
+/* Is it about this series: site, metric, kind, tags? Never of a check-in's. */
+bool trigger_matches(const struct trigger *t, const struct series_id *id);
+
+/* The field's value, into *out. False when the window has none: a percentile of what is no distribution, min, max, last that are not known, a mean or an
+ * error rate of nothing. count, sum, rate: always. rate: a second, of a counter its sum, else its count, over 60. error_rate: errors over
+ * count, 0 to 1. point NULL: a minute in which the series reported nothing: count, sum, rate are 0, the others have no value. */
+bool trigger_value(enum trigger_field field, const struct trigger_point *point, double *out);
+
+/* value COMPARISON threshold. */
+bool trigger_compares(const struct threshold_rule *rule, double value);
+
+/* The condition in words: "p95 of http.duration > 500", "http.requests absent for 5 minutes", "check-in backup missed (cron 0 3 * * *)", with its selectors
+ * in braces behind the metric where there are some: "p95 of http.duration{route=\"/a\",host} > 500". Returns out. */
+const char *trigger_condition(const struct trigger *t, char out[TRIGGER_CONDITION_SIZE]);
+
+/* Names what alerts are judged by: XXH3-64 of condition, selectors, metric, kind, warm-up and cooldown. Two triggers of one id that differ in it are not the
+ * same to an alert that is open; description, severity, receivers, author do not count. */
+uint64_t trigger_revision(const struct trigger *t);
+
+#endif
