@@ -70,6 +70,11 @@ class Pipeline:
             raise Failure(f"millrace-ctl {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def timed_ctl(self, *arguments):
+        """The same for commands that read the clock."""
+        clock = (f"clock.{name}={self.env['CLOCK_' + name.upper()]}" for name in ("start_ms", "real_ms", "speed"))
+        return self.ctl(*arguments, "--test-clock", *(word for setting in clock for word in ("--set", setting)))
+
     def provision(self):
         """Topics, cell main, the sites with their shards, and a key each."""
         self.ctl("topics", "apply", "--replication-factor", "1")
