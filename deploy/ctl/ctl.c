@@ -101,17 +101,17 @@ static int gather_fields(const struct ctl_event *event, struct buf texts[2], str
 	return 0;
 }
 
-int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
+int ctl_notice_at(struct ctl *ctl, const struct ctl_event *event, int64_t at_ms, struct str text, struct err *err)
 {
-	char text[512];
 	struct buf texts[2] = {BUF_INIT, BUF_INIT};
 	struct tag fields[CTL_FIELDS_MAX + 2];
 	struct notice notice = {
-		.at = clock_now_ms(&ctl->program.clock),
+		.at = at_ms,
 		.program = str_from(ctl->program.name),
 		.instance = str_from(ctl->program.instance),
 		.severity = event->severity,
 		.event = str_from(event->event),
+		.text = text,
 		.has_author = true,
 		.author = str_from(ctl->author),
 		.has_cell = event->cell != NULL,
@@ -120,20 +120,27 @@ int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, 
 		.site = str_from(event->site),
 		.fields = fields,
 	};
+	int rc = gather_fields(event, texts, fields, &notice.fields_len, err);
+
+	if (rc == 0)
+		rc = cluster_notice(ctl->cluster, &notice, err);
+	buf_fini(&texts[0]);
+	buf_fini(&texts[1]);
+	return rc;
+}
+
+int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
+{
+	char text[512];
 	va_list args;
-	int rc;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	printable_trim(text); /* a record with half a character would be refused by its readers */
-	notice.text = str_from(text);
-	rc = gather_fields(event, texts, fields, &notice.fields_len, err);
-	if (rc == 0)
-		rc = cluster_notice(ctl->cluster, &notice, err);
-	buf_fini(&texts[0]);
-	buf_fini(&texts[1]);
-	return rc == 0 ? 0 : err_wrap(err, "the change is made, but the operator log does not tell of it");
+	if (ctl_notice_at(ctl, event, clock_now_ms(&ctl->program.clock), str_from(text), err) == 0)
+		return 0;
+	return err_wrap(err, "the change is made, but the operator log does not tell of it");
 }
 
 const struct cell *ctl_find_cell(const struct ctl *ctl, const char *name, struct err *err)

@@ -66,6 +66,9 @@ int ctl_load_also(struct ctl *ctl, unsigned kinds, struct err *err);
 int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Likewise with text as it is, whatever its length, of a time that need not be now; an error is told as it is. */
+int ctl_notice_at(struct ctl *ctl, const struct ctl_event *event, int64_t at_ms, struct str text, struct err *err);
+
 /* The live cell or site of a name from the command line; NULL with *err set (says how to see what there
  * is). Borrowed. */
 const struct cell *ctl_find_cell(const struct ctl *ctl, const char *name, struct err *err);
