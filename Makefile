@@ -15,7 +15,7 @@ GCOV    ?=# make GCOV=1 programs unit-bins: they count which lines they ran
 comma   := ,
 B       := build/$(or $(if $(GCOV),coverage),$(subst $(comma),-,$(SAN)),plain)
 GEN     := build/gen
-PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl libprotobuf-c
+PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl libprotobuf-c yaml-0.1
 CPPFLAGS += -I. -I$(GEN) $(shell pkg-config --cflags $(PKGS))
 FLAGS   := $(WARN) $(if $(GCOV),-w -O1 --coverage -fprofile-update=prefer-atomic,-O2) -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALLOC   := $(if $(SAN),,-Wl$(comma)-u$(comma)malloc_conf -ljemalloc)# with the settings of common/memory.c
@@ -32,7 +32,7 @@ LIBS_without_kafka := $(filter-out -lrdkafka,$(LIBS_common))
 LIBS_ingest    := -lyajl -lcrypto -lgnutls -lzstd
 LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
-LIBS_ctl       := -lyajl -lcrypto -lcurl $(LIBS_sink)# verify reads MongoDB
+LIBS_ctl       := -lyajl -lyaml -lcrypto -lcurl $(LIBS_sink)# verify reads MongoDB
 LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 
