@@ -102,6 +102,12 @@ static const char *kind_name(enum store_kind kind)
 	return kind == STORE_CELLS ? "cell" : "site";
 }
 
+/* What an item holds; NULL: nothing that can be read. */
+static const void *record_of(const struct store_item *item)
+{
+	return item && !item->fault ? &item->v : NULL;
+}
+
 /* One Notice a record, in the words that were printed. */
 static int tell(struct ctl *ctl, const struct diff_change *c, struct err *err)
 {
@@ -112,7 +118,9 @@ static int tell(struct ctl *ctl, const struct diff_change *c, struct err *err)
 	char name[CHECK_SITE_ID_MAX + 1];
 	struct ctl_event event = {.severity = c->op == DIFF_REMOVE ? SEVERITY_WARNING : SEVERITY_INFO,
 				  .event = events[c->kind == STORE_SITES][c->op],
-				  .cell = c->kind == STORE_CELLS ? name : NULL, .site = c->kind == STORE_SITES ? name : NULL};
+				  .cell = c->kind == STORE_CELLS ? name : NULL, .site = c->kind == STORE_SITES ? name : NULL,
+				  .record = c->kind == STORE_CELLS ? RECORD_CELL : RECORD_SITE,
+				  .before = record_of(c->live), .after = record_of(c->wanted)};
 	struct buf words = BUF_INIT;
 	int rc;
 

@@ -77,9 +77,26 @@ int ctl_load(struct ctl *ctl, bool with_beats, struct err *err)
 	return warn_of_faults(s, STORE_SITES, "site", err) < 0 ? -1 : warn_of_faults(s, STORE_CONTROLS, "control", err);
 }
 
+/* The event's fields, and of a record that was changed, what it was and is. fields: room for all of them. */
+static int gather_fields(const struct ctl_event *event, struct buf texts[2], struct tag *fields, size_t *nr, struct err *err)
+{
+	*nr = event->nr_fields < CTL_FIELDS_MAX ? event->nr_fields : CTL_FIELDS_MAX;
+	if (*nr)
+		memcpy(fields, event->fields, *nr * sizeof(*fields));
+	if (event->record == RECORD_NONE)
+		return 0;
+	if (record_text(event->record, event->before, &texts[0], err) < 0 || record_text(event->record, event->after, &texts[1], err) < 0)
+		return -1;
+	fields[(*nr)++] = (struct tag){STR("before"), buf_str(&texts[0])};
+	fields[(*nr)++] = (struct tag){STR("after"), buf_str(&texts[1])};
+	return 0;
+}
+
 int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
 {
 	char text[512];
+	struct buf texts[2] = {BUF_INIT, BUF_INIT};
+	struct tag fields[CTL_FIELDS_MAX + 2];
 	struct notice notice = {
 		.at = clock_now_ms(&ctl->program.clock),
 		.program = str_from(ctl->program.name),
@@ -92,19 +109,22 @@ int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, 
 		.cell = str_from(event->cell),
 		.has_site = event->site != NULL,
 		.site = str_from(event->site),
-		.fields = (struct tag *)(uintptr_t)event->fields, /* only read */
-		.fields_len = event->nr_fields,
+		.fields = fields,
 	};
 	va_list args;
+	int rc;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	printable_trim(text); /* a record with half a character would be refused by its readers */
 	notice.text = str_from(text);
-	if (cluster_notice(ctl->cluster, &notice, err) == 0)
-		return 0;
-	return err_wrap(err, "the change is made, but the operator log does not tell of it");
+	rc = gather_fields(event, texts, fields, &notice.fields_len, err);
+	if (rc == 0)
+		rc = cluster_notice(ctl->cluster, &notice, err);
+	buf_fini(&texts[0]);
+	buf_fini(&texts[1]);
+	return rc == 0 ? 0 : err_wrap(err, "the change is made, but the operator log does not tell of it");
 }
 
 const struct cell *ctl_find_cell(const struct ctl *ctl, const char *name, struct err *err)

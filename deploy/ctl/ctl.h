@@ -13,6 +13,7 @@
 #include "deploy/ctl/args.h"
 #include "deploy/ctl/cluster.h"
 #include "deploy/ctl/json_write.h"
+#include "deploy/ctl/record_text.h"
 
 /* Settings of this program alone; their rows stand in main.c. */
 struct ctl_conf {
@@ -36,8 +37,13 @@ struct ctl_event {
 	const char *event;      /* a fixed word */
 	const char *cell, *site;
 	const struct tag *fields; /* names and numbers behind the text; borrowed */
-	size_t nr_fields;
+	size_t nr_fields;         /* CTL_FIELDS_MAX at most */
+	/* The record that it changed, as it was and is; NULL: there was none, is none. They become the fields before and after. Borrowed. */
+	enum record_kind record;  /* RECORD_NONE: it changed none */
+	const void *before, *after;
 };
+
+enum { CTL_FIELDS_MAX = 8 };
 
 /* Fills author: --author, else who logged in, else $USER, else the user's number; unprintable bytes become
  * "?". */

@@ -332,7 +332,13 @@ def test_notices_tell_of_every_change(world):
         ("key_created", None, "shop"), ("key_revoked", None, "shop"), ("key_created", None, "shop")]
     assert {(n["author"], n["program"]) for n in notices} == {("tester", "millrace-ctl")}
     assert notices[3]["severity"] == "warning" and notices[3]["text"] == "site shop disabled"
-    assert notices[1]["fields"] == {"topics": "1", "epoch": f"{world.cell()['epoch'] & (1 << 64) - 1:016x}"}
+    fields = notices[1]["fields"]
+    assert fields["epoch"] == f"{world.cell()['epoch'] & (1 << 64) - 1:016x}" == json.loads(fields["after"])["epoch"] and fields["topics"] == "1"
+    assert json.loads(fields["before"])["epoch"] not in ("0" * 16, fields["epoch"])
+    sites = [(n["fields"]["before"], n["fields"]["after"]) for n in notices if n["site"] == "shop"]
+    assert sites[0][0] == "null" and all(after == before for (_, after), (before, _) in zip(sites, sites[1:])), sites
+    assert json.loads(sites[-1][1])["keys"] == [{"id": k["id"], "sha256": k["sha256"].hex(), "created_at": k["created_at"]}
+                                                for k in world.site("shop")["keys"]]
 
 
 def restored(export, view):
