@@ -68,13 +68,22 @@ static int warn_of_faults(const struct store *s, enum store_kind kind, const cha
 	return 0;
 }
 
+int ctl_load_also(struct ctl *ctl, unsigned kinds, struct err *err)
+{
+	static const char *const names[STORE_KINDS] = {[STORE_CELLS] = "cell", [STORE_SITES] = "site", [STORE_CONTROLS] = "control",
+						       [STORE_TRIGGERS] = "trigger", [STORE_RECEIVERS] = "receiver"};
+
+	if (cluster_load(ctl->cluster, CLUSTER_BASE | kinds, err) < 0)
+		return -1;
+	for (int kind = 0; kind < STORE_KINDS; kind++)
+		if (names[kind] && warn_of_faults(cluster_store(ctl->cluster), (enum store_kind)kind, names[kind], err) < 0)
+			return -1;
+	return 0;
+}
+
 int ctl_load(struct ctl *ctl, bool with_beats, struct err *err)
 {
-	const struct store *s = cluster_store(ctl->cluster);
-
-	if (cluster_load(ctl->cluster, with_beats, err) < 0 || warn_of_faults(s, STORE_CELLS, "cell", err) < 0)
-		return -1;
-	return warn_of_faults(s, STORE_SITES, "site", err) < 0 ? -1 : warn_of_faults(s, STORE_CONTROLS, "control", err);
+	return ctl_load_also(ctl, with_beats ? CLUSTER_BIT(STORE_BEATS) : 0, err);
 }
 
 /* The event's fields, and of a record that was changed, what it was and is. fields: room for all of them. */

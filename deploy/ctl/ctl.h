@@ -58,6 +58,9 @@ struct admin_port *ctl_open_admin(const struct ctl *ctl, struct err *err);
 /* Reads the tables, and tells on standard error of records that cannot be read. */
 int ctl_load(struct ctl *ctl, bool with_beats, struct err *err);
 
+/* Likewise, and the tables of these kinds too (cluster.h). */
+int ctl_load_also(struct ctl *ctl, unsigned kinds, struct err *err);
+
 /* Writes a Notice whose text is fmt. Call it after what it tells of: an error says that the change itself
  * is made. */
 int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)

@@ -4,6 +4,7 @@
 #include "deploy/ctl/record_text.h"
 
 #include "deploy/ctl/record_json.h"
+#include "deploy/ctl/rule_json.h"
 #include "deploy/ctl/word_json.h"
 
 int record_text(enum record_kind kind, const void *record, struct buf *out, struct err *err)
@@ -30,6 +31,12 @@ int record_text(enum record_kind kind, const void *record, struct buf *out, stru
 		break;
 	case RECORD_ACK:
 		word_json_write_ack(&w, NULL, record);
+		break;
+	case RECORD_TRIGGER:
+		rule_json_write(&w, NULL, STORE_TRIGGERS, record);
+		break;
+	case RECORD_RECEIVER:
+		rule_json_write(&w, NULL, STORE_RECEIVERS, record);
 		break;
 	case RECORD_NONE:
 		break;

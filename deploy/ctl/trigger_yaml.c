@@ -174,15 +174,35 @@ static void read_who(struct yaml_file *f, const struct yaml *node, struct trigge
 	yaml_get_texts(f, node, "receivers", &t->receivers, &t->receivers_len);
 }
 
-/* The value that a message begins with the name of; else the whole entry. */
+/* The value whose name a message begins with ("check_in: cron: .."); else the whole entry. */
 static const struct yaml *locate(const struct yaml *node, const char *message)
 {
-	const struct yaml *at;
-	char name[32];
+	for (;;) {
+		size_t len = strspn(message, "abcdefghijklmnopqrstuvwxyz_");
+		const struct yaml *at;
+		char name[32];
 
-	snprintf(name, sizeof(name), "%.*s", (int)strspn(message, "abcdefghijklmnopqrstuvwxyz_"), message);
-	at = yaml_get(node, name);
-	return at ? at : node;
+		snprintf(name, sizeof(name), "%.*s", (int)len, message);
+		at = yaml_get(node, name);
+		if (!at || message[len] != ':' || message[len + 1] != ' ')
+			return at ? at : node;
+		node = at;
+		message += len + 2;
+	}
+}
+
+/* Its id stands before what it says; in a file the line names it. */
+static void check(struct yaml_file *f, const struct yaml *node, const struct trigger *t)
+{
+	struct err err = ERR_INIT;
+	struct str message;
+
+	if (trigger_check(t, &err) == 0)
+		return;
+	message = str_from(err.msg);
+	if (str_take(&message, "trigger ") && t->id.len + 2 <= message.len)
+		message.p += t->id.len + 2;
+	yaml_fail(f, locate(node, message.p), "%s", message.p);
 }
 
 bool trigger_yaml_read(struct yaml_file *f, const struct yaml *node, struct trigger *out)
@@ -191,14 +211,13 @@ bool trigger_yaml_read(struct yaml_file *f, const struct yaml *node, struct trig
 			    .id = STR(""), .site = STR(""), .description = STR(""), .metric = STR(""), .author = STR(""),
 			    .check_in = {.name = STR(""), .cron = STR("")}};
 	size_t before = f->nr_faults;
-	struct err err = ERR_INIT;
 
 	if (!yaml_check_map(f, node, fields))
 		return false;
 	read_who(f, node, &t);
 	read_condition(f, node, &t);
-	if (f->nr_faults == before && !f->nomem && trigger_check(&t, &err) < 0)
-		yaml_fail(f, locate(node, err.msg), "%s", err.msg);
+	if (f->nr_faults == before && !f->nomem)
+		check(f, node, &t);
 	if (f->nr_faults != before || f->nomem)
 		return false;
 	*out = t;

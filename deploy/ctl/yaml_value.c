@@ -90,7 +90,7 @@ bool yaml_text(struct yaml_file *f, const struct yaml *node, struct str *out)
 		yaml_fail(f, node, NAMED "must be text", NAME_OF(node));
 		return false;
 	}
-	if (is_null(node) || !node->text.len) {
+	if (is_null(node)) {
 		yaml_fail(f, node, NAMED "has no value", NAME_OF(node));
 		return false;
 	}

@@ -21,7 +21,7 @@ const struct yaml *yaml_get(const struct yaml *map, const char *key);
 /* Likewise, and it is a fault when there is none. */
 const struct yaml *yaml_need(struct yaml_file *f, const struct yaml *map, const char *key);
 
-/* Text as it is spelt, of a node itself: 8080 and true are text too, a null and what is empty are not. */
+/* Text as it is spelt, of a node itself: 8080 and true are text too, a null and nothing at all are not. */
 bool yaml_text(struct yaml_file *f, const struct yaml *node, struct str *out);
 
 /* Text of a key. */

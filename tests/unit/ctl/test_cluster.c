@@ -27,7 +27,7 @@ static void must_load(struct cluster *c)
 {
 	struct err err = ERR_INIT;
 
-	ck_assert_msg(cluster_load(c, true, &err) == 0, "%s", err.msg);
+	ck_assert_msg(cluster_load(c, CLUSTER_BASE | CLUSTER_BIT(STORE_BEATS), &err) == 0, "%s", err.msg);
 }
 
 static void fixture_init(struct fixture *f)
@@ -275,7 +275,7 @@ START_TEST(heartbeats_only_when_asked)
 	fixture_init(&f);
 	ck_assert_int_eq(heartbeat_encode(&beat, &value, NULL), 0);
 	foreign(&f, "millrace.heartbeats", "millrace-sink/a", buf_str(&value));
-	ck_assert_msg(cluster_load(f.cluster, false, &err) == 0, "%s", err.msg);
+	ck_assert_msg(cluster_load(f.cluster, CLUSTER_BASE, &err) == 0, "%s", err.msg);
 	ck_assert_ptr_null(store_item(cluster_store(f.cluster), STORE_BEATS, STR("millrace-sink/a")));
 	cluster_free(f.cluster);
 	f.cluster = must_connect(&f.mock);
@@ -311,7 +311,7 @@ START_TEST(without_topics)
 	mock_topic(&m, "millrace.cells", 1);
 	c = must_connect(&m);
 	mock_topic(&m, "millrace.sites", 3); /* not what a table may have */
-	ck_assert_int_eq(cluster_load(c, false, &err), -1);
+	ck_assert_int_eq(cluster_load(c, CLUSTER_BASE, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.msg, "millrace.sites"));
 	cluster_free(c);
 	mock_fini(&m);
