@@ -4,21 +4,18 @@
  * under its epoch), sites, then removals: sites before the cells they point to. Each step leaves a state
  * that is valid by itself, and a second run does what is left. Epochs of the file are not looked at: a cell
  * that is new here gets a new one (topics.h). */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "deploy/ctl/check.h"
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/diff.h"
+#include "deploy/ctl/file_read.h"
 #include "deploy/ctl/printable.h"
 #include "deploy/ctl/record_json.h"
 #include "deploy/ctl/topics.h"
 
 /* A file within its bound makes a tree within the other: some 50 bytes of memory a value. */
-enum { FILE_MAX_BYTES = 64 << 20, TREE_MAX_BYTES = 512 << 20, READ_BYTES = 64 << 10 };
+enum { FILE_MAX_BYTES = 64 << 20, TREE_MAX_BYTES = 512 << 20 };
 
 struct apply {
 	struct ctl *ctl;
@@ -31,34 +28,9 @@ struct apply {
 	struct topics_run topics;
 };
 
-/* Reads at most one block beyond the bound, whatever the file claims to be (a pipe, /dev/zero). */
-static int read_file(const char *path, struct buf *out, struct err *err)
-{
-	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : 1;
-
-	while (n > 0 && out->len <= FILE_MAX_BYTES) {
-		uint8_t *room = buf_reserve(out, READ_BYTES);
-
-		if (!room) {
-			close(fd);
-			return err_nomem(err, "a file");
-		}
-		n = read(fd, room, READ_BYTES);
-		out->len += n > 0 ? (size_t)n : 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return err_set(err, ERR_FATAL, "cannot read %s: %s", path, strerror(errno));
-	if (out->len > FILE_MAX_BYTES)
-		return err_set(err, ERR_REJECT, "%s is larger than %d MiB", path, FILE_MAX_BYTES >> 20);
-	return 0;
-}
-
 static int read_wanted(struct apply *a, const char *path, struct err *err)
 {
-	if (read_file(path, &a->text, err) < 0)
+	if (file_read(path, FILE_MAX_BYTES, &a->text, err) < 0)
 		return -1;
 	a->tree.limit_bytes = TREE_MAX_BYTES;
 	if (json_parse(buf_str(&a->text), &a->tree, &a->root, err) < 0 || record_json_read_store(a->root, &a->wanted, err) < 0)
