@@ -13,6 +13,7 @@
 
 #include "common/admin.h"
 #include "common/build.h"
+#include "common/cell_row.h"
 #include "common/control_desk.h"
 #include "common/controls.h"
 #include "common/events.h"
@@ -21,7 +22,6 @@
 #include "common/report.h"
 #include "common/table.h"
 #include "common/watchdog.h"
-#include "processor/cell_row.h"
 #include "processor/conf.h"
 #include "processor/consumer.h"
 #include "processor/judging.h"

@@ -22,8 +22,8 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "common/txn_offsets.h"
 #include "processor/shares.h"
-#include "processor/txn_offsets.h"
 
 enum {
 	DEADLINE_MS = 8000,   /* of all steps of a transaction; transaction.timeout.ms is 10 s */

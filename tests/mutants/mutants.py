@@ -333,7 +333,7 @@ MUTANTS = [
     unit("stall-unseen-by-records", "processor/txn.c", "if (t->produced++ % LOOK_EVERY == 0 && too_late", "if (t->produced++ > LOOK_EVERY && too_late",
          "processor", "test_txn_errors"),
     unit("flush-after-a-stall", "processor/txn.c", "	if (too_late(t, 0, \"flush\", err) || send_stage(t, err) < 0)", "	if (send_stage(t, err) < 0)", "processor", "test_txn_errors"),
-    unit("waits-for-offsets-without-end", "processor/txn_offsets.c", "int64_t until_ms = clock_mono_ms() + request->patience_ms;", "int64_t until_ms = clock_mono_ms() + 100 * request->patience_ms;",
+    unit("waits-for-offsets-without-end", "common/txn_offsets.c", "int64_t until_ms = clock_mono_ms() + request->patience_ms;", "int64_t until_ms = clock_mono_ms() + 100 * request->patience_ms;",
          "processor", "test_txn_errors"),
     unit("hung-producer-is-used-on", "processor/txn.c", "		give_up_client(t);\n", "		t->left_behind += t->rk ? 0 : (give_up_client(t), 1);\n", "processor", "test_txn_errors"),
     unit("watchdog-bites-the-frozen", "common/watchdog.c", "	if (!w->warned) {", "	if (w->warned) {", "common", "test_watchdog"),
