@@ -67,7 +67,7 @@ static int add_wishes(struct topics_run *run, const char *cell, int partitions, 
 		if (specs[i].of_cell == (cell != NULL)) {
 			struct topic_wish *wish = &run->wishes[run->nr_wishes++];
 
-			*wish = (struct topic_wish){.spec = &specs[i], .partitions = partitions};
+			*wish = (struct topic_wish){.spec = &specs[i], .partitions = topic_spec_partitions(&specs[i], partitions)};
 			topic_spec_name(&specs[i], cell, wish->name);
 		}
 	return 0;
