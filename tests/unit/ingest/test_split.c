@@ -442,7 +442,7 @@ END_TEST
 #define SECRET_BODY \
 	"{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":9,\"floor\":3,\"metrics\":[" TAGGED("m", "\"host\":\"a\"") "," TAGGED("m", "\"host\":\"b\"") \
 	"," TAGGED("m", "\"user_token\":\"canary-1\",\"host\":\"a\"") "," TAGGED("m", "\"user_token\":\"canary-2\",\"host\":\"a\"") \
-	"," TAGGED("m", "\"url\":\"/x?password=canary-3&a=1\"") "," TAGGED("m", "\"host\":\"a\"") "," TAGGED("none", "") \
+	"," TAGGED("m", "\"host\":\"a\"") "," TAGGED("none", "") "," TAGGED("m", "\"url\":\"/x?password=canary-3&a=1\"") \
 	"],\"transactions\":[{\"action\":\"a\",\"duration_ms\":1,\"tags\":{\"plan\":\"token=canary-4\"}}]}"
 
 /* One round: its records, checked for what they must not and what they must tell. */
