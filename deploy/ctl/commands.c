@@ -21,7 +21,7 @@
 #define CONTROL_SCOPE \
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "for this cell only"}, \
 	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "for this site only"}, \
-	{"kind", ARGS_TEXT, 0, "KIND", NULL, 0, 0, "for this kind of documents only: minutely, hourly, errors, traces, markers or checkins"}, \
+	{"kind", ARGS_TEXT, 0, "KIND", NULL, 0, 0, "for this kind of documents only: minutely, hourly, errors, traces, markers, checkins, alerts or incidents"}, \
 	{"trigger", ARGS_TEXT, 0, "TRIGGER", NULL, 0, 0, "for this trigger only"}
 
 static const struct args_option options[] = {

@@ -23,12 +23,12 @@ struct change {
 /* A kind that no sink knows would drop nothing, in silence. */
 static int check_kind(const char *kind, struct err *err)
 {
-	static const char *const kinds[] = {"minutely", "hourly", "errors", "traces", "markers", "checkins"};
+	static const char *const kinds[] = {"minutely", "hourly", "errors", "traces", "markers", "checkins", "alerts", "incidents"};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i], kind) == 0)
 			return 0;
-	return err_set(err, ERR_REJECT, "--kind %s: a sink stores minutely, hourly, errors, traces, markers and checkins", kind);
+	return err_set(err, ERR_REJECT, "--kind %s: a sink stores minutely, hourly, errors, traces, markers, checkins, alerts and incidents", kind);
 }
 
 static void take_scope(const struct args *args, const char *option, bool *has, struct str *out)

@@ -11,7 +11,7 @@
 enum { ASK_MS = 10000, TIME_END = -1, TIME_BEGIN = -2 };
 
 /* What each program's group reads. */
-static const char *const reads[2][5] = {{"samples", "events", NULL}, {"minutely", "hourly", "exemplars", "alerts", NULL}};
+static const char *const reads[2][6] = {{"samples", "events", NULL}, {"minutely", "hourly", "exemplars", "alerts", "incidents", NULL}};
 static const char *const programs[2] = {"processor", "sink"};
 
 static const char *text_of(struct arena *arena, const char *fmt, const char *a, struct str b)

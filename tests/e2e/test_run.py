@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from millrace_local import Process  # noqa: E402
 
-PARTS = ("feeder", "agent", "ingest", "processor", "sink", "database-1", "kafka-1")
+PARTS = ("feeder", "agent", "ingest", "processor", "sink", "notify", "receiver", "database-1", "kafka-1")
 START_SECONDS = 180
 
 
