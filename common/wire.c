@@ -1,5 +1,5 @@
 /* wire.c - see wire.h. */
-#include "ingest/agent/wire.h"
+#include "common/wire.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -54,12 +54,12 @@ struct wire *wire_new(wire_ended_fn ended, void *ctx, struct err *err)
 	struct wire *w = calloc(1, sizeof(*w));
 
 	if (!w) {
-		err_nomem(err, "the courier's wire");
+		err_nomem(err, "libcurl's transfers");
 		return NULL;
 	}
 	*w = (struct wire){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .multi = curl_multi_init(), .wake_ms = -1, .ended = ended, .ctx = ctx};
 	if (w->epoll_fd < 0 || !w->multi) {
-		err_set(err, ERR_FATAL, "the courier's wire: %s", w->epoll_fd < 0 ? strerror(errno) : "libcurl has no memory");
+		err_set(err, ERR_FATAL, "libcurl's transfers: %s", w->epoll_fd < 0 ? strerror(errno) : "libcurl has no memory");
 		wire_free(w);
 		return NULL;
 	}
@@ -86,7 +86,7 @@ int wire_begin(struct wire *w, CURL *transfer, struct err *err)
 {
 	CURLMcode code = curl_multi_add_handle(w->multi, transfer);
 
-	return code == CURLM_OK ? 0 : err_set(err, ERR_RETRY, "begin a post: %s", curl_multi_strerror(code));
+	return code == CURLM_OK ? 0 : err_set(err, ERR_RETRY, "begin a request: %s", curl_multi_strerror(code));
 }
 
 void wire_cut(struct wire *w, CURL *transfer)

@@ -3,8 +3,8 @@
  * libcurl is told of its sockets' readiness (curl_multi_socket_action()); they stand in an epoll, whose descriptor is the one that the
  * loop polls. Names are resolved by getaddrinfo() on a thread of libcurl's for each lookup (Debian builds it without c-ares); its end
  * comes as a readable socket like any other. Times are real. Not thread-safe: one owner. */
-#ifndef MILLRACE_AGENT_WIRE_H
-#define MILLRACE_AGENT_WIRE_H
+#ifndef MILLRACE_WIRE_H
+#define MILLRACE_WIRE_H
 
 #include <curl/curl.h>
 
