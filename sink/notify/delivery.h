@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "schemas/schemas.h"
