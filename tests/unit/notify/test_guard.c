@@ -192,7 +192,7 @@ START_TEST(no_disguise_opens_a_door)
 		if (!asked("", plain))
 			continue;
 		for (size_t f = 0; f < NR(forms); f++) {
-			snprintf(disguised, sizeof(disguised), forms[f], a, b, c, d); /* style: the formats are the table's */
+			snprintf(disguised, sizeof(disguised), forms[f], a, b, c, d);
 			ck_assert_msg(asked("", disguised) != NULL, "%s as %s", plain, disguised);
 		}
 	}
