@@ -47,7 +47,7 @@ void request_free(struct request *r); /* NULL is a no-op; its transfer must be o
 int request_prepare(struct request *r, const struct notification *n, const struct receiver *receiver, int64_t wall_ms, int64_t date_ms,
 		    struct err *err);
 
-CURL *request_transfer(struct request *r);
+CURL *request_transfer(struct request *r); /* what request_prepare() made; borrowed */
 
 /* Reads how the transfer ended, and forgets its secrets. wall_ms: for a Retry-After that is a date. */
 void request_ended(struct request *r, CURLcode code, int64_t wall_ms, struct request_end *out);
