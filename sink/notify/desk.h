@@ -1,15 +1,15 @@
 /* desk.h - decides what is told, to whom, when: incidents, receivers, silences, acknowledgements, and what has been sent.
  *
- * It does no I/O and reads no clock: events, rows, outcomes and the (virtual) time come in, records to write and jobs to deliver come out. All that it decides
- * follows from committed records, so that whoever takes over decides the same. A notification is decided by a Sent record with outcome under_way; only once that
- * is committed its job is given out, and only its outcome ends it. After a restart a job without an outcome is given out again with the same sequence,
- * if the incident says nothing new, else the next one tells all. There is never more than one job under way for an incident and receiver, and never more than
- * DESK_UNDER_WAY_MAX for a receiver.
+ * It does no I/O and reads no clock: events, rows, outcomes and the (virtual) time come in, records to write and jobs to deliver come out. All that
+ * it decides follows from committed records, so that whoever takes over decides the same. A notification is decided by a Sent record with outcome
+ * under_way; only once that is committed its job is given out, and only its outcome ends it. After a restart a job without an outcome is given out
+ * again with the same sequence, if the incident says nothing new, else the next one tells all. There is never more than one job under way for an
+ * incident and receiver, and never more than DESK_UNDER_WAY_MAX for a receiver.
  *
- * One turn of its owner: desk_take_event() ..; desk_turn(); desk_next_record() .. into one transaction with the events' offsets; desk_committed();
- * desk_next_job() .. to the delivery. Outcomes come in between turns.
- * Not thread-safe: one owner. Functions that return int: 0, or -1 with *err set, ERR_FATAL when memory is short: nothing has changed then, but that a call may have done
- * a part of its work, and goes on with the rest when it is called again. */
+ * One turn of its owner: desk_take_event() ..; desk_turn(); desk_next_record() .. into one transaction with the events' offsets;
+ * desk_committed(); desk_next_job() .. to the delivery. Outcomes come in between turns.
+ * Not thread-safe: one owner. Functions that return int: 0, or -1 with *err set, ERR_FATAL when memory is short: what was called for is
+ * not done then, or in part, and goes on with the rest when it is called again. */
 #ifndef MILLRACE_NOTIFY_DESK_H
 #define MILLRACE_NOTIFY_DESK_H
 
@@ -25,7 +25,6 @@
 
 enum {
 	DESK_UNDER_WAY_MAX = 64,   /* jobs a receiver: what the delivery must be able to hold */
-	DESK_RECEIVER_SIZE = 65,   /* bytes that any receiver's id fits into, with its NUL */
 	DESK_TURN_MAX = 256,       /* incidents that one desk_turn() looks at */
 };
 
@@ -52,8 +51,8 @@ void desk_free(struct desk *d); /* NULL is a no-op */
 /* Forgets incidents, what was sent, jobs: the cell is somebody else's now. Receivers, silences and acknowledgements stay, as their tables go on. */
 void desk_reset(struct desk *d);
 
-/* Rows of millrace.receivers, millrace.silences, millrace.acks, in any order with all else; ctx is the desk. Row functions for struct table_spec. ERR_REJECT: malformed,
- * or more than there may be (what was known stays); ERR_RETRY: written by a newer version. */
+/* Rows of millrace.receivers, millrace.silences, millrace.acks, in any order with all else; ctx is the desk. Row functions for struct table_spec.
+ * ERR_REJECT: malformed, or more than there may be (what was known stays); ERR_RETRY: written by a newer version. */
 int desk_take_receiver(void *ctx, const struct table_row *row, struct err *err);
 int desk_take_silence(void *ctx, const struct table_row *row, struct err *err); /* see above */
 int desk_take_ack(void *ctx, const struct table_row *row, struct err *err);     /* see above */
@@ -67,8 +66,8 @@ void desk_loaded(struct desk *d, int64_t now_ms);                             /*
 /* Takes an event of c.CELL.alerts; copies. What it knows already, or what is about nothing that it knows, changes nothing and is no error. */
 int desk_take_event(struct desk *d, int64_t now_ms, const struct alert_event *event, struct err *err);
 
-/* Decides what is due, for at most DESK_TURN_MAX incidents. behind: events that were written before now are still waiting to be taken, so that an alert that has
- * moved is not given up for lack of its successor. */
+/* Decides what is due, for at most DESK_TURN_MAX incidents. behind: events that were written before now are still waiting to be taken, so that
+ * an alert that has moved is not given up for lack of its successor. */
 int desk_turn(struct desk *d, int64_t now_ms, bool behind, struct err *err);
 
 /* When desk_turn() has something to do at the latest (virtual; may lie in the past: at once). INT64_MAX: not before something comes in. */
@@ -89,26 +88,30 @@ void desk_committed(struct desk *d);
 /* It is not: the same records are handed over again. */
 void desk_aborted(struct desk *d);
 
-/* One notification to deliver. */
+/* One notification to deliver. All pointers live in the arena or are borrowed from the desk until its next call: render or copy at once. */
 struct desk_job {
 	uint8_t incident_id[16];
-	char receiver_id[DESK_RECEIVER_SIZE];
+	struct str receiver_id;
 	int64_t sequence;         /* with the two above it makes the idempotency key */
 	int64_t version;          /* of the incident */
 	enum incident_state state;
-	uint64_t generation;      /* of the desk: rises with desk_reset() */
-	/* What to tell: the incident with those of its alerts that no silence covers; alerts_total and open_alerts are of all. Both live in the arena or are borrowed from the desk
-	 * until its next call: render or copy at once. */
-	const struct incident *incident;
+	const struct incident *incident;            /* with all its alerts */
+	const struct incident_alert *const *alerts; /* those to tell of: of incident->alerts, what no silence covers */
+	size_t alerts_len;
 	const struct receiver *receiver;
 };
 
-/* The next job that may go out: 1 and *out filled; 0: none now; -1 with *err set: ask again later. Its outcome must be told once, unless the desk is reset. */
+/* The next job that may go out: 1 and *out filled; 0: none now; -1 with *err set: ask again later. Its outcome must be told once, unless the desk
+ * is reset, and then its delivery is to be forgotten, too. */
 int desk_next_job(struct desk *d, int64_t now_ms, struct arena *arena, struct desk_job *out, struct err *err);
 
-/* How a job ended: delivered, gave_up or dropped. Of job all but incident and receiver is looked at. error: of the last failed attempt, copied (cut at 200 bytes), may be empty. An
- * outcome of what the desk does not have under way changes nothing. */
-void desk_outcome(struct desk *d, int64_t now_ms, const struct desk_job *job, enum sent_outcome outcome, int32_t attempts, struct str error);
+/* The delivery has no room for the job: it is given out again, after all others. */
+void desk_job_back(struct desk *d, const uint8_t incident[16], struct str receiver, int64_t sequence);
+
+/* How a job ended: delivered, gave_up or dropped (cancelled, say, as its receiver is gone). error: of the last failed attempt, copied (cut at 200
+ * bytes), may be empty. An outcome of what the desk does not have under way changes nothing: false. */
+bool desk_outcome(struct desk *d, int64_t now_ms, const uint8_t incident[16], struct str receiver, int64_t sequence, enum sent_outcome outcome,
+		  int32_t attempts, struct str error);
 
 /* Controls have changed: all is looked at again. (An expiry is noticed after some seconds by itself.) */
 void desk_recheck(struct desk *d);
