@@ -32,6 +32,7 @@ LIBS_without_kafka := $(filter-out -lrdkafka,$(LIBS_common))
 LIBS_ingest    := -lyajl -lcrypto -lgnutls -lzstd
 LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
+LIBS_notify    := -lcurl -lyajl -lcrypto
 LIBS_ctl       := -lyajl -lcrypto -lcurl $(LIBS_sink)# verify reads MongoDB
 LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
@@ -44,10 +45,11 @@ SRC_common    := $(wildcard common/*.c)
 SRC_ingest    := $(wildcard ingest/*.c)
 SRC_processor := $(wildcard processor/*.c)
 SRC_sink      := $(wildcard sink/mongo/*.c)
+SRC_notify    := $(wildcard sink/notify/*.c)
 SRC_ctl       := $(wildcard deploy/ctl/*.c)
 SRC_agent     := $(wildcard ingest/agent/*.c)
-PARTS    := common ingest processor sink ctl agent
-PROGRAMS := ingest processor sink ctl agent
+PARTS    := common ingest processor sink notify ctl agent
+PROGRAMS := ingest processor sink notify ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
@@ -268,6 +270,7 @@ FUZZ_SECONDS ?= 6
 FUZZ_PARTS := common ingest processor
 FUZZ_FLAGS := $(WARN) -Wno-gnu-statement-expression -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
 FUZZ_OF_AGENT := $(patsubst %,build/fuzz/fuzz_%,statsd lines)
+FUZZ_OF_NOTIFY := $(filter build/fuzz/fuzz_notify_%,$(FUZZ))
 fuzz_objects = $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(1)))
 FUZZ_GEN   := $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C) $(PB_C).c)
 
@@ -284,16 +287,18 @@ build/fuzz/obj/%.o: %.c | $(GEN_H)
 
 build/fuzz/libfuzzed.a: $(call fuzz_objects,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part)))) $(FUZZ_GEN)
 build/fuzz/libagent.a: $(call fuzz_objects,$(SRC_common) $(SRC_agent)) $(FUZZ_GEN)
+build/fuzz/libnotify.a: $(call fuzz_objects,$(SRC_common) $(SRC_notify)) $(FUZZ_GEN)
 build/fuzz/lib%.a:
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) qcs $@ $^
 
-$(filter-out $(FUZZ_OF_AGENT),$(FUZZ)): build/fuzz/libfuzzed.a
+$(filter-out $(FUZZ_OF_AGENT) $(FUZZ_OF_NOTIFY),$(FUZZ)): build/fuzz/libfuzzed.a
+$(FUZZ_OF_NOTIFY): build/fuzz/libnotify.a
 $(FUZZ_OF_AGENT): build/fuzz/libagent.a
 build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o
 	$(call say,LINK,$@)
-	$(Q)clang -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS) agent,$(LIBS_$(part))) -o $@
+	$(Q)clang -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS) agent notify,$(LIBS_$(part))) -o $@
 
 build/fuzz/obj/gen/pb/%.o: $(GEN)/pb/%.c
 	@mkdir -p $(@D)

@@ -96,7 +96,7 @@ def test_programs_stay_apart():
     """A program includes common/, schemas/ and its own folder only."""
     found = []
     for path, lines in sources(".c", ".h"):
-        part = "deploy/ctl" if path.startswith("deploy/") else "sink/mongo" if path.startswith("sink/") else path.split("/")[0]
+        part = "deploy/ctl" if path.startswith("deploy/") else "/".join(path.split("/")[:2]) if path.startswith("sink/") else path.split("/")[0]
         if part == "tests":
             continue
         allowed = ("common/", "schemas/", "pb/", part + "/")  # pb/: what protoc-c makes of schemas/push.proto
@@ -115,7 +115,7 @@ def test_links_between_documents_lead_somewhere():
             if not (ROOT / path).parent.joinpath(target).exists():
                 found.append(f"{path}: {target}")
     readme = (ROOT / "README.md").read_text()
-    for folder, first, others in re.findall(r"`((?:ingest|processor|sink/mongo)/)(\w+\.c)`((?:,\s`\w+\.c`)*)", readme):
+    for folder, first, others in re.findall(r"`((?:ingest|processor|sink/mongo|sink/notify)/)(\w+\.c)`((?:,\s`\w+\.c`)*)", readme):
         found += [f"README.md: {folder}{name}" for name in [first, *re.findall(r"\w+\.c", others)] if not (ROOT / folder / name).exists()]
     none(found)
 
