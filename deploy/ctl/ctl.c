@@ -133,7 +133,6 @@ int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, 
 {
 	char text[512];
 	va_list args;
-	int rc;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
