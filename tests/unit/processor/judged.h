@@ -74,11 +74,11 @@ static inline void j_init(struct world *w, enum input_kind kind)
 	w->clock = (struct clock){.test = true, .start_ms = J_BEGIN_MS};
 	w->placements = (struct placements)PLACEMENTS_INIT;
 	w->placements.cell = "main";
-	w->placements.partitions = 2;
+	w->placements.partitions = 1;
 	w->rulebook = rulebook_new(&w->placements);
 	w->closures = closures_new("main");
 	w->controls = controls_new(&w->clock, CONTROL_PROGRAM_PROCESSOR, &err);
-	w->task = task_new(kind == INPUT_EVENTS ? 2 : 0, kind);
+	w->task = task_new(kind == INPUT_EVENTS, kind);
 	ck_assert(w->rulebook && w->closures && w->controls && w->task);
 	w->rules = (struct close_rules){.grace_ms = 45000, .late = {300000, 1800000}, .agents_max = 100, .request_keys_max = 100};
 	w->rules.judging = (struct judging){.placements = &w->placements, .closures = w->closures, .controls = w->controls, .cell = "main", .epoch = 7,
