@@ -120,6 +120,28 @@ static const struct args_option control_list_options[] = {
 	{0},
 };
 
+#define RULE_FILE \
+	{"file", ARGS_NEEDED, 'f', "FILE", NULL, 0, 0, "YAML, or what list --json prints; - is standard input"}, \
+	{"dry-run", ARGS_FLAG, 0, NULL, NULL, 0, 0, "say what would be changed, change nothing"}
+
+static const struct args_option trigger_apply_options[] = {
+	RULE_FILE,
+	{"prune", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also remove the triggers of --site that the file does not have"},
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "all triggers of the file must be of this site"},
+	{0},
+};
+
+static const struct args_option trigger_list_options[] = {
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "of this site only"},
+	{0},
+};
+
+static const struct args_option receiver_apply_options[] = {
+	RULE_FILE,
+	{"prune", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also remove the receivers that the file does not have"},
+	{0},
+};
+
 static const struct args_option export_options[] = {
 	{"output", ARGS_TEXT, 'o', "FILE", NULL, 0, 0, "write to a file instead"},
 	{0},
@@ -250,7 +272,6 @@ static const struct args_command commands[] = {
 	{"site", "stay", {"ID", NULL}, "take a move or change of shards back that is still 15 minutes away", NULL, site_stay_run},
 	{"site", "confirm-shrink", {NULL}, "let ingest take a table of sites that has lost half of its rows at once", confirm_shrink_options,
 	 site_confirm_shrink_run},
-	{"trigger", "test", {"ID..", NULL}, "say what triggers would have done in the last hours", trigger_test_options, trigger_test_run},
 	{"key", "create", {"SITE", NULL}, "make a key and print it, once", NULL, key_create_run},
 	{"key", "revoke", {"SITE", "KEYID", NULL}, "take a key out of use", NULL, key_revoke_run},
 	{"offsets", "show", {"CELL", NULL}, "show what a cell's processors have committed, and what they will refuse", NULL, offsets_show_run},
@@ -268,12 +289,19 @@ static const struct args_command commands[] = {
 	{"incident", "ack", {"ID", NULL}, "say that you take care of one: no repeats and no escalation", incident_ack_options, incident_ack_run},
 	{"note", NULL, {"TEXT", NULL}, "write a line into the operator log", note_options, note_run},
 	{"timeline", NULL, {NULL}, "print what happened between two times, as the beginning of a post-mortem", timeline_options, timeline_run},
+	{"trigger", "apply", {NULL}, "make triggers what a file says", trigger_apply_options, trigger_apply_run},
+	{"trigger", "list", {NULL}, "show the triggers", trigger_list_options, trigger_list_run},
+	{"trigger", "delete", {"ID..", NULL}, "remove triggers: their open alerts close", NULL, trigger_delete_run},
+	{"trigger", "test", {"ID..", NULL}, "say what triggers would have done in the last hours", trigger_test_options, trigger_test_run},
+	{"receiver", "apply", {NULL}, "make receivers what a file says", receiver_apply_options, receiver_apply_run},
+	{"receiver", "list", {NULL}, "show who is told of alerts", NULL, receiver_list_run},
+	{"receiver", "delete", {"ID..", NULL}, "remove receivers", NULL, receiver_delete_run},
 	{"deadletter", "list", {NULL}, "show the records that could not be processed", deadletter_list_options, deadletter_list_run},
 	{"deadletter", "show", {"ID", NULL}, "show all of one, the record included", NULL, deadletter_show_run},
 	{"deadletter", "retry", {"ID..", NULL}, "send them again, to where they stood: 12 or 12-40, or by the options; counted and stored once, also when sent twice",
 	 deadletter_retry_options, deadletter_retry_run},
 	{"deadletter", "drop", {"ID..", NULL}, "say that they are dealt with: nothing is sent, they stay where they are", deadletter_drop_options, deadletter_drop_run},
-	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys)", export_options, export_run},
+	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys, receivers, triggers)", export_options, export_run},
 	{"apply", NULL, {NULL}, "make all of it what a file says", apply_options, apply_run},
 	{"verify", NULL, {NULL}, "compute an hour again from the raw samples and compare it with MongoDB: 0 equal, 1 differs, 2 cannot be told",
 	 verify_options, verify_run},

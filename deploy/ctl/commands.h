@@ -44,6 +44,16 @@ int offsets_confirm_run(struct ctl *ctl, struct err *err);     /* see above */
 int key_create_run(struct ctl *ctl, struct err *err);
 int key_revoke_run(struct ctl *ctl, struct err *err); /* see above */
 
+/* trigger apply, trigger list, trigger delete ID.. */
+int trigger_apply_run(struct ctl *ctl, struct err *err);
+int trigger_list_run(struct ctl *ctl, struct err *err);   /* see above */
+int trigger_delete_run(struct ctl *ctl, struct err *err); /* see above */
+
+/* receiver apply, receiver list, receiver delete ID.. */
+int receiver_apply_run(struct ctl *ctl, struct err *err);
+int receiver_list_run(struct ctl *ctl, struct err *err);   /* see above */
+int receiver_delete_run(struct ctl *ctl, struct err *err); /* see above */
+
 /* deadletter list, deadletter show ID, deadletter retry ID.., deadletter drop ID.. */
 int deadletter_list_run(struct ctl *ctl, struct err *err);
 int deadletter_show_run(struct ctl *ctl, struct err *err);  /* see above */

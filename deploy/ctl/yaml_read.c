@@ -94,7 +94,7 @@ static const char *quotes_hint(const yaml_parser_t *p)
 {
 	if (p->context && strstr(p->context, "block scalar"))
 		return ": text that begins with > or | belongs into quotes";
-	if (p->context && strstr(p->context, "anchor"))
+	if (p->context && (strstr(p->context, "anchor") || strstr(p->context, "alias")))
 		return ": text that begins with & or * belongs into quotes";
 	return strstr(p->problem, "cannot start any token") ? ": text that begins so belongs into quotes" : "";
 }
