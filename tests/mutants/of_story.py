@@ -28,7 +28,7 @@ MUTANTS = [
     # the timeline
     ctl("end-belongs-to-it", "story", "at_ms < s->to_ms", "at_ms <= s->to_ms"),
     ctl("of-other-sites", "story", " || !concerns(s->site, n->has_site, n->site))", ")"),
-    ctl("of-no-site-is-of-others", "story", "return !wanted || !has || str_eq", "return !wanted || str_eq"),
+    ctl("of-no-site-is-of-others", "story", "return !wanted || !has || str_eq", "return !wanted || (has && !wanted) || str_eq"),
     ctl("incidents-of-others", "story", "	    !concerns(s->site, true, i->site))\n", "	    false)\n"),
     ctl("resolved-before-it-began", "story", " || (i->has_resolved_at && i->resolved_at < s->from_ms)", ""),
     ctl("older-ones-stay", "story", "	memmove(s->lines, s->lines + gone, STORY_LINES_MAX * sizeof(*s->lines));", "	memmove(s->lines + gone, s->lines + gone, STORY_LINES_MAX);"),
@@ -52,7 +52,7 @@ MUTANTS = [
     ctl("signs-of-tomorrow", "trial", "signs[at].t_ms < end_ms", "signs[at].t_ms < span.to_ms"),
     ctl("beats-without-grace", "trial", "(rule->every_minutes + rule->grace_minutes)", "(rule->every_minutes)"),
     ctl("jobs-not-early", "trial", "< due_ms - CLOCK_MINUTE_MS)", "< due_ms)"),
-    ctl("jobs-of-before", "trial", "	if (due_ms < since_ms)\n		return false;\n", ""),
+    ctl("jobs-of-before", "trial", "	if (due_ms < since_ms)\n", "	if (due_ms < since_ms && due_ms < 0)\n"),
     ctl("jobs-run-for-ever", "trial", " && s->finish_ms < due_ms;", " && s->finish_ms < INT64_MIN + 1 + due_ms * 0;"),
     told("late-parts-count", "trigger_test", "	if (a->late) {\n", "	if (a->late && a->count < 0) {\n"),
     told("no-near-name", "trigger_test", "distance >= NEAR", "distance >= 1"),
