@@ -207,16 +207,17 @@ const char *diff_kind_name(enum store_kind kind)
 void diff_print(const struct diff_change *c, FILE *out)
 {
 	static const char signs[DIFF_OPS] = {'+', '~', '-'};
-	struct buf words = BUF_INIT;
+	const bool stays = c->op == DIFF_REMOVE && c->kind == STORE_CELLS;
+	struct buf words = BUF_INIT, line = BUF_INIT;
 
-	buf_printf(&words, "%c %s " STR_FMT ": ", signs[c->op], diff_kind_name(c->kind), STR_ARG((c->wanted ? c->wanted : c->live)->key));
 	diff_describe(c, &words);
-	if (c->op == DIFF_REMOVE && c->kind == STORE_CELLS)
-		buf_printf(&words, " (its topics stay)");
-	buf_add(&words, "", 1);
-	if (!buf_failed(&words))
-		fprintf(out, "%s\n", printable((char *)words.p));
+	buf_printf(&line, "%c %s " STR_FMT ": " STR_FMT "%s", signs[c->op], diff_kind_name(c->kind), STR_ARG((c->wanted ? c->wanted : c->live)->key),
+		   STR_ARG(buf_str(&words)), stays ? " (its topics stay)" : "");
+	buf_add(&line, "", 1);
+	if (!buf_failed(&words) && !buf_failed(&line))
+		fprintf(out, "%s\n", printable((char *)line.p));
 	buf_fini(&words);
+	buf_fini(&line);
 }
 
 void diff_write_json(const struct diff_change *c, struct json_writer *w)

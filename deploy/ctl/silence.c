@@ -15,7 +15,6 @@
 #include "deploy/ctl/word_json.h"
 
 #define TOPIC_SILENCES "millrace.silences"
-#define TOPIC_TRIGGERS "millrace.triggers"
 #define SWEPT_AFTER_MS (24 * CLOCK_HOUR_MS)
 
 enum { ID_CHARS = 8 };
@@ -142,15 +141,10 @@ static int print_added(struct ctl *ctl, const struct silence *s, struct err *err
 }
 
 /* A trigger that is not there may still be written; but it is more often a slip of the hand. */
-static int warn_of_trigger(const struct silence *s, struct topic_scan *scan, struct err *err)
+static void warn_of_trigger(const struct ctl *ctl, const struct silence *s)
 {
-	struct newest triggers = {0};
-	int rc = s->has_trigger ? newest_read(&triggers, scan, TOPIC_TRIGGERS, err) : 0;
-
-	if (rc == 0 && s->has_trigger && !newest_find(&triggers, s->trigger))
+	if (s->has_trigger && !store_trigger(cluster_store(ctl->cluster), s->trigger))
 		ctl_hint("warning: there is no trigger \"" STR_FMT "\": millrace-ctl trigger list shows them", STR_ARG(s->trigger));
-	newest_fini(&triggers);
-	return rc;
 }
 
 /* Removes silences that ended long ago, and records that are none. */
@@ -191,7 +185,7 @@ static int add(struct ctl *ctl, const struct silence *s, struct err *err)
 	struct newest rows = {0};
 	int rc = -1;
 
-	if (scan && warn_of_trigger(s, scan, err) == 0 && newest_read(&rows, scan, TOPIC_SILENCES, err) == 0 && put(ctl, s, err) == 0 &&
+	if (scan && newest_read(&rows, scan, TOPIC_SILENCES, err) == 0 && put(ctl, s, err) == 0 &&
 	    tell(ctl, "silence_added", s, true, err) == 0 && sweep(ctl, &rows, s->created_at, err) == 0)
 		rc = print_added(ctl, s, err);
 	newest_fini(&rows);
@@ -212,8 +206,10 @@ int silence_add_run(struct ctl *ctl, struct err *err)
 	if (draw_id(id, err) < 0 || read_times(ctl, &s, err) < 0 || read_tags(args, &s, tags, values, err) < 0)
 		return -1;
 	s.id = str_from(id);
-	if (silence_check(&s, err) < 0 || ctl_load(ctl, false, err) < 0 || (site && !ctl_find_site(ctl, site, err)))
+	if (silence_check(&s, err) < 0 || ctl_load_also(ctl, trigger ? CLUSTER_BIT(STORE_TRIGGERS) : 0, err) < 0 ||
+	    (site && !ctl_find_site(ctl, site, err)))
 		return -1;
+	warn_of_trigger(ctl, &s);
 	return add(ctl, &s, err);
 }
 

@@ -94,6 +94,8 @@ def test_frozen_database_costs_no_place_in_the_group(stack):
     assert cell.members() == before
     since = sink.log()[len(lines):]
     assert "event=revoked" not in since and "event=assigned" not in since, since
+    for flip in ("breaker_open", "breaker_closed"):
+        assert sum(event == flip for event, _, _ in notices(cell)) == since.count(f"event={flip} "), f"{flip}: the operator log does not tell what the log does"
     cell.check()
     sink.finish()
     leaver.run().wait_committed()
@@ -308,6 +310,7 @@ def test_what_stopped_the_sink_is_in_deadletter(stack):
             letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
             return [(x["topic"], x["partition"], x["offset"]) for x in letters if x["topic"] in cell.topics.values()]
         sink.wait_until(lambda: sink.metric("millrace_sink_breaker_state") > 0, SECONDS, "stopped")
+        sink.wait_until(lambda: ("breaker_open", "warning", cell.name) in notices(cell), SECONDS, "told in the operator log")
         sink.wait_until(lambda: len(places()) >= 100, 10, "done with a hundred letters")
         assert len(set(places())) == len(places()) == 100, places()
         sink.finish()

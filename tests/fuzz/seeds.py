@@ -10,6 +10,7 @@ import zlib
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 BACKTRACES = CORPUS.parent.parent / "unit" / "ingest" / "backtraces"
+EXAMPLE = CORPUS.parents[2] / "deploy" / "triggers.example.yml"
 NOW = 1795372012000
 AGENT = bytes(range(16))
 
@@ -326,11 +327,21 @@ def backtrace():
         yield file.stem, file.read_text().split("---\n", 1)[1]
 
 
+def yaml():
+    yield "example", EXAMPLE.read_text()
+    threshold = 'field: p95, compare: ">", threshold: 5e2'
+    yield "flow", "{triggers: [{id: a, site: s, metric: m, kind: distribution, %s}], receivers: []}" % threshold
+    yield "json", '{"triggers":[{"id":"a","site":"s","metric":"m","tags":{"a":"~","b":["null"],"c":{"glob":""}},"absent_minutes":1,"author":"x","updated_at":1}]}'
+    yield "check_ins", "triggers:\n- {id: a, site: s, check_in: {name: n, every_minutes: 1}}\n- {id: b, site: s, check_in: {name: n, cron: '*/5 0-3 1,2 jan mon'}}\n"
+    yield "mistakes", "triggers:\n- id: A\n  sit: s\n  tags: [a]\n  compare: >\n  threshold: x\n- {id: a, id: b}\nreceivers:\n- {id: r, repeat: 5, mail: {to: []}}\n"
+    yield "broken", "triggers:\n- &a {id: *b}\n- !x y\n---\n"
+
+
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
                         ("fuzz_otlp_metrics", otlp_metrics()), ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()), ("fuzz_otlp_json", otlp_json()),
                         ("fuzz_lines", lines()), ("fuzz_statsd", statsd()), ("fuzz_scrub", scrub()),
-                        ("fuzz_backtrace", backtrace()), ("fuzz_trigger", trigger())):
+                        ("fuzz_backtrace", backtrace()), ("fuzz_trigger", trigger()), ("fuzz_yaml", yaml())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():

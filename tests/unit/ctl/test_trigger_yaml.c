@@ -286,6 +286,32 @@ START_TEST(words)
 }
 END_TEST
 
+/* A line of `apply`, which a name with an escape sequence in it cannot break. */
+START_TEST(lines_of_a_change)
+{
+	struct store_item live = {.key = STR("x\x1b"), .v.trigger = {.site = STR("shop"), .metric = STR("m"), .has_absent_minutes = true, .absent_minutes = 5}};
+	struct store_item wanted = live;
+	const struct { struct diff_change change; const char *says; } lines[] = {
+		{{DIFF_ADD, STORE_TRIGGERS, NULL, &wanted}, "+ trigger x?: site shop, warning, m absent for 6 minutes\n"},
+		{{DIFF_CHANGE, STORE_TRIGGERS, &live, &wanted}, "~ trigger x?: severity \"info\" -> \"warning\", absent_minutes 5 -> 6\n"},
+		{{DIFF_REMOVE, STORE_TRIGGERS, &live, NULL}, "- trigger x?: site shop, info, m absent for 5 minutes\n"},
+	};
+
+	wanted.v.trigger.absent_minutes = 6;
+	wanted.v.trigger.severity = ALERT_SEVERITY_WARNING;
+	for (size_t i = 0; i < NR(lines); i++) {
+		char *text = NULL;
+		size_t len = 0;
+		FILE *out = open_memstream(&text, &len);
+
+		diff_print(&lines[i].change, out);
+		fclose(out);
+		ck_assert_str_eq(text, lines[i].says);
+		free(text);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("trigger_yaml");
@@ -302,5 +328,6 @@ int main(void)
 	tcase_add_test(tc, what_is_written_reads_back);
 	tcase_add_test(tc, words_iff_different);
 	tcase_add_test(tc, words);
+	tcase_add_test(tc, lines_of_a_change);
 	return unit_main(suite);
 }
