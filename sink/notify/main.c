@@ -146,6 +146,9 @@ static int follow_tables(struct app *app, struct err *err)
 	}
 	if (tables_loaded(app->tables))
 		control_desk_follow(app->controls, app->report, &app->program.log);
+	/* Before an event is taken that one of them drops: somebody is to be charged with it. */
+	if (drops_follow(&app->drops, app->controls, app->cell.name, &row) < 0)
+		complain(app, "controls_not_read", &row);
 	return 0;
 }
 
@@ -196,10 +199,6 @@ static const char *ready_word(const struct app *app)
 
 static void follow_controls(struct app *app)
 {
-	struct err err = ERR_INIT;
-
-	if (drops_follow(&app->drops, app->controls, app->cell.name, &err) < 0)
-		complain(app, "controls_not_read", &err);
 	dispatch_follow_controls(app->dispatch);
 	drops_tell(&app->drops, app->report, &app->program.log, app->cell.name, app->term && !term_is_level(app->term), clock_mono_ms());
 }
