@@ -26,7 +26,7 @@
 enum {
 	TICK_MS = 50,
 	ROWS_A_TURN = 1000,
-	TABLES_RETRY_MS = 2000,
+	RETRY_MS = 2000,
 	REACH_MS = 500, /* what an attempt to open the tables may hold up a stop */
 	DELIVER_MS = 5000,
 	CLOSE_MS = 5000,
@@ -52,7 +52,7 @@ struct app {
 	struct events events;
 	struct watchdog watchdog;
 	bool stop, more;           /* more: do not wait for a wake-up */
-	int64_t next_tables_mono_ms;
+	int64_t next_tables_mono_ms, next_term_mono_ms;
 	struct log_repeat complaint;
 };
 
@@ -122,7 +122,7 @@ static int open_tables(struct app *app, struct err *err)
 		return 0;
 	if (tables_open(app->tables, REACH_MS, &why) == 0)
 		return 0;
-	app->next_tables_mono_ms = clock_mono_ms() + TABLES_RETRY_MS;
+	app->next_tables_mono_ms = clock_mono_ms() + RETRY_MS;
 	if (why.kind == ERR_RETRY) {
 		complain(app, "tables_unavailable", &why);
 		return 0;
@@ -146,6 +146,9 @@ static int follow_tables(struct app *app, struct err *err)
 	}
 	if (tables_loaded(app->tables))
 		control_desk_follow(app->controls, app->report, &app->program.log);
+	/* Before an event is taken that one of them drops: somebody is to be charged with it. */
+	if (drops_follow(&app->drops, app->controls, app->cell.name, &row) < 0)
+		complain(app, "controls_not_read", &row);
 	return 0;
 }
 
@@ -153,14 +156,23 @@ static int follow_tables(struct app *app, struct err *err)
 static int follow_cell(struct app *app, struct err *err)
 {
 	const struct term_spec spec = {&app->program, &app->cell, app->report, app->dispatch, &app->drops, &app->meters, app->events.wake_fd};
+	struct err why = ERR_INIT;
 
 	if (app->term && app->cell.known && app->cell.epoch != app->epoch)
 		return err_set(err, ERR_FATAL, "the topics of cell %s were made again: incidents of the old ones mean nothing now", app->cell.name);
-	if (app->term || !tables_loaded(app->tables) || cell_row_why_not(&app->cell))
+	if (app->term || !tables_loaded(app->tables) || cell_row_why_not(&app->cell) || clock_mono_ms() < app->next_term_mono_ms)
 		return 0;
 	app->epoch = app->cell.epoch;
-	app->term = term_new(&spec, err);
-	return app->term ? 0 : -1;
+	app->term = term_new(&spec, &why);
+	if (app->term)
+		return 0;
+	if (why.kind != ERR_RETRY) {
+		*err = why;
+		return -1;
+	}
+	complain(app, "not_joined", &why);
+	app->next_term_mono_ms = clock_mono_ms() + RETRY_MS;
+	return 0;
 }
 
 /* Why not ready; NULL: ready. */
@@ -171,16 +183,22 @@ static const char *not_ready(const struct app *app)
 	if (!tables_loaded(app->tables))
 		return "the tables are not loaded";
 	if (!app->term)
-		return cell_row_why_not(&app->cell);
+		return cell_row_why_not(&app->cell) ? cell_row_why_not(&app->cell) : "the cell's topics are not as they must be: see the log";
 	return term_why_not_ready(app->term);
+}
+
+/* What is said beside "ready". A pause is an operator's wish, and no reason to take the notifier away. */
+static const char *ready_word(const struct app *app)
+{
+	if (!term_is_active(app->term))
+		return "ready, standing by";
+	if (controls_in_force(app->controls, CONTROL_ACTION_PAUSE, str_from(app->cell.name), STR(""), NULL))
+		return "ready, and paused by a control: nobody is told of anything";
+	return NULL;
 }
 
 static void follow_controls(struct app *app)
 {
-	struct err err = ERR_INIT;
-
-	if (drops_follow(&app->drops, app->controls, app->cell.name, &err) < 0)
-		complain(app, "controls_not_read", &err);
 	dispatch_follow_controls(app->dispatch);
 	drops_tell(&app->drops, app->report, &app->program.log, app->cell.name, app->term && !term_is_level(app->term), clock_mono_ms());
 }
@@ -206,7 +224,7 @@ static void tick(struct app *app)
 	metric_set(app->meters.lag, lag);
 	metric_set(app->meters.held, app->term ? term_held(app->term) : 0);
 	admin_beat(app->admin);
-	admin_set_ready(app->admin, reason == NULL, reason ? reason : active ? NULL : "ready, standing by");
+	admin_set_ready(app->admin, reason == NULL, reason ? reason : ready_word(app));
 	report_poll(app->report,
 		    (const struct figure[]){{STR("active"), active},
 					    {STR("incidents_open"), metric_value(app->meters.incidents)},

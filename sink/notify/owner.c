@@ -22,7 +22,7 @@
 #include "common/kafka.h"
 #include "common/member.h"
 
-enum { OPEN_CLOSE_MS = 1000 };
+enum { OPEN_CLOSE_MS = 1000, CHECK_MS = 2000 };
 
 struct owner {
 	const struct program *program;
@@ -142,6 +142,16 @@ static int join(struct owner *o, int wake_fd, struct err *err)
 	return code ? kafka_code(err, code, "join the group") : 0;
 }
 
+static int check_topics(struct owner *o, int32_t partitions, struct err *err)
+{
+	char alerts[KAFKA_TOPIC_SIZE], sent[KAFKA_TOPIC_SIZE];
+
+	kafka_cell_topic(alerts, o->program->common.cell, "alerts");
+	kafka_cell_topic(sent, o->program->common.cell, "sent");
+	return kafka_check_topic(o->rk, o->topic, 1, CHECK_MS, err) < 0 || kafka_check_topic(o->rk, sent, 1, CHECK_MS, err) < 0 ||
+	       kafka_check_topic(o->rk, alerts, partitions, CHECK_MS, err) < 0 ? -1 : 0;
+}
+
 static int open_client(struct owner *o, struct err *err)
 {
 	rd_kafka_conf_t *conf = client_conf(o->program, err);
@@ -157,7 +167,7 @@ static int open_client(struct owner *o, struct err *err)
 	return 0;
 }
 
-struct owner *owner_new(const struct program *p, int wake_fd, owner_leaving_fn leaving, void *ctx, struct err *err)
+struct owner *owner_new(const struct program *p, int32_t partitions, int wake_fd, owner_leaving_fn leaving, void *ctx, struct err *err)
 {
 	struct owner *o = calloc(1, sizeof(*o));
 
@@ -169,7 +179,7 @@ struct owner *owner_new(const struct program *p, int wake_fd, owner_leaving_fn l
 	kafka_cell_topic(o->topic, p->common.cell, "incidents");
 	if (!member_is_readable())
 		err_set(err, ERR_FATAL, "librdkafka %s writes group metadata in a form that cannot be checked", rd_kafka_version_str());
-	else if (open_client(o, err) == 0 && join(o, wake_fd, err) == 0)
+	else if (open_client(o, err) == 0 && check_topics(o, partitions, err) == 0 && join(o, wake_fd, err) == 0)
 		return o;
 	owner_free(o, OPEN_CLOSE_MS);
 	return NULL;

@@ -22,9 +22,10 @@ typedef void (*owner_leaving_fn)(void *ctx, bool lost);
 /* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
 int owner_check(const struct program *p, struct err *err);
 
-/* Joins the group; c.CELL.incidents exists. Borrows p and ctx until owner_free(). wake_fd, of events_wake_fd(), is readable when a
- * turn is due. NULL with *err set. */
-struct owner *owner_new(const struct program *p, int wake_fd, owner_leaving_fn leaving, void *ctx, struct err *err);
+/* Joins the group of a cell whose inputs have so many partitions. Borrows p and ctx until owner_free(). wake_fd, of events_wake_fd(), is readable when a
+ * turn is due. NULL with *err set: ERR_RETRY when the cell's topics are not there; ERR_REJECT when they are not as they must be: were there two
+ * partitions of incidents, there could be two owners. */
+struct owner *owner_new(const struct program *p, int32_t partitions, int wake_fd, owner_leaving_fn leaving, void *ctx, struct err *err);
 
 /* Leaves the group, waiting up to timeout_ms (real), and frees. False when the client has to be left behind, which is usual (kafka_close()): end
  * the process by _exit() then. NULL is true. */

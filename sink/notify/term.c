@@ -91,7 +91,7 @@ struct term *term_new(const struct term_spec *spec, struct err *err)
 	if (!t->journal)
 		err_nomem(err, "the journal");
 	else
-		t->owner = owner_new(spec->program, spec->wake_fd, on_leaving, t, err);
+		t->owner = owner_new(spec->program, spec->cell->partitions, spec->wake_fd, on_leaving, t, err);
 	if (t->owner)
 		return t;
 	term_free(t, 0);

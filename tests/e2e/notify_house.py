@@ -69,9 +69,11 @@ class Alert:
         self.fingerprint = hashlib.md5(f"{site} {trigger} {number}".encode()).digest()
         self.partition = self.fingerprint[0] % PARTITIONS
         self.episode, self.opened_at, self.is_open = None, None, False
+        self.minute = int(time.time() // 60 * 60_000)
 
     def event(self, kind):
-        minute = int(time.time() // 60 * 60_000)
+        self.minute += 60_000  # a minute is judged once
+        minute = self.minute
         if kind == "opened":
             self.opened_at = minute
             self.episode = hashlib.md5(f"{self.site} {self.trigger} {self.number} {time.time_ns()}".encode()).digest()
@@ -149,6 +151,13 @@ class Cell:
                 found[key] = {alert["fingerprint"] for alert in incident["alerts"] if alert["state"] == "open"}
                 assert incident["open_alerts"] == len(found[key])
         return found
+
+    def check(self):
+        """What is open is what was opened and not closed."""
+        found, wanted = self.open_alerts(), self.wanted_open()
+        for key in wanted.keys() | found.keys():
+            missing, more = wanted.get(key, set()) - found.get(key, set()), found.get(key, set()) - wanted.get(key, set())
+            assert not missing and not more, f"{key}: {len(missing)} alerts are missing, {len(more)} are open that should not, of {len(wanted.get(key, ()))}"
 
     def wanted_open(self):
         wanted = {key: {alert.fingerprint for alert in alerts if alert.is_open} for key, alerts in self.alerts.items()}

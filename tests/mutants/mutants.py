@@ -488,5 +488,4 @@ MUTANTS = [
     unit("error-means-none", "sink/mongo/offsets.c", "code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt", "i < list->cnt", "sink", "test_offsets"),
     unit("refused-is-committed", "sink/mongo/offsets.c", "!code && !list->elems[i].err && part", "part", "sink", "test_offsets"),
     unit("epoch-of-others", "sink/mongo/offsets.c", "known > 0 && epoch != o->epoch", "known > 1 && epoch != o->epoch", "sink", "test_offsets"),
-<<<<<<< HEAD
 ] + [mutant for path in sorted(pathlib.Path(__file__).resolve().parent.glob("of_*.py")) for mutant in importlib.import_module(path.stem).MUTANTS]

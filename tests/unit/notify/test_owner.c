@@ -8,7 +8,7 @@
 #include "common/member.h"
 #include "tests/unit/common/kafka_mock.h"
 
-enum { WAIT_MS = 60000, TURN_MS = 20, CLOSE_MS = 10000 };
+enum { WAIT_MS = 60000, TURN_MS = 20, CLOSE_MS = 10000, PARTITIONS = 3 };
 
 struct instance {
 	struct program program;
@@ -31,7 +31,7 @@ static void join(struct instance *i, const struct mock *mock)
 	struct err err = ERR_INIT;
 
 	*i = (struct instance){.program = mock->program, .wake_fd = events_wake_fd(&err)};
-	i->owner = owner_new(&i->program, i->wake_fd, on_leaving, i, &err);
+	i->owner = owner_new(&i->program, PARTITIONS, i->wake_fd, on_leaving, i, &err);
 	ck_assert_msg(i->owner != NULL, "%s", err.msg);
 	ck_assert_ptr_null(owner_group(i->owner));
 	ck_assert(!owner_joined(i->owner));
@@ -88,6 +88,8 @@ START_TEST(one_owner_at_a_time)
 	mock.program.common.cell = cell;
 	mock.program.common.instance_id = dynamic;
 	mock_topic(&mock, "millrace.c.main.incidents", 1);
+	mock_topic(&mock, "millrace.c.main.sent", 1);
+	mock_topic(&mock, "millrace.c.main.alerts", PARTITIONS);
 	join(&a, &mock);
 	until(&a, &b, first_is_owner);
 	ck_assert(member_is_valid(owner_group(a.owner)));
@@ -111,12 +113,37 @@ START_TEST(one_owner_at_a_time)
 }
 END_TEST
 
+/* Two partitions of incidents would make two owners. */
+START_TEST(topics_that_do_not_fit_are_named)
+{
+	static const struct { const char *topic; int partitions[3]; } cases[] = {
+		{"millrace.c.main.incidents", {2, 1, PARTITIONS}}, {"millrace.c.main.sent", {1, 2, PARTITIONS}}, {"millrace.c.main.alerts", {1, 1, PARTITIONS + 1}}};
+	char cell[] = "main", dynamic[] = "";
+	struct err err = ERR_INIT;
+	struct mock mock;
+	struct owner *owner;
+
+	mock_init(&mock);
+	mock.program.common.cell = cell;
+	mock.program.common.instance_id = dynamic;
+	mock_topic(&mock, "millrace.c.main.incidents", cases[_i].partitions[0]);
+	mock_topic(&mock, "millrace.c.main.sent", cases[_i].partitions[1]);
+	mock_topic(&mock, "millrace.c.main.alerts", cases[_i].partitions[2]);
+	owner = owner_new(&mock.program, PARTITIONS, -1, on_leaving, NULL, &err);
+	ck_assert_ptr_null(owner);
+	ck_assert_int_eq(err.kind, ERR_REJECT);
+	ck_assert_ptr_nonnull(strstr(err.msg, cases[_i].topic));
+	mock_fini(&mock);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("owner");
 	TCase *tc = tcase_create("owner");
 
 	tcase_add_test(tc, one_owner_at_a_time);
+	tcase_add_loop_test(tc, topics_that_do_not_fit_are_named, 0, 3);
 	tcase_set_timeout(tc, 120);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
