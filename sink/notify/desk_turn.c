@@ -110,8 +110,7 @@ static int tell(struct look *l, const struct plan_member *m, enum plan_what what
 		return 0;
 	}
 	if (what != PLAN_AGAIN) {
-		if (rate_take(&l->d->rate, l->c->rec.site, l->now_ms, &when_ms, err) < 0)
-			return -1;
+		when_ms = rate_take(&l->d->rate, l->c->rec.site, l->now_ms);
 		if (when_ms > l->now_ms) {
 			l->d->counted.notifications[SENT_OUTCOME_LIMITED]++;
 			hold(l, when_ms);

@@ -37,7 +37,7 @@ struct world {
 	bool aborts;               /* the next transaction is */
 	enum sent_outcome outcome; /* of the others */
 	struct world_job held[WORLD_HELD_MAX];
-	size_t nr_held;
+	size_t nr_held, nr_were; /* were: held once, with an outcome now */
 	world_job_fn on_job;
 	void *ctx;
 	char text[WORLD_TEXT_SIZE]; /* the transcript: "30 ops 1 open a+ b+" */
@@ -231,6 +231,9 @@ static inline void world_hold(struct world *w, const struct desk_job *job)
 {
 	struct world_job *held = &w->held[w->nr_held++];
 
+	for (size_t i = 0; i + 1 < w->nr_held; i++)
+		ck_assert_msg(memcmp(w->held[i].incident, job->incident_id, 16) != 0 || !str_eq(str_from(w->held[i].receiver), job->receiver_id),
+			      "two jobs at once");
 	ck_assert_uint_lt(w->nr_held, WORLD_HELD_MAX);
 	memcpy(held->incident, job->incident_id, 16);
 	snprintf(held->receiver, sizeof(held->receiver), "%.*s", STR_ARG(job->receiver_id));

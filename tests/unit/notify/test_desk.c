@@ -275,8 +275,11 @@ static void take(struct world *w, const char *verb, const char *rest)
 	} else if (strcmp(verb, "outcome") == 0) {
 		for (size_t i = 0; i < w->nr_held; i++)
 			ck_assert(world_outcome(w, &w->held[i], SENT_OUTCOME_DELIVERED));
+		w->nr_were = w->nr_held;
+		w->nr_held = 0;
 	} else if (strcmp(verb, "again") == 0) {
-		for (size_t i = 0; i < w->nr_held; i++)
+		ck_assert_uint_gt(w->nr_were, 0);
+		for (size_t i = 0; i < w->nr_were; i++)
 			ck_assert(!world_outcome(w, &w->held[i], SENT_OUTCOME_GAVE_UP));
 	} else {
 		ck_abort_msg("%s?", verb);
@@ -338,12 +341,194 @@ START_TEST(story)
 }
 END_TEST
 
+/* Turns, one transaction, and jobs until there are none: as an owner does it. Returns how many jobs there were. */
+static size_t one_round(struct world *w)
+{
+	struct arena arena = ARENA_INIT;
+	struct desk_job job;
+	size_t nr = 0;
+
+	ck_assert_int_eq(desk_turn(w->desk, w->now_s * 1000, false, NULL), 0);
+	world_transaction(w);
+	for (; desk_next_job(w->desk, w->now_s * 1000, &arena, &job, NULL) == 1; nr++) {
+		world_hold(w, &job);
+		arena_clear(&arena);
+	}
+	arena_fini(&arena);
+	return nr;
+}
+
+enum { CROWD = 2000 };
+
+static void open_crowd(struct world *w)
+{
+	struct receiver r = world_plain_receiver("ops");
+
+	r.repeat_ms = 0;
+	world_receiver(w, &r);
+	for (int i = 0; i < CROWD; i++) {
+		char trigger[16];
+
+		snprintf(trigger, sizeof(trigger), "t%d", i);
+		world_event(w, ALERT_EVENT_KIND_OPENED, trigger, 'a', 0, 0);
+	}
+}
+
+/* Thousands are due in the same second: so many a turn, so many on their way, and in the end each was told once. */
+START_TEST(crowd)
+{
+	struct world *w = world_new(0);
+	struct desk_figures f;
+	size_t told = 0;
+
+	open_crowd(w);
+	while (desk_next_ms(w->desk) <= 0)
+		ck_assert_uint_eq(one_round(w), 0);
+	w->now_s = 30;
+	ck_assert_uint_eq(one_round(w), DESK_UNDER_WAY_MAX);
+	for (int rounds = 0; told < CROWD; rounds++) {
+		ck_assert_int_lt(rounds, CROWD);
+		ck_assert_uint_le(w->nr_held, DESK_UNDER_WAY_MAX);
+		told += w->nr_held;
+		for (; w->nr_held > 0; w->nr_held--)
+			ck_assert(world_outcome(w, &w->held[w->nr_held - 1], SENT_OUTCOME_DELIVERED));
+		one_round(w);
+		desk_figures(w->desk, &f);
+		ck_assert_uint_eq(f.under_way, w->nr_held);
+		w->now_s++;
+	}
+	world_turn(w);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.notifications[SENT_OUTCOME_UNDER_WAY], CROWD);
+	ck_assert_uint_eq(f.notifications[SENT_OUTCOME_DELIVERED], CROWD);
+	ck_assert_uint_eq(f.incidents_open, CROWD);
+	ck_assert_uint_eq(f.waiting + f.under_way, 0);
+	world_free(w);
+}
+END_TEST
+
+/* What a job tells is committed, though the incident changes between the commit and the job. */
+START_TEST(uncommitted_is_not_told)
+{
+	struct world *w = world_new(0);
+	struct receiver r = world_plain_receiver("ops");
+	struct arena arena = ARENA_INIT;
+	struct desk_job job;
+
+	r.group_wait_ms = 0;
+	world_receiver(w, &r);
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'a', 0, 0);
+	ck_assert_int_eq(desk_turn(w->desk, 0, false, NULL), 0);
+	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 0); /* decided, no more */
+	world_transaction(w);
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'b', 0, 0);
+	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 0); /* b is not committed */
+	world_transaction(w);
+	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 0); /* b is news: the job is called off */
+	ck_assert_int_eq(desk_turn(w->desk, 0, false, NULL), 0);
+	world_transaction(w);
+	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 1);
+	ck_assert_int_eq(job.sequence, 2);
+	ck_assert_uint_eq(job.alerts_len, 2);
+	ck_assert_int_eq(job.incident->open_alerts, 2);
+	ck_assert_int_eq(job.version, job.incident->version);
+	arena_clear(&arena);
+	desk_job_back(w->desk, job.incident_id, STR("ops"), 1); /* another number: nothing */
+	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 0);
+	desk_job_back(w->desk, job.incident_id, STR("ops"), 2);
+	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 1);
+	ck_assert_int_eq(job.sequence, 2);
+	arena_fini(&arena);
+	world_free(w);
+}
+END_TEST
+
+/* While events wait to be taken, one that has moved may yet be gone on with. */
+START_TEST(behind)
+{
+	struct world *w = world_new(0);
+	struct desk_figures f;
+
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'a', 0, 0);
+	world_event(w, ALERT_EVENT_KIND_MOVED, "slow", 'a', 0, 0);
+	w->now_s = 500;
+	ck_assert_int_eq(desk_turn(w->desk, 500000, true, NULL), 0);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.incidents_open, 1);
+	ck_assert_int_gt(desk_next_ms(w->desk), 500000);
+	w->now_s = 510;
+	ck_assert_int_eq(desk_turn(w->desk, 510000, false, NULL), 0);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.incidents_open, 0);
+	world_free(w);
+}
+END_TEST
+
+/* A cell that comes back to us: what we knew of it is forgotten, receivers are not. */
+START_TEST(reset)
+{
+	struct world *w = world_new(0);
+	struct desk_figures f;
+
+	w->holds = true;
+	open_crowd(w);
+	w->now_s = 30;
+	world_turn(w);
+	desk_reset(w->desk);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.incidents + f.under_way + f.bytes + f.waiting, 0);
+	ck_assert_uint_eq(f.receivers, 1);
+	ck_assert(!desk_is_dirty(w->desk));
+	ck_assert_int_eq(desk_next_ms(w->desk), INT64_MAX);
+	ck_assert(!world_outcome(w, &w->held[0], SENT_OUTCOME_DELIVERED));
+	w->nr_held = 0;
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'a', 0, 0);
+	w->now_s = 60;
+	world_turn(w);
+	ck_assert_uint_eq(w->nr_held, 1);
+	world_free(w);
+}
+END_TEST
+
+/* A day after its end an incident is forgotten, with its memory; one that is open never is. */
+START_TEST(forgotten)
+{
+	struct world *w = world_new(0);
+	struct desk_figures f;
+
+	world_event(w, ALERT_EVENT_KIND_OPENED, "old", 'a', 0, 0);
+	world_event(w, ALERT_EVENT_KIND_CLOSED, "old", 'a', 0, 0);
+	world_event(w, ALERT_EVENT_KIND_OPENED, "new", 'a', 0, 0);
+	world_turn(w);
+	w->now_s = 24 * 3600 - 1;
+	world_turn(w);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.incidents, 2);
+	w->now_s++;
+	world_turn(w);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.incidents, 1);
+	ck_assert_uint_eq(f.incidents_open, 1);
+	world_restart(w); /* its record is still there, and too old */
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.incidents, 1);
+	world_free(w);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("desk");
 	TCase *tc = tcase_create("stories");
 
 	tcase_add_loop_test(tc, story, 0, NR(stories));
+	suite_add_tcase(s, tc);
+	tc = tcase_create("desk");
+	tcase_add_test(tc, crowd);
+	tcase_add_test(tc, uncommitted_is_not_told);
+	tcase_add_test(tc, behind);
+	tcase_add_test(tc, reset);
+	tcase_add_test(tc, forgotten);
 	suite_add_tcase(s, tc);
 	return s;
 }
