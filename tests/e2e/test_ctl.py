@@ -522,7 +522,7 @@ def test_status(world):
     commit(world, "millrace-processor-main", "millrace.c.main.samples", 2, 1)
     done = world.ctl("status", "--json", "--max-lag", "7").json()
     groups = {group["group"]: group for group in done["groups"]}
-    assert set(groups) == {f"millrace-{p}-{c}" for p in ("processor", "sink") for c in ("main", "eu")}
+    assert set(groups) == {f"millrace-{p}-{c}" for p in ("processor", "sink", "notify") for c in ("main", "eu")}
     group = groups["millrace-processor-main"]
     assert group["lag"] == 7 and group["worst"] == {"topic": "samples", "partition": 2, "lag": 4}
     assert [(p["committed"], p["end"], p["lag"]) for p in group["partitions"] if p["topic"] == "samples"] == [
