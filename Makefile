@@ -210,7 +210,11 @@ LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallo
 LIBS_test_courier_nomem := $(LIBS_test_nomem)
 LIBS_test_otlp_nomem := $(LIBS_test_nomem)
 LIBS_test_scrub_nomem := $(LIBS_test_nomem)
+LIBS_test_rules_nomem := $(LIBS_test_nomem)
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
+
+# How many triggers are asked about a series.
+LIBS_test_rules := -Wl$(comma)--wrap=trigger_matches
 
 # A gate whose minutes pass when the test says so, and a reader's batches that grow old likewise.
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
