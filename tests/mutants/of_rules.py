@@ -48,7 +48,7 @@ MUTANTS = [
     of("glob-star-of-one", "trigger.c", "	while (p < pattern.len && pattern.p[p] == '*')\n		p++;\n", ""),
     of("absent-tag-never", "trigger.c", "return s->op == SELECTOR_OP_ABSENT;", "return false && s->op == SELECTOR_OP_ABSENT;"),
     of("present-and-absent-alike", "trigger.c", "return s->op == SELECTOR_OP_PRESENT;", "return true;"),
-    of("kind-does-not-matter", "trigger.c", "(!t->has_kind || (uint8_t)t->kind == id->kind)", "(!t->has_kind || (uint8_t)t->kind >= 0)"),
+    of("kind-does-not-matter", "trigger.c", "(!t->has_kind || (uint8_t)t->kind == id->kind)", "(!t->has_kind || (uint8_t)t->kind != id->kind + 9)"),
     of("rate-of-counters-by-count", "trigger.c", "(p->kind == SERIES_KIND_COUNTER ? p->sum", "(p->kind == SERIES_KIND_GAUGE ? p->sum"),
     of("quantile-clamped-to-nothing", "trigger.c", "p->has_max ? p->max : HUGE_VAL", "p->max"),
     of("nothing-has-a-mean", "trigger.c", "return p->count > 0 ? p->sum / (double)p->count : NAN;", "return p->count > 0 ? p->sum / (double)p->count : 0;"),
