@@ -65,7 +65,7 @@ MUTANTS = [
     judging("beginnings-of-one-length", "rules_index.c", "left; left &= left - 1)", "left; left = 0)", "rules"),
     judging("sets-unsorted", "rules_index.c", "	qsort(x->found, x->nr_found, sizeof(*x->found), by_number);\n", "	(void)by_number;\n", "rules"),
     judging("sets-without-names", "rules_index.c", "	if (known)\n		return", "	if (known && x->nr_found == 0)\n		return", "rules"),
-    judging("long-names-looked-up", "rules_index.c", "(!parent && type != NODE_SITE) || text.len > SERIES_STRING_MAX", "(!parent && type != NODE_SITE) || text.len > 60000", "rules"),
+    judging("long-names-looked-up", "rules_index.c", "(!parent && type != NODE_SITE) || text.len > SERIES_STRING_MAX", "(!parent && type != NODE_SITE) || text.len > 100000", "rules"),
     judging("other-cells-make-rules-anew", "rulebook.c", "	b->changed |= e && site_place_is_home(e->place);", "	b->changed |= e != NULL;", "rules"),
     judging("same-row-makes-rules-anew", "rulebook.c", "if (old && str_eq((struct str){old->bytes, old->len}, bytes))", "if (old && old->len == 0)", "rules"),
     judging("new-homes-unseen", "rulebook.c", " || b->homes != b->placements->homes;", ";", "rules"),
@@ -84,8 +84,8 @@ MUTANTS = [
     # when nobody could report
     judging("other-cells-close-us", "closures.c", "(!cell.len || str_eq(cell, str_from(c->cell)))", "(!cell.len || c->cell)"),
     judging("clear-is-not-heard", "closures.c", "		say_open(s, row->timestamp_ms);", "		s->grows = false;"),
-    judging("beats-end-nothing", "closures.c", " && !lists(beat, &c->spans[i]))", " && !beat->controls_len)"),
+    judging("beats-end-nothing", "closures.c", " && !lists(beat, &c->spans[i]))", " && !lists(beat, &c->spans[i]) && !beat->controls_len)"),
     judging("instances-share-a-word", "closures.c", "		out[i] ^= instance[i];", "		out[i] ^= 0 & instance[i];"),
-    judging("empty-spans-cover", "closures.c", "		if (from < to && (", "		if (s->from_ms < to_ms && s->to_ms > from_ms && ("),
+    judging("empty-spans-cover", "closures.c", "		if (from < to && (", "		if (from + to > 0 && s->from_ms < to_ms && s->to_ms > from_ms && ("),
     judging("newest-span-gives-way", "closures.c", "		if (c->spans[i].to_ms < first->to_ms)", "		if (c->spans[i].to_ms > first->to_ms)"),
 ]
