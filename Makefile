@@ -201,7 +201,7 @@ endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
 
 # The processor above a Kafka and a clock in memory: objects that define what an archive's member defines keep it out.
-$(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processor/%.o,fake_kafka fake_consumer fake_txn fake_trim fake_clock sim_events sim_input sim_twin)
+$(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processor/%.o,fake_kafka fake_consumer fake_txn fake_trim fake_clock sim_alerts sim_events sim_input sim_twin)
 LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono_ms poll report_notice task_take task_close task_flush task_committed \
 	task_free budget_charge room_look room_admits)
 
