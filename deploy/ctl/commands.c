@@ -229,19 +229,19 @@ static const struct args_option incident_show_options[] = {
 
 static const struct args_option incident_ack_options[] = {
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "look at this cell only"},
-	{"reason", ARGS_TEXT, 0, "TEXT", "", 0, 0, "for the others"},
+	{"reason", ARGS_TEXT, 0, "TEXT", NULL, 0, 0, "for the others"},
 	{0},
 };
 
 static const struct args_option note_options[] = {
 	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "it is about this site"},
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "it is about this cell"},
-	{"at", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "when it was: 2026-11-26T12:30:00Z, or 20m ago; by default now"},
+	{"at", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "when it was: 2026-11-26T12:30:00Z, or 20m for so long ago; by default now"},
 	{0},
 };
 
 static const struct args_option timeline_options[] = {
-	{"from", ARGS_NEEDED, 0, "TIME", NULL, 0, 0, "its beginning: 2026-11-26T12:30:00Z, or 2h ago"},
+	{"from", ARGS_NEEDED, 0, "TIME", NULL, 0, 0, "its beginning: 2026-11-26T12:30:00Z, or 2h for so long ago"},
 	{"to", ARGS_TEXT, 0, "TIME", "now", 0, 0, "its end, likewise"},
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "leave out what is of another cell"},
 	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "leave out what is of another site"},
@@ -250,7 +250,7 @@ static const struct args_option timeline_options[] = {
 };
 
 static const struct args_option trigger_test_options[] = {
-	{"file", ARGS_TEXT, 'f', "FILE", NULL, 0, 0, "the triggers of this YAML file, instead of one by its id; - is standard input"},
+	{"file", ARGS_TEXT, 'f', "FILE", NULL, 0, 0, "the triggers of this YAML file, instead of those of ids; - is standard input"},
 	{"hours", ARGS_INT, 0, "N", "1", 1, 24, "how far back"},
 	{0},
 };

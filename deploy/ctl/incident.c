@@ -271,7 +271,8 @@ static int print_acked(struct ctl *ctl, const struct incident *i, const struct a
 
 int incident_ack_run(struct ctl *ctl, struct err *err)
 {
-	struct ack ack = {.author = str_from(ctl->author), .reason = str_from(args_text(&ctl->args, "reason")),
+	const char *reason = args_text(&ctl->args, "reason");
+	struct ack ack = {.author = str_from(ctl->author), .reason = str_from(reason ? reason : ""),
 			  .at = clock_now_ms(&ctl->program.clock)};
 	const struct incident *i = NULL;
 	struct look l;

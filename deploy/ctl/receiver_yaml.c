@@ -88,10 +88,11 @@ static const struct yaml *locate(const struct yaml *node, const char *message)
 
 		snprintf(name, sizeof(name), "%.*s", (int)len, message);
 		at = yaml_get(node, name);
-		if (!at || message[len] != '.')
-			return at ? at : node;
+		if (!at)
+			return node;
 		node = at;
-		message += len + 1;
+		message += len;
+		message += strspn(message, ".");
 	}
 }
 

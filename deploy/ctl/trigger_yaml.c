@@ -184,10 +184,11 @@ static const struct yaml *locate(const struct yaml *node, const char *message)
 
 		snprintf(name, sizeof(name), "%.*s", (int)len, message);
 		at = yaml_get(node, name);
-		if (!at || message[len] != ':' || message[len + 1] != ' ')
-			return at ? at : node;
+		if (!at)
+			return node;
 		node = at;
-		message += len + 2;
+		message += len;
+		message += strspn(message, ": ");
 	}
 }
 

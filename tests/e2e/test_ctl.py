@@ -183,7 +183,7 @@ def test_without_topics_it_says_what_to_run(world):
 def test_copies_need_brokers(world):
     assert "3 replicas need 3 brokers, and this Kafka has 1" in world.ctl("topics", "apply", code=1).err
     dry = world.ctl("topics", "apply", "--replication-factor", "1", "--dry-run")
-    assert "8 topics would be made" in dry.out
+    assert "10 topics would be made" in dry.out
     assert not world.view.topics()
 
 
@@ -193,7 +193,7 @@ def test_topics_of_the_control_plane(world):
     assert sorted(world.view.topics()) == sorted(CONTROL_NAMES)
     check_topics(world.view, CONTROL_NAMES, CONTROL_TOPICS, 1, 1)
     again = world.ctl("topics", "apply", "--replication-factor", "1")
-    assert again.out == "all 8 topics are there: nothing made\n"
+    assert again.out == "all 10 topics are there: nothing made\n"
 
 
 def test_cell_and_its_topics(world):

@@ -205,7 +205,7 @@ def test_expired_and_unreadable(world):
 
 
 def test_export_leaves_controls_out(world):
-    assert set(json.loads(world.ctl("export")[0])) == {"format", "version", "cells", "sites"}
+    assert set(json.loads(world.ctl("export")[0])) == {"format", "version", "cells", "sites", "receivers", "triggers"}
 
 
 def test_confirm_shrink(world):

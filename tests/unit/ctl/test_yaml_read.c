@@ -85,6 +85,27 @@ START_TEST(broken_files)
 }
 END_TEST
 
+/* The second of a key is told of, and is not there. */
+START_TEST(keys_that_stand_twice)
+{
+	struct yaml_file f;
+
+	yaml_parse(&f, STR("a: 1\nb: 2\na: {c: 3}\nd: 4\n"));
+	ck_assert(f.nr_faults == 1 && f.root->nr == 3 && str_eq(yaml_get(f.root, "a")->text, STR("1")) && str_eq(f.root->last->key, STR("d")));
+	yaml_fini(&f);
+}
+END_TEST
+
+START_TEST(as_deep_as_it_may_be)
+{
+	struct yaml_file f;
+
+	yaml_parse(&f, STR("[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"));
+	ck_assert(f.root && !f.nr_faults);
+	yaml_fini(&f);
+}
+END_TEST
+
 /* As a reader would ask for each. */
 static const char values[] =
 	"text: a\n"
@@ -223,7 +244,7 @@ START_TEST(many_faults_in_order)
 }
 END_TEST
 
-/* Of a hundred, found from the end to the beginning, the first twenty are kept. */
+/* Of a hundred, found from the end to the beginning or the other way, the first twenty are kept. */
 START_TEST(too_many_faults)
 {
 	struct yaml_file f;
@@ -241,8 +262,8 @@ START_TEST(too_many_faults)
 	yaml_parse(&f, buf_str(&text));
 	for (const struct yaml *node = f.root->child; node; node = node->next)
 		nodes[nr++] = node;
-	while (nr--)
-		yaml_fail(&f, nodes[nr], "number %zu\x1b[2J", nr);
+	for (size_t i = 0; i < nr; i++)
+		yaml_fail(&f, nodes[_i ? i : nr - 1 - i], "number %zu\x1b[2J", _i ? i : nr - 1 - i);
 	yaml_print_faults(&f, "f\x1b.yml", out);
 	fclose(out);
 	ck_assert_uint_eq(f.nr_faults, 100);
@@ -334,10 +355,12 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, tree_with_lines);
 	tcase_add_loop_test(tc, broken_files, 0, NR(broken));
+	tcase_add_test(tc, keys_that_stand_twice);
+	tcase_add_test(tc, as_deep_as_it_may_be);
 	tcase_add_loop_test(tc, values_as_they_are_asked_for, 0, NR(asked));
 	tcase_add_test(tc, what_is_taken);
 	tcase_add_test(tc, many_faults_in_order);
-	tcase_add_test(tc, too_many_faults);
+	tcase_add_loop_test(tc, too_many_faults, 0, 2);
 	tcase_add_test(tc, json_is_read_alike);
 	tcase_add_test(tc, hostile_files);
 	return unit_main(suite);
