@@ -212,6 +212,7 @@ LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallo
 LIBS_test_courier_nomem := $(LIBS_test_nomem)
 LIBS_test_otlp_nomem := $(LIBS_test_nomem)
 LIBS_test_scrub_nomem := $(LIBS_test_nomem)
+LIBS_test_desk_nomem := $(LIBS_test_nomem)
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
 
 # A gate whose minutes pass when the test says so, and a reader's batches that grow old likewise.
