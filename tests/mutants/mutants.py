@@ -1,5 +1,6 @@
 """The mutants: those of parts that came later stand in files of their own, of_PART.py."""
 import of_agent
+import of_desk
 import of_events
 import of_exemplars
 import of_otlp_events
@@ -495,5 +496,5 @@ MUTANTS = [
     unit("error-means-none", "sink/mongo/offsets.c", "code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt", "i < list->cnt", "sink", "test_offsets"),
     unit("refused-is-committed", "sink/mongo/offsets.c", "!code && !list->elems[i].err && part", "part", "sink", "test_offsets"),
     unit("epoch-of-others", "sink/mongo/offsets.c", "known > 0 && epoch != o->epoch", "known > 1 && epoch != o->epoch", "sink", "test_offsets"),
-] + [mutant for part in (of_agent, of_events, of_exemplars, of_otlp_events, of_otlp_json, of_otlp_metrics, of_push_events, of_scrub, of_sink_exemplars, of_verify)
+] + [mutant for part in (of_agent, of_desk, of_events, of_exemplars, of_otlp_events, of_otlp_json, of_otlp_metrics, of_push_events, of_scrub, of_sink_exemplars, of_verify)
      for mutant in part.MUTANTS]

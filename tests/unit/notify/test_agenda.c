@@ -1,6 +1,7 @@
 /* test_agenda.c - the heap against a walk over all items. */
 #include "sink/notify/agenda.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
@@ -10,14 +11,16 @@ enum { ITEMS = 200 };
 static void assert_first(const struct agenda *a, const struct agenda_item *items)
 {
 	const struct agenda_item *first = agenda_first(a);
+	bool is_first = true;
 	size_t nr = 0;
 
 	for (int i = 0; i < ITEMS; i++) {
 		if (items[i].place == 0)
 			continue;
 		nr++;
-		ck_assert(first->at_ms < items[i].at_ms || (first->at_ms == items[i].at_ms && first->since_ms <= items[i].since_ms));
+		is_first &= first && (first->at_ms < items[i].at_ms || (first->at_ms == items[i].at_ms && first->since_ms <= items[i].since_ms));
 	}
+	ck_assert(is_first);
 	ck_assert_uint_eq(nr, a->len);
 	ck_assert((first != NULL) == (nr > 0));
 }
