@@ -23,7 +23,7 @@ MUTANTS = [
     of("desk-version-a-change", "case_parts", "	if (!c->dirty) {\n", "	c->rec.version += c->dirty;\n	if (!c->dirty) {\n", "cases"),
     of("desk-older-record-counts", "cases", "if (c && c->rec.version > incident->version)", "if (0)", "cases"),
     of("desk-forgets-what-is-unwritten", "cases", "	if (c->dirty || c->handed)\n		return false;\n", "", "cases"),
-    of("desk-never-forgets", "desk_turn", "*gone = l->now_ms - c->rec.resolved_at >= CASE_KEPT_MS && cases", "*gone = 0 && cases"),
+    of("desk-never-forgets", "desk_turn", "	*gone = cases_forget(&l->d->cases, c);\n", ""),
     of("desk-expires-though-behind", "desk_turn", "	if (!behind)\n", "	if (1)\n"),
     # plan
     of("desk-no-group-wait", "plan", "c->rec.created_at : later(c->rec.created_at, r->group_wait_ms)", "c->rec.created_at : c->rec.created_at"),
