@@ -151,7 +151,7 @@ static int look_at_members(struct look *l, struct err *err)
 	return 0;
 }
 
-/* What becomes of a case without an event. False: it is gone. */
+/* What becomes of a case without an event. *gone: it is freed. */
 static int age(struct look *l, bool behind, bool *gone, struct err *err)
 {
 	struct one_case *c = l->c;
@@ -165,8 +165,12 @@ static int age(struct look *l, bool behind, bool *gone, struct err *err)
 		at_latest(l, l->now_ms + LOOK_AGAIN_MS);
 	if (c->rec.state == INCIDENT_STATE_OPEN)
 		return 0;
-	*gone = l->now_ms - c->rec.resolved_at >= CASE_KEPT_MS && cases_forget(&l->d->cases, c);
-	at_latest(l, l->now_ms - c->rec.resolved_at >= CASE_KEPT_MS ? l->now_ms + LOOK_AGAIN_MS : c->rec.resolved_at + CASE_KEPT_MS);
+	if (l->now_ms - c->rec.resolved_at < CASE_KEPT_MS) {
+		at_latest(l, c->rec.resolved_at + CASE_KEPT_MS);
+		return 0;
+	}
+	*gone = cases_forget(&l->d->cases, c);
+	at_latest(l, l->now_ms + LOOK_AGAIN_MS);
 	return 0;
 }
 

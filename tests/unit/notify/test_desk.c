@@ -443,6 +443,41 @@ START_TEST(uncommitted_is_not_told)
 }
 END_TEST
 
+/* Between the commit and the job its receiver is deleted, or all is dropped: the number is used up, and nothing is on its way. */
+START_TEST(called_off)
+{
+	struct world *w = world_new(0);
+	struct receiver r = world_plain_receiver("ops");
+	struct arena arena = ARENA_INIT;
+	struct desk_job job;
+	struct desk_figures f;
+
+	r.group_wait_ms = r.group_interval_ms = 0;
+	world_receiver(w, &r);
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'a', 0, 0);
+	ck_assert_int_eq(desk_turn(w->desk, 0, false, NULL), 0);
+	world_transaction(w);
+	if (_i)
+		w->drops = true;
+	else
+		world_row(w, 0, STR("ops"), (struct buf)BUF_INIT);
+	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 0);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.under_way, 0);
+	ck_assert_uint_eq(f.receivers, (unsigned)_i);
+	ck_assert_uint_eq(f.notifications[SENT_OUTCOME_DROPPED], 1);
+	w->drops = false;
+	world_transaction(w);
+	world_receiver(w, &r);
+	w->now_s = 60;
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'b', 60, 60);
+	world_turn(w);
+	ck_assert_str_eq(w->text, "60 ops 2 open a+ b+\n");
+	arena_fini(&arena);
+	world_free(w);
+}
+END_TEST
+
 /* While events wait to be taken, one that has moved may yet be gone on with. */
 START_TEST(behind)
 {
@@ -526,6 +561,7 @@ static Suite *suite(void)
 	tc = tcase_create("desk");
 	tcase_add_test(tc, crowd);
 	tcase_add_test(tc, uncommitted_is_not_told);
+	tcase_add_loop_test(tc, called_off, 0, 2);
 	tcase_add_test(tc, behind);
 	tcase_add_test(tc, reset);
 	tcase_add_test(tc, forgotten);
