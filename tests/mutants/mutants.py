@@ -5,6 +5,7 @@ import of_exemplars
 import of_otlp_events
 import of_otlp_json
 import of_otlp_metrics
+import of_post
 import of_push_events
 import of_scrub
 import of_sink_exemplars
@@ -495,5 +496,5 @@ MUTANTS = [
     unit("error-means-none", "sink/mongo/offsets.c", "code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt", "i < list->cnt", "sink", "test_offsets"),
     unit("refused-is-committed", "sink/mongo/offsets.c", "!code && !list->elems[i].err && part", "part", "sink", "test_offsets"),
     unit("epoch-of-others", "sink/mongo/offsets.c", "known > 0 && epoch != o->epoch", "known > 1 && epoch != o->epoch", "sink", "test_offsets"),
-] + [mutant for part in (of_agent, of_events, of_exemplars, of_otlp_events, of_otlp_json, of_otlp_metrics, of_push_events, of_scrub, of_sink_exemplars, of_verify)
+] + [mutant for part in (of_agent, of_events, of_exemplars, of_otlp_events, of_otlp_json, of_otlp_metrics, of_post, of_push_events, of_scrub, of_sink_exemplars, of_verify)
      for mutant in part.MUTANTS]

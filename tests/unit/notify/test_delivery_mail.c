@@ -337,6 +337,25 @@ START_TEST(one_that_is_unknown_leaves_the_others_theirs)
 }
 END_TEST
 
+/* It is refused for good only if all of them are. */
+START_TEST(some_that_may_come_later_are_tried_again)
+{
+	struct mail_bench m;
+
+	open_mail(&m, false);
+	m.smtp.to = "450 later\r\n";
+	m.receiver.mail.to = m.to;
+	m.receiver.mail.to_len = 3;
+	submit_mail(&m);
+	while (bench_stats(&m.b).attempts == 0)
+		turn_mail(&m);
+	ck_assert_uint_eq(m.b.nr_done, 0);
+	ck_assert_uint_eq(bench_stats(&m.b).queued, 1);
+	ck_assert(!was_said(&m, "DATA"));
+	close_mail(&m);
+}
+END_TEST
+
 static const struct {
 	const char *server, *from, *to, *error;
 } bad[] = {
@@ -396,6 +415,7 @@ int main(void)
 	tcase_add_loop_test(tc, replies_are_read, 0, NR(replies));
 	tcase_add_loop_test(tc, a_reply_is_bounded, 0, 2);
 	tcase_add_test(tc, one_that_is_unknown_leaves_the_others_theirs);
+	tcase_add_test(tc, some_that_may_come_later_are_tried_again);
 	tcase_add_loop_test(tc, bad_targets_are_given_up, 0, NR(bad));
 	tcase_add_test(tc, the_guard_is_the_same);
 	suite_add_tcase(s, tc);
