@@ -143,12 +143,8 @@ static int check_text(const char *what, struct str s, size_t max, struct err *er
 		return err_set(err, ERR_REJECT, "the %s has %zu bytes: 1 to %zu are allowed", what, s.len, max);
 	if (!str_is_utf8(s))
 		return err_set(err, ERR_REJECT, "the %s must be UTF-8", what);
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char byte = (unsigned char)s.p[i], last = i ? (unsigned char)s.p[i - 1] : 0;
-
-		if (byte < 0x20 || byte == 0x7f || (last == 0xc2 && byte < 0xa0))
-			return err_set(err, ERR_REJECT, "the %s may hold no control characters", what);
-	}
+	if (!str_is_line(s))
+		return err_set(err, ERR_REJECT, "the %s may hold no control characters", what);
 	return 0;
 }
 

@@ -91,6 +91,17 @@ bool str_is_utf8(struct str s)
 	return true;
 }
 
+bool str_is_line(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t byte = (uint8_t)s.p[i], last = i ? (uint8_t)s.p[i - 1] : 0;
+
+		if (byte < 0x20 || byte == 0x7f || (last == 0xc2 && byte < 0xa0))
+			return false;
+	}
+	return str_is_utf8(s);
+}
+
 struct str str_cut_utf8(struct str s, size_t max)
 {
 	if (s.len <= max)

@@ -81,6 +81,9 @@ static inline bool str_is_ascii(struct str s)
 /* Is s well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF)? NUL bytes count as well-formed. */
 bool str_is_utf8(struct str s);
 
+/* Is s well-formed UTF-8 in one line, without control characters (C0, DEL, C1)? For what stands in logs, headers and on screens. */
+bool str_is_line(struct str s);
+
 /* The longest beginning of well-formed s that has at most max bytes and ends between two characters. */
 struct str str_cut_utf8(struct str s, size_t max);
 

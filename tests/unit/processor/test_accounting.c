@@ -13,7 +13,7 @@
 #define GROWTH_TOLERANCE 0.10 /* of the state that grows: a table may just have to double */
 enum { SLACK = 16 << 10 /* bytes: lists and tables that are there before anything is in them */ };
 
-static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000, 0, 0};
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000, 0, 0, {.rules = NULL}};
 
 int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));

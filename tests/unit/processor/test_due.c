@@ -11,7 +11,7 @@ static const struct processor_conf conf = {
 };
 
 static const struct clock real_time = {0};
-static const struct due_rules rules = {&conf, &real_time, PARTITIONS};
+static const struct due_rules rules = {&conf, &real_time, PARTITIONS, NULL};
 
 #define MONO_MS INT64_C(1000000) /* real time in all situations */
 
@@ -128,7 +128,7 @@ END_TEST
 START_TEST(catching_up_goes_by_the_number_of_exemplars_too)
 {
 	struct processor_conf small = conf;
-	struct due_rules sized = {&small, &real_time, PARTITIONS};
+	struct due_rules sized = {&small, &real_time, PARTITIONS, NULL};
 	struct task *t = with_error(L_BEGIN_MS + 200000);
 	int64_t now = L_BEGIN_MS + L_HOUR_MS;
 
@@ -181,7 +181,7 @@ END_TEST
 START_TEST(catching_up_goes_by_real_time_or_by_size)
 {
 	struct processor_conf small = conf;
-	struct due_rules sized = {&small, &real_time, PARTITIONS};
+	struct due_rules sized = {&small, &real_time, PARTITIONS, NULL};
 	struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 200000);
 	int64_t now = L_BEGIN_MS + L_HOUR_MS; /* far ahead of the watermark */
 
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(the_lag_is_measured_in_real_time)
 {
 	const struct clock fast = {.test = true, .speed = 60};
-	const struct due_rules hasty = {&conf, &fast, PARTITIONS};
+	const struct due_rules hasty = {&conf, &fast, PARTITIONS, NULL};
 	struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 200000);
 
 	ck_assert(due_checkpoint(&hasty, t, t->watermark_ms + 600000, MONO_MS));

@@ -1,6 +1,6 @@
-/* cell_row.h - the record of the one cell that this processor serves, as the table of cells has it. */
-#ifndef MILLRACE_PROCESSOR_CELL_ROW_H
-#define MILLRACE_PROCESSOR_CELL_ROW_H
+/* cell_row.h - the record of the one cell that a program serves, as the table of cells has it. */
+#ifndef MILLRACE_CELL_ROW_H
+#define MILLRACE_CELL_ROW_H
 
 #include <stdbool.h>
 #include <stdint.h>

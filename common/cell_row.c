@@ -1,7 +1,7 @@
 /* cell_row.c - see cell_row.h.
  *
  * The epoch is what matters here: positions and snapshots mean something in the topics of one epoch only (schemas/README.md, "Topics"). */
-#include "processor/cell_row.h"
+#include "common/cell_row.h"
 
 #include <inttypes.h>
 

@@ -2,7 +2,7 @@
  *
  * Caller and thread share one struct call. Under its lock exactly one of them comes first: the thread, with an answer that the caller takes, who
  * then frees it; or the caller, who gives up, and the thread frees it, and destroys the client, if it ever comes back. */
-#include "processor/txn_offsets.h"
+#include "common/txn_offsets.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * rd_kafka_send_offsets_to_transaction() of 2.0.2 waits for its client's thread without a limit: while the group has no coordinator that thread asks
  * for one again and again, whatever time was given (rdkafka_coord.c never looks at creq_ts_timeout), and where its request gets lost it waits for ever.
  * So the call is made in a thread of its own, and a client whose call does not come back is left to it. */
-#ifndef MILLRACE_PROCESSOR_TXN_OFFSETS_H
-#define MILLRACE_PROCESSOR_TXN_OFFSETS_H
+#ifndef MILLRACE_TXN_OFFSETS_H
+#define MILLRACE_TXN_OFFSETS_H
 
 #include <librdkafka/rdkafka.h>
 

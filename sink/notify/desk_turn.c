@@ -1,0 +1,207 @@
+/* desk_turn.c - one look at an incident (see desk.h): what has become of it by itself, and what is due to whom.
+ *
+ * Invariants:
+ *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows from that, and
+ *      there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
+ *  I2  A told whose stage is not TOLD_RESTS is left alone: one job at a time for an incident and receiver.
+ *  I3  What is decided is only written here; it is given out when that is committed. */
+#include "sink/notify/desk_state.h"
+
+enum {
+	LOOK_AGAIN_MS = 5000, /* at what a control holds up, as one may expire unheard */
+	ROOM_MS = 1000,       /* at what waits for a receiver, and the more of them there are the longer */
+	ROOM_INCIDENTS = 2000,
+};
+
+/* What a look needs. */
+struct look {
+	struct desk *d;
+	struct one_case *c;
+	int64_t now_ms, next_ms;
+	struct plan_view view;
+	bool drops, pauses;
+	bool told_more; /* what follows from that is not reckoned yet: escalations, repeats */
+};
+
+static void at_latest(struct look *l, int64_t at_ms)
+{
+	if (at_ms < l->next_ms)
+		l->next_ms = at_ms;
+}
+
+/* Held up though due. */
+static void hold(struct look *l, int64_t until_ms)
+{
+	l->c->waiting = true;
+	at_latest(l, until_ms);
+}
+
+static struct told *told_of(struct look *l, const struct plan_member *m, struct err *err)
+{
+	struct told *t = cases_tell(&l->d->cases, l->c, m->to->r.id);
+
+	if (!t)
+		err_nomem(err, "a notification");
+	return t;
+}
+
+static void write_told(struct look *l, struct told *t, enum sent_outcome outcome)
+{
+	if (t->fresh)
+		t->first_ms = l->now_ms;
+	t->fresh = false;
+	t->version = l->c->rec.version;
+	t->state = l->c->rec.state;
+	t->outcome = outcome;
+	t->at_ms = l->now_ms;
+	t->attempts = 0;
+	told_set_error(t, STR(""));
+	l->d->counted.notifications[outcome]++;
+	desk_write_sent(l->d, t);
+}
+
+/* It counts as told, and nobody is. */
+static int pass_over(struct look *l, const struct plan_member *m, enum sent_outcome outcome, struct err *err)
+{
+	struct told *t = told_of(l, m, err);
+
+	if (!t)
+		return -1;
+	write_told(l, t, outcome);
+	l->told_more = true;
+	return 0;
+}
+
+static int decide(struct look *l, const struct plan_member *m, bool again, struct err *err)
+{
+	struct told *t = told_of(l, m, err);
+
+	if (!t)
+		return -1;
+	if (again) {
+		desk_make_ready(l->d, t);
+	} else {
+		t->sequence++;
+		t->stage = TOLD_DECIDED;
+		write_told(l, t, SENT_OUTCOME_UNDER_WAY);
+	}
+	receivers_begin(&l->d->receivers, m->to->r.id);
+	l->d->under_way++;
+	l->told_more = true;
+	return 0;
+}
+
+/* What is due may be held up by the silences, a pause, the receiver, the rate, in this order: a token is taken when nothing else stands in the way. */
+static int tell(struct look *l, const struct plan_member *m, enum plan_what what, struct err *err)
+{
+	int64_t when_ms;
+
+	if (l->view.silenced) {
+		if (what == PLAN_FIRST && l->c->rec.state == INCIDENT_STATE_RESOLVED)
+			return pass_over(l, m, SENT_OUTCOME_SILENCED, err); /* it came and went unheard */
+		return 0;
+	}
+	if (l->pauses) {
+		hold(l, l->now_ms + LOOK_AGAIN_MS);
+		return 0;
+	}
+	if (m->to->under_way >= DESK_UNDER_WAY_MAX) {
+		hold(l, l->now_ms + ROOM_MS * (int64_t)(1 + l->d->cases.by_id.len / ROOM_INCIDENTS));
+		return 0;
+	}
+	if (what != PLAN_AGAIN) {
+		when_ms = rate_take(&l->d->rate, l->c->rec.site, l->now_ms);
+		if (when_ms > l->now_ms) {
+			l->d->counted.notifications[SENT_OUTCOME_LIMITED]++;
+			hold(l, when_ms);
+			return 0;
+		}
+	}
+	return decide(l, m, what == PLAN_AGAIN, err);
+}
+
+static int look_at_member(struct look *l, const struct plan_member *m, struct err *err)
+{
+	bool reappears = m->told && plan_reappears(&l->d->silences, l->c, m->told, l->now_ms);
+	struct plan_step next = plan_next(l->c, m, l->view.news_version, reappears);
+
+	if (next.what == PLAN_NOTHING)
+		return 0;
+	if (l->drops && (next.what != PLAN_REPEAT || next.due_ms <= l->now_ms))
+		return pass_over(l, m, SENT_OUTCOME_DROPPED, err);
+	if (next.due_ms <= l->now_ms)
+		return tell(l, m, next.what, err);
+	at_latest(l, next.due_ms);
+	return 0;
+}
+
+static int look_at_members(struct look *l, struct err *err)
+{
+	struct plan_member *members;
+	size_t nr;
+
+	arena_clear(&l->d->scratch);
+	members = arena_calloc(&l->d->scratch, l->d->receivers.rows.len, sizeof(*members));
+	if (!members)
+		return err_nomem(err, "receivers");
+	nr = plan_members(&l->d->receivers, l->c, l->now_ms, members, &l->next_ms);
+	for (size_t i = 0; i < nr; i++)
+		if (look_at_member(l, &members[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* What becomes of a case without an event. False: it is gone. */
+static int age(struct look *l, bool behind, bool *gone, struct err *err)
+{
+	struct one_case *c = l->c;
+	const struct ack *ack = acks_find(&l->d->acks, c->rec.id);
+
+	if (ack && cases_acknowledge(&l->d->cases, c, ack, l->now_ms, err) < 0)
+		return -1;
+	if (!behind)
+		at_latest(l, cases_expire(&l->d->cases, c, l->now_ms));
+	else if (c->nr_moved > 0)
+		at_latest(l, l->now_ms + LOOK_AGAIN_MS);
+	if (c->rec.state == INCIDENT_STATE_OPEN)
+		return 0;
+	*gone = l->now_ms - c->rec.resolved_at >= CASE_KEPT_MS && cases_forget(&l->d->cases, c);
+	at_latest(l, l->now_ms - c->rec.resolved_at >= CASE_KEPT_MS ? l->now_ms + LOOK_AGAIN_MS : c->rec.resolved_at + CASE_KEPT_MS);
+	return 0;
+}
+
+static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behind, struct err *err)
+{
+	struct look l = {.d = d, .c = c, .now_ms = now_ms, .next_ms = INT64_MAX, .drops = desk_drops(d, c), .pauses = desk_pauses(d, c)};
+	bool gone = false;
+
+	if (age(&l, behind, &gone, err) < 0)
+		return -1;
+	if (gone)
+		return 0;
+	c->waiting = false;
+	l.view = plan_view(&d->silences, c, now_ms);
+	if (l.view.end_ms != INT64_MAX)
+		at_latest(&l, l.view.end_ms);
+	if (look_at_members(&l, err) < 0)
+		return -1;
+	if (l.told_more)
+		l.next_ms = now_ms;
+	else if (l.next_ms <= now_ms)
+		l.next_ms = now_ms + 1;
+	agenda_move(&d->cases.agenda, &c->item, l.next_ms);
+	return 0;
+}
+
+int desk_turn(struct desk *d, int64_t now_ms, bool behind, struct err *err)
+{
+	for (int i = 0; i < DESK_TURN_MAX; i++) {
+		struct agenda_item *first = agenda_first(&d->cases.agenda);
+
+		if (!first || first->at_ms > now_ms)
+			return 0;
+		if (look_at(d, (struct one_case *)first, now_ms, behind, err) < 0)
+			return -1;
+	}
+	return 0;
+}
