@@ -36,7 +36,7 @@ struct dialog {
 
 /* mail: of mail_body_write(), whose lines end with CRLF and do not begin with a dot. Copies; addresses have been checked. ERR_FATAL. */
 int dialog_init(struct dialog *d, const struct mail_target *target, struct str mail, struct err *err);
-void dialog_fini(struct dialog *d);
+void dialog_fini(struct dialog *d); /* frees what it has of its own */
 
 /* Goes as far as it can. False: it goes on when there is more to read, or room to write. True: it is over, and d->delivered says how. */
 bool dialog_move(struct dialog *d, dialog_send_fn send, dialog_recv_fn recv, void *ctx);

@@ -104,13 +104,12 @@ static void smtp_turn(struct smtp *s)
 	}
 }
 
-static struct str nobody_and_two[] = {{"nobody@b.example", 16}, {"ops@b.example", 13}, {"boss@c.example", 14}};
-
 struct mail_bench {
 	struct bench b; /* its HTTP server is idle */
 	struct smtp smtp;
 	char url[64], dir[40];
-	struct receiver receiver;
+	struct str to[3]; /* the first is one that the server does not know */
+	struct receiver receiver; /* to the other two */
 };
 
 static void open_mail(struct mail_bench *m, bool allow_plain)
@@ -129,8 +128,11 @@ static void open_mail(struct mail_bench *m, bool allow_plain)
 	delivery_free(m->b.d);
 	bench_open(&m->b, &conf);
 	snprintf(m->url, sizeof(m->url), "smtp://127.0.0.1:%d", m->smtp.port);
+	m->to[0] = STR("nobody@b.example");
+	m->to[1] = STR("ops@b.example");
+	m->to[2] = STR("boss@c.example");
 	m->receiver = (struct receiver){.id = STR("mail"), .has_mail = true, .escalate_to = STR(""), .author = STR(""),
-					.mail = {.server = str_from(m->url), .from = STR("alerts@a.example"), .to = nobody_and_two + 1, .to_len = 2,
+					.mail = {.server = str_from(m->url), .from = STR("alerts@a.example"), .to = m->to + 1, .to_len = 2,
 						 .user = STR(""), .password_file = STR("")}};
 }
 
@@ -306,7 +308,7 @@ START_TEST(a_reply_is_bounded)
 	open_mail(&m, false);
 	if (_i == 0)
 		for (int i = 0; i < 150; i++)
-			strcat(text, "250-more\r\n");
+			memcpy(text + i * 10, "250-more\r\n", 11);
 	else
 		memset(text, '2', 2000);
 	m.smtp.to = text;
@@ -324,13 +326,32 @@ START_TEST(one_that_is_unknown_leaves_the_others_theirs)
 	struct mail_bench m;
 
 	open_mail(&m, false);
-	m.receiver.mail.to = nobody_and_two;
+	m.receiver.mail.to = m.to;
 	m.receiver.mail.to_len = 3;
 	submit_mail(&m);
 	while (m.b.nr_done == 0)
 		turn_mail(&m);
 	ck_assert_int_eq(m.b.done[0].outcome, DELIVERY_DELIVERED);
 	ck_assert_uint_gt(m.smtp.mail.len, 0);
+	close_mail(&m);
+}
+END_TEST
+
+/* It is refused for good only if all of them are. */
+START_TEST(some_that_may_come_later_are_tried_again)
+{
+	struct mail_bench m;
+
+	open_mail(&m, false);
+	m.smtp.to = "450 later\r\n";
+	m.receiver.mail.to = m.to;
+	m.receiver.mail.to_len = 3;
+	submit_mail(&m);
+	while (bench_stats(&m.b).attempts == 0)
+		turn_mail(&m);
+	ck_assert_uint_eq(m.b.nr_done, 0);
+	ck_assert_uint_eq(bench_stats(&m.b).queued, 1);
+	ck_assert(!was_said(&m, "DATA"));
 	close_mail(&m);
 }
 END_TEST
@@ -394,6 +415,7 @@ int main(void)
 	tcase_add_loop_test(tc, replies_are_read, 0, NR(replies));
 	tcase_add_loop_test(tc, a_reply_is_bounded, 0, 2);
 	tcase_add_test(tc, one_that_is_unknown_leaves_the_others_theirs);
+	tcase_add_test(tc, some_that_may_come_later_are_tried_again);
 	tcase_add_loop_test(tc, bad_targets_are_given_up, 0, NR(bad));
 	tcase_add_test(tc, the_guard_is_the_same);
 	suite_add_tcase(s, tc);

@@ -256,15 +256,15 @@ END_TEST
 
 START_TEST(a_list_is_bounded)
 {
-	char text[(GUARD_NETWORKS_MAX + 1) * 10 + 1] = "";
+	char text[(GUARD_NETWORKS_MAX + 1) * 10 + 2] = "";
 	struct err err = ERR_INIT;
 	struct guard g;
 
 	for (int i = 0; i < GUARD_NETWORKS_MAX; i++)
-		strcat(text, "10.1.2.3, ");
+		memcpy(text + i * 10, "10.1.2.3, ", 11);
 	ck_assert_int_eq(guard_init(&g, false, text, &err), 0);
 	guard_fini(&g);
-	strcat(text, "10.1.2.3");
+	memcpy(text + GUARD_NETWORKS_MAX * 10, "10.1.2.3", 9);
 	ck_assert_int_eq(guard_init(&g, false, text, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 }
