@@ -107,7 +107,7 @@ def test_every_mistake_is_told_with_its_line(world):
                                 f"{path}:8: unknown key sit: did you mean site?", f'{path}:11: compare: must be in quotes: ">"',
                                 f"{path}:13: id: good stands there twice",
                                 f"millrace-ctl: {path} has 5 errors: nothing is changed"], err
-    for text, says in (("", ":1: the file is empty"), ("receivers: []", ":1: there is no list of triggers"), ("triggers: [", ":1: did not find"),
+    for text, says in (("", ":1: the file is empty"), ("receivers: []", ":1: there is no list of triggers"), ("triggers: [", ":2: did not find"),
                        ("triggers: {}", ":1: triggers: must be a list"), ("- a", ":1: must be a map of triggers"), ("triggers: &x []", "is not read"),
                        ("#" * (1 << 20) + "#", "larger than 1 MiB")):
         assert says in world.run("trigger", "apply", "-f", world.file(text, "bad.yml"), code=1)[1], says

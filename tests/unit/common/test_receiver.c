@@ -250,6 +250,29 @@ START_TEST(escalations)
 }
 END_TEST
 
+/* Three in a circle, one that leads into it, one that leads to nobody. */
+START_TEST(words_of_escalations)
+{
+	static const int to[NODES] = {1, 2, 0, 0, GONE, NOBODY, 4};
+	static const char *const says[] = {"leads back to \"n0\" itself", "leads back to \"n1\" itself", "leads back to \"n2\" itself", "in a circle",
+					   "there is no receiver \"gone\"", NULL, "there is no receiver \"gone\", to which the way leads"};
+	struct graph g = {.asked = 0};
+
+	for (int i = 0; i < NODES; i++)
+		link_nodes(&g, i, i < (int)NR(says) ? to[i] : NOBODY);
+	for (int i = 0; i < (int)NR(says); i++)
+		if (to[i] >= 0)
+			g.nodes[i].escalate_to = g.nodes[to[i]].id;
+	for (size_t i = 0; i < NR(says); i++) {
+		struct err err = ERR_INIT;
+
+		g.asked = 0;
+		ck_assert_int_eq(receiver_check_chain(&g.nodes[i], find, &g, &err), says[i] ? -1 : 0);
+		ck_assert_msg(!says[i] || strstr(err.msg, says[i]), "%zu: %s", i, err.msg);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("receiver");
@@ -265,5 +288,6 @@ int main(void)
 	tcase_add_loop_test(tc, one_field_wrong, 0, NR(records));
 	tcase_add_test(tc, paths_that_stay);
 	tcase_add_test(tc, escalations);
+	tcase_add_test(tc, words_of_escalations);
 	return unit_main(suite);
 }
