@@ -57,11 +57,11 @@ def run(directory, hooks):
             if event["kind"] == "opened":
                 judged[event["trigger"], event["opened_at"]] = event["at"].timestamp() * 1000
         waits = []
-        for request in hooks.requests:
+        for request in hooks.all():
             arrived = int(pipeline.env["CLOCK_START_MS"]) + (request.at * 1000 - int(pipeline.env["CLOCK_REAL_MS"])) * SPEED
-            for alert in request.body["alerts"]:
+            for alert in request.json["alerts"]:
                 started = datetime.datetime.fromisoformat(alert["startsAt"].replace("Z", "+00:00"))
-                if request.body["status"] == "firing":
+                if request.json["status"] == "firing":
                     waits.append((arrived - judged.pop((alert["labels"]["alertname"], started))) / SPEED)
         if judged or len(waits) < TRIGGERS * (MINUTES - 1) / 2:
             raise Failure(f"{len(judged)} openings of {len(judged) + len(waits)} were not told")
@@ -72,13 +72,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no broker behind
     bench, middle, slowest = Bench(), [], []
     for _ in range(int(setting("BENCH_RUNS"))):
-        hooks = HookServer()
-        hooks.start()
-        try:
-            with tempfile.TemporaryDirectory(prefix="millrace-bench-") as directory:
-                waits = sorted(run(directory, hooks))
-        finally:
-            hooks.stop()
+        with HookServer() as hooks, tempfile.TemporaryDirectory(prefix="millrace-bench-") as directory:
+            waits = sorted(run(directory, hooks))
         middle.append(statistics.median(waits))
         slowest.append(waits[int(len(waits) * 0.99)])
         print(f"{len(waits)} webhooks: median {middle[-1]:.0f} ms, p99 {slowest[-1]:.0f} ms after their minute had closed", flush=True)

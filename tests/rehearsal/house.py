@@ -249,7 +249,7 @@ class House:
             last.callback(self.stack.down)
             for part in [*self.stack.brokers, *self.stack.databases]:  # nobody needs their data any more
                 last.callback(part.process.signal, signal.SIGKILL)
-            last.callback(self.hooks.stop)
+            last.callback(self.hooks.close)
             last.callback(self.toxiproxy.stop)
             last.callback(self.nginx.stop, 5)
             for program in self.programs.values():
@@ -257,7 +257,6 @@ class House:
                 program.process.signal(signal.SIGKILL if program.state == "frozen" else signal.SIGTERM)
 
     def _start_parts(self):
-        self.hooks.start()
         self.stack.format()
         for part in [*self.stack.brokers, *self.stack.databases]:
             part.start()
@@ -341,7 +340,7 @@ class House:
 
     def told(self, trigger):
         """The webhooks that have come about a trigger, in order."""
-        return [r for r in self.hooks.requests if r.body["groupLabels"]["alertname"] == trigger]
+        return [r for r in self.hooks.all() if r.json["groupLabels"]["alertname"] == trigger]
 
     def records(self, topic, schema):
         """What stands in a topic now, decoded."""
