@@ -214,6 +214,7 @@ LIBS_test_otlp_nomem := $(LIBS_test_nomem)
 LIBS_test_scrub_nomem := $(LIBS_test_nomem)
 LIBS_test_rules_nomem := $(LIBS_test_nomem)
 LIBS_test_desk_nomem := $(LIBS_test_nomem)
+LIBS_test_alerts_nomem := $(LIBS_test_nomem)
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
 
 # How many triggers are asked about a series.

@@ -30,6 +30,16 @@ struct world {
 	uint8_t episode[ALERT_ID_BYTES]; /* of the last opening that was told */
 };
 
+enum { J_WORDS_SIZE = 1024 };
+
+/* What a model expects: as j_read() writes it. */
+static inline void j_expect(char out[J_WORDS_SIZE], char sign, int minute)
+{
+	size_t len = strlen(out);
+
+	snprintf(out + len, J_WORDS_SIZE - len, "%c%d ", sign, minute);
+}
+
 static inline int64_t j_minute(int64_t n)
 {
 	return J_BEGIN_MS + n * L_MINUTE_MS;

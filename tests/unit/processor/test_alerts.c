@@ -172,7 +172,7 @@ static bool model_deaf(const char *what, int minute, int nr)
 }
 
 /* Plays the trigger with these parameters over a history; writes what must be told. */
-static void model(const struct trigger *t, const char *values, const char *what, char *out)
+static void model(const struct trigger *t, const char *values, const char *what, char out[J_WORDS_SIZE])
 {
 	int nr = (int)strlen(values), seen = -1, nr_known = 0, nr_silent = 0, since = 0, opened = -1;
 	char letters[MINUTES_MAX];
@@ -204,11 +204,11 @@ static void model(const struct trigger *t, const char *values, const char *what,
 		if (opened < 0 && nr_known - since >= warm && strspn(letters + nr_known - warm, "H") == (size_t)warm) {
 			opened = i;
 			since = nr_known;
-			out += sprintf(out, "+%d ", i);
+			j_expect(out, '+', i);
 		} else if (opened >= 0 && nr_known - since >= cool && strspn(letters + nr_known - cool, "N") == (size_t)cool) {
 			opened = -1;
 			since = nr_known;
-			out += sprintf(out, "-%d ", i);
+			j_expect(out, '-', i);
 		}
 	}
 }
@@ -231,7 +231,7 @@ static void draw(struct unit_random *r, char *values, char *what, int nr)
 START_TEST(whole_histories_are_judged_as_the_model_does)
 {
 	struct unit_random r = unit_random_new("histories");
-	char values[MINUTES_MAX], what[MINUTES_MAX], want[1024];
+	char values[MINUTES_MAX], what[MINUTES_MAX], want[J_WORDS_SIZE];
 	size_t nr_told = 0;
 
 	for (int i = 0; i < RANDOM_HISTORIES; i++) {

@@ -125,7 +125,7 @@ static bool missed(const struct trigger *t, int every, const char *text, int min
 START_TEST(histories_are_judged_as_the_model_does)
 {
 	struct unit_random r = unit_random_new("check-ins");
-	char text[MINUTES_MAX], want[1024], cron[32], *to;
+	char text[MINUTES_MAX], want[J_WORDS_SIZE], cron[32];
 	size_t nr_told = 0;
 
 	for (int i = 0; i < RANDOM_HISTORIES; i++) {
@@ -139,12 +139,11 @@ START_TEST(histories_are_judged_as_the_model_does)
 		for (int m = 0; m < RANDOM_MINUTES; m++)
 			text[m] = unit_random_below(&r, (uint64_t)sticky) ? "..r"[unit_random_below(&r, 3)] : by_cron ? "sf"[unit_random_below(&r, 2)] : 'b';
 		text[RANDOM_MINUTES] = '\0';
-		to = want;
-		*to = '\0';
+		want[0] = '\0';
 		for (int m = 0; m < RANDOM_MINUTES; m++)
 			if (missed(&t, every, text, m) != open) {
 				open = !open;
-				to += sprintf(to, open ? "+%d " : "-%d ", m);
+				j_expect(want, open ? '+' : '-', m);
 			}
 		watch(&w, &t);
 		play(&w, text);
