@@ -1,5 +1,6 @@
 """The mutants: those of parts that came later stand in files of their own, of_PART.py."""
 import of_agent
+import of_alerts
 import of_events
 import of_exemplars
 import of_otlp_events
@@ -97,7 +98,7 @@ MUTANTS = [
     unit("dropped-not-counted", "sink/mongo/batch.c", "{.dropped = b->spans[span].dropped}", "{0}", "sink", "test_batch"),
     unit("large-letter-is-sent-whole", "common/report.c", "if (letter_bytes(letter) <= REPORT_LETTER_BYTES_MAX)", "if (letter_bytes(letter) > 0)", "common", "test_report"),
     unit("dropped-weighs-nothing", "sink/mongo/batch.c", "	b->spans[span].dropped++;\n	batch_pass(b, bytes);", "	b->spans[span].dropped++;\n	(void)bytes;", "sink", "test_batch"),
-    unit("drops-every-kind", "common/controls.c", "covers(e->kind, kind) &&", "(covers(e->kind, kind) || kind.len) &&", "common", "test_controls"),
+    unit("drops-every-kind", "common/controls.c", "covers(e->kind, a->kind) &&", "(covers(e->kind, a->kind) || a->kind.len) &&", "common", "test_controls"),
     case("drop-uncounted", "sink/mongo/reader.c", "	batch_drop(b, span, m->len + m->key_len);\n", "", "test_sink_rules",
          "test_drop_counts_and_goes_on"),
     case("starts-though-paused", "sink/mongo/main.c", "	consumer_fetch(app->consumer, !app->paused);\n	log_info(", "	log_info(", "test_sink_rules",
@@ -167,7 +168,7 @@ MUTANTS = [
          "	for (size_t i = 0; i < out->len; i++)\n		if (out->panes[i]->start_ms >= ws->closed_ms)\n"
          "			ws->closed_ms = out->panes[i]->start_ms + CLOCK_MINUTE_MS;\n	for (size_t i = first; i < out->len; i++)\n",
          "processor", "test_window_store"),
-    unit("flushes-for-what-stays", "processor/budget.c", "return t->windows.series.bytes - t->baselines.series_bytes + t->letters.bytes;",
+    unit("flushes-for-what-stays", "processor/budget.c", "return t->windows.series.bytes - held_series_bytes(t) + t->letters.bytes;",
          "return t->windows.series.bytes + t->letters.bytes;", "processor", "test_budget"),
     unit("largest-is-last", "processor/budget.c", "min_bytes = bytes + 1;", "min_bytes = 0;", "processor", "test_budget"),
     unit("flushed-again-and-again", "processor/budget.c", "return task_is_flushed(t) ? 0 : all_leaving_bytes(t);", "return all_leaving_bytes(t);",
@@ -181,7 +182,7 @@ MUTANTS = [
     unit("growth-is-nothing", "processor/window_store.c", "growth += windows <= missing", "growth += windows <= missing || true ? 0 : windows <= missing", "processor", "test_accounting"),
     unit("restore-not-reserved", "processor/budget.c", "return reserved_bytes + larger", "return 0 * reserved_bytes + larger", "processor", "test_budget"),
     unit("large-snapshot-not-counted", "processor/budget.c", "larger(use.snapshot_bytes, b->snapshot_bytes) -\n	       b->snapshot_bytes;", "0;", "processor", "test_budget"),
-    unit("baselines-flushable", "processor/budget.c", "baselines_bytes(&t->baselines) + t->baselines.series_bytes +", "baselines_bytes(&t->baselines) +",
+    unit("baselines-flushable", "processor/budget.c", "task_alerting_bytes(t) + held_bytes + (size_t)", "task_alerting_bytes(t) + (size_t)",
          "processor", "test_budget"),
     unit("held-for-what-stays", "processor/room.c", " && budget_owes(tasks, nr);", ";", "processor", "test_room"),
     unit("held-and-let-go-at-one-mark", "processor/room.c", "(r->holding ? r->budget.high_bytes : r->budget.hard_bytes)", "r->budget.hard_bytes",
@@ -193,7 +194,7 @@ MUTANTS = [
          "processor", "test_accounting"),
     unit("not-looked-for-records", "processor/room.c", "+ budget_grown(r->weight);", ";", "processor", "test_room"),
     unit("weight-never-forgotten", "processor/room.c", "	r->weight = 0;\n", "", "processor", "test_room"),
-    unit("letters-not-asked-for", "processor/budget.c", "t->baselines.series_bytes + t->letters.bytes;", "t->baselines.series_bytes;", "processor", "test_budget"),
+    unit("letters-not-asked-for", "processor/budget.c", "held_series_bytes(t) + t->letters.bytes;", "held_series_bytes(t);", "processor", "test_budget"),
     unit("crowded-at-one-mark", "processor/room.c", "crowd - crowd / CROWDED_LOW_PART", "crowd", "processor", "test_room"),
     unit("share-without-fetches", "processor/shares.c", "FETCHED_MESSAGE_PART + s.fetch_bytes * FETCHES);", "FETCHED_MESSAGE_PART);", "processor", "test_shares"),
     sim("started-while-held", "processor/partitions.c", "mono_ms < t->retry_mono_ms || ps->room.holding)", "mono_ms < t->retry_mono_ms)"),
@@ -243,8 +244,8 @@ MUTANTS = [
          "processor", "test_task"),
     unit("key-before-agent", "processor/request_keys.h", "who->has_key && !who->agent_id", "who->has_key",
          "processor", "test_intake"),
-    unit("watermark-runs-ahead", "processor/task.c", "	t->watermark_ms = watermark_with(t, record);\n",
-         "	t->watermark_ms = watermark_with(t, record) + 1;\n", "processor", "test_task"),
+    unit("watermark-runs-ahead", "processor/task.c", "	int64_t watermark_ms = watermark_with(t, record);\n",
+         "	int64_t watermark_ms = watermark_with(t, record) + 1;\n", "processor", "test_task"),
     unit("ingests-clock-moves-the-watermark", "processor/task.c", "	task_pass(t, record);\n	t->late_samples",
          "	task_pass(t, record);\n	struct sample_batch b = {0};\n	struct arena a = {0};\n	if (rc == 0 && "
          "sample_batch_decode(record->value, &a, &b, NULL) == 0 && b.received_at > t->watermark_ms)\n		t->watermark_ms = b.received_at;\n"
@@ -274,7 +275,7 @@ MUTANTS = [
          "watermark_ms - b->oldest->t_ms >= BASELINE_KEEP_MS", "processor", "test_baseline"),
     unit("snapshot-forgets-baselines", "processor/snapshot.c", "baselines_encode(&t->baselines, t->watermark_ms, out);",
          "baselines_encode(&(struct baselines)BASELINES_INIT, t->watermark_ms, out);", "processor", "test_task"),
-    unit("series-of-a-baseline-not-in-the-snapshot", "processor/snapshot.c", "	baselines_mark(&t->baselines, 1);\n", "", "processor", "test_snapshot"),
+    unit("series-of-a-baseline-not-in-the-snapshot", "processor/snapshot.c", "	baselines_mark(&t->baselines, mark);\n", "", "processor", "test_snapshot"),
     # controls
     unit("control-outlives-itself", "common/controls.c", "now_ms < w->expires_ms;", "now_ms <= w->expires_ms;", "common", "test_controls"),
     unit("control-of-a-site-for-all", "common/controls.c", "return !named[0] || str_eq(str_from(named), asked);",
@@ -496,5 +497,5 @@ MUTANTS = [
     unit("error-means-none", "sink/mongo/offsets.c", "code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt", "i < list->cnt", "sink", "test_offsets"),
     unit("refused-is-committed", "sink/mongo/offsets.c", "!code && !list->elems[i].err && part", "part", "sink", "test_offsets"),
     unit("epoch-of-others", "sink/mongo/offsets.c", "known > 0 && epoch != o->epoch", "known > 1 && epoch != o->epoch", "sink", "test_offsets"),
-] + [mutant for part in (of_agent, of_events, of_exemplars, of_otlp_events, of_otlp_json, of_otlp_metrics, of_push_events, of_rules, of_scrub, of_sink_exemplars, of_verify)
+] + [mutant for part in (of_agent, of_alerts, of_events, of_exemplars, of_otlp_events, of_otlp_json, of_otlp_metrics, of_push_events, of_rules, of_scrub, of_sink_exemplars, of_verify)
      for mutant in part.MUTANTS]
