@@ -89,6 +89,20 @@ int wire_begin(struct wire *w, CURL *transfer, struct err *err)
 	return code == CURLM_OK ? 0 : err_set(err, ERR_RETRY, "begin a request: %s", curl_multi_strerror(code));
 }
 
+int wire_begin_kept(struct wire *w, CURL *transfer, struct err *err)
+{
+	curl_easy_setopt(transfer, CURLOPT_PRIVATE, w);
+	return wire_begin(w, transfer, err);
+}
+
+void wire_watch(struct wire *w, int fd, bool writing)
+{
+	struct epoll_event e = {.data.fd = fd, .events = EPOLLIN | (writing ? EPOLLOUT : 0U)};
+
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 && errno == EEXIST)
+		epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &e);
+}
+
 void wire_cut(struct wire *w, CURL *transfer)
 {
 	curl_multi_remove_handle(w->multi, transfer);
@@ -136,10 +150,13 @@ void wire_turn(struct wire *w)
 	while ((msg = curl_multi_info_read(w->multi, &running))) {
 		CURL *transfer = msg->easy_handle;
 		CURLcode code = msg->data.result;
+		void *kept = NULL;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
-		curl_multi_remove_handle(w->multi, transfer); /* msg is gone with it */
+		curl_easy_getinfo(transfer, CURLINFO_PRIVATE, &kept);
+		if (!kept)
+			curl_multi_remove_handle(w->multi, transfer); /* msg is gone with it */
 		w->ended(w->ctx, transfer, code);
 	}
 }

@@ -7,10 +7,11 @@
 #define MILLRACE_WIRE_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 
 #include "common/err.h"
 
-/* A transfer has ended and is no longer part of the wire: it may be begun anew here. */
+/* A transfer has ended and, unless it was begun as one to keep, is no longer part of the wire: it may be begun anew here. */
 typedef void (*wire_ended_fn)(void *ctx, CURL *transfer, CURLcode code);
 
 struct wire;
@@ -22,7 +23,15 @@ void wire_free(struct wire *w); /* all transfers must be off; NULL is a no-op */
 /* Begins a transfer; borrows it until it ends or is taken off. ERR_RETRY. */
 int wire_begin(struct wire *w, CURL *transfer, struct err *err);
 
-/* Takes off a transfer that has not ended. */
+/* Likewise, of one that stays part of the wire when it has ended, as its connection would be closed with it (CURLOPT_CONNECT_ONLY); wire_cut() takes it
+ * off. CURLOPT_PRIVATE is the wire's. */
+int wire_begin_kept(struct wire *w, CURL *transfer, struct err *err);
+
+/* Has wire_fd() be ready when fd is, for reading and, if asked, for writing, until fd is closed: a turn then finds nothing of libcurl's to do. For the
+ * socket of one that was kept. */
+void wire_watch(struct wire *w, int fd, bool writing);
+
+/* Takes off a transfer that has not ended, or was kept. */
 void wire_cut(struct wire *w, CURL *transfer);
 
 /* For POLLIN. */

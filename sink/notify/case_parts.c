@@ -31,16 +31,15 @@ static struct str put(char **at, struct str s)
 	return copy;
 }
 
-/* The key of a site and trigger. False without memory. */
-static bool latest_key(struct str site, struct str trigger, uint8_t key[MAP_KEY_BYTES])
+/* The key of a site and trigger, which are no longer than CASE_NAME_MAX. Without an allocation, as nobody may take want of memory for a trigger without incident. */
+static void latest_key(struct str site, struct str trigger, uint8_t key[MAP_KEY_BYTES])
 {
-	struct buf b = BUF_INIT;
+	char text[1 + 2 * CASE_NAME_MAX], *at = text;
 
-	codec_write_bytes(&b, site);
-	codec_write_bytes(&b, trigger);
-	map_key_of(buf_str(&b), key);
-	buf_fini(&b);
-	return !buf_failed(&b);
+	*at++ = (char)site.len;
+	put(&at, site);
+	put(&at, trigger);
+	map_key_of((struct str){text, (size_t)(at - text)}, key);
 }
 
 static size_t text_bytes(const struct incident *rec)
@@ -174,14 +173,16 @@ struct one_case *cases_latest(const struct cases *cs, struct str site, struct st
 {
 	uint8_t key[MAP_KEY_BYTES];
 
-	return latest_key(site, trigger, key) ? map_get(&cs->latest, key) : NULL;
+	latest_key(site, trigger, key);
+	return map_get(&cs->latest, key);
 }
 
 int cases_make_latest(struct cases *cs, struct one_case *c, struct err *err)
 {
 	uint8_t key[MAP_KEY_BYTES];
 
-	if (!latest_key(c->rec.site, c->rec.trigger, key) || map_put(&cs->latest, key, c) < 0)
+	latest_key(c->rec.site, c->rec.trigger, key);
+	if (map_put(&cs->latest, key, c) < 0)
 		return err_nomem(err, "incidents");
 	return 0;
 }
@@ -254,7 +255,8 @@ void cases_drop(struct cases *cs, struct one_case *c)
 		TAILQ_REMOVE(&cs->resolved, c, in_resolved);
 	agenda_remove(&cs->agenda, &c->item);
 	map_remove(&cs->by_id, c->rec.id);
-	if (latest_key(c->rec.site, c->rec.trigger, key) && map_get(&cs->latest, key) == c)
+	latest_key(c->rec.site, c->rec.trigger, key);
+	if (map_get(&cs->latest, key) == c)
 		map_remove(&cs->latest, key);
 	free_case(cs, c);
 }

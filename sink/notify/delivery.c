@@ -102,21 +102,18 @@ static struct lane *lane_of(struct delivery *d, const CURL *transfer)
 	return NULL;
 }
 
-static void on_ended(void *ctx, CURL *transfer, CURLcode code)
+/* The attempt under way has ended, and its transfer is off the wire. */
+static void end_attempt(struct delivery *d, struct lane *l, CURLcode code)
 {
-	struct delivery *d = ctx;
-	struct lane *l = lane_of(d, transfer);
+	struct entry *e = l->under_way;
 	struct request_end end;
-	struct entry *e;
 
-	if (!l)
-		return;
-	e = l->under_way;
 	request_ended(l->request, code, clock_wall_ms(), &end);
 	l->under_way = NULL;
+	l->until_ms = 0;
 	d->nr_in_flight--;
 	e->attempts++;
-	e->took_ms = end.took_ms;
+	e->took_ms = clock_mono_ms() - e->begun_ms;
 	if (end.error[0])
 		snprintf(e->error, sizeof(e->error), "%s", end.error);
 	d->stats.attempts++;
@@ -128,6 +125,38 @@ static void on_ended(void *ctx, CURL *transfer, CURLcode code)
 	}
 	lane_answered(l);
 	end_entry(d, l, e, end.verdict == REQUEST_DELIVERED ? DELIVERY_DELIVERED : e->cancelled ? DELIVERY_CANCELLED : DELIVERY_GAVE_UP);
+}
+
+/* A mail on its way goes as far as it can, unless its time is up. */
+static void talk(struct delivery *d, struct lane *l)
+{
+	bool writing = false;
+	int fd = -1;
+
+	if (!request_talk(l->request, &fd, &writing) && l->until_ms > clock_mono_ms()) {
+		wire_watch(d->wire, fd, writing);
+		return;
+	}
+	wire_cut(d->wire, request_transfer(l->request));
+	end_attempt(d, l, CURLE_OK);
+}
+
+static void on_ended(void *ctx, CURL *transfer, CURLcode code)
+{
+	struct delivery *d = ctx;
+	struct lane *l = lane_of(d, transfer);
+
+	if (!l)
+		return;
+	if (!request_is_mail(l->request)) {
+		end_attempt(d, l, code);
+	} else if (code == CURLE_OK) {
+		l->until_ms = l->under_way->begun_ms + d->conf.timeout_ms;
+		talk(d, l);
+	} else {
+		wire_cut(d->wire, transfer);
+		end_attempt(d, l, code);
+	}
 }
 
 static char *copy_of(const char *text)
@@ -305,19 +334,41 @@ int delivery_fd(const struct delivery *d)
 	return wire_fd(d->wire);
 }
 
-int delivery_timeout_ms(const struct delivery *d, int64_t mono_ms)
+/* The time of the deliveries at which the next attempt may begin; INT64_MAX: there is none. */
+static int64_t next_attempt_ms(const struct delivery *d)
 {
-	int64_t due = INT64_MAX, wire_ms = wire_timeout_ms(d->wire);
+	int64_t due = INT64_MAX;
 
 	for (size_t i = 0; i < d->nr && !d->stopping && d->nr_in_flight < DELIVERY_IN_FLIGHT_MAX; i++) {
 		int64_t at = lane_due_ms(d->lanes[i], &d->leave);
 
 		due = at < due ? at : due;
 	}
+	return due;
+}
+
+/* How long nothing that is under way needs a turn, unless the descriptor is ready; -1: ever. */
+static int64_t quiet_ms(const struct delivery *d)
+{
+	int64_t ms = wire_timeout_ms(d->wire), now_ms = clock_mono_ms();
+
+	for (size_t i = 0; i < d->nr; i++) {
+		int64_t left = d->lanes[i]->until_ms > now_ms ? d->lanes[i]->until_ms - now_ms : 0;
+
+		if (d->lanes[i]->until_ms && (ms < 0 || left < ms))
+			ms = left;
+	}
+	return ms;
+}
+
+int delivery_timeout_ms(const struct delivery *d, int64_t mono_ms)
+{
+	int64_t due = next_attempt_ms(d), quiet = quiet_ms(d);
+
 	if (due != INT64_MAX)
 		due = due > mono_ms ? due - mono_ms : 0;
-	if (wire_ms >= 0 && wire_ms < due)
-		due = wire_ms;
+	if (quiet >= 0 && quiet < due)
+		due = quiet;
 	return due == INT64_MAX ? -1 : due > INT32_MAX ? INT32_MAX : (int)due;
 }
 
@@ -335,7 +386,7 @@ static int prepare(struct delivery *d, struct lane *l, struct entry *e, struct e
 	if (incident_decode(buf_str(&e->incident), &l->arena, &incident, err) == 0 &&
 	    receiver_decode(buf_str(&l->receiver), &l->arena, &receiver, err) == 0 &&
 	    request_prepare(l->request, &n, &receiver, clock_wall_ms(), e->wall_ms, err) == 0)
-		rc = wire_begin(d->wire, request_transfer(l->request), err);
+		rc = (request_is_mail(l->request) ? wire_begin_kept : wire_begin)(d->wire, request_transfer(l->request), err);
 	arena_clear(&l->arena);
 	return rc;
 }
@@ -345,6 +396,7 @@ static void begin(struct delivery *d, struct lane *l, struct entry *e)
 {
 	struct err err = ERR_INIT;
 
+	e->begun_ms = clock_mono_ms();
 	if (prepare(d, l, e, &err) == 0) {
 		l->under_way = e;
 		d->nr_in_flight++;
@@ -380,6 +432,9 @@ void delivery_turn(struct delivery *d, int64_t mono_ms)
 
 	d->mono_ms = mono_ms;
 	wire_turn(d->wire);
+	for (size_t i = 0; i < nr; i++)
+		if (d->lanes[i]->until_ms)
+			talk(d, d->lanes[i]);
 	for (size_t i = 0; i < nr && !d->stopping && d->nr_in_flight < DELIVERY_IN_FLIGHT_MAX; i++) {
 		struct lane *l = d->lanes[d->turn_at++ % nr];
 		struct entry *e = lane_pick(l, mono_ms, &d->leave);
@@ -397,11 +452,11 @@ void delivery_stop(struct delivery *d, int64_t within_ms)
 	d->stopping = true;
 	while (d->nr_in_flight) {
 		struct pollfd fd = {.fd = delivery_fd(d), .events = POLLIN};
-		int64_t left_ms = until_ms - clock_mono_ms(), wire_ms = wire_timeout_ms(d->wire);
+		int64_t left_ms = until_ms - clock_mono_ms(), quiet = quiet_ms(d);
 
 		if (left_ms <= 0)
 			break;
-		poll(&fd, 1, (int)(wire_ms >= 0 && wire_ms < left_ms ? wire_ms : left_ms));
+		poll(&fd, 1, (int)(quiet >= 0 && quiet < left_ms ? quiet : left_ms));
 		delivery_turn(d, clock_mono_ms());
 	}
 }

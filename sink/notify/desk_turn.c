@@ -1,8 +1,8 @@
 /* desk_turn.c - one look at an incident (see desk.h): what has become of it by itself, and what is due to whom.
  *
  * Invariants:
- *  I1  A look decides all that is due then; what stays is due later than now, or held up, and then the incident is looked at again after a while. So a turn comes to an
- *      end, and a thousand incidents that are due at once are a few turns.
+ *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows from that, and
+ *      there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
  *  I2  A told whose stage is not TOLD_RESTS is left alone: one job at a time for an incident and receiver.
  *  I3  What is decided is only written here; it is given out when that is committed. */
 #include "sink/notify/desk_state.h"
@@ -20,6 +20,7 @@ struct look {
 	int64_t now_ms, next_ms;
 	struct plan_view view;
 	bool drops, pauses;
+	bool told_more; /* what follows from that is not reckoned yet: escalations, repeats */
 };
 
 static void at_latest(struct look *l, int64_t at_ms)
@@ -67,7 +68,7 @@ static int pass_over(struct look *l, const struct plan_member *m, enum sent_outc
 	if (!t)
 		return -1;
 	write_told(l, t, outcome);
-	at_latest(l, l->now_ms); /* so that what comes after it is reckoned at once */
+	l->told_more = true;
 	return 0;
 }
 
@@ -86,6 +87,7 @@ static int decide(struct look *l, const struct plan_member *m, bool again, struc
 	}
 	receivers_begin(&l->d->receivers, m->to->r.id);
 	l->d->under_way++;
+	l->told_more = true;
 	return 0;
 }
 
@@ -108,8 +110,7 @@ static int tell(struct look *l, const struct plan_member *m, enum plan_what what
 		return 0;
 	}
 	if (what != PLAN_AGAIN) {
-		if (rate_take(&l->d->rate, l->c->rec.site, l->now_ms, &when_ms, err) < 0)
-			return -1;
+		when_ms = rate_take(&l->d->rate, l->c->rec.site, l->now_ms);
 		if (when_ms > l->now_ms) {
 			l->d->counted.notifications[SENT_OUTCOME_LIMITED]++;
 			hold(l, when_ms);
@@ -150,7 +151,7 @@ static int look_at_members(struct look *l, struct err *err)
 	return 0;
 }
 
-/* What becomes of a case without an event. False: it is gone. */
+/* What becomes of a case without an event. *gone: it is freed. */
 static int age(struct look *l, bool behind, bool *gone, struct err *err)
 {
 	struct one_case *c = l->c;
@@ -164,8 +165,12 @@ static int age(struct look *l, bool behind, bool *gone, struct err *err)
 		at_latest(l, l->now_ms + LOOK_AGAIN_MS);
 	if (c->rec.state == INCIDENT_STATE_OPEN)
 		return 0;
-	*gone = l->now_ms - c->rec.resolved_at >= CASE_KEPT_MS && cases_forget(&l->d->cases, c);
-	at_latest(l, l->now_ms - c->rec.resolved_at >= CASE_KEPT_MS ? l->now_ms + LOOK_AGAIN_MS : c->rec.resolved_at + CASE_KEPT_MS);
+	if (l->now_ms - c->rec.resolved_at < CASE_KEPT_MS) {
+		at_latest(l, c->rec.resolved_at + CASE_KEPT_MS);
+		return 0;
+	}
+	*gone = cases_forget(&l->d->cases, c);
+	at_latest(l, l->now_ms + LOOK_AGAIN_MS);
 	return 0;
 }
 
@@ -184,7 +189,11 @@ static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behi
 		at_latest(&l, l.view.end_ms);
 	if (look_at_members(&l, err) < 0)
 		return -1;
-	agenda_move(&d->cases.agenda, &c->item, l.next_ms > now_ms ? l.next_ms : now_ms + 1);
+	if (l.told_more)
+		l.next_ms = now_ms;
+	else if (l.next_ms <= now_ms)
+		l.next_ms = now_ms + 1;
+	agenda_move(&d->cases.agenda, &c->item, l.next_ms);
 	return 0;
 }
 

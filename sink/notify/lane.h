@@ -30,7 +30,7 @@ struct entry {
 	int64_t hold_ms;             /* no attempt before */
 	unsigned attempts;           /* that have ended */
 	bool cancelled;              /* is under way, and no longer wanted */
-	int64_t took_ms;
+	int64_t begun_ms, took_ms;   /* the last attempt */
 	char error[DELIVERY_ERROR_SIZE];
 };
 
@@ -45,6 +45,7 @@ struct lane {
 	struct entry *first;
 	size_t nr;                   /* those under way included */
 	struct entry *under_way;     /* one of them, or NULL */
+	int64_t until_ms;            /* when that is cut off, if it is a mail on its way; 0: it is none, or not so far */
 	struct request *request;     /* made with the first attempt */
 	struct arena arena;          /* of what is under way, decoded */
 	int64_t hold_ms;             /* no attempt before */

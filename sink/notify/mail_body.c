@@ -13,7 +13,8 @@
 
 enum {
 	QP_LINE_MAX = 76,
-	WORD_BYTES_MAX = 63, /* of an encoded word's text: with =?utf-8?Q? and ?= it has 75 */
+	WORD_BYTES_MAX = 63,    /* of an encoded word's text: with =?utf-8?Q? and ?= and the blank before it a line has 76 */
+	SUBJECT_NAME_BYTES = 8, /* what "Subject: " has more than that blank */
 	SUBJECT_MAX = 200,
 	VALUE_MAX = 500, /* bytes of one string in the text */
 };
@@ -90,7 +91,7 @@ static void add_word_byte(struct buf *out, char c)
 static void add_words(struct buf *out, struct str s)
 {
 	for (size_t i = 0; i < s.len;) {
-		size_t used = 0;
+		size_t used = i ? 0 : SUBJECT_NAME_BYTES;
 
 		buf_printf(out, "%s=?utf-8?Q?", i ? "\r\n " : "");
 		while (i < s.len) {
@@ -98,7 +99,7 @@ static void add_words(struct buf *out, struct str s)
 
 			for (size_t k = 0; k < n; k++)
 				cost += stands_for_itself(s.p[i + k]) || s.p[i + k] == ' ' ? 1 : 3;
-			if (used && used + cost > WORD_BYTES_MAX)
+			if (used + cost > WORD_BYTES_MAX)
 				break;
 			for (size_t k = 0; k < n; k++)
 				add_word_byte(out, s.p[i + k]);

@@ -91,24 +91,19 @@ static struct rate_bucket *bucket_of(struct rate *r, struct str site, int64_t no
 	return NULL;
 }
 
-int rate_take(struct rate *r, struct str site, int64_t now_ms, int64_t *when_ms, struct err *err)
+int64_t rate_take(struct rate *r, struct str site, int64_t now_ms)
 {
-	struct rate_bucket *b;
+	struct rate_bucket *b = r->cost_ms > 0 ? bucket_of(r, site, now_ms) : NULL;
 
-	*when_ms = now_ms;
-	if (r->cost_ms == 0)
-		return 0;
-	b = bucket_of(r, site, now_ms);
 	if (!b)
-		return err_nomem(err, "a site's rate");
+		return now_ms;
 	fill(r, b, now_ms);
 	if (b->held_ms >= r->cost_ms) {
 		b->held_ms -= r->cost_ms;
-		return 0;
+		return now_ms;
 	}
-	*when_ms = now_ms + r->cost_ms - b->held_ms;
 	b->waits++;
-	return 0;
+	return now_ms + r->cost_ms - b->held_ms;
 }
 
 void rate_charge(struct rate *r, struct str site, int64_t at_ms, int64_t now_ms)

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "common/control.h"
-#include "common/err.h"
 #include "common/map.h"
 #include "common/str.h"
 
@@ -29,10 +28,11 @@ void rate_fini(struct rate *r); /* frees the buckets */
 /* Forgets all that was taken. */
 void rate_reset(struct rate *r);
 
-/* Takes a token: *when_ms is now_ms then; else, and then it is counted as a wait, when there may be one. -1 with *err set when memory is short: none was taken. */
-int rate_take(struct rate *r, struct str site, int64_t now_ms, int64_t *when_ms, struct err *err);
+/* Takes a token: now_ms; else, and then it is counted as a wait, when there may be one. Where there is no memory, or no room, for another site it is not
+ * limited. */
+int64_t rate_take(struct rate *r, struct str site, int64_t now_ms);
 
-/* A token was taken at at_ms, before we were there. Best effort: without memory it was not. */
+/* A token was taken at at_ms, before we were there. */
 void rate_charge(struct rate *r, struct str site, int64_t at_ms, int64_t now_ms);
 
 /* The next site that had to wait since it was told of, once an hour each: true with its id and how often it had to. */

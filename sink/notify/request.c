@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/retry.h"
+#include "sink/notify/dialog.h"
 #include "sink/notify/mail_body.h"
 #include "sink/notify/secret.h"
 #include "sink/notify/sign.h"
@@ -23,9 +24,10 @@ struct request {
 	const struct request_conf *conf;
 	CURL *curl;
 	CURLU *url;
-	struct curl_slist *lines; /* headers, or recipients */
+	struct curl_slist *lines; /* headers */
 	struct buf body;
-	size_t body_at;           /* a mail's: how far it has been read */
+	struct dialog dialog;     /* a mail's */
+	bool talks;               /* it has begun */
 	struct secret token;      /* of Authorization, to be kept out of errors */
 	struct guard_visit visit;
 	bool is_mail, answered;
@@ -79,16 +81,6 @@ static size_t on_head(char *bytes, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
-static size_t on_read(char *to, size_t size, size_t n, void *ctx)
-{
-	struct request *r = ctx;
-	size_t left = r->body.len - r->body_at, len = left < size * n ? left : size * n;
-
-	memcpy(to, r->body.p + r->body_at, len);
-	r->body_at += len;
-	return len;
-}
-
 struct request *request_new(const struct request_conf *conf, struct err *err)
 {
 	struct request *r = calloc(1, sizeof(*r));
@@ -114,6 +106,8 @@ static void forget(struct request *r)
 	r->url = NULL;
 	secret_forget(&r->token);
 	buf_clear(&r->body);
+	dialog_fini(&r->dialog);
+	r->dialog = (struct dialog){.state = DIALOG_FROM};
 }
 
 void request_free(struct request *r)
@@ -150,7 +144,6 @@ static void set_common(struct request *r)
 	curl_easy_setopt(r->curl, CURLOPT_OPENSOCKETFUNCTION, guard_open_socket);
 	curl_easy_setopt(r->curl, CURLOPT_OPENSOCKETDATA, &r->visit);
 	curl_easy_setopt(r->curl, CURLOPT_FRESH_CONNECT, 1L);
-	curl_easy_setopt(r->curl, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(r->curl, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(r->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(r->curl, CURLOPT_NOSIGNAL, 1L);
@@ -222,6 +215,7 @@ static int prepare_webhook(struct request *r, const struct notification *n, cons
 	set_common(r);
 	curl_easy_setopt(r->curl, CURLOPT_PROTOCOLS_STR, r->conf->guard.allow_http ? "https,http" : "https");
 	curl_easy_setopt(r->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(r->curl, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(r->curl, CURLOPT_POST, 1L);
 	curl_easy_setopt(r->curl, CURLOPT_POSTFIELDS, r->body.p);
 	curl_easy_setopt(r->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
@@ -253,39 +247,16 @@ static int set_login(struct request *r, const struct mail_target *t, struct err 
 	return rc;
 }
 
-static int add_recipients(struct request *r, const struct mail_target *t, struct err *err)
-{
-	char address[MAIL_ADDRESS_MAX + 3];
-
-	for (size_t i = 0; i < t->to_len; i++) {
-		snprintf(address, sizeof(address), "<" STR_FMT ">", STR_ARG(t->to[i]));
-		if (add_line(r, address, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* One recipient that the server does not know leaves the others theirs. */
+/* CONNECT_ONLY: libcurl greets, goes over to TLS and logs in, and leaves the rest to the dialog. */
 static int prepare_mail(struct request *r, const struct notification *n, const struct mail_target *t, int64_t date_ms, struct err *err)
 {
-	char from[MAIL_ADDRESS_MAX + 3];
-
-	if (parse_url(r, t->server, GUARD_MAIL, err) < 0 || mail_body_write(n, t, date_ms, &r->body, err) < 0 || add_recipients(r, t, err) < 0)
+	if (parse_url(r, t->server, GUARD_MAIL, err) < 0 || mail_body_write(n, t, date_ms, &r->body, err) < 0 ||
+	    dialog_init(&r->dialog, t, buf_str(&r->body), err) < 0)
 		return -1;
 	set_common(r);
-	if (set_login(r, t, err) < 0)
-		return -1;
-	snprintf(from, sizeof(from), "<" STR_FMT ">", STR_ARG(t->from));
-	if (curl_easy_setopt(r->curl, CURLOPT_MAIL_FROM, from) != CURLE_OK)
-		return err_nomem(err, "a request");
 	curl_easy_setopt(r->curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-	curl_easy_setopt(r->curl, CURLOPT_MAIL_RCPT, r->lines);
-	curl_easy_setopt(r->curl, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
-	curl_easy_setopt(r->curl, CURLOPT_UPLOAD, 1L);
-	curl_easy_setopt(r->curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->body.len);
-	curl_easy_setopt(r->curl, CURLOPT_READFUNCTION, on_read);
-	curl_easy_setopt(r->curl, CURLOPT_READDATA, r);
-	return 0;
+	curl_easy_setopt(r->curl, CURLOPT_CONNECT_ONLY, 1L);
+	return set_login(r, t, err);
 }
 
 int request_prepare(struct request *r, const struct notification *n, const struct receiver *receiver, int64_t wall_ms, int64_t date_ms,
@@ -298,7 +269,8 @@ int request_prepare(struct request *r, const struct notification *n, const struc
 	r->visit = (struct guard_visit){.guard = &r->conf->guard};
 	r->is_mail = receiver->has_mail;
 	r->answered = false;
-	r->body_at = r->answer_bytes = r->head_bytes = r->kept = 0;
+	r->talks = false;
+	r->answer_bytes = r->head_bytes = r->kept = 0;
 	r->error[0] = '\0';
 	if (receiver->has_webhook == receiver->has_mail)
 		rc = err_set(err, ERR_REJECT, "the receiver has not one of webhook and mail");
@@ -316,6 +288,41 @@ int request_prepare(struct request *r, const struct notification *n, const struc
 CURL *request_transfer(struct request *r)
 {
 	return r->curl;
+}
+
+bool request_is_mail(const struct request *r)
+{
+	return r->is_mail;
+}
+
+static ptrdiff_t send_some(void *ctx, const void *bytes, size_t len)
+{
+	struct request *r = ctx;
+	size_t n = 0;
+	CURLcode code = curl_easy_send(r->curl, bytes, len, &n);
+
+	return code == CURLE_OK ? (ptrdiff_t)n : code == CURLE_AGAIN ? 0 : -1;
+}
+
+static ptrdiff_t recv_some(void *ctx, void *bytes, size_t size)
+{
+	struct request *r = ctx;
+	size_t n = 0;
+	CURLcode code = curl_easy_recv(r->curl, bytes, size, &n);
+
+	return code == CURLE_OK && n > 0 ? (ptrdiff_t)n : code == CURLE_AGAIN ? 0 : -1;
+}
+
+bool request_talk(struct request *r, int *fd, bool *writing)
+{
+	curl_socket_t s = CURL_SOCKET_BAD;
+
+	r->talks = true;
+	if (curl_easy_getinfo(r->curl, CURLINFO_ACTIVESOCKET, &s) != CURLE_OK || s == CURL_SOCKET_BAD || dialog_move(&r->dialog, send_some, recv_some, r))
+		return true;
+	*fd = s;
+	*writing = dialog_wants_write(&r->dialog);
+	return false;
 }
 
 static const char *header(struct request *r, const char *name)
@@ -361,6 +368,8 @@ static void describe(const struct request *r, CURLcode code, int status, char ou
 	} else if (r->answered) {
 		quote_answer(r, quoted, sizeof(quoted));
 		snprintf(out, REQUEST_ERROR_SIZE, "status %d%s%s", status, quoted[0] ? ": " : "", quoted);
+	} else if (r->talks) {
+		snprintf(out, REQUEST_ERROR_SIZE, "%s%s", status ? "the mail server said " : "the mail server broke off, or fell silent", r->dialog.words);
 	} else if (code == CURLE_OK) {
 		snprintf(out, REQUEST_ERROR_SIZE, "no HTTP answer");
 	} else {
@@ -374,14 +383,14 @@ static void describe(const struct request *r, CURLcode code, int status, char ou
 void request_ended(struct request *r, CURLcode code, int64_t wall_ms, struct request_end *out)
 {
 	long status = 0;
-	curl_off_t took_us = 0;
 
 	*out = (struct request_end){.verdict = REQUEST_RETRY, .retry_after_ms = -1};
 	curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(r->curl, CURLINFO_TOTAL_TIME_T, &took_us);
-	out->took_ms = (int64_t)(took_us / 1000);
-	if (r->is_mail) {
-		out->verdict = code == CURLE_OK ? REQUEST_DELIVERED : request_verdict_smtp((int)status);
+	if (r->talks) {
+		status = r->dialog.refused;
+		out->verdict = r->dialog.delivered ? REQUEST_DELIVERED : request_verdict_smtp((int)status);
+	} else if (r->is_mail) {
+		out->verdict = request_verdict_smtp((int)status);
 	} else if (r->answered) { /* an end in the middle of the headers is no answer; one in its body is */
 		out->verdict = request_verdict_http((int)status);
 		out->retry_after_ms = asked_to_wait_ms(r, wall_ms);

@@ -32,7 +32,6 @@ enum request_verdict { REQUEST_DELIVERED, REQUEST_GIVE_UP, REQUEST_RETRY };
 struct request_end {
 	enum request_verdict verdict;
 	int64_t retry_after_ms;          /* -1: nothing was asked for */
-	int64_t took_ms;
 	bool refused_address;            /* the guard let no connection through */
 	char error[REQUEST_ERROR_SIZE];  /* empty when it was delivered; UTF-8, no secrets */
 };
@@ -47,9 +46,16 @@ void request_free(struct request *r); /* NULL is a no-op; its transfer must be o
 int request_prepare(struct request *r, const struct notification *n, const struct receiver *receiver, int64_t wall_ms, int64_t date_ms,
 		    struct err *err);
 
-CURL *request_transfer(struct request *r);
+CURL *request_transfer(struct request *r); /* what request_prepare() made; borrowed */
 
-/* Reads how the transfer ended, and forgets its secrets. wall_ms: for a Retry-After that is a date. */
+/* Is the transfer the way to a mail server alone, on which request_talk() then sends the mail? Such a one is kept on its wire (wire_begin_kept()). */
+bool request_is_mail(const struct request *r);
+
+/* Once such a transfer has ended well: goes on with the mail. False: it goes on when *fd is ready (for writing, too, if *writing). True: it is over,
+ * to be cut off the wire, and then read by request_ended(). */
+bool request_talk(struct request *r, int *fd, bool *writing);
+
+/* Reads how the transfer ended, and forgets its secrets. A mail that has not come to its end by itself ended by a time-out. wall_ms: for a Retry-After that is a date. */
 void request_ended(struct request *r, CURLcode code, int64_t wall_ms, struct request_end *out);
 
 /* What a status of HTTP or a reply of SMTP means, if it was the last that came; 0: none came. Pure. */

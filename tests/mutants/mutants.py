@@ -1,15 +1,7 @@
 """The mutants: those of parts that came later stand in files of their own, of_PART.py."""
-import of_agent
-import of_events
-import of_exemplars
-import of_notify_owner
-import of_otlp_events
-import of_otlp_json
-import of_otlp_metrics
-import of_push_events
-import of_scrub
-import of_sink_exemplars
-import of_verify
+import importlib
+import pathlib
+
 from mutant import bench, case, chaos, script, sim, trial, unit
 
 MUTANTS = [
@@ -496,5 +488,4 @@ MUTANTS = [
     unit("error-means-none", "sink/mongo/offsets.c", "code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt", "i < list->cnt", "sink", "test_offsets"),
     unit("refused-is-committed", "sink/mongo/offsets.c", "!code && !list->elems[i].err && part", "part", "sink", "test_offsets"),
     unit("epoch-of-others", "sink/mongo/offsets.c", "known > 0 && epoch != o->epoch", "known > 1 && epoch != o->epoch", "sink", "test_offsets"),
-] + [mutant for part in (of_agent, of_events, of_exemplars, of_notify_owner, of_otlp_events, of_otlp_json, of_otlp_metrics, of_push_events, of_scrub, of_sink_exemplars, of_verify)
-     for mutant in part.MUTANTS]
+] + [mutant for path in sorted(pathlib.Path(__file__).resolve().parent.glob("of_*.py")) for mutant in importlib.import_module(path.stem).MUTANTS]
