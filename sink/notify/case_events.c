@@ -1,8 +1,8 @@
 /* case_events.c - what an AlertEvent does to the cases (see cases.h).
  *
- * Partitions are read in no order among each other, and an event may come twice. What decides is the episode: an opening that is known, or not younger than the one that
- * is, is an old story; a closing, or a move, of another episode than the one that is open is none of ours. So a series that is judged elsewhere may open there
- * before it is told that it moved: it is the same alert, with another episode, and the move comes too late to matter. */
+ * Partitions are read in no order among each other, and an event may come twice. What decides is the episode: an opening that is known, or not younger than
+ * the one that is, is an old story; a closing, or a move, of another episode than the one that is open is none of ours. So a series that is judged
+ * elsewhere may open there before it is told that it moved: it is the same alert, with another episode, and the move comes too late to matter. */
 #include "sink/notify/case_parts.h"
 
 #include <stdlib.h>

@@ -31,7 +31,8 @@ static struct str put(char **at, struct str s)
 	return copy;
 }
 
-/* The key of a site and trigger, which are no longer than CASE_NAME_MAX. Without an allocation, as nobody may take want of memory for a trigger without incident. */
+/* The key of a site and trigger, which are no longer than CASE_NAME_MAX. Without an allocation, as nobody may take want of memory for a trigger
+ * without an incident. */
 static void latest_key(struct str site, struct str trigger, uint8_t key[MAP_KEY_BYTES])
 {
 	char text[1 + 2 * CASE_NAME_MAX], *at = text;

@@ -1,8 +1,8 @@
 /* desk.c - see desk.h: what comes in, the records that go out, and jobs from the commit to their outcome. What is decided, desk_turn.c decides.
  *
- * A told goes TOLD_RESTS -> TOLD_DECIDED (desk_turn) -> TOLD_READY (desk_committed) -> TOLD_OUT (desk_next_job) -> TOLD_RESTS (desk_outcome). Where the incident has
- * said something new before its job was given out, the job is called off: back to TOLD_RESTS with the outcome under_way, as after a restart, and the next
- * number tells all. So what goes out is committed, and what a Sent claims to have told is what was told. */
+ * A told goes TOLD_RESTS -> TOLD_DECIDED (desk_turn) -> TOLD_READY (desk_committed) -> TOLD_OUT (desk_next_job) -> TOLD_RESTS (desk_outcome). Where the
+ * incident has said something new before its job was given out, the job is called off: back to TOLD_RESTS with the outcome under_way, as after
+ * a restart, and the next number tells all. So what goes out is committed, and what a Sent claims to have told is what was told. */
 #include "sink/notify/desk.h"
 
 #include <stdlib.h>

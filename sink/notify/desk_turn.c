@@ -1,8 +1,8 @@
 /* desk_turn.c - one look at an incident (see desk.h): what has become of it by itself, and what is due to whom.
  *
  * Invariants:
- *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows from that, and
- *      there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
+ *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows
+ *      from that, and there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
  *  I2  A told whose stage is not TOLD_RESTS is left alone: one job at a time for an incident and receiver.
  *  I3  What is decided is only written here; it is given out when that is committed. */
 #include "sink/notify/desk_state.h"

@@ -1,7 +1,7 @@
 /* plan.c - see plan.h.
  *
- * What a receiver knows is its told: the version, the state and the time of the latest notification, delivered or not. All times are reckoned from what stands in
- * committed records (created_at, resolved_at, first_at, at), so that a successor comes to the same. */
+ * What a receiver knows is its told: the version, the state and the time of the latest notification, delivered or not. All times are reckoned from
+ * what stands in committed records (created_at, resolved_at, first_at, at), so that a successor comes to the same. */
 #include "sink/notify/plan.h"
 
 static int64_t later(int64_t at_ms, int64_t by_ms)

@@ -1,8 +1,8 @@
 /* test_desk_model.c - a desk against a plain model of it, second by second: events, silences, pauses, acknowledgements, outcomes that come late, aborted
  * transactions and restarts, all at random.
  *
- * The model knows no records, versions or agenda, and forgets nothing: of each alert it counts how often it opened or closed, and of each receiver it remembers those
- * counts as they were when it was told. It looks at all receivers of all incidents each second. */
+ * The model knows no records, versions or agenda, and forgets nothing: of each alert it counts how often it opened or closed, and of each receiver it
+ * remembers those counts as they were when it was told. It looks at all receivers of all incidents each second. */
 #include "common/map.h"
 #include "tests/unit/notify/desk_world.h"
 
@@ -452,7 +452,8 @@ static void make_receivers(struct model *m)
 		struct m_receiver *to = &m->receivers[r];
 		struct receiver row = world_plain_receiver(names[r]);
 
-		*to = (struct m_receiver){any_of(m, waits, 3), any_of(m, intervals, 3), any_of(m, repeats, 3), any_of(m, afters, 3), !chance(m, 4), r > 0 && !chance(m, 3), -1};
+		*to = (struct m_receiver){any_of(m, waits, 3), any_of(m, intervals, 3), any_of(m, repeats, 3), any_of(m, afters, 3), !chance(m, 4),
+					  r > 0 && !chance(m, 3), -1};
 		to->to = chance(m, 3) ? -1 : (int)((unsigned)(r + 1 + (int)unit_random_below(&m->random, RECEIVERS - 1)) % RECEIVERS);
 		row.group_wait_ms = to->wait_s * 1000;
 		row.group_interval_ms = to->interval_s * 1000;
