@@ -45,6 +45,7 @@ static struct told *told_of(struct look *l, const struct plan_member *m, struct 
 	return t;
 }
 
+/* As of now t knows what the case says. */
 static void write_told(struct look *l, struct told *t, enum sent_outcome outcome)
 {
 	if (t->fresh)
@@ -72,6 +73,7 @@ static int pass_over(struct look *l, const struct plan_member *m, enum sent_outc
 	return 0;
 }
 
+/* A job of its own number; again: that of before, whose Sent stands. */
 static int decide(struct look *l, const struct plan_member *m, bool again, struct err *err)
 {
 	struct told *t = told_of(l, m, err);
@@ -105,7 +107,7 @@ static int tell(struct look *l, const struct plan_member *m, enum plan_what what
 		hold(l, l->now_ms + LOOK_AGAIN_MS);
 		return 0;
 	}
-	if (m->to->under_way >= DESK_UNDER_WAY_MAX) {
+	if (m->to->under_way >= DESK_UNDER_WAY_MAX || (!m->told && l->d->cases.bytes >= 2 * l->d->cases.bytes_max)) {
 		hold(l, l->now_ms + ROOM_MS * (int64_t)(1 + l->d->cases.by_id.len / ROOM_INCIDENTS));
 		return 0;
 	}
@@ -120,6 +122,7 @@ static int tell(struct look *l, const struct plan_member *m, enum plan_what what
 	return decide(l, m, what == PLAN_AGAIN, err);
 }
 
+/* Under a drop what waits is thrown away, be it due or not; but a repeat is not waiting before it is due. */
 static int look_at_member(struct look *l, const struct plan_member *m, struct err *err)
 {
 	bool reappears = m->told && plan_reappears(&l->d->silences, l->c, m->told, l->now_ms);
