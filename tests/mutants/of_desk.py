@@ -43,7 +43,7 @@ MUTANTS = [
     # desk
     of("desk-comes-and-goes-in-a-silence", "desk_turn", "return pass_over(l, m, SENT_OUTCOME_SILENCED, err);", "return 0;"),
     of("desk-next-of-silence-unknown", "desk_turn", "		at_latest(&l, l.view.end_ms);\n", "		at_latest(&l, INT64_MAX);\n"),
-    of("desk-floods-a-receiver", "desk_turn", "if (m->to->under_way >= DESK_UNDER_WAY_MAX || (", "if (("),,
+    of("desk-floods-a-receiver", "desk_turn", "if (m->to->under_way >= DESK_UNDER_WAY_MAX || (", "if (("),
     of("desk-drop-tells-later", "desk_turn", "if (l->drops && (next.what != PLAN_REPEAT || next.due_ms <= l->now_ms))", "if (l->drops && next.due_ms <= l->now_ms)"),
     of("desk-pause-sends", "desk_turn", "	if (l->pauses) {\n", "	if (0) {\n"),
     of("desk-escalation-sleeps", "desk_turn", "	l->d->under_way++;\n	l->told_more = true;\n", "	l->d->under_way++;\n"),

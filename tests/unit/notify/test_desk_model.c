@@ -1,5 +1,5 @@
 /* test_desk_model.c - a desk against a plain model of it, second by second: events, silences, pauses, acknowledgements, outcomes that come late, aborted
- * transactions and restarts, all at random.
+ * transactions, restarts and a clock that leaps, all at random.
  *
  * The model knows no records, versions or agenda, and forgets nothing: of each alert it counts how often it opened or closed, and of each receiver it
  * remembers those counts as they were when it was told. It looks at all receivers of all incidents each second. */
@@ -480,8 +480,10 @@ START_TEST(random_life)
 	m->latest[0] = m->latest[1] = -1;
 	m->w->now_s = 1000000;
 	make_receivers(m);
-	for (int i = 0; i < SECONDS; i++, m->w->now_s++)
+	for (int i = 0; i < SECONDS; i++) {
 		second(m);
+		m->w->now_s += chance(m, 400) ? 1 + (int64_t)unit_random_below(&m->random, 2500) : 1;
+	}
 	ck_assert_uint_gt(m->total, 5);
 	world_free(m->w);
 	free(m);
