@@ -61,13 +61,14 @@ static void write_told(struct look *l, struct told *t, enum sent_outcome outcome
 	desk_write_sent(l->d, t);
 }
 
-/* It counts as told, and nobody is. */
+/* It counts as told, and nobody is. Where something was told before it takes a number, so that it is not mistaken for what became of that. */
 static int pass_over(struct look *l, const struct plan_member *m, enum sent_outcome outcome, struct err *err)
 {
 	struct told *t = told_of(l, m, err);
 
 	if (!t)
 		return -1;
+	t->sequence += t->sequence > 0;
 	write_told(l, t, outcome);
 	l->told_more = true;
 	return 0;

@@ -23,7 +23,7 @@ MUTANTS = [
     of("desk-version-a-change", "case_parts", "	if (!c->dirty) {\n", "	c->rec.version += c->dirty;\n	if (!c->dirty) {\n", "cases"),
     of("desk-older-record-counts", "cases", "if (c && c->rec.version > incident->version)", "if (0)", "cases"),
     of("desk-forgets-what-is-unwritten", "cases", "	if (c->dirty || c->handed)\n		return false;\n", "", "cases"),
-    of("desk-never-forgets", "desk_turn", "	*gone = cases_forget(&l->d->cases, c);\n", ""),
+    of("desk-never-forgets", "desk_turn", "	*gone = cases_forget(&l->d->cases, c);\n", "	*gone = l->now_ms < 0 && cases_forget(&l->d->cases, c);\n"),
     of("desk-expires-though-behind", "desk_turn", "	if (!behind)\n", "	if (!behind || 1)\n"),
     # plan
     of("desk-no-group-wait", "plan", "c->rec.created_at : later(c->rec.created_at, r->group_wait_ms)", "c->rec.created_at : c->rec.created_at"),
@@ -55,6 +55,15 @@ MUTANTS = [
     of("desk-abort-forgets", "desk", "		desk_write_sent(d, t);\n	}\n}", "	}\n}"),
     of("desk-abort-forgets-incidents", "desk", "		if (!c->dirty)\n			TAILQ_INSERT_TAIL(&d->cases.dirty, c, in_dirty);\n		c->dirty = true;\n", ""),
     of("desk-job-tells-of-the-silenced", "desk", "		if (!plan_leaves_out(&d->silences, c->listed[i], now_ms))\n", "		if (now_ms >= 0)\n"),
+    of("desk-drop-hides-what-was-told", "desk_turn", "	t->sequence += t->sequence > 0;\n", ""),
+    # and what the model alone must notice, whatever its seed
+    of("desk-model-drop-hides-what-was-told", "desk_turn", "	t->sequence += t->sequence > 0;\n", "", "desk_model"),
+    of("desk-model-drop-tells-later", "desk_turn", "if (l->drops && (next.what != PLAN_REPEAT || next.due_ms <= l->now_ms))", "if (l->drops && next.due_ms <= l->now_ms)", "desk_model"),
+    of("desk-model-given-up-is-told", "plan", "t->outcome != SENT_OUTCOME_GAVE_UP && ", "", "desk_model"),
+    of("desk-model-escalation-sleeps", "desk_turn", "	l->d->under_way++;\n	l->told_more = true;\n", "	l->d->under_way++;\n", "desk_model"),
+    of("desk-model-lost-on-restart", "plan", "		return step(PLAN_AGAIN, t->at_ms);", "		return step(PLAN_NOTHING, t->at_ms);", "desk_model"),
+    of("desk-model-news-of-before-a-restart", "cases", "	a->changed = from->changed_version;\n", "", "desk_model"),
+    of("desk-model-state-of-before-a-restart", "cases", "from->has_join_until ? from->join_until : INT64_MIN", "INT64_MIN", "desk_model"),
     # rows
     of("desk-named-by-anybody", "receivers", "	if (incident->receivers_len > 0)\n", "	if (0)\n", "receivers"),
     of("desk-only-named-gets-all", "receivers", "if (r->only_named || (", "if ((", "receivers"),

@@ -143,6 +143,9 @@ static const struct story stories[] = {
 	{"what opens while all is dropped was never there, what closes is closed in silence",
 	 "0 receiver ops\n 0 opens a 0\n 60 drop\n 100 opens b 60\n 120 closes a 0\n 200 undrop\n 300 closes b 60\n 9000 end\n",
 	 "30 ops 1 open a+\n", 0},
+	{"a change is dropped: who was told before it is told the end",
+	 "0 receiver ops\n 0 opens a 0\n 60 opens b 60\n 70 drop\n 80 undrop\n 500 closes a 0\n 500 closes b 60\n 9000 end\n",
+	 "30 ops 1 open a+\n 500 ops 3 resolved a- b-\n", 0},
 	/* rate */
 	{"over its rate a site waits for a token, and then all is told in one",
 	 "0 receiver ops interval=1\n 0 opens a 0\n 60 opens b 60\n 61 opens c 60\n 62 opens d 60\n 63 opens e 60\n 9000 end\n",
