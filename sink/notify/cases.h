@@ -1,9 +1,9 @@
 /* cases.h - the incidents of a cell, in memory.
  *
- * A case is an incident (one trigger on one site, from the first alert that opens to the last that closes) with what each receiver was told of it. Of its alerts
- * the first CASE_LISTED_MAX are known as they are, the next only by fingerprint and episode, so that their closing counts, and those beyond, or of before a
- * restart, are but a number: a closing of one that is not known is taken for theirs. A case that is resolved is forgotten after CASE_KEPT_MS; until then it
- * knows its alerts again, and one with its id opens it again. Not thread-safe. */
+ * A case is an incident (one trigger on one site, from the first alert that opens to the last that closes) with what each receiver was told of it.
+ * Of its alerts the first CASE_LISTED_MAX are known as they are, the next only by fingerprint and episode, so that their closing counts, and those
+ * beyond, or of before a restart, are but a number: a closing of one that is not known is taken for theirs. A case that is resolved is
+ * forgotten after CASE_KEPT_MS; until then it knows its alerts again, and one with its id opens it again. Not thread-safe. */
 #ifndef MILLRACE_NOTIFY_CASES_H
 #define MILLRACE_NOTIFY_CASES_H
 
@@ -92,14 +92,14 @@ void case_id(struct str site, struct str trigger, int64_t opened_ms, uint8_t out
 /* Of an id, or NULL. */
 struct one_case *cases_find(const struct cases *cs, const uint8_t id[16]);
 
-/* Takes an Incident record in the place of an older version; copies. One that was resolved so long ago that it would be forgotten is. -1 with *err set when memory is
- * short. */
+/* Takes an Incident record in the place of an older version; copies. One that was resolved so long ago that it would be forgotten is. -1 with *err
+ * set: ERR_FATAL, memory is short; ERR_REJECT, its names are longer than any of ours. */
 int cases_load(struct cases *cs, int64_t now_ms, const struct incident *incident, struct err *err);
 
 enum case_taken { CASE_TAKEN, CASE_IGNORED, CASE_REFUSED };
 
-/* Applies an event: what came of it in *out, and the case in *of when it was taken; the case is to be looked at at once then. Refused: there was no room for another case. -1 with *err
- * set when memory is short, and nothing changed. */
+/* Applies an event: what came of it in *out, and the case in *of when it was taken, which is on the agenda at now_ms then. Refused: there was no room
+ * for another case. -1 with *err set, and nothing changed: ERR_FATAL, memory is short; ERR_REJECT, its names are longer than any of ours. */
 int cases_apply(struct cases *cs, int64_t now_ms, const struct alert_event *event, enum case_taken *out, struct one_case **of, struct err *err);
 
 /* Closes alerts that have moved and that nobody has gone on with in time. When the next one will have to be: INT64_MAX, none. */

@@ -1,8 +1,8 @@
 /* desk_turn.c - one look at an incident (see desk.h): what has become of it by itself, and what is due to whom.
  *
  * Invariants:
- *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows from that, and
- *      there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
+ *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows
+ *      from that, and there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
  *  I2  A told whose stage is not TOLD_RESTS is left alone: one job at a time for an incident and receiver.
  *  I3  What is decided is only written here; it is given out when that is committed. */
 #include "sink/notify/desk_state.h"
@@ -45,6 +45,7 @@ static struct told *told_of(struct look *l, const struct plan_member *m, struct 
 	return t;
 }
 
+/* As of now t knows what the case says. */
 static void write_told(struct look *l, struct told *t, enum sent_outcome outcome)
 {
 	if (t->fresh)
@@ -60,18 +61,20 @@ static void write_told(struct look *l, struct told *t, enum sent_outcome outcome
 	desk_write_sent(l->d, t);
 }
 
-/* It counts as told, and nobody is. */
+/* It counts as told, and nobody is. Where something was told before it takes a number, so that it is not mistaken for what became of that. */
 static int pass_over(struct look *l, const struct plan_member *m, enum sent_outcome outcome, struct err *err)
 {
 	struct told *t = told_of(l, m, err);
 
 	if (!t)
 		return -1;
+	t->sequence += t->sequence > 0;
 	write_told(l, t, outcome);
 	l->told_more = true;
 	return 0;
 }
 
+/* A job of its own number; again: that of before, whose Sent stands. */
 static int decide(struct look *l, const struct plan_member *m, bool again, struct err *err)
 {
 	struct told *t = told_of(l, m, err);
@@ -105,7 +108,7 @@ static int tell(struct look *l, const struct plan_member *m, enum plan_what what
 		hold(l, l->now_ms + LOOK_AGAIN_MS);
 		return 0;
 	}
-	if (m->to->under_way >= DESK_UNDER_WAY_MAX) {
+	if (m->to->under_way >= DESK_UNDER_WAY_MAX || (!m->told && l->d->cases.bytes >= 2 * l->d->cases.bytes_max)) {
 		hold(l, l->now_ms + ROOM_MS * (int64_t)(1 + l->d->cases.by_id.len / ROOM_INCIDENTS));
 		return 0;
 	}
@@ -120,6 +123,7 @@ static int tell(struct look *l, const struct plan_member *m, enum plan_what what
 	return decide(l, m, what == PLAN_AGAIN, err);
 }
 
+/* Under a drop what waits is thrown away, be it due or not; but a repeat is not waiting before it is due. */
 static int look_at_member(struct look *l, const struct plan_member *m, struct err *err)
 {
 	bool reappears = m->told && plan_reappears(&l->d->silences, l->c, m->told, l->now_ms);

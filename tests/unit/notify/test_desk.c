@@ -128,8 +128,11 @@ static const struct story stories[] = {
 	 "0 receiver ops\n 0 hold\n 0 opens a 0\n 90 closes a 0\n 100 restart\n 110 deliver\n 9000 end\n",
 	 "30 ops 1 open a+\n 100 ops 2 resolved a-\n", 0},
 	{"a transaction is aborted: the same again",
-	 "0 receiver ops\n 0 opens a 0\n 29 abort\n 100 end\n",
-	 "30 ops 1 open a+\n", 0},
+	 "0 receiver ops\n 0 opens a 0\n 29 abort\n 100 restart\n 200 closes a 0\n 1000 end\n",
+	 "30 ops 1 open a+\n 200 ops 2 resolved a-\n", 0},
+	{"the first one of an incident is",
+	 "0 receiver ops\n 0 opens a 0\n 0 abort\n 100 restart\n 200 closes a 0\n 1000 end\n",
+	 "30 ops 1 open a+\n 200 ops 2 resolved a-\n", 0},
 	/* controls */
 	{"a pause holds up, and what came meanwhile is one",
 	 "0 receiver ops\n 0 pause\n 0 opens a 0\n 100 opens b 60\n 200 unpause\n 300 closes a 0\n 300 closes b 60\n 9000 end\n",
@@ -140,6 +143,9 @@ static const struct story stories[] = {
 	{"what opens while all is dropped was never there, what closes is closed in silence",
 	 "0 receiver ops\n 0 opens a 0\n 60 drop\n 100 opens b 60\n 120 closes a 0\n 200 undrop\n 300 closes b 60\n 9000 end\n",
 	 "30 ops 1 open a+\n", 0},
+	{"a change is dropped: who was told before it is told the end",
+	 "0 receiver ops\n 0 opens a 0\n 60 opens b 60\n 70 drop\n 80 undrop\n 500 closes a 0\n 500 closes b 60\n 9000 end\n",
+	 "30 ops 1 open a+\n 500 ops 3 resolved a- b-\n", 0},
 	/* rate */
 	{"over its rate a site waits for a token, and then all is told in one",
 	 "0 receiver ops interval=1\n 0 opens a 0\n 60 opens b 60\n 61 opens c 60\n 62 opens d 60\n 63 opens e 60\n 9000 end\n",
@@ -410,6 +416,7 @@ END_TEST
 /* What a job tells is committed, though the incident changes between the commit and the job. */
 START_TEST(uncommitted_is_not_told)
 {
+	uint8_t id[16];
 	struct world *w = world_new(0);
 	struct receiver r = world_plain_receiver("ops");
 	struct arena arena = ARENA_INIT;
@@ -438,6 +445,19 @@ START_TEST(uncommitted_is_not_told)
 	desk_job_back(w->desk, job.incident_id, STR("ops"), 2);
 	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 1);
 	ck_assert_int_eq(job.sequence, 2);
+	ck_assert(desk_outcome(w->desk, 0, job.incident_id, STR("ops"), 2, SENT_OUTCOME_DELIVERED, 1, STR("")));
+	world_turn(w);
+	w->now_s = 14400; /* a repeat: the incident itself has not changed */
+	ck_assert_int_eq(desk_turn(w->desk, 14400000, false, NULL), 0);
+	ck_assert_int_eq(desk_next_job(w->desk, 14400000, &arena, &job, NULL), 0);
+	world_transaction(w);
+	world_newest(w, id);
+	world_ack(w, id); /* no news, but nothing that is committed */
+	ck_assert_int_eq(desk_turn(w->desk, 14400000, false, NULL), 0);
+	ck_assert_int_eq(desk_next_job(w->desk, 14400000, &arena, &job, NULL), 0);
+	world_transaction(w);
+	ck_assert_int_eq(desk_next_job(w->desk, 14400000, &arena, &job, NULL), 1);
+	ck_assert(job.sequence == 3 && job.incident->has_acked_at);
 	arena_fini(&arena);
 	world_free(w);
 }
