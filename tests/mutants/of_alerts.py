@@ -81,6 +81,5 @@ MUTANTS = [
     unit("triggers-muted-by-any", "common/controls.c", " && covers(e->trigger, a->trigger);", ";", "common", "test_controls"),
     # through anything
     sim("alerts-told-again", "processor/task.c", "	alert_outbox_drop(&t->alert_outbox, t->attempt.nr_alerts);\n", ""),
-    sim("alerts-dropped-unsaid", "processor/task.c", "alert_outbox_drop(&t->alert_outbox, t->attempt.nr_alerts);", "alert_outbox_drop(&t->alert_outbox, t->alert_outbox.nr);"),
     sim("alerts-not-emitted", "processor/emission.c", "i < t->attempt.nr_alerts; i++, l = l->next)", "i < 0 * t->attempt.nr_alerts; i++, l = l->next)"),
 ]
