@@ -22,6 +22,7 @@ MUTANTS = [
     of("absent-warms-up", "judge.c", "t->has_absent_minutes ? 1 : t->warm_up_minutes", "t->warm_up_minutes"),
     of("ok-stays", "judge.c", "	if (alert->state.phase == ALERT_OK && !alert->held)\n		alerts_remove", "	if (alert->state.phase == ALERT_OK && alert->untold)\n		alerts_remove", "alert_life"),
     of("judged-where-it-is-not", "judge.c", "w->series->fingerprint) != PLACE_HERE)", "w->series->fingerprint) == PLACE_ELSEWHERE)", "alert_life"),
+    of("job-everywhere", "judge.c", "rule->trigger.has_check_in || site_place_moves", "site_place_moves", "check_ins"),
     of("moved-stays", "judge.c", "if (place == PLACE_ELSEWHERE)", "if (place == PLACE_ELSEWHERE && alert->untold)", "alert_life"),
     of("never-forgotten", "judge.c", "alert->silent >= FORGET_MINUTES ||", "alert->silent < 0 ||", "alert_life"),
     of("siblings-mixed-up", "judge.c", "alert = next && next->rule->index == rules[i] ? next : NULL;", "alert = next;", "alert_life"),
@@ -31,11 +32,11 @@ MUTANTS = [
     # what a flush takes
     of("nothing-kept-back", "task.c", "shadow_take(&t->shadow, &t->windows, t->alerts.rules, &t->quiet, err) < 0", "!t"),
     of("rest-of-a-flushed-minute-unseen", "shadow.c", "if (kept && rest && add(s, ws, rules, rest) < 0)", "if (kept && !rest && add(s, ws, rules, kept) < 0)"),
-    of("lost-minute-unsaid", "shadow.c", "		quiet_note_lost(quiet, s->panes.panes[largest]->start_ms);\n", ""),
-    of("kept-for-ever", "shadow.c", "s->panes.panes[0]->start_ms <= minute_ms)", "s->panes.panes[0]->start_ms < 0 * minute_ms)", "alert_life"),
+    of("lost-minute-unsaid", "shadow.c", "quiet_note_lost(quiet, s->panes.panes[largest]->start_ms);", "quiet_note_lost(quiet, 0);"),
+    of("kept-for-ever", "shadow.c", "s->panes.panes[0]->start_ms <= minute_ms)", "s->panes.panes[0]->start_ms < 0 * minute_ms)"),
     # nobody listened
     of("quiet-at-once", "quiet.h", "#define QUIET_LEAST_MS INT64_C(120000)", "#define QUIET_LEAST_MS INT64_C(60000)"),
-    of("quiet-closings-unnoticed", "task.c", "	quiet_note_watermark(&t->quiet, t->watermark_ms, watermark_ms);\n	if (judge", "	if (judge", "alert_life"),
+    of("quiet-closings-unnoticed", "task.c", "	quiet_note_watermark(&t->quiet, t->watermark_ms, watermark_ms);\n	if (judge", "	quiet_note_watermark(&t->quiet, watermark_ms, watermark_ms);\n	if (judge", "alert_life"),
     of("quiet-records-unnoticed", "task.c", "	quiet_note_watermark(&t->quiet, t->watermark_ms, watermark_ms);\n	t->watermark_ms", "	t->watermark_ms"),
     of("quiet-without-its-last-minute", "quiet.c", "s->spans[i].from_ms < minute_ms + CLOCK_MINUTE_MS && s->spans[i].to_ms > minute_ms)",
        "s->spans[i].from_ms < minute_ms + CLOCK_MINUTE_MS && s->spans[i].to_ms > minute_ms + CLOCK_MINUTE_MS)"),
@@ -43,10 +44,10 @@ MUTANTS = [
     # what is told
     of("late-a-millisecond-early", "telling.c", "(minute_ms + CLOCK_MINUTE_MS) > with->max_age_ms;", "(minute_ms + CLOCK_MINUTE_MS) >= with->max_age_ms;", "alert_life"),
     of("late-opening-told", "telling.c", "	if (!telling_is_late(with, t->minute_ms))\n		return tell", "	if (with)\n		return tell", "alert_life"),
-    of("untold-closing-told", "telling.c", "	if (!untold)\n		return tell", "	if (with)\n		return tell", "alert_life"),
+    of("untold-closing-told", "telling.c", "	if (!untold)\n		return tell", "	if (!untold || with)\n		return tell", "alert_life"),
     of("summary-of-nothing", "telling.c", "	if (rule->unseen_closed) {", "	if (rule->unseen_opened) {", "alert_life"),
     of("summary-again-and-again", "telling.c", "	rule->unseen_opened = rule->unseen_closed = rule->unseen_first_ms = rule->unseen_last_ms = 0;\n", "", "alert_life"),
-    of("untold-for-ever", "telling.c", "		if (tell(of, with, alert, &t, ALERT_EVENT_KIND_OPENED, \"\", err) < 0)\n			return -1;\n", "", "alert_life"),
+    of("untold-for-ever", "telling.c", "		if (tell(of, with, alert, &t, ALERT_EVENT_KIND_OPENED, \"\", err) < 0)\n			return -1;\n", "		if (!t.trigger)\n			return -1;\n", "alert_life"),
     of("episode-of-the-closing", "telling.c", "	fill_ids(&e, ALERT_EVENT_KIND_OPENED);", "	fill_ids(&e, e.kind);", "alert_life"),
     # other triggers
     of("changed-trigger-lives-on", "adoption.c", "rules->rule[index].revision == rule->revision ? index : -1;", "rule->revision ? index : -1;", "alert_life"),
@@ -68,18 +69,17 @@ MUTANTS = [
     of("due-only-once", "job_verdict.c", "		alert->next_ms = cron_next_ms(&rule->cron, alert->due_ms + CLOCK_MINUTE_MS);\n	}", "		alert->next_ms = -1;\n	}", "check_ins"),
     of("jobs-without-bound", "check_ins.c", "site->nr >= CHECK_INS_SITE_MAX", "site->nr >= SIZE_MAX", "check_ins"),
     of("another-sites-job", "check_ins.c", "rc > 0 || !str_eq(site_id(job->site), site)", "rc > 0", "check_ins"),
-    of("asked-for-and-forgotten", "check_ins.c", " && !map_get(wanted, jobs[i]->group))", ")", "check_ins"),
+    of("asked-for-and-forgotten", "check_ins.c", " && !map_get(wanted, jobs[i]->group))", " && wanted)", "check_ins"),
     of("older-sign-counts", "check_ins.c", "*at = t_ms > *at ? t_ms : *at;", "*at = t_ms;", "check_ins"),
     # when, and what it takes
     of("alerts-wait-for-windows", "due.c", "	if (closed_ms > t->windows.closed_ms && judge_wants", "	if (closed_ms < 0 && judge_wants", "due"),
     of("told-with-the-next-minute", "due.c", "t->alert_outbox.nr || letters_due", "letters_due", "due"),
-    of("triggers-wait", "due.c", " || rules_due(rules, t, mono_ms))", ")", "due"),
+    of("triggers-wait", "due.c", " || rules_due(rules, t, mono_ms))", " || (rules_due(rules, t, mono_ms) && !t))", "due"),
     of("alerts-not-counted", "task.c", "	return alerts_bytes(&t->alerts) + check_ins", "	return check_ins", "accounting"),
     of("outbox-of-alerts-not-counted", "task.c", " + t->alert_outbox.bytes + task_alerting_bytes(t);", " + task_alerting_bytes(t);", "accounting"),
-    of("held-series-asked-for", "budget.c", "t->baselines.series_bytes + t->alerts.series_bytes + kept;", "t->baselines.series_bytes;", "accounting"),
+    of("held-series-asked-for", "budget.c", "t->baselines.series_bytes + t->alerts.series_bytes + kept;", "t->baselines.series_bytes + 0 * kept;", "accounting"),
     unit("triggers-muted-by-any", "common/controls.c", " && covers(e->trigger, a->trigger);", ";", "common", "test_controls"),
     # through anything
     sim("alerts-told-again", "processor/task.c", "	alert_outbox_drop(&t->alert_outbox, t->attempt.nr_alerts);\n", ""),
-    sim("alerts-dropped-unsaid", "processor/task.c", "alert_outbox_drop(&t->alert_outbox, t->attempt.nr_alerts);", "alert_outbox_drop(&t->alert_outbox, t->alert_outbox.nr);"),
-    sim("alerts-not-emitted", "processor/emission.c", "emit_alerts(e, parts[i].task, &round, err) < 0 ||", ""),
+    sim("alerts-not-emitted", "processor/emission.c", "i < t->attempt.nr_alerts; i++, l = l->next)", "i < 0 * t->attempt.nr_alerts; i++, l = l->next)"),
 ]
