@@ -43,21 +43,12 @@ static bool is_muted(struct judge *j, int64_t index)
 	return *known == MUTE_YES;
 }
 
-<<<<<<< HEAD
-/* A series that is here was sent here, so nobody asks but about a site that moves; a job is everybody's to ask about, and one's to watch. */
-static enum place place_of(const struct judge *j, const struct rule *rule, const uint8_t *key)
-{
-	if (!j->with->placements || !rule->place)
-		return PLACE_HERE;
-	if (!rule->trigger.has_check_in && !site_place_moves(rule->place, j->minute_ms - 24 * CLOCK_HOUR_MS))
-=======
 /* What comes here of a site that does not move belongs here; but of a job nothing need ever come, to whomever it belongs. */
 static enum place place_of(const struct judge *j, const struct rule *rule, const uint8_t *key)
 {
 	bool moves = rule->trigger.has_check_in || site_place_moves(rule->place, j->minute_ms - 24 * CLOCK_HOUR_MS);
 
 	if (!moves)
->>>>>>> p2judge
 		return PLACE_HERE;
 	return site_place_judge(j->with->placements, rule->place, key, j->of->partition, j->minute_ms);
 }
