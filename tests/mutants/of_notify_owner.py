@@ -39,7 +39,7 @@ MUTANTS = [
     of("notify-drops-told-at-the-end-only", "drops", "(!waiting && !drop->told) || ", ""),
     of("notify-drops-told-one-by-one", "drops", "		drop->told |= !waiting;\n", ""),
     e2e("notify-desk-is-not-told-of-commits", "term", "		desk_committed(t->desk);\n", "", "test_alerts_reach_a_webhook"),
-    e2e("notify-begins-without-loading", "term", "	rc = load(t, err);\n	if (rc <= 0)\n		return rc;\n", "	rc = 0;\n", "test_killed_while_events_flow"),
+    e2e("notify-begins-without-loading", "term", "	rc = load(t, err);\n	if (rc <= 0)\n", "	rc = load(t, err);\n	if (rc < 0)\n", "test_killed_while_events_flow"),
     e2e("notify-old-term-goes-on", "term", "		take_down(t);\n		t->next_try_mono_ms = 0;", "		t->next_try_mono_ms = 0;", "test_frozen_for_longer_than_its_session"),
     e2e("notify-junk-is-passed-silently", "term", "		rc = letters_add(&t->letters, t->spec.program, m, t->spec.cell->epoch, why.msg, &why);", "		rc = 0;", "test_poison_and_what_is_newer"),
     e2e("notify-nobody-is-charged", "term", "		drops_count(t->spec.drops, event->site, after.events_dropped - before.events_dropped, 0);", "		;", "test_a_hundred_thousand_are_dropped"),
