@@ -76,7 +76,7 @@ struct cases {
 	struct agenda agenda;
 	struct case_queue dirty, handed, resolved;
 	size_t nr_max, bytes_max; /* from the owner */
-	size_t bytes, nr_open;
+	size_t bytes, nr_open, nr_waiting;
 };
 
 /* No cases yet. */

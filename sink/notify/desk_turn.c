@@ -32,6 +32,7 @@ static void at_latest(struct look *l, int64_t at_ms)
 /* Held up though due. */
 static void hold(struct look *l, int64_t until_ms)
 {
+	l->d->cases.nr_waiting += !l->c->waiting;
 	l->c->waiting = true;
 	at_latest(l, until_ms);
 }
@@ -187,6 +188,7 @@ static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behi
 		return -1;
 	if (gone)
 		return 0;
+	d->cases.nr_waiting -= c->waiting;
 	c->waiting = false;
 	l.view = plan_view(&d->silences, c, now_ms);
 	if (l.view.end_ms != INT64_MAX)

@@ -1,6 +1,7 @@
 /* test_desk.c - stories: what happens, and what is told of it, to whom, when.
  *
- * A line of what happens: "SECONDS VERB ..". A line of what is told: "SECONDS RECEIVER SEQUENCE STATE SERIES..", + an alert that is open, - one that is closed. */
+ * A line of what happens: "SECONDS VERB ..". A line of what is told: "SECONDS RECEIVER SEQUENCE STATE SERIES..", + an alert that is open, - one that is
+ * closed. */
 #include "tests/unit/notify/desk_world.h"
 
 struct story {
@@ -84,7 +85,8 @@ static const struct story stories[] = {
 	 "30 ops 1 open b+\n 500 ops 2 open a+ b+\n", 0},
 	/* escalation */
 	{"nobody takes care: it goes further, and further",
-	 "0 receiver ops escalate=boss after=900\n 0 receiver boss named=1 escalate=ceo after=600\n 0 receiver ceo named=1\n 0 opens a 0\n 2000 closes a 0\n 9000 end\n",
+	 "0 receiver ops escalate=boss after=900\n 0 receiver boss named=1 escalate=ceo after=600\n 0 receiver ceo named=1\n"
+	 "0 opens a 0\n 2000 closes a 0\n 9000 end\n",
 	 "30 ops 1 open a+\n 930 boss 1 open a+\n 1530 ceo 1 open a+\n 2000 boss 2 resolved a-\n 2000 ceo 2 resolved a-\n 2000 ops 2 resolved a-\n", 0},
 	{"somebody does: no further",
 	 "0 receiver ops escalate=boss after=900\n 0 receiver boss named=1\n 0 opens a 0\n 929 ack\n 2000 closes a 0\n 9000 end\n",
@@ -103,7 +105,8 @@ static const struct story stories[] = {
 	 "0 receiver ops\n 0 opens a 0\n 100 receiver late\n 200 gone ops\n 300 closes a 0\n 9000 end\n",
 	 "30 ops 1 open a+\n 100 late 1 open a+\n 300 late 2 resolved a-\n", 0},
 	{"a receiver that it is not for any more is told the end, and nothing else",
-	 "0 receiver ops repeat=600\n 0 opens a 0\n 100 receiver ops repeat=600 named=1\n 2000 opens b 1980\n 3000 closes a 0\n 3000 closes b 1980\n 9000 end\n",
+	 "0 receiver ops repeat=600\n 0 opens a 0\n 100 receiver ops repeat=600 named=1\n"
+	 "2000 opens b 1980\n 3000 closes a 0\n 3000 closes b 1980\n 9000 end\n",
 	 "30 ops 1 open a+\n 3000 ops 2 resolved a- b-\n", 0},
 	{"its job is on its way when a receiver goes: the outcome counts, and its number is not used again",
 	 "0 receiver ops\n 0 hold\n 0 opens a 0\n 40 gone ops\n 50 outcome\n 60 deliver\n 60 receiver ops\n 100 opens b 60\n 1000 end\n",
@@ -392,6 +395,8 @@ START_TEST(crowd)
 		ck_assert_uint_eq(one_round(w), 0);
 	w->now_s = 30;
 	ck_assert_uint_eq(one_round(w), DESK_UNDER_WAY_MAX);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.waiting, DESK_TURN_MAX - 2 * DESK_UNDER_WAY_MAX); /* each that decides is looked at twice */
 	for (int rounds = 0; told < CROWD; rounds++) {
 		ck_assert_int_lt(rounds, CROWD);
 		ck_assert_uint_le(w->nr_held, DESK_UNDER_WAY_MAX);
