@@ -15,7 +15,7 @@ GCOV    ?=# make GCOV=1 programs unit-bins: they count which lines they ran
 comma   := ,
 B       := build/$(or $(if $(GCOV),coverage),$(subst $(comma),-,$(SAN)),plain)
 GEN     := build/gen
-PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl libprotobuf-c
+PKGS    := rdkafka avro-c libxxhash libmicrohttpd yajl zlib libzstd libcrypto gnutls libmongoc-1.0 libcurl libprotobuf-c yaml-0.1
 CPPFLAGS += -I. -I$(GEN) $(shell pkg-config --cflags $(PKGS))
 FLAGS   := $(WARN) $(if $(GCOV),-w -O1 --coverage -fprofile-update=prefer-atomic,-O2) -g $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALLOC   := $(if $(SAN),,-Wl$(comma)-u$(comma)malloc_conf -ljemalloc)# with the settings of common/memory.c
@@ -33,7 +33,7 @@ LIBS_ingest    := -lyajl -lcrypto -lgnutls -lzstd
 LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
 LIBS_notify    := -lcurl -lyajl -lcrypto
-LIBS_ctl       := -lyajl -lcrypto -lcurl $(LIBS_sink)# verify reads MongoDB
+LIBS_ctl       := -lyajl -lyaml -lcrypto -lcurl $(LIBS_sink)# verify reads MongoDB
 LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 
@@ -201,7 +201,7 @@ endef
 $(foreach part,$(PARTS),$(eval $(call part_rules,$(part))))
 
 # The processor above a Kafka and a clock in memory: objects that define what an archive's member defines keep it out.
-$(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processor/%.o,fake_kafka fake_consumer fake_txn fake_trim fake_clock sim_events sim_input sim_twin)
+$(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processor/%.o,fake_kafka fake_consumer fake_txn fake_trim fake_clock sim_alerts sim_events sim_input sim_twin)
 LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono_ms poll report_notice task_take task_close task_flush task_committed \
 	task_free budget_charge room_look room_admits)
 
@@ -212,8 +212,13 @@ LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallo
 LIBS_test_courier_nomem := $(LIBS_test_nomem)
 LIBS_test_otlp_nomem := $(LIBS_test_nomem)
 LIBS_test_scrub_nomem := $(LIBS_test_nomem)
+LIBS_test_rules_nomem := $(LIBS_test_nomem)
 LIBS_test_desk_nomem := $(LIBS_test_nomem)
+LIBS_test_alerts_nomem := $(LIBS_test_nomem)
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
+
+# How many triggers are asked about a series.
+LIBS_test_rules := -Wl$(comma)--wrap=trigger_matches
 
 # A gate whose minutes pass when the test says so, and a reader's batches that grow old likewise.
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
@@ -272,6 +277,8 @@ FUZZ_PARTS := common ingest processor
 FUZZ_FLAGS := $(WARN) -Wno-gnu-statement-expression -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
 FUZZ_OF_AGENT := $(patsubst %,build/fuzz/fuzz_%,statsd lines)
 FUZZ_OF_NOTIFY := $(filter build/fuzz/fuzz_notify_%,$(FUZZ))
+FUZZ_OF_CTL := build/fuzz/fuzz_yaml
+FUZZ_CTL   := $(patsubst %,deploy/ctl/%.c,yaml_read yaml_value trigger_yaml receiver_yaml rule_json json_write json_read store args args_help printable)# what reads files
 fuzz_objects = $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(1)))
 FUZZ_GEN   := $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C) $(PB_C).c)
 
@@ -287,6 +294,7 @@ build/fuzz/obj/%.o: %.c | $(GEN_H)
 	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
 
 build/fuzz/libfuzzed.a: $(call fuzz_objects,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part)))) $(FUZZ_GEN)
+build/fuzz/libctl.a: $(call fuzz_objects,$(SRC_common) $(FUZZ_CTL)) $(FUZZ_GEN)
 build/fuzz/libagent.a: $(call fuzz_objects,$(SRC_common) $(SRC_agent)) $(FUZZ_GEN)
 build/fuzz/libnotify.a: $(call fuzz_objects,$(SRC_common) $(SRC_notify)) $(FUZZ_GEN)
 build/fuzz/lib%.a:
@@ -294,9 +302,11 @@ build/fuzz/lib%.a:
 	$(call say,AR,$@)
 	$(Q)$(AR) qcs $@ $^
 
-$(filter-out $(FUZZ_OF_AGENT) $(FUZZ_OF_NOTIFY),$(FUZZ)): build/fuzz/libfuzzed.a
+$(filter-out $(FUZZ_OF_AGENT) $(FUZZ_OF_NOTIFY) $(FUZZ_OF_CTL),$(FUZZ)): build/fuzz/libfuzzed.a
 $(FUZZ_OF_NOTIFY): build/fuzz/libnotify.a
 $(FUZZ_OF_AGENT): build/fuzz/libagent.a
+$(FUZZ_OF_CTL): build/fuzz/libctl.a
+LIBS_fuzz_yaml := -lyaml
 build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS) agent notify,$(LIBS_$(part))) -o $@

@@ -1,6 +1,6 @@
 /* alert.c - see alert.h.
  *
- * Two runs of minutes count, that of warming and that of cooling, and never both: one number does for them. */
+ * Two runs of minutes count, that of warming and that of cooling, and never both: one number does for them, which is 0 when the alert is ok or open. */
 #include "common/alert.h"
 
 #define XXH_INLINE_ALL /* the state on the stack */
@@ -14,7 +14,7 @@ static enum alert_step judge_holds(struct alert_state *a, int32_t warm_up, int64
 		a->run = 0;
 		return ALERT_STAYS;
 	}
-	a->run = a->phase == ALERT_WARMING ? a->run + 1 : 1;
+	a->run++;
 	a->phase = ALERT_WARMING;
 	if (a->run < warm_up)
 		return ALERT_STAYS;
@@ -30,7 +30,7 @@ static enum alert_step judge_holds_not(struct alert_state *a, int32_t cooldown)
 		a->run = 0;
 		return ALERT_STAYS;
 	}
-	a->run = a->phase == ALERT_COOLING ? a->run + 1 : 1;
+	a->run++;
 	a->phase = ALERT_COOLING;
 	if (a->run < cooldown)
 		return ALERT_STAYS;

@@ -347,8 +347,18 @@ static bool covers(const char *named, struct str asked)
 	return !named[0] || str_eq(str_from(named), asked);
 }
 
-bool controls_in_force_of_kind(struct controls *c, enum control_action action, struct str cell, struct str site, struct str kind,
-			       char why[CONTROLS_WHY_SIZE])
+/* What is asked about. Of kind and trigger one is empty: controls that name it do not cover what has none. */
+struct asked {
+	enum control_action action;
+	struct str cell, site, kind, trigger;
+};
+
+static bool covers_all(const struct entry *e, const struct asked *a)
+{
+	return e->action == a->action && covers(e->cell, a->cell) && covers(e->site, a->site) && covers(e->kind, a->kind) && covers(e->trigger, a->trigger);
+}
+
+static bool is_in_force(struct controls *c, const struct asked *asked, char why[CONTROLS_WHY_SIZE])
 {
 	const struct entry *found = NULL;
 	int64_t now_ms;
@@ -360,14 +370,29 @@ bool controls_in_force_of_kind(struct controls *c, enum control_action action, s
 	for (size_t i = 0; i < c->nr && !found; i++) {
 		const struct entry *e = c->entries[i];
 
-		if (e->action == action && !e->trigger[0] && covers(e->cell, cell) && covers(e->site, site) && covers(e->kind, kind) &&
-		    in_force(e, now_ms))
+		if (covers_all(e, asked) && in_force(e, now_ms))
 			found = e;
 	}
 	if (found && why)
 		memcpy(why, holding(found)->reason, CONTROLS_WHY_SIZE);
 	pthread_mutex_unlock(&c->lock);
 	return found != NULL;
+}
+
+bool controls_in_force_of_kind(struct controls *c, enum control_action action, struct str cell, struct str site, struct str kind,
+			       char why[CONTROLS_WHY_SIZE])
+{
+	const struct asked asked = {action, cell, site, kind, STR("")};
+
+	return is_in_force(c, &asked, why);
+}
+
+bool controls_in_force_of_trigger(struct controls *c, enum control_action action, struct str cell, struct str site, struct str trigger,
+				  char why[CONTROLS_WHY_SIZE])
+{
+	const struct asked asked = {action, cell, site, STR(""), trigger};
+
+	return is_in_force(c, &asked, why);
 }
 
 bool controls_in_force(struct controls *c, enum control_action action, struct str cell, struct str site, char why[CONTROLS_WHY_SIZE])

@@ -65,6 +65,10 @@ bool controls_in_force(struct controls *c, enum control_action action, struct st
 bool controls_in_force_of_kind(struct controls *c, enum control_action action, struct str cell, struct str site, struct str kind,
 			       char why[CONTROLS_WHY_SIZE]);
 
+/* The same of a trigger of a site: a control that names a trigger covers it when it is this one; controls that name a kind cover nothing here. */
+bool controls_in_force_of_trigger(struct controls *c, enum control_action action, struct str cell, struct str site, struct str trigger,
+				  char why[CONTROLS_WHY_SIZE]);
+
 /* The controls in force, sorted by id, in arena: *nr of them. NULL with *err set when memory is short. */
 struct control *controls_list(struct controls *c, struct arena *arena, size_t *nr, struct err *err);
 

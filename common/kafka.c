@@ -488,6 +488,37 @@ int kafka_code(struct err *err, rd_kafka_resp_err_t code, const char *what)
 	return err_set(err, kafka_err_kind(code), "%s: %s (%s)", what, rd_kafka_err2str(code), rd_kafka_err2name(code));
 }
 
+static int judge_topic(const struct rd_kafka_metadata *metadata, const char *topic, int32_t partitions, struct err *err)
+{
+	const struct rd_kafka_metadata_topic *mt = metadata->topics;
+
+	if (metadata->topic_cnt != 1 || mt->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || mt->partition_cnt == 0)
+		return err_set(err, ERR_RETRY, "topic %s does not exist: run millrace-ctl topics apply", topic);
+	if (mt->err)
+		return kafka_code(err, mt->err, topic);
+	if (mt->partition_cnt != partitions)
+		return err_set(err, ERR_REJECT, "topic %s has %d partitions, not %d", topic, mt->partition_cnt, partitions);
+	return 0;
+}
+
+int kafka_check_topic(rd_kafka_t *rk, const char *topic, int32_t partitions, int timeout_ms, struct err *err)
+{
+	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_resp_err_t code;
+	int rc;
+
+	if (!rkt)
+		return kafka_code(err, rd_kafka_last_error(), topic);
+	code = rd_kafka_metadata(rk, 0, rkt, &metadata, timeout_ms);
+	rd_kafka_topic_destroy(rkt);
+	if (code)
+		return kafka_code(err, code, topic);
+	rc = judge_topic(metadata, topic, partitions, err);
+	rd_kafka_metadata_destroy(metadata);
+	return rc;
+}
+
 int kafka_wait(rd_kafka_t *rk, int timeout_ms, struct err *err)
 {
 	int64_t deadline = clock_mono_ms() + timeout_ms;

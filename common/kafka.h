@@ -55,6 +55,10 @@ int kafka_error(struct err *err, rd_kafka_error_t *error, const char *what);
 /* Sets *err from a code. Always returns -1. */
 int kafka_code(struct err *err, rd_kafka_resp_err_t code, const char *what);
 
+/* Is the topic there, with so many partitions? Asks brokers, up to timeout_ms (real). ERR_RETRY: it is not there, or they do not answer; ERR_REJECT: another
+ * number. A topic that is not there must not be subscribed to, which can crash. */
+int kafka_check_topic(rd_kafka_t *rk, const char *topic, int32_t partitions, int timeout_ms, struct err *err);
+
 /* Waits until the cluster answers a metadata request, up to timeout_ms of real time. ERR_RETRY naming the brokers when it does not. */
 int kafka_wait(rd_kafka_t *rk, int timeout_ms, struct err *err);
 

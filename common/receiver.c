@@ -125,11 +125,8 @@ static int check_text(const char *what, struct str s, size_t max, struct err *er
 {
 	if (s.len > max)
 		return err_set(err, ERR_REJECT, "%s: has %zu bytes: at most %zu are allowed", what, s.len, max);
-	if (!str_is_utf8(s))
-		return err_set(err, ERR_REJECT, "%s: must be UTF-8", what);
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return err_set(err, ERR_REJECT, "%s: may hold no control characters", what);
+	if (!str_is_line(s))
+		return err_set(err, ERR_REJECT, "%s: must be one line of UTF-8, without control characters", what);
 	return 0;
 }
 
@@ -200,7 +197,7 @@ static int check_times(const struct receiver *r, struct err *err)
 		if (times[i].ms < 0 || times[i].ms > RECEIVER_DURATION_MAX_MS)
 			return err_set(err, ERR_REJECT, "%s: %lld ms: 0 to 30 d are allowed", times[i].what, (long long)times[i].ms);
 	if (!r->escalate_to.len)
-		return 0;
+		return r->escalate_after_ms ? err_set(err, ERR_REJECT, "escalate_after: goes with escalate_to") : 0;
 	if (!trigger_id_valid(r->escalate_to))
 		return err_set(err, ERR_REJECT, "escalate_to: \"%.*s\" is no receiver's id", SHOWN(r->escalate_to));
 	return str_eq(r->escalate_to, r->id) ? err_set(err, ERR_REJECT, "escalate_to: is itself") : 0;

@@ -1,7 +1,6 @@
 /* silence.c - see silence.h.
  *
- * Selectors are judged as a trigger's, by asking of a trigger that has them: a silence written today must mean to the notifier what the same selectors mean
- * to the processor, whatever the rules become. */
+ * Selectors are judged by the code that judges a trigger's: a silence must mean to the notifier what the same selectors mean to the processor. */
 #include "common/silence.h"
 
 #include <inttypes.h>
@@ -17,27 +16,11 @@ bool silence_id_valid(struct str id)
 	return good;
 }
 
-/* C0, DEL, and C1 as UTF-8 has it. */
-static bool has_control(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char byte = (unsigned char)s.p[i], last = i ? (unsigned char)s.p[i - 1] : 0;
-
-		if (byte < 0x20 || byte == 0x7f || (last == 0xc2 && byte < 0xa0))
-			return true;
-	}
-	return false;
-}
-
 int silence_check_text(const char *what, struct str s, size_t min, size_t max, struct err *err)
 {
 	if (s.len < min || s.len > max)
 		return err_set(err, ERR_REJECT, "the %s has %zu bytes: %zu to %zu are allowed", what, s.len, min, max);
-	if (!str_is_utf8(s))
-		return err_set(err, ERR_REJECT, "the %s must be UTF-8", what);
-	if (has_control(s))
-		return err_set(err, ERR_REJECT, "the %s may hold no control characters", what);
-	return 0;
+	return str_is_line(s) ? 0 : err_set(err, ERR_REJECT, "the %s must be one line of UTF-8", what);
 }
 
 /* Sites' ids have the alphabet of triggers' and receivers'. */
@@ -48,16 +31,6 @@ static int check_names(const struct silence *s, struct err *err)
 	if (s->has_trigger && !trigger_id_valid(s->trigger))
 		return err_set(err, ERR_REJECT, "trigger: 1 to %d of a-z, 0-9 and - are allowed", TRIGGER_ID_MAX);
 	return 0;
-}
-
-static int check_selectors(const struct silence *s, struct err *err)
-{
-	const struct trigger probe = {
-		.id = STR("silence"), .site = STR("silence"), .metric = STR("silence"), .tags = s->tags, .tags_len = s->tags_len,
-		.has_absent_minutes = true, .absent_minutes = 1, .warm_up_minutes = 1, .cooldown_minutes = 1, .author = STR("silence"),
-	};
-
-	return trigger_check(&probe, err);
 }
 
 /* Subtraction cannot overflow once neither is negative. */
@@ -74,7 +47,7 @@ int silence_check(const struct silence *s, struct err *err)
 {
 	if (!silence_id_valid(s->id))
 		return err_set(err, ERR_REJECT, "id: %d to %d of a-z and 0-9 are allowed", SILENCE_ID_MIN, SILENCE_ID_MAX);
-	if (check_names(s, err) < 0 || check_selectors(s, err) < 0 || silence_check_text("reason", s->reason, 1, SILENCE_REASON_MAX, err) < 0 ||
+	if (check_names(s, err) < 0 || trigger_check_selectors(s->tags, s->tags_len, err) < 0 || silence_check_text("reason", s->reason, 1, SILENCE_REASON_MAX, err) < 0 ||
 	    silence_check_text("author", s->author, 1, SILENCE_AUTHOR_MAX, err) < 0 || check_times(s, err) < 0)
 		return err_wrap(err, "silence " STR_FMT, STR_ARG(s->id));
 	return 0;

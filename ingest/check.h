@@ -17,8 +17,8 @@
 #define CHECK_SEQ_SPAN_MAX INT64_C(65536)         /* seq - floor */
 
 /* Judges a metric and moves it into p: its good points as samples of one new series, its bad ones as rejections. Borrows m, whose
- * tags are sorted in place; strings and histogram counts of accepted samples go on being borrowed by p. -1 when memory is
- * short: p is good for nothing then. */
+ * tags are sorted in place; strings and histogram counts of accepted samples go on being borrowed by p. Secrets are still in the tags. -1 when
+ * memory is short: p is good for nothing then. */
 int check_metric(struct payload *p, struct payload_metric *m);
 
 /* What is wrong with a time of the payload, by its sender's clock: time_too_old, time_too_new, or NR_REASONS: nothing. */

@@ -19,6 +19,7 @@
 #include "common/str.h"
 #include "ingest/refusal.h"
 #include "ingest/scrub.h"
+#include "ingest/scrub_known.h"
 #include "schemas/reasons.h"
 #include "schemas/schemas.h"
 
@@ -124,9 +125,11 @@ struct payload {
 	bool divisible; /* its sender cannot send less at once: a part may become several records (divide.h), unless there is an agent_id */
 	const struct scrub *scrub;  /* the rules that hide secrets; borrowed; NULL: none, in tests */
 	struct scrub_memo scrubbed; /* what has been scrubbed by them */
+	struct scrub_known *known;  /* series that hide nothing; borrowed; NULL: each is read, each time */
 
 	struct series_ref *series; /* of accepted samples; one a metric, not yet unique, fingerprints not yet set */
 	size_t series_len, series_cap;
+	size_t unscrubbed_len; /* the first so many have their tags as they were sent: split.h scrubs them */
 	struct value_sample *values; /* their series is an index into the above */
 	size_t values_len, values_cap;
 	struct summary_sample *summaries; /* likewise */

@@ -32,6 +32,7 @@ struct push {
 	struct inflater inflater;
 	struct buf inflated, transcoded, records;
 	struct arena arena;
+	struct scrub_known *known;
 };
 
 struct push_job {
@@ -66,6 +67,11 @@ struct push *push_new(const struct push_rooms *rooms, const struct push_limits *
 	p->rooms = *rooms;
 	p->limits = *limits;
 	p->arena.limit_bytes = limits->decoded_bytes;
+	p->known = scrub_known_new();
+	if (!p->known) {
+		free(p);
+		return NULL;
+	}
 	return p;
 }
 
@@ -78,6 +84,7 @@ void push_free(struct push *p)
 	buf_fini(&p->transcoded);
 	buf_fini(&p->records);
 	arena_fini(&p->arena);
+	scrub_known_free(p->known);
 	free(p);
 }
 
@@ -225,6 +232,7 @@ static int decode(struct passage *way, struct str body)
 
 	payload_init(payload, &way->push->arena, t->received_at_ms);
 	payload->scrub = way->push->rooms.scrub;
+	payload->known = way->push->known;
 	return admission_is_otlp(t->door) ? decode_otlp(way, body) : decode_native(way, body);
 }
 

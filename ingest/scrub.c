@@ -252,13 +252,18 @@ int scrub_beginning(const struct scrub *s, struct scrub_memo *memo, struct arena
 
 int scrub_tags(const struct scrub *s, struct scrub_memo *memo, struct arena *arena, struct tag *tags, size_t len, size_t max_bytes)
 {
+	int changed = 0;
+
 	for (size_t i = 0; i < len; i++) {
+		const struct str was = tags[i].value;
+
 		if (s && tags[i].value.len && scrub_keys_match(s->keys, tags[i].key, false))
 			tags[i].value = STR(SCRUBBED);
 		else if (scrub_beginning(s, memo, arena, &tags[i].value, max_bytes) < 0)
 			return -1;
+		changed |= tags[i].value.p != was.p || tags[i].value.len != was.len;
 	}
-	return 0;
+	return changed;
 }
 
 /* A back reference makes matching take exponential time; an expression that matches nothing at all would match everywhere. */

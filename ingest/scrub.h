@@ -49,7 +49,7 @@ int scrub_text(const struct scrub *s, struct arena *arena, struct str *text);
  * 0: not; -1 when memory is short. */
 int scrub_beginning(const struct scrub *s, struct scrub_memo *memo, struct arena *arena, struct str *text, size_t max_bytes);
 
-/* The values of tags likewise, by key and by content; in place. -1 when memory is short. */
+/* The values of tags likewise, by key and by content; in place. 1: some are not what they were, 0: all are; -1 when memory is short. */
 int scrub_tags(const struct scrub *s, struct scrub_memo *memo, struct arena *arena, struct tag *tags, size_t len, size_t max_bytes);
 
 #endif

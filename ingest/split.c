@@ -52,20 +52,52 @@ static void fingerprint(struct series_ref *s, struct str site)
 	series_fingerprint(&id, s->fingerprint);
 }
 
+/* Takes the secrets out of a series as it was sent. What is left is another series, that all senders of such secrets share. The tags' order is that of
+ * their keys, which stay. */
+static int scrub_series(struct splitter *sp, struct series_ref *s)
+{
+	struct payload *p = sp->payload;
+	int changed;
+
+	if (s->tags_len == 0 || (p->known && scrub_known_has(p->known, s->fingerprint)))
+		return 0;
+	changed = scrub_tags(p->scrub, &p->scrubbed, p->arena, s->tags, s->tags_len, SERIES_STRING_MAX); /* what stands for a secret may be longer */
+	if (changed > 0)
+		fingerprint(s, sp->route->site);
+	else if (changed == 0 && p->known)
+		scrub_known_add(p->known, s->fingerprint);
+	return changed < 0 ? -1 : 0;
+}
+
+/* First all fingerprints: so what they lead to comes from memory while the next are computed. */
+static int name_series(struct splitter *sp)
+{
+	struct payload *p = sp->payload;
+
+	for (size_t i = 0; i < p->series_len; i++) {
+		fingerprint(&p->series[i], sp->route->site);
+		if (p->known)
+			scrub_known_prefetch(p->known, p->series[i].fingerprint);
+	}
+	for (size_t i = 0; i < p->unscrubbed_len && p->scrub; i++)
+		if (scrub_series(sp, &p->series[i]) < 0)
+			return -1;
+	p->unscrubbed_len = 0;
+	return 0;
+}
+
 /* Indexes are given out in the payload's order, part by part, so that they depend on nothing but the payload. */
 static int place_series(struct splitter *sp)
 {
 	struct payload *p = sp->payload;
 
 	sp->starved = map_reserve(&sp->known, p->series_len) < 0;
-	if (sp->starved)
+	if (sp->starved || name_series(sp) < 0)
 		return -1;
 	for (size_t i = 0; i < p->series_len; i++) {
 		struct series_ref *s = &p->series[i];
-		struct place *met;
+		struct place *met = map_get(&sp->known, s->fingerprint);
 
-		fingerprint(s, sp->route->site);
-		met = map_get(&sp->known, s->fingerprint);
 		if (met) {
 			sp->places[i] = *met;
 			continue;

@@ -42,7 +42,7 @@ struct parts {
 };
 
 /* Splits p along route: the records one behind the other into records, whose old content is forgotten, and what they are into out, which is
- * good until records changes; fingerprints in p are set on the way. No samples, no events and no agent: no parts. Refuses a part longer than
+ * good until records changes; on the way secrets are taken out of the tags of series in p, and their fingerprints are set. No samples, no events and no agent: no parts. Refuses a part longer than
  * record_max_bytes, unless p is divisible: then no more than a single sample or event of that length. */
 int split_payload(struct payload *p, const struct split_route *route, size_t record_max_bytes, struct buf *records, struct parts *out,
 		  struct refusal *no);

@@ -42,11 +42,21 @@ size_t budget_grown(size_t weight)
 	return weight * RECORD_GROWTH;
 }
 
-/* Series leave with their last window, unless a baseline holds them: were those asked for, each checkpoint would be followed by the next. Letters
+/* Of the series, what baselines, alerts and windows that are kept back hold. One may be counted twice, but no more than there is. */
+static size_t held_series_bytes(const struct task *t)
+{
+	const struct series_table *series = &t->windows.series;
+	size_t kept = series->len ? series->bytes / series->len * pane_list_windows(&t->shadow.panes, INT64_MAX) : 0,
+	       held = t->baselines.series_bytes + t->alerts.series_bytes + kept;
+
+	return held < series->bytes ? held : series->bytes;
+}
+
+/* Series leave with their last window, unless a baseline or an alert holds them: were those asked for, each checkpoint would be followed by the next. Letters
  * leave with every checkpoint. */
 static size_t leaving_bytes(const struct task *t)
 {
-	return t->windows.series.bytes - t->baselines.series_bytes + t->letters.bytes;
+	return t->windows.series.bytes - held_series_bytes(t) + t->letters.bytes;
 }
 
 static size_t all_leaving_bytes(const struct task *t)
@@ -62,7 +72,7 @@ size_t budget_flushable(const struct task *t)
 /* What is left when everything that is on its way out has left. */
 static size_t staying_bytes(const struct task *t)
 {
-	size_t leaving = pane_list_bytes(&t->outbox) + t->specimens.bytes;
+	size_t leaving = pane_list_bytes(&t->outbox) + t->specimens.bytes + t->alert_outbox.bytes;
 
 	if (task_is_flushed(t))
 		leaving += leaving_bytes(t);
@@ -71,15 +81,16 @@ static size_t staying_bytes(const struct task *t)
 	return task_bytes(t) - leaving;
 }
 
-/* What of its state only time, or the task's end, frees. Of the names, which series share, those that baselines hold have as large a part as of
+/* What of its state only time, or the task's end, frees. Of the names, which series share, those that are held have as large a part as of
  * the series. */
 static size_t unflushable(const struct task *t)
 {
 	const struct series_table *series = &t->windows.series;
-	double held = series->bytes ? (double)t->baselines.series_bytes / (double)series->bytes : 0;
+	size_t held_bytes = held_series_bytes(t);
+	double held = series->bytes ? (double)held_bytes / (double)series->bytes : 0;
 
 	return dedup_bytes(&t->dedup) + request_keys_bytes(&t->request_keys) + exemplars_bytes(&t->exemplars) - t->exemplars.held_bytes +
-	       baselines_bytes(&t->baselines) + t->baselines.series_bytes + (size_t)(held * (double)names_bytes(&series->names));
+	       baselines_bytes(&t->baselines) + task_alerting_bytes(t) + held_bytes + (size_t)(held * (double)names_bytes(&series->names));
 }
 
 /* What its next snapshot takes, about: what goes out is not in it. Exemplars stand in it as they do in memory. */
@@ -172,7 +183,8 @@ void budget_charge(const struct budget *b, struct task *const *tasks, size_t nr,
 bool budget_owes(struct task *const *tasks, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
-		if (is_able(tasks[i]) && (tasks[i]->owed_bytes || tasks[i]->outbox.len || tasks[i]->specimens.nr || tasks[i]->letters.nr))
+		if (is_able(tasks[i]) && (tasks[i]->owed_bytes || tasks[i]->outbox.len || tasks[i]->specimens.nr || tasks[i]->alert_outbox.nr ||
+					 tasks[i]->letters.nr))
 			return true;
 	return false;
 }

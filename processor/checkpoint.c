@@ -14,7 +14,7 @@
 #include "processor/budget.h"
 #include "processor/emission.h"
 
-enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50 };
+enum { OPEN_EVERY_MS = 1000, ASK_MS = 200, NOW_TURN_MS = 50, TRIGGERS_EVERY_MS = 500, SHADOW_SHARE = 8 /* of the state */ };
 
 struct checkpoint {
 	struct checkpoint_parts with;
@@ -30,6 +30,10 @@ struct checkpoint {
 	int64_t open_mono_ms;      /* no new try to open the producer before */
 	int64_t positions_mono_ms; /* when positions were committed last */
 	bool open_complained;
+	struct rules *triggers;    /* held: what partitions are to go by; NULL: nobody judges */
+	int64_t triggers_mono_ms;  /* when that was asked for */
+	size_t state_bytes;        /* the share of the state */
+	size_t shadow_bytes;       /* of each partition of samples */
 };
 
 struct checkpoint *checkpoint_new(const struct checkpoint_parts *parts, struct err *err)
@@ -45,9 +49,10 @@ struct checkpoint *checkpoint_new(const struct checkpoint_parts *parts, struct e
 		return NULL;
 	}
 	cp->with = *parts;
-	cp->rules = (struct due_rules){parts->conf, &parts->program->clock, parts->topics->partitions};
+	cp->rules = (struct due_rules){parts->conf, &parts->program->clock, parts->topics->partitions, NULL};
 	shares = shares_of(parts->program->common.memory_budget_bytes);
 	cp->growth_bytes = budget_of(&shares).growth_bytes;
+	cp->state_bytes = shares.bytes[SHARE_STATE];
 	cp->emission = (struct emission){.txn = parts->txn, .topics = parts->topics, .chunk_bytes = (size_t)parts->conf->chunk_bytes};
 	return cp;
 }
@@ -56,6 +61,7 @@ void checkpoint_free(struct checkpoint *cp)
 {
 	if (!cp)
 		return;
+	rules_drop(cp->triggers);
 	emission_fini(&cp->emission);
 	buf_fini(&cp->metadata);
 	free(cp->parts);
@@ -85,6 +91,17 @@ static void note_failure(struct checkpoint *cp, enum txn_outcome outcome, const 
 		 LOG_STR("error", err->msg));
 }
 
+static void note_alerts(struct checkpoint *cp, const struct task *t)
+{
+	const struct alert_letter *l = t->alert_outbox.first;
+	uint64_t nr[NR_ALERT_EVENT_KINDS] = {0};
+
+	for (size_t i = 0; i < t->attempt.nr_alerts; i++, l = l->next)
+		nr[l->kind]++;
+	for (int kind = 0; kind < NR_ALERT_EVENT_KINDS; kind++)
+		stats_alert_events(cp->with.stats, t->partition, (enum alert_event_kind)kind, nr[kind]);
+}
+
 static void note_exemplars(struct checkpoint *cp, const struct task *t)
 {
 	const struct specimen *s = t->specimens.first;
@@ -102,6 +119,7 @@ static void settle_committed(struct checkpoint *cp, struct task *t)
 	for (size_t i = 0; i < t->attempt.outbox_len; i++)
 		stats_fragments(cp->with.stats, t->partition, t->outbox.panes[i]);
 	note_exemplars(cp, t);
+	note_alerts(cp, t);
 	stats_add(cp->with.stats, STATS_CHECKPOINTS, t->partition, 1);
 	stats_set(cp->with.stats, STATS_STATE_BYTES, t->partition, (double)t->attempt.meta.bytes);
 	trim_note(cp->with.trim, t->partition, &t->saved, &t->attempt.meta);
@@ -125,12 +143,14 @@ static void settle(struct checkpoint *cp, enum txn_outcome outcome)
 }
 
 /* Closes what is due, and flushes the rest when that frees less than the task owes: closed minutes may only have moved into their hours. */
-static int close_task(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err)
+static int close_task(const struct checkpoint *cp, struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err)
 {
 	size_t before = task_flushable_bytes(t), owed = t->owed_bytes > t->letters.bytes ? t->owed_bytes - t->letters.bytes : 0;
+	uint64_t unknown = t->alerts.unknown;
 
 	if (task_close(t, watermark_ms, rules, err) < 0)
 		return -1;
+	stats_add(cp->with.stats, STATS_UNKNOWN_MINUTES, t->partition, t->alerts.unknown - unknown);
 	t->owed_bytes = 0;
 	return owed && before < task_flushable_bytes(t) + owed ? task_flush(t, err) : 0;
 }
@@ -159,12 +179,66 @@ static void tell_overflow(const struct checkpoint *cp, const struct task *t)
 	}
 }
 
+/* Sites whose alerts were not begun, as they have too many: once an hour each, too. */
+static void tell_refused(const struct checkpoint *cp, struct task *t)
+{
+	const struct alarm alarm = {&cp->with.program->log, cp->with.report, cp->with.topics};
+	const struct alert_site *site;
+	uint64_t refused;
+	char text[300];
+	size_t at = 0;
+
+	while ((site = alerts_tell_refused(&t->alerts, &at, t->watermark_ms, &refused)) != NULL) {
+		snprintf(text, sizeof(text), "%" PRIu64 " times since the last notice an alert, or a series that a trigger about absence watches, was not begun: the "
+			 "site has %zu here, %zu of them watched; alerts.held_max is %" PRId64 ", and there may be %d in all",
+			 refused, site->nr, site->nr_held, cp->with.conf->alerts_held_max, ALERTS_SITE_MAX);
+		alarm_warn_site(&alarm, "alerts_overflowed", t->partition, site->id, text);
+	}
+}
+
+/* What minutes are judged by. */
+static struct judging judging_now(const struct checkpoint *cp, int64_t now_ms)
+{
+	const struct judging_tables *tables = cp->with.judging;
+
+	if (!tables || !cp->triggers)
+		return (struct judging){0};
+	return (struct judging){cp->triggers, tables->placements, tables->closures, tables->controls, cp->with.topics->cell, cp->with.topics->epoch, now_ms,
+				cp->with.conf->alerts_max_age_ms, cp->with.conf->alerts_held_max, cp->shadow_bytes};
+}
+
+/* Goes by what triggers are now. */
+static void follow_triggers(struct checkpoint *cp, struct task *const *tasks, size_t nr, int64_t mono_ms)
+{
+	struct err err = ERR_INIT;
+	struct rules *rules;
+	size_t of_samples = 0;
+
+	if (!cp->with.judging || (cp->triggers && mono_ms - cp->triggers_mono_ms < TRIGGERS_EVERY_MS))
+		return;
+	cp->triggers_mono_ms = mono_ms;
+	for (size_t i = 0; i < nr; i++)
+		of_samples += tasks[i] && tasks[i]->kind == INPUT_SAMPLES;
+	cp->shadow_bytes = cp->state_bytes / SHADOW_SHARE / (of_samples ? of_samples : 1);
+	cp->with.judging->placements->partitions = cp->with.topics->partitions;
+	rules = rulebook_rules(cp->with.judging->rulebook, &err);
+	if (!rules)
+		log_warn(&cp->with.program->log, "triggers_unavailable", LOG_STR("error", err.msg));
+	if (!rules || rules == cp->triggers)
+		return;
+	rules_drop(cp->triggers);
+	cp->rules.triggers = cp->triggers = rules_hold(rules);
+	stats_gauge(cp->with.stats, STATS_TRIGGERS, (double)rules->nr);
+	stats_memory(cp->with.stats, "triggers", -1, (double)rules_bytes(rules));
+}
+
 /* One checkpoint of cp->parts: closing, transaction, and what follows from its outcome. 0: committed. */
 static int run(struct checkpoint *cp, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new((int)cp->nr_parts);
 	struct close_rules rules = {cp->with.conf->grace_ms, due_late_rules(&cp->rules), cp->with.conf->agents_max,
-				    cp->with.conf->request_keys_max, cp->with.conf->series_site_max, cp->with.conf->series_record_max};
+				    cp->with.conf->request_keys_max, cp->with.conf->series_site_max, cp->with.conf->series_record_max,
+				    judging_now(cp, clock_now_ms(&cp->with.program->clock))};
 	int64_t now_ms = clock_now_ms(&cp->with.program->clock), begun_ms = clock_mono_ms();
 	enum txn_outcome outcome = TXN_ABORTED;
 	int rc = 0;
@@ -172,9 +246,11 @@ static int run(struct checkpoint *cp, struct err *err)
 	for (size_t i = 0; i < cp->nr_parts && rc == 0; i++) {
 		struct task *t = cp->parts[i].task;
 
-		rc = close_task(t, task_effective_watermark(t, now_ms, begun_ms, DUE_TRUST_MS), &rules, err);
-		if (rc == 0)
+		rc = close_task(cp, t, task_effective_watermark(t, now_ms, begun_ms, DUE_TRUST_MS), &rules, err);
+		if (rc == 0) {
 			tell_overflow(cp, t);
+			tell_refused(cp, t);
+		}
 	}
 	if (rc == 0 && (rc = txn_begin(cp->with.txn, err)) == 0) {
 		if (emission_fill(&cp->emission, cp->parts, cp->nr_parts, offsets, consumer_group(cp->with.consumer), err) == 0)
@@ -343,6 +419,7 @@ int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struc
 	struct err why = ERR_INIT;
 	int rc = 0;
 
+	follow_triggers(cp, tasks, nr, mono_ms);
 	collect_due(cp, tasks, nr, now_ms, mono_ms);
 	if (!cp->nr_parts && !cp->in_doubt && txn_is_idle(cp->with.txn) &&
 	    mono_ms - cp->positions_mono_ms < cp->with.conf->position_interval_ms)

@@ -29,6 +29,7 @@ struct checkpoint_parts {
 	struct stats *stats;
 	struct trim *trim; /* is told of what is committed */
 	struct report *report; /* takes notices */
+	const struct judging_tables *judging; /* NULL: nobody judges */
 };
 
 /* NULL when memory is short. */

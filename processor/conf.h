@@ -26,6 +26,8 @@ struct processor_conf {
 	int64_t request_keys_max;
 	int64_t series_site_max;
 	int64_t series_record_max;
+	int64_t alerts_max_age_ms;    /* virtual */
+	int64_t alerts_held_max;
 };
 
 /* One row a setting; the last one is {0}. */

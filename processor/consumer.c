@@ -40,6 +40,7 @@
 
 #include "common/events.h"
 #include "common/kafka.h"
+#include "common/member.h"
 #include "processor/shares.h"
 
 enum { OPEN_CLOSE_MS = 1000, CHECK_MS = 3000, SEEK_MS = 1000 };
@@ -59,39 +60,6 @@ struct consumer {
 	bool closing; /* hooks are not called any more */
 };
 
-/* Appends the member id of a copy to member; the generation, or -1 when the copy is none. The serialised form, which 2.x reads back too: "CGMDv2:",
- * generation as a native int32, then group and member id, each ended by NUL. There is no accessor for either. */
-static int32_t read_group(const rd_kafka_consumer_group_metadata_t *group, struct buf *member)
-{
-	static const char magic[7] = "CGMDv2:";
-	void *bytes = NULL;
-	size_t size = 0, at = sizeof(magic) + sizeof(int32_t);
-	rd_kafka_error_t *error = rd_kafka_consumer_group_metadata_write(group, &bytes, &size);
-	int32_t generation = -1;
-
-	if (error) {
-		rd_kafka_error_destroy(error);
-		return -1;
-	}
-	if (size > at && memcmp(bytes, magic, sizeof(magic)) == 0) {
-		memcpy(&generation, (char *)bytes + sizeof(magic), sizeof(generation));
-		at += strnlen((char *)bytes + at, size - at) + 1;
-		if (at < size)
-			buf_add(member, (char *)bytes + at, strnlen((char *)bytes + at, size - at));
-	}
-	rd_kafka_mem_free(NULL, bytes);
-	return generation;
-}
-
-bool consumer_group_is_valid(const rd_kafka_consumer_group_metadata_t *group)
-{
-	struct buf member = BUF_INIT;
-	bool valid = read_group(group, &member) >= 0 && member.len > 0;
-
-	buf_fini(&member);
-	return valid;
-}
-
 static void drop_group(struct consumer *c)
 {
 	if (c->group)
@@ -109,7 +77,7 @@ static bool hold_group(struct consumer *c)
 	drop_group(c);
 	c->group = rd_kafka_consumer_group_metadata(c->rk);
 	if (c->group)
-		generation = read_group(c->group, &member);
+		generation = member_read(c->group, &member);
 	if (c->group && (generation < 0 || !member.len)) /* (G3) */
 		drop_group(c);
 	other = buf_failed(&member) || !str_eq(buf_str(&member), buf_str(&c->member));
@@ -271,18 +239,6 @@ static int consumer_open(struct consumer *c, struct err *err)
 	return subscribe(c, err);
 }
 
-/* Does this library write group metadata the way consumer_group_is_valid() reads it? */
-static bool group_is_readable(void)
-{
-	rd_kafka_consumer_group_metadata_t *good = rd_kafka_consumer_group_metadata_new_with_genid("g", 0, "m", NULL);
-	rd_kafka_consumer_group_metadata_t *bad = rd_kafka_consumer_group_metadata_new_with_genid("g", -1, "", NULL);
-	bool readable = consumer_group_is_valid(good) && !consumer_group_is_valid(bad);
-
-	rd_kafka_consumer_group_metadata_destroy(good);
-	rd_kafka_consumer_group_metadata_destroy(bad);
-	return readable;
-}
-
 struct consumer *consumer_new(const struct program *p, const struct cell_topics *topics, const struct consumer_hooks *hooks,
 			      struct err *err)
 {
@@ -295,7 +251,7 @@ struct consumer *consumer_new(const struct program *p, const struct cell_topics 
 	c->program = p;
 	c->topics = topics;
 	c->hooks = *hooks;
-	if (!group_is_readable())
+	if (!member_is_readable())
 		err_set(err, ERR_FATAL, "librdkafka %s writes group metadata in a form that cannot be checked", rd_kafka_version_str());
 	else if (consumer_open(c, err) == 0)
 		return c;

@@ -81,7 +81,4 @@ const rd_kafka_consumer_group_metadata_t *consumer_group(const struct consumer *
 /* The end of a partition as the client knows it from its last fetch; -1 when it does not. */
 int64_t consumer_end_offset(struct consumer *c, int32_t partition);
 
-/* Checks a copy of group metadata: has it a member id, and a generation? A copy without is never used: the broker checks nothing then. */
-bool consumer_group_is_valid(const rd_kafka_consumer_group_metadata_t *group);
-
 #endif

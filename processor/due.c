@@ -4,6 +4,11 @@
  * close the same windows at different times, and a transaction of several does not close more of one than of another. */
 #include "processor/due.h"
 
+#include "processor/judge.h"
+
+/* Many rows of triggers may change at once. Real. */
+enum { RULES_WAIT_MS = 1000 };
+
 /* More than this in letters that wait, and a checkpoint is due: a flood of poison must not be held in memory. */
 enum { LETTERS_BYTES_MAX = 4 << 20, LETTERS_WAIT_MS = 5000 };
 
@@ -33,10 +38,11 @@ static int64_t closed_at(const struct due_rules *rules, int64_t watermark_ms)
 static bool windows_due(const struct due_rules *rules, const struct task *t, int64_t watermark_ms)
 {
 	struct late_rules late = due_late_rules(rules);
-	int64_t staggered_ms = watermark_ms - due_stagger_ms(rules, t->partition);
+	int64_t staggered_ms = watermark_ms - due_stagger_ms(rules, t->partition), closed_ms = closed_at(rules, staggered_ms);
 
-	return window_store_due(&t->windows, closed_at(rules, staggered_ms), staggered_ms, &late) ||
-	       exemplars_due(&t->exemplars, closed_at(rules, staggered_ms), staggered_ms) > 0;
+	if (closed_ms > t->windows.closed_ms && judge_wants_minutes(&t->alerts, t->kind == INPUT_EVENTS))
+		return true;
+	return window_store_due(&t->windows, closed_ms, staggered_ms, &late) || exemplars_due(&t->exemplars, closed_ms, staggered_ms) > 0;
 }
 
 /* Catching up: is the checkpoint due by time or by size? The budget makes it due as well; that it does not do so late in a large budget, when one
@@ -54,6 +60,16 @@ static bool letters_due(const struct task *t, int64_t mono_ms)
 	return t->letters.nr && (t->letters.bytes >= LETTERS_BYTES_MAX || mono_ms - t->checkpoint_mono_ms >= LETTERS_WAIT_MS);
 }
 
+/* Is the partition to go by other triggers, and would anybody notice? An alert may have to close, a job to be watched. */
+static bool rules_due(const struct due_rules *rules, const struct task *t, int64_t mono_ms)
+{
+	const struct rules *triggers = rules->triggers;
+
+	if (!triggers || triggers == t->alerts.rules || mono_ms - t->checkpoint_mono_ms < RULES_WAIT_MS)
+		return false;
+	return alerts_want_minutes(&t->alerts) || (t->kind == INPUT_EVENTS && triggers->nr_check_ins);
+}
+
 bool due_checkpoint(const struct due_rules *rules, const struct task *t, int64_t now_ms, int64_t mono_ms)
 {
 	int64_t watermark_ms = task_effective_watermark(t, now_ms, mono_ms, DUE_TRUST_MS);
@@ -63,7 +79,7 @@ bool due_checkpoint(const struct due_rules *rules, const struct task *t, int64_t
 		return true;
 	if (t->phase != TASK_RUNNING && t->phase != TASK_HELD)
 		return false;
-	if (t->owed_bytes || t->outbox.len || t->specimens.nr || letters_due(t, mono_ms)) /* memory, what an aborted attempt left, or poison */
+	if (t->owed_bytes || t->outbox.len || t->specimens.nr || t->alert_outbox.nr || letters_due(t, mono_ms) || rules_due(rules, t, mono_ms)) /* memory, what an aborted attempt left, or poison */
 		return true;
 	if (!live && !catchup_due(rules, t, mono_ms))
 		return false;

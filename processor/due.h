@@ -2,7 +2,8 @@
  *
  * A partition whose watermark is close to the present checkpoints when a minute falls due; a partition that is catching up runs through many
  * minutes of event time a second, and checkpoints by real time or by how much is due. Either only if there is something to emit, or state
- * that a restore would have to read again. A partition that owes memory (budget.h) checkpoints at once. */
+ * that a restore would have to read again. A partition that owes memory (budget.h) checkpoints at once. One that has alerts closes every minute, be there windows
+ * in it or not, as silence is to be judged; and goes by other triggers within about a second. */
 #ifndef MILLRACE_PROCESSOR_DUE_H
 #define MILLRACE_PROCESSOR_DUE_H
 
@@ -17,6 +18,7 @@ struct due_rules {
 	const struct processor_conf *conf; /* borrowed */
 	const struct clock *clock;         /* borrowed; constant */
 	int32_t partitions;                /* of a topic; spreads the stagger, of samples and events alike */
+	const struct rules *triggers;      /* what partitions are to go by; NULL: nobody judges */
 };
 
 /* The late rules of the settings. */

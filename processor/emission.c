@@ -105,6 +105,16 @@ static int emit_windows(struct emission *e, struct emission_part *parts, size_t 
 	return 0;
 }
 
+/* Before one more record of len bytes, in a round of which so many have been produced. */
+static int go_on(struct emission *e, const struct round *round, size_t *records, size_t len, struct err *err)
+{
+	if (((*records)++ == round->records || e->waiting_bytes + len > round->bytes) && e->waiting_bytes) {
+		*records = 1;
+		return settle_round(e, err);
+	}
+	return 0;
+}
+
 /* The exemplars of a partition, in rounds as well: but one partition after the other, as they are few. */
 static int emit_specimens(struct emission *e, const struct task *t, const struct round *round, struct err *err)
 {
@@ -115,16 +125,27 @@ static int emit_specimens(struct emission *e, const struct task *t, const struct
 	for (size_t i = 0; i < t->attempt.nr_specimens; i++, s = s->next) {
 		struct str key = {(const char *)s->bytes, EXEMPLAR_FINGERPRINT_BYTES};
 
-		if ((records++ == round->records || e->waiting_bytes + s->len > round->bytes) && e->waiting_bytes) {
-			if (settle_round(e, err) < 0)
-				return -1;
-			records = 1;
-		}
 		buf_clear(&e->record);
-		if (specimen_encode(s, e->topics->epoch, &e->record, err) < 0 ||
+		if (go_on(e, round, &records, s->len, err) < 0 || specimen_encode(s, e->topics->epoch, &e->record, err) < 0 ||
 		    txn_produce(e->txn, TXN_EXEMPLARS, partition, key, buf_str(&e->record), NULL, err) < 0)
 			return -1;
 		e->waiting_bytes += e->record.len + key.len + RECORD_OVERHEAD_BYTES;
+	}
+	return 0;
+}
+
+/* What became known of alerts, likewise; their keys are longer than others'. */
+static int emit_alerts(struct emission *e, const struct task *t, const struct round *round, struct err *err)
+{
+	int32_t partition = input_of(e, t).partition;
+	const struct alert_letter *l = t->alert_outbox.first;
+	size_t records = 0;
+
+	for (size_t i = 0; i < t->attempt.nr_alerts; i++, l = l->next) {
+		if (go_on(e, round, &records, l->len, err) < 0 ||
+		    txn_produce(e->txn, TXN_ALERTS, partition, alert_letter_key(l), alert_letter_record(l), NULL, err) < 0)
+			return -1;
+		e->waiting_bytes += l->len + l->key_len + RECORD_OVERHEAD_BYTES;
 	}
 	return 0;
 }
@@ -183,6 +204,7 @@ static void begin_attempt(const struct emission *e, struct task *t)
 		.meta = {.epoch = e->topics->epoch, .id = t->saved.id + 1, .at = t->position},
 		.outbox_len = t->outbox.len,
 		.nr_specimens = t->specimens.nr,
+		.nr_alerts = t->alert_outbox.nr,
 		.nr_letters = t->letters.nr,
 	};
 }
@@ -198,7 +220,7 @@ static int emit_parts(struct emission *e, struct emission_part *parts, size_t nr
 	if (emit_windows(e, parts, nr, err) < 0)
 		return -1;
 	for (size_t i = 0; i < nr; i++)
-		if (emit_specimens(e, parts[i].task, &round, err) < 0 || emit_letters(e, parts[i].task, err) < 0 ||
+		if (emit_specimens(e, parts[i].task, &round, err) < 0 || emit_alerts(e, parts[i].task, &round, err) < 0 || emit_letters(e, parts[i].task, err) < 0 ||
 		    emit_snapshot(e, &parts[i], err) < 0)
 			return -1;
 	return 0;

@@ -1,6 +1,6 @@
-/* emission.h - what stands in a checkpoint's transaction: fragments, exemplars, dead letters, snapshots, offsets.
+/* emission.h - what stands in a checkpoint's transaction: fragments, exemplars, alerts' events, dead letters, snapshots, offsets.
  *
- * For each partition, in this order: its closed windows, its exemplars, its dead letters, its whole state in chunks. Then, when all of that is acknowledged, the offsets with the
+ * For each partition, in this order: its closed windows, its exemplars, its alerts' events, its dead letters, its whole state in chunks. Then, when all of that is acknowledged, the offsets with the
  * metadata that ties them to their snapshots. Nothing of a task is changed but its attempt, which says what the transaction holds. */
 #ifndef MILLRACE_PROCESSOR_EMISSION_H
 #define MILLRACE_PROCESSOR_EMISSION_H

@@ -4,6 +4,14 @@
 #include "processor/event_check.h"
 #include "processor/repeats.h"
 
+/* A sign of life, if it is one. */
+static int take_sign(const struct intake_state *to, struct str site, const struct event *event, struct err *err)
+{
+	if (!event->has_check_in || !to->check_ins)
+		return 0;
+	return check_ins_take(to->check_ins, site, event->group, event->check_in.event, event->t, err);
+}
+
 /* Takes all events of a batch that is new. */
 static int take_events(const struct intake_state *to, const struct event_batch *batch, int64_t watermark_ms, struct intake_counts *counts,
 		       struct err *err)
@@ -13,7 +21,7 @@ static int take_events(const struct intake_state *to, const struct event_batch *
 	for (size_t i = 0; i < batch->events_len; i++) {
 		int rc = exemplars_add(to->exemplars, batch->site, &batch->events[i], &now, counts->dropped, err);
 
-		if (rc < 0)
+		if (rc < 0 || take_sign(to, batch->site, &batch->events[i], err) < 0)
 			return -1;
 		counts->events++;
 		counts->late += (uint64_t)rc;
@@ -36,6 +44,7 @@ int event_intake_record(const struct intake_state *to, struct str record, const 
 		return -1;
 	who = identity_of_events(&batch);
 	own.site = batch.site;
+	own.waiting_ms = identity_waiting_ms(&who, watermark_ms);
 	if (repeats_take(to->dedup, to->request_keys, &who, origin, watermark_ms, &own.dedup, &own.by_key, err) < 0)
 		return -1;
 	if (own.dedup.verdict == DEDUP_DUPLICATE)

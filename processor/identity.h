@@ -15,18 +15,30 @@ struct identity {
 	bool home;
 	bool has_key; /* an Idempotency-Key */
 	struct str key;
+	int64_t created_ms; /* by its sender */
 };
 
 /* Of a batch, which is borrowed. */
 static inline struct identity identity_of_samples(const struct sample_batch *b)
 {
-	return (struct identity){b->site, b->has_agent_id ? b->agent_id : NULL, b->seq, b->floor, b->home, b->has_idempotency_key, b->idempotency_key};
+	return (struct identity){b->site, b->has_agent_id ? b->agent_id : NULL, b->seq, b->floor, b->home, b->has_idempotency_key, b->idempotency_key,
+				 b->created_at};
 }
 
 /* See above. No partition of events is an agent's home: gaps are looked for in its samples. */
 static inline struct identity identity_of_events(const struct event_batch *b)
 {
-	return (struct identity){b->site, b->has_agent_id ? b->agent_id : NULL, b->seq, b->floor, false, b->has_idempotency_key, b->idempotency_key};
+	return (struct identity){b->site, b->has_agent_id ? b->agent_id : NULL, b->seq, b->floor, false, b->has_idempotency_key, b->idempotency_key,
+				 b->created_at};
+}
+
+/* When a payload's agent said that older ones were still to come; 0: it did not. No later than the watermark, whatever the sender's clock says: a site whose
+ * clock is wrong would be taken for one that waits for ever. */
+static inline int64_t identity_waiting_ms(const struct identity *who, int64_t watermark_ms)
+{
+	if (!who->agent_id || who->floor >= who->seq)
+		return 0;
+	return who->created_ms < watermark_ms ? who->created_ms : watermark_ms;
 }
 
 #endif

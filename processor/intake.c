@@ -295,7 +295,7 @@ static int count_once(const struct intake *in, struct intake_counts *counts, str
 {
 	const struct sample_batch *batch = in->batch;
 	struct identity who = identity_of_samples(batch);
-	struct intake_counts own = {.site = batch->site};
+	struct intake_counts own = {.site = batch->site, .waiting_ms = identity_waiting_ms(&who, in->watermark_ms)};
 
 	if (repeats_take(in->to->dedup, in->to->request_keys, &who, in->origin, in->watermark_ms, &own.dedup, &own.by_key, err) < 0)
 		return -1;

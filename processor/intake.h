@@ -13,6 +13,7 @@
 #include "common/arena.h"
 #include "common/origin.h"
 #include "processor/baseline.h"
+#include "processor/check_ins.h"
 #include "processor/dedup.h"
 #include "processor/exemplars.h"
 #include "processor/request_keys.h"
@@ -36,6 +37,7 @@ struct intake_state {
 	struct baselines *baselines;
 	struct series_lists *lists; /* NULL: every list is looked up */
 	struct exemplars *exemplars;
+	struct check_ins *check_ins; /* NULL: nobody asks for signs of life */
 };
 
 /* What a batch came to. */
@@ -46,6 +48,7 @@ struct intake_counts {
 	uint64_t points[NR_BASELINE_VERDICTS]; /* cumulative ones; those that count are among the samples, too */
 	uint64_t dropped[NR_EXEMPLAR_KINDS]; /* events of which, now, no exemplar is kept that was not made before either */
 	struct dedup_outcome dedup;
+	int64_t waiting_ms; /* when its agent said that older payloads were still to come; 0: it did not */
 	bool by_key;     /* it was judged by a key: its Idempotency-Key, or retried.h's */
 	struct str site; /* borrows the batch's */
 };

@@ -3,6 +3,8 @@
  * One thread, one loop, no locks. Signals, a timer and Kafka's wake-ups are descriptors in one poll(); a turn takes records, and then whatever is
  * due. Until the cell's record is known there is nothing to serve: the program waits for it and is not ready (serving.h).
  *
+ * Tables say where the cell is and what operators want of it: controls, sites, triggers.
+ *
  * SIGTERM: a last checkpoint of every partition, then the group is left, exit 0. A loop or a stop that hangs ends too (watchdog.h). */
 #include <poll.h>
 #include <signal.h>
@@ -11,6 +13,7 @@
 
 #include "common/admin.h"
 #include "common/build.h"
+#include "common/cell_row.h"
 #include "common/control_desk.h"
 #include "common/controls.h"
 #include "common/events.h"
@@ -19,9 +22,9 @@
 #include "common/report.h"
 #include "common/table.h"
 #include "common/watchdog.h"
-#include "processor/cell_row.h"
 #include "processor/conf.h"
 #include "processor/consumer.h"
+#include "processor/judging.h"
 #include "processor/scout.h"
 #include "processor/serving.h"
 #include "processor/txn.h"
@@ -45,6 +48,10 @@ struct app {
 	struct tables *tables;   /* not open: Kafka or its topics have not been there yet */
 	struct cell_row cell;
 	struct site_limits limits;
+	struct placements placements;
+	struct closures *closures;
+	struct rulebook *rulebook;
+	struct judging_tables judging;
 	struct controls *controls;
 	struct serving serving;
 	struct events events;
@@ -75,12 +82,46 @@ static int open_admin(struct app *app, struct err *err)
 	return app->admin ? admin_serve_controls(app->admin, app->program.common.admin_token_file, control_desk_answer, app->controls, err) : -1;
 }
 
+/* A row of millrace.sites: what a site may have, and where its series belong. */
+static int take_site(void *ctx, const struct table_row *row, struct err *err)
+{
+	struct app *app = ctx;
+
+	if (site_limits_take(&app->limits, row, err) < 0)
+		return -1;
+	return placements_take(&app->placements, row, err);
+}
+
+/* A row of millrace.controls: what we obey, and when ingest was closed. */
+static int take_control(void *ctx, const struct table_row *row, struct err *err)
+{
+	struct app *app = ctx;
+
+	if (controls_take(app->controls, row, err) < 0)
+		return -1;
+	return closures_take_control(app->closures, row, err);
+}
+
+/* What minutes are judged by. */
+static int open_judging(struct app *app, struct err *err)
+{
+	app->placements.cell = app->program.common.cell;
+	app->closures = closures_new(app->program.common.cell);
+	app->rulebook = rulebook_new(&app->placements);
+	if (!app->closures || !app->rulebook)
+		return err_nomem(err, "what triggers need");
+	app->judging = (struct judging_tables){app->rulebook, &app->placements, app->closures, app->controls};
+	return 0;
+}
+
 static struct tables *make_tables(struct app *app, struct err *err)
 {
 	const struct table_spec specs[] = {
 		{"millrace.cells", cell_row_take, &app->cell},
-		{"millrace.controls", controls_take, app->controls},
-		{"millrace.sites", site_limits_take, &app->limits},
+		{"millrace.controls", take_control, app},
+		{"millrace.sites", take_site, app},
+		{"millrace.triggers", rulebook_take, app->rulebook},
+		{"millrace.heartbeats", closures_take_heartbeat, app->closures},
 	};
 
 	return tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), err);
@@ -88,7 +129,7 @@ static struct tables *make_tables(struct app *app, struct err *err)
 
 static int app_open(struct app *app, struct err *err)
 {
-	if (events_open(&app->events, TICK_MS, err) < 0 || open_admin(app, err) < 0)
+	if (events_open(&app->events, TICK_MS, err) < 0 || open_admin(app, err) < 0 || open_judging(app, err) < 0)
 		return -1;
 	app->cell.name = app->limits.cell = app->program.common.cell;
 	app->report = report_new(&app->program, app->admin, app->cell.name, err);
@@ -97,7 +138,8 @@ static int app_open(struct app *app, struct err *err)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
 	app->serving = (struct serving){
-		.parts = {&app->program, &app->conf, app->metrics, app->report, app->controls, &app->limits, app->events.wake_fd}, .cell = &app->cell};
+		.parts = {&app->program, &app->conf, app->metrics, app->report, app->controls, &app->limits, &app->judging,
+			  app->events.wake_fd}, .cell = &app->cell};
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("cell", app->cell.name),
 		 LOG_STR("admin", admin_address(app->admin)));
 	return 0;
@@ -224,6 +266,9 @@ static void app_close(struct app *app, int rc)
 	metrics_free(app->metrics);
 	cell_row_fini(&app->cell);
 	site_limits_fini(&app->limits);
+	rulebook_free(app->rulebook);
+	closures_free(app->closures);
+	placements_fini(&app->placements);
 	events_close(&app->events);
 	watchdog_stop(&app->watchdog);
 }
@@ -241,7 +286,7 @@ static int check(const struct program *p, const void *target, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct app app = {.events = EVENTS_INIT};
+	struct app app = {.events = EVENTS_INIT, .placements = PLACEMENTS_INIT};
 	const struct program_spec spec = {
 		.name = "millrace-processor",
 		.summary = "turns the samples of one cell into minutely and hourly aggregates, and keeps exemplars of its events, exactly once",

@@ -292,6 +292,13 @@ static void prefetch_recent(const struct pane *pane, size_t at, enum series_rece
 	__builtin_prefetch((const char *)w + 64);
 }
 
+int pane_merge_one(struct pane *dst, const struct window *from)
+{
+	struct window *to = pane_window(dst, from->series);
+
+	return to && pane_add_window(dst, to, from) == 0 ? 0 : -1;
+}
+
 int pane_merge(struct pane *dst, const struct pane *src)
 {
 	const struct window *from;
@@ -300,13 +307,9 @@ int pane_merge(struct pane *dst, const struct pane *src)
 	if (pane_reserve(dst, src->len) < 0)
 		return -1;
 	while ((from = pane_next(src, &at)) != NULL) {
-		struct window *to;
-
 		pane_prefetch(src, at);
 		prefetch_recent(src, at, recent_of(dst));
-		to = pane_window(dst, from->series);
-
-		if (!to || pane_add_window(dst, to, from) < 0)
+		if (pane_merge_one(dst, from) < 0)
 			return -1;
 	}
 	return 0;

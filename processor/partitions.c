@@ -359,12 +359,12 @@ static void turn_holding(struct partitions *ps)
 /* What cannot be flushed has come to be too much, or has fallen again. */
 static void turn_crowded(struct partitions *ps)
 {
-	char text[200];
+	char text[260];
 
 	stats_gauge(ps->with.stats, STATS_CROWDED, ps->room.crowded);
 	if (!ps->room.crowded)
 		return;
-	snprintf(text, sizeof(text), "agents, Idempotency-Keys, cumulative points and their series, and groups of events take %zu MiB of memory, more than half of "
+	snprintf(text, sizeof(text), "agents, Idempotency-Keys, cumulative points and their series, groups of events, and what triggers watch take %zu MiB of memory, more than half of "
 		 "the %zu MiB for the state", ps->room.use.unflushable_bytes >> 20, ps->room.budget.hard_bytes >> 20);
 	alarm_warn(&ps->feed.alarm, "state_crowded", text);
 }
@@ -517,6 +517,9 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 		stats_set(ps->with.stats, STATS_BASELINE_BYTES, i, (double)baselines_bytes(&t->baselines));
 		stats_set(ps->with.stats, STATS_SERIES, i, (double)t->windows.series.len);
 		stats_set(ps->with.stats, STATS_WINDOWS, i, (double)task_windows(t));
+		stats_set(ps->with.stats, STATS_ALERTS_OPEN, i, (double)alerts_open(&t->alerts));
+		stats_set(ps->with.stats, STATS_ALERTS_HELD_SERIES, i, (double)t->alerts.nr_held);
+		stats_set(ps->with.stats, STATS_CHECK_INS, i, (double)t->check_ins.by_group.len);
 		stats_set(ps->with.stats, STATS_EXEMPLARS_HELD, i, (double)(t->exemplars.nr_held + t->specimens.nr));
 		end = t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
 		if (end < 0)

@@ -22,7 +22,8 @@ struct placements {
 	const char *cell;     /* borrowed */
 	int32_t partitions;   /* of the cell; 0: not known yet. Set by the owner */
 	struct map by_site;   /* owns them */
-	uint64_t version;     /* rises with each change */
+	uint64_t version;     /* rises with each change of a site's routes, name or being disabled */
+	uint64_t homes;       /* rises whenever another site is one for whose triggers this cell cares: site_place_is_home() */
 	struct arena scratch;
 };
 
@@ -40,10 +41,16 @@ struct site_place *placements_get(struct placements *p, struct str site);
 /* What people call it; its id when it is not known. Borrowed. */
 struct str site_place_name(const struct site_place *s);
 
-/* Has it had another route since t_ms, or will it have one? If not, whatever comes here belongs here: nobody needs to ask further. */
+/* Has it a route to this cell, past, present or to come, or had it one since this process runs? Once true it stays so: what is open of a site that goes must
+ * still be ended. */
+bool site_place_is_home(const struct site_place *s);
+
+/* May one of its series be elsewhere, or be nobody's, in the minute t_ms or a later one, as far as is known now? If not, what is here is here: nobody needs to
+ * ask site_place_judge(). t_ms: the first minute that is to be judged, and states are no older than the minute before it. */
 bool site_place_moves(const struct site_place *s, int64_t t_ms);
 
-/* Is a series, or a group of events, in this partition of the cell in a minute? A site that is deleted or disabled: PLACE_ELSEWHERE. */
+/* Is a series, or a group of events, in this partition of the cell in the minute that begins at minute_ms? A site that is deleted or disabled: PLACE_ELSEWHERE;
+ * while the cell's number of partitions is not known, or memory is short: PLACE_UNKNOWN. What does not move with a change of routes is where it was. */
 enum place site_place_judge(const struct placements *p, const struct site_place *s, const uint8_t fingerprint[SERIES_FINGERPRINT_BYTES],
 			    int32_t partition, int64_t minute_ms);
 

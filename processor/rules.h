@@ -6,6 +6,7 @@
 #ifndef MILLRACE_PROCESSOR_RULES_H
 #define MILLRACE_PROCESSOR_RULES_H
 
+#include "common/arena.h"
 #include "common/cron.h"
 #include "common/table.h"
 #include "common/trigger.h"
@@ -20,7 +21,11 @@ struct rule {
 	struct cron cron;         /* of a cron check-in */
 };
 
-enum { RULES_UNMATCHED = 0, RULES_NONE = 1 /* the empty set */ };
+enum {
+	RULES_UNMATCHED = 0,
+	RULES_NONE = 1,       /* the empty set */
+	RULEBOOK_MAX = 20000, /* triggers, of all sites of all cells */
+};
 
 struct rules {
 	uint64_t version;      /* of the rulebook when it was made */
@@ -28,7 +33,8 @@ struct rules {
 	size_t nr;
 	const uint32_t *check_ins; /* which of them are about check-ins */
 	size_t nr_check_ins;
-	struct rules_index *index; /* private */
+	struct rules_index *index; /* private, as what follows */
+	struct arena arena;        /* owns what rule and check_ins point to */
 	unsigned refs;
 };
 
@@ -40,14 +46,14 @@ struct rulebook *rulebook_new(struct placements *placements);
 /* Rules that are still held stay good, but for their places. NULL is a no-op. */
 void rulebook_free(struct rulebook *b);
 
-/* Takes a row of millrace.triggers; ctx is a struct rulebook. ERR_REJECT: not a good one: what was known of that id stays; ERR_RETRY: newer; ERR_FATAL:
- * memory. */
+/* Takes a row of millrace.triggers; ctx is a struct rulebook. ERR_REJECT: not a good one, or more than RULEBOOK_MAX: what was known of that id stays;
+ * ERR_RETRY: newer; ERR_FATAL: memory. */
 int rulebook_take(void *ctx, const struct table_row *row, struct err *err);
 
-/* Has it changed since the last rulebook_rules()? */
+/* Has it changed since the last rulebook_rules(), in what this cell cares for? So it has before the first. */
 bool rulebook_changed(const struct rulebook *b);
 
-/* What holds now, of all sites that have a route to this cell or had one; made anew when it has changed. Borrowed until the next call; who keeps it
+/* What holds now, of all sites whose home this cell is (site_place_is_home()); made anew when it has changed. Borrowed until the next call; who keeps it
  * calls rules_hold(). NULL when memory is short. */
 struct rules *rulebook_rules(struct rulebook *b, struct err *err);
 
@@ -55,7 +61,8 @@ struct rules *rulebook_rules(struct rulebook *b, struct err *err);
 struct rules *rules_hold(struct rules *r);
 void rules_drop(struct rules *r); /* see above */
 
-/* The number of the set of rules that a series has, from RULES_NONE on. 0 when memory is short. */
+/* The number of the set of rules that a series has, from RULES_NONE on. 0 when memory is short. Looks at triggers of its site and metric one of whose selectors, the
+ * rarest that can be looked up, agrees: a tag's value, the literal beginning of a glob, or where it has none the end. Of globs that have neither it asks each. */
 uint32_t rules_match(struct rules *r, const struct series_id *id);
 
 /* The rules of a set, as indices into r->rule, ascending: *nr of them. Borrowed until the next rules_match(). */

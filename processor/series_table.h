@@ -10,7 +10,7 @@
 
 enum series_recent { RECENT_MINUTE, RECENT_HOUR, NR_RECENT };
 
-/* One series, in one allocation. Constant but for recent, refs, number and listed. */
+/* One series, in one allocation. Constant but for recent, refs, number, listed, alerting and rules. */
 struct series {
 	uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
 	struct window *recent[NR_RECENT]; /* the one used last of each length, if it is still there: found without a look into its pane */
@@ -20,6 +20,8 @@ struct series {
 	uint8_t kind;    /* enum series_kind */
 	uint8_t tags_len;
 	bool listed;     /* somebody remembers it without a reference (series_lists.h) */
+	bool alerting;   /* it has alerts (alerts.h) */
+	uint32_t rules;  /* the number of its set of triggers (rules.h) among those that its partition goes by; RULES_UNMATCHED: not asked yet */
 	struct name *tags[]; /* sorted bytewise by key, as they came */
 };
 

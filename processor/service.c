@@ -59,7 +59,7 @@ static int open_parts(struct service *s, const struct service_parts *parts, stru
 	if (!s->restore)
 		return -1;
 	s->checkpoint = checkpoint_new(&(struct checkpoint_parts){parts->program, parts->conf, &s->topics, s->consumer, s->txn, s->stats, s->trim,
-								  parts->report}, err);
+								  parts->report, parts->judging}, err);
 	if (!s->checkpoint)
 		return -1;
 	partitions_attach(s->partitions, s->consumer, s->restore, s->checkpoint);

@@ -8,6 +8,7 @@
 #include "common/program.h"
 #include "common/report.h"
 #include "processor/conf.h"
+#include "processor/judging.h"
 #include "processor/site_limits.h"
 
 /* The fault point of a process that was frozen for longer than a session may last, and checkpoints before it polls. */
@@ -23,6 +24,7 @@ struct service_parts {
 	struct report *report;
 	struct controls *controls;
 	const struct site_limits *limits;
+	const struct judging_tables *judging; /* NULL: nobody judges */
 	int wake_fd; /* of events_wake_fd(): made readable when there is something to do */
 };
 

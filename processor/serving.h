@@ -5,7 +5,7 @@
 #ifndef MILLRACE_PROCESSOR_SERVING_H
 #define MILLRACE_PROCESSOR_SERVING_H
 
-#include "processor/cell_row.h"
+#include "common/cell_row.h"
 #include "processor/reopening.h"
 #include "processor/service.h"
 

@@ -12,7 +12,7 @@
 #include "processor/series_codec.h"
 
 enum {
-	SNAPSHOT_VERSION = 5,
+	SNAPSHOT_VERSION = 6,
 	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, HAS_ERRORS = 16, ALL_FLAGS = 31,
 	WINDOW_BYTES_MIN = 12, /* the least that one takes, so that a count is believed no further than that */
 };
@@ -53,20 +53,35 @@ static void write_pane(struct buf *out, const struct pane *pane)
 		write_window(out, w);
 }
 
-/* Is anything but the outbox holding on to the series? Those of the outbox alone are left out: they leave with it. */
-static void mark_panes(const struct window_store *ws, uint32_t mark)
+static void write_panes(struct buf *out, const struct pane_list *panes)
 {
-	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
-		for (size_t i = 0; i < ws->panes[class].len; i++) {
-			const struct window *w;
-			size_t at = 0;
-
-			while ((w = pane_next(ws->panes[class].panes[i], &at)) != NULL)
-				w->series->number = mark;
-		}
+	codec_write_long(out, (int64_t)panes->len);
+	for (size_t i = 0; i < panes->len; i++)
+		write_pane(out, panes->panes[i]);
 }
 
-/* Numbers the series that open windows or baselines know and writes them. */
+static void mark_panes(const struct pane_list *panes, uint32_t mark)
+{
+	for (size_t i = 0; i < panes->len; i++) {
+		const struct window *w;
+		size_t at = 0;
+
+		while ((w = pane_next(panes->panes[i], &at)) != NULL)
+			w->series->number = mark;
+	}
+}
+
+/* Is anything but the outbox holding on to the series? Those of the outbox alone are left out: they leave with it. */
+static void mark_all(const struct task *t, uint32_t mark)
+{
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
+		mark_panes(&t->windows.panes[class], mark);
+	mark_panes(&t->shadow.panes, mark);
+	baselines_mark(&t->baselines, mark);
+	alerts_mark(&t->alerts, mark);
+}
+
+/* Numbers the series that open windows, baselines or alerts know and writes them. */
 static int write_all_series(const struct task *t, struct buf *out, struct err *err)
 {
 	const struct window_store *ws = &t->windows;
@@ -79,8 +94,7 @@ static int write_all_series(const struct task *t, struct buf *out, struct err *e
 		return err_set(err, ERR_FATAL, "more series than a snapshot can number");
 	while ((s = series_table_next(&ws->series, &at)) != NULL)
 		s->number = 0;
-	mark_panes(ws, 1);
-	baselines_mark(&t->baselines, 1);
+	mark_all(t, 1);
 	for (at = 0; (s = series_table_next(&ws->series, &at)) != NULL;) {
 		nr += s->number;
 		if (s->number)
@@ -106,15 +120,16 @@ int snapshot_encode(const struct task *t, struct buf *out, struct err *err)
 	series_caps_encode(&t->windows.series.caps, out);
 	if (write_all_series(t, out, err) < 0)
 		return -1;
-	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++) {
-		codec_write_long(out, (int64_t)t->windows.panes[class].len);
-		for (size_t i = 0; i < t->windows.panes[class].len; i++)
-			write_pane(out, t->windows.panes[class].panes[i]);
-	}
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
+		write_panes(out, &t->windows.panes[class]);
 	dedup_encode(&t->dedup, t->watermark_ms, out);
 	request_keys_encode(&t->request_keys, t->watermark_ms, out);
 	baselines_encode(&t->baselines, t->watermark_ms, out);
 	exemplars_encode(&t->exemplars, out);
+	quiet_encode(&t->quiet, out);
+	check_ins_encode(&t->check_ins, out);
+	alerts_encode(&t->alerts, out);
+	write_panes(out, &t->shadow.panes);
 	return buf_failed(out) ? err_nomem(err, "a snapshot") : 0;
 }
 
@@ -230,18 +245,34 @@ static bool start_fits(enum pane_class class, int64_t start_ms, int64_t closed_m
 	return start_ms % pane_length_ms(class) == 0 && closed == pane_is_late(class);
 }
 
-static int read_pane(struct restoring *in, enum pane_class class)
+/* An empty pane in its list. shadow: among what was kept back from a flush. NULL when memory is short. */
+static struct pane *new_pane(struct restoring *in, enum pane_class class, bool shadow, int64_t start_ms, int64_t first_ms)
+{
+	struct pane *pane;
+
+	if (!shadow)
+		return window_store_new_pane(&in->task->windows, class, start_ms, first_ms);
+	pane = window_store_lone_pane(&in->task->windows, start_ms);
+	if (pane && pane_list_insert(&in->task->shadow.panes, pane) < 0) {
+		pane_free(pane, &in->task->windows.series);
+		return NULL;
+	}
+	return pane;
+}
+
+static int read_pane(struct restoring *in, enum pane_class class, bool shadow)
 {
 	struct window_store *ws = &in->task->windows;
+	const struct pane_list *list = shadow ? &in->task->shadow.panes : &ws->panes[class];
 	int64_t start_ms = read_time(&in->r), first_ms = read_time(&in->r), touched_ms = read_time(&in->r);
 	size_t nr = codec_read_count(&in->r, WINDOW_BYTES_MIN);
 	struct pane *pane;
 
-	if (!start_fits(class, start_ms, ws->closed_ms) || pane_list_find(&ws->panes[class], start_ms))
+	if (!start_fits(class, start_ms, ws->closed_ms) || pane_list_find(list, start_ms))
 		codec_fault(&in->r, "a pane that cannot be there");
 	if (!codec_reader_ok(&in->r))
 		return -1;
-	pane = window_store_new_pane(ws, class, start_ms, first_ms);
+	pane = new_pane(in, class, shadow, start_ms, first_ms);
 	if (!pane || pane_reserve(pane, nr) < 0)
 		return err_nomem(in->err, "a pane of a snapshot");
 	pane->touched_ms = touched_ms;
@@ -251,16 +282,24 @@ static int read_pane(struct restoring *in, enum pane_class class)
 	return codec_reader_ok(&in->r) ? 0 : -1;
 }
 
-static int read_panes(struct restoring *in)
+static int read_panes(struct restoring *in, enum pane_class class, bool shadow)
 {
-	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++) {
-		size_t nr = codec_read_count(&in->r, 4);
+	size_t nr = codec_read_count(&in->r, 4);
 
-		for (size_t i = 0; i < nr; i++)
-			if (read_pane(in, class) < 0)
-				return -1;
-	}
+	for (size_t i = 0; i < nr; i++)
+		if (read_pane(in, class, shadow) < 0)
+			return -1;
 	return codec_reader_ok(&in->r) ? 0 : -1;
+}
+
+/* What triggers need. */
+static int read_alerting(struct restoring *in)
+{
+	if (quiet_decode(&in->task->quiet, &in->r, in->err) < 0 || check_ins_decode(&in->task->check_ins, &in->r, in->err) < 0)
+		return -1;
+	if (alerts_decode(&in->task->alerts, &in->r, in->series, in->nr_series, in->err) < 0)
+		return -1;
+	return read_panes(in, PANE_MINUTE, true);
 }
 
 static int read_state(struct restoring *in)
@@ -275,14 +314,19 @@ static int read_state(struct restoring *in)
 	if (in->task->windows.closed_ms % CLOCK_MINUTE_MS)
 		codec_fault(&in->r, "a closing that is not a full minute");
 	series_caps_decode(&in->task->windows.series.caps, &in->r);
-	if (read_all_series(in) < 0 || read_panes(in) < 0)
+	if (read_all_series(in) < 0)
 		return -1;
+	for (enum pane_class class = 0; class < NR_PANE_CLASSES; class++)
+		if (read_panes(in, class, false) < 0)
+			return -1;
 	if (dedup_decode(&in->task->dedup, &in->r, in->task->watermark_ms, in->err) < 0 ||
 	    request_keys_decode(&in->task->request_keys, &in->r, in->task->watermark_ms, in->err) < 0)
 		return -1;
 	if (baselines_decode(&in->task->baselines, &in->r, in->task->watermark_ms, in->series, in->nr_series, in->err) < 0)
 		return -1;
-	return exemplars_decode(&in->task->exemplars, &in->r, in->task->windows.closed_ms, in->err);
+	if (exemplars_decode(&in->task->exemplars, &in->r, in->task->windows.closed_ms, in->err) < 0)
+		return -1;
+	return read_alerting(in);
 }
 
 bool snapshot_is_newer(struct str bytes)
@@ -306,7 +350,7 @@ int snapshot_decode(struct str bytes, struct task *t, struct err *err)
 	/* A series that nothing knows cannot have been written: it would stay for ever. */
 	for (size_t i = 0; i < in.nr_series; i++) {
 		if (in.series[i]->refs == 1)
-			codec_fault(&in.r, "a series without a window or a baseline");
+			codec_fault(&in.r, "a series without a window, a baseline or an alert");
 		series_table_drop(&t->windows.series, in.series[i]);
 	}
 	free(in.series);

@@ -30,6 +30,9 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 	[STATS_SERIES] = {"millrace_processor_series", "Series that are known, those of windows on their way out included.", true},
 	[STATS_WINDOWS] = {"millrace_processor_windows", "Windows in memory, those on their way out included.", true},
 	[STATS_EXEMPLARS_HELD] = {"millrace_processor_exemplars_held", "Exemplars in memory, those on their way out included.", true},
+	[STATS_ALERTS_OPEN] = {"millrace_processor_alerts_open", "Alerts that are open.", true},
+	[STATS_ALERTS_HELD_SERIES] = {"millrace_processor_alerts_held_series", "Series, by trigger, that are watched for their absence.", true},
+	[STATS_CHECK_INS] = {"millrace_processor_check_ins", "Jobs whose check-ins are remembered.", true},
 	[STATS_SAMPLES] = {"millrace_processor_samples_total", "Samples counted.", false},
 	[STATS_EVENTS] = {"millrace_processor_events_total", "Events taken, be an exemplar made of them or not.", false},
 	[STATS_LATE] = {"millrace_processor_late_samples_total", "Samples, or events, whose minute had been closed.", false},
@@ -47,6 +50,9 @@ static const struct figure_spec by_partition[NR_STATS_PARTITION] = {
 	[STATS_CHECKPOINTS] = {"millrace_processor_checkpoints_total", "Checkpoints committed.", false},
 	[STATS_TRIMMED] = {"millrace_processor_trimmed_records_total",
 			   "Offsets by which the state topic's beginning has moved on, from the second deletion in an assignment on.", false},
+	[STATS_UNKNOWN_MINUTES] = {"millrace_processor_alerts_unknown_minutes_total",
+				   "Minutes of alerts, one by one, that could not be judged: a route changed, ingest was closed, data waited at agents, "
+				   "nobody listened, memory was short, or the trigger was muted.", false},
 };
 
 static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
@@ -57,6 +63,7 @@ static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
 	[STATS_RESTORE_SECONDS] = {"millrace_processor_restore_seconds", "From assignment to the first record, of the last partition restored.", true},
 	[STATS_READING_HELD] = {"millrace_processor_reading_held", "1 while nothing is read, as what would make room in memory cannot be committed.", true},
 	[STATS_CROWDED] = {"millrace_processor_state_crowded", "1 while what no flush frees is more than half of the state's share.", true},
+	[STATS_TRIGGERS] = {"millrace_processor_triggers", "Triggers of this cell's sites that minutes are judged by.", true},
 	[STATS_RECORDS] = {"millrace_processor_records_total", "Records taken.", false},
 	[STATS_REBALANCES] = {"millrace_processor_rebalances_total", "Rebalance callbacks.", false},
 	[STATS_REFETCHES] = {"millrace_processor_refetches_total", "Records that were fetched again because one was missing.", false},
@@ -75,7 +82,7 @@ struct partition_stats {
 	struct metric *figures[NR_STATS_PARTITION];
 	struct metric *fragments[NR_PANE_CLASSES][2]; /* [1]: flushed */
 	struct metric *points[NR_BASELINE_VERDICTS];
-	struct metric *exemplars[NR_EXEMPLAR_KINDS], *dropped[NR_EXEMPLAR_KINDS];
+	struct metric *exemplars[NR_EXEMPLAR_KINDS], *dropped[NR_EXEMPLAR_KINDS], *alert_events[NR_ALERT_EVENT_KINDS];
 };
 
 struct stats {
@@ -217,6 +224,21 @@ void stats_exemplars_dropped(struct stats *s, int32_t partition, enum exemplar_k
 	if (s && n && partition >= 0 && partition < s->nr)
 		add_exemplars(s, partition, &s->by_input[partition].dropped[kind], "millrace_processor_exemplars_dropped_total",
 			      "Events beyond those that stand for their group and minute, or too large for a record.", kind, n);
+}
+
+void stats_alert_events(struct stats *s, int32_t partition, enum alert_event_kind kind, uint64_t n)
+{
+	struct metric **slot;
+	struct labels l;
+
+	if (!s || !n || partition < 0 || partition >= s->nr)
+		return;
+	slot = &s->by_input[partition].alert_events[kind];
+	l = labels_of(s, partition);
+	if (!*slot)
+		*slot = metrics_counter(s->metrics, "millrace_processor_alert_events_total", "What was told of alerts, committed.", "topic", l.topic,
+					"partition", l.partition, "kind", alert_event_kind_name(kind), NULL);
+	metric_add(*slot, n);
 }
 
 void stats_gaps(struct stats *s, struct str site, uint64_t n)

@@ -9,6 +9,7 @@
 
 #include "common/metrics.h"
 #include "common/str.h"
+#include "processor/alert_outbox.h"
 #include "processor/baseline.h"
 #include "processor/exemplars.h"
 #include "processor/pane.h"
@@ -27,7 +28,10 @@ enum stats_partition {
 	STATS_BASELINE_BYTES,
 	STATS_SERIES,
 	STATS_WINDOWS,
-	STATS_EXEMPLARS_HELD, /* ... to here */
+	STATS_EXEMPLARS_HELD,
+	STATS_ALERTS_OPEN,
+	STATS_ALERTS_HELD_SERIES,
+	STATS_CHECK_INS, /* ... to here */
 	STATS_SAMPLES,
 	STATS_EVENTS,
 	STATS_LATE,
@@ -41,6 +45,7 @@ enum stats_partition {
 	STATS_GAP_RECORDS,
 	STATS_CHECKPOINTS,
 	STATS_TRIMMED,
+	STATS_UNKNOWN_MINUTES,
 	NR_STATS_PARTITION
 };
 
@@ -52,7 +57,8 @@ enum stats_instance {
 	STATS_CHECKPOINT_SECONDS,
 	STATS_RESTORE_SECONDS,
 	STATS_READING_HELD,
-	STATS_CROWDED, /* ... to here */
+	STATS_CROWDED,
+	STATS_TRIGGERS, /* ... to here */
 	STATS_RECORDS,
 	STATS_REBALANCES,
 	STATS_REFETCHES,
@@ -83,6 +89,9 @@ void stats_fragments(struct stats *s, int32_t partition, const struct pane *pane
 /* Exemplars of a kind that a committed checkpoint of a partition emitted; and events that none was made of. */
 void stats_exemplars(struct stats *s, int32_t partition, enum exemplar_kind kind, uint64_t n);
 void stats_exemplars_dropped(struct stats *s, int32_t partition, enum exemplar_kind kind, uint64_t n); /* see above */
+
+/* What a committed checkpoint of a partition told of alerts. */
+void stats_alert_events(struct stats *s, int32_t partition, enum alert_event_kind kind, uint64_t n);
 
 /* Cumulative points of a partition that came to a verdict. */
 void stats_points(struct stats *s, int32_t partition, enum baseline_verdict verdict, uint64_t n);

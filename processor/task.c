@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "processor/event_intake.h"
+#include "processor/judge.h"
 
 static size_t letter_bytes(const struct letter *letter)
 {
@@ -47,6 +48,10 @@ static void task_fini(struct task *t)
 {
 	letters_drop(&t->letters, t->letters.nr);
 	pane_list_fini(&t->outbox, &t->windows.series);
+	alerts_fini(&t->alerts, &t->windows.series);
+	shadow_fini(&t->shadow, &t->windows.series);
+	quiet_fini(&t->quiet);
+	check_ins_fini(&t->check_ins);
 	baselines_fini(&t->baselines, &t->windows.series);
 	series_lists_fini(&t->lists);
 	window_store_fini(&t->windows);
@@ -54,6 +59,7 @@ static void task_fini(struct task *t)
 	request_keys_fini(&t->request_keys);
 	exemplars_fini(&t->exemplars);
 	specimens_drop(&t->specimens, t->specimens.nr);
+	alert_outbox_drop(&t->alert_outbox, t->alert_outbox.nr);
 }
 
 void task_free(struct task *t)
@@ -102,14 +108,17 @@ static int64_t watermark_with(const struct task *t, const struct record *record)
 
 void task_pass(struct task *t, const struct record *record)
 {
-	t->watermark_ms = watermark_with(t, record);
+	int64_t watermark_ms = watermark_with(t, record);
+
+	quiet_note_watermark(&t->quiet, t->watermark_ms, watermark_ms);
+	t->watermark_ms = watermark_ms;
 	t->position = record->offset + 1;
 	t->at_end = false;
 }
 
 int task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err)
 {
-	const struct intake_state to = {&t->windows, &t->dedup, &t->request_keys, &t->baselines, &t->lists, &t->exemplars};
+	const struct intake_state to = {&t->windows, &t->dedup, &t->request_keys, &t->baselines, &t->lists, &t->exemplars, &t->check_ins};
 	struct err why = ERR_INIT;
 	int rc;
 
@@ -119,6 +128,8 @@ int task_take(struct task *t, const struct record *record, struct arena *scratch
 		rc = event_intake_record(&to, record->value, record->origin, watermark_with(t, record), scratch, counts, &why);
 	else
 		rc = intake_record(&to, record->value, record->origin, watermark_with(t, record), scratch, counts, &why);
+	if (rc == 0 && counts->waiting_ms && quiet_note_waiting(&t->quiet, counts->site, counts->waiting_ms) < 0)
+		rc = err_nomem(&why, "a site that waits");
 	arena_clear(scratch);
 	if (rc < 0) {
 		if (err)
@@ -155,19 +166,42 @@ int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t m
 	return trusted && now_ms > t->watermark_ms ? now_ms : t->watermark_ms;
 }
 
+/* Judges the minutes that are about to close. */
+static int judge(struct task *t, int64_t watermark_ms, int64_t closed_ms, const struct judging *with, struct err *err)
+{
+	int32_t partitions = with->placements ? with->placements->partitions : 0;
+	const struct judged of = {&t->alerts, &t->windows, &t->shadow, &t->quiet, &t->check_ins, &t->alert_outbox,
+				  t->kind == INPUT_EVENTS ? t->partition - partitions : t->partition, t->kind == INPUT_EVENTS};
+
+	/* Known before they are judged: in which of them nobody listened. */
+	quiet_note_watermark(&t->quiet, t->watermark_ms, watermark_ms);
+	if (judge_minutes(&of, with, closed_ms, err) < 0)
+		return -1;
+	t->shadow.max_bytes = with->shadow_bytes;
+	if (closed_ms <= t->windows.closed_ms)
+		return 0;
+	shadow_drop(&t->shadow, &t->windows.series, closed_ms - CLOCK_MINUTE_MS);
+	quiet_close(&t->quiet, closed_ms);
+	return 0;
+}
+
 int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err)
 {
 	int64_t closed_ms = watermark_ms - rules->grace_ms;
 
 	if (closed_ms < 0)
 		closed_ms = 0;
-	if (window_store_close(&t->windows, closed_ms - closed_ms % CLOCK_MINUTE_MS, watermark_ms, &rules->late, &t->outbox, err) < 0)
+	closed_ms -= closed_ms % CLOCK_MINUTE_MS;
+	if (judge(t, watermark_ms, closed_ms, &rules->judging, err) < 0)
+		return -1;
+	if (window_store_close(&t->windows, closed_ms, watermark_ms, &rules->late, &t->outbox, err) < 0)
 		return -1;
 	exemplars_close(&t->exemplars, t->windows.closed_ms, &t->specimens);
 	dedup_close(&t->dedup, watermark_ms, rules->agents_max);
 	request_keys_close(&t->request_keys, watermark_ms, rules->request_keys_max);
 	series_caps_close(&t->windows.series.caps, watermark_ms, rules->series_site_max, rules->series_record_max);
 	baselines_close(&t->baselines, watermark_ms, &t->windows.series);
+	check_ins_close(&t->check_ins, watermark_ms, &t->alerts.by_key);
 	t->watermark_ms = watermark_ms;
 	return 0;
 }
@@ -175,6 +209,8 @@ int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *r
 int task_flush(struct task *t, struct err *err)
 {
 	series_lists_fini(&t->lists); /* a cache, of series that are about to leave */
+	if (shadow_take(&t->shadow, &t->windows, t->alerts.rules, &t->quiet, err) < 0)
+		return -1;
 	exemplars_flush(&t->exemplars, &t->specimens);
 	return window_store_flush(&t->windows, &t->outbox, err);
 }
@@ -200,16 +236,21 @@ bool task_is_flushed(const struct task *t)
 	return false;
 }
 
+size_t task_alerting_bytes(const struct task *t)
+{
+	return alerts_bytes(&t->alerts) + check_ins_bytes(&t->check_ins) + quiet_bytes(&t->quiet) + shadow_bytes(&t->shadow);
+}
+
 size_t task_bytes(const struct task *t)
 {
 	return memory_rounded(sizeof(*t)) + window_store_bytes(&t->windows) + series_table_bytes(&t->windows.series) + dedup_bytes(&t->dedup) +
 	       request_keys_bytes(&t->request_keys) + baselines_bytes(&t->baselines) + series_lists_bytes(&t->lists) + t->letters.bytes +
-	       exemplars_bytes(&t->exemplars) + t->specimens.bytes + pane_list_bytes(&t->outbox);
+	       exemplars_bytes(&t->exemplars) + t->specimens.bytes + pane_list_bytes(&t->outbox) + t->alert_outbox.bytes + task_alerting_bytes(t);
 }
 
 size_t task_windows(const struct task *t)
 {
-	size_t windows = pane_list_windows(&t->outbox, INT64_MAX) + t->exemplars.nr_held + t->specimens.nr;
+	size_t windows = pane_list_windows(&t->outbox, INT64_MAX) + t->exemplars.nr_held + t->specimens.nr + t->alert_outbox.nr;
 
 	for (size_t i = 0; i < NR_PANE_CLASSES; i++)
 		windows += pane_list_windows(&t->windows.panes[i], INT64_MAX);
@@ -218,18 +259,19 @@ size_t task_windows(const struct task *t)
 
 bool task_dirty(const struct task *t)
 {
-	return t->saved.id == 0 || t->position != t->saved.at || t->outbox.len || t->specimens.nr || t->letters.nr;
+	return t->saved.id == 0 || t->position != t->saved.at || t->outbox.len || t->specimens.nr || t->alert_outbox.nr || t->letters.nr;
 }
 
 void task_committed(struct task *t, int64_t mono_ms)
 {
-	/* Panes, specimens and letters that joined the outbox since the attempt was begun are not in it: they stay. */
+	/* Panes, specimens, alerts' events and letters that joined the outbox since the attempt was begun are not in it: they stay. */
 	for (size_t i = 0; i < t->attempt.outbox_len; i++)
 		pane_free(t->outbox.panes[i], &t->windows.series);
 	t->outbox.len -= t->attempt.outbox_len;
 	if (t->outbox.len)
 		memmove(t->outbox.panes, t->outbox.panes + t->attempt.outbox_len, t->outbox.len * sizeof(*t->outbox.panes));
 	specimens_drop(&t->specimens, t->attempt.nr_specimens);
+	alert_outbox_drop(&t->alert_outbox, t->attempt.nr_alerts);
 	letters_drop(&t->letters, t->attempt.nr_letters);
 	t->saved = t->attempt.meta;
 	t->committed = t->saved.at;

@@ -6,7 +6,7 @@
  * Invariants:
  *  I1  Each record is taken once and in order: position is the next offset that will be, whatever the client hands over
  *      (task_guard()).
- *  I2  Between checkpoints the state (windows, dedup, request_keys, baselines, exemplars, watermark_ms, position) is a pure function of the snapshot it was
+ *  I2  Between checkpoints the state (windows, dedup, request_keys, baselines, exemplars, alerts and what they go by, watermark_ms, position) is a pure function of the snapshot it was
  *      restored from and the records taken since; but for which series of a site over its cap are counted together (series_caps.h, I3). Only
  *      task_close() uses the wall clock and the settings, as a part of a checkpoint.
  *  I3  What task_close() has closed is in the outbox until the transaction that emits it is known to be committed: an aborted
@@ -14,17 +14,24 @@
  *      attempt that is in doubt fit the state, and records may go on being taken.
  *  I4  task_flush() is a part of a checkpoint too, and only moves windows and exemplars out early: what is counted does not depend on it, and of
  *      which events there are exemplars only where a slower transaction comes later for one that has left.
+ *  I5  Minutes are judged in task_close(), each once, before their windows go out (judge.h); what becomes known of alerts then waits as windows do (I3).
  * Not thread-safe: the one thread owns it. */
 #ifndef MILLRACE_PROCESSOR_TASK_H
 #define MILLRACE_PROCESSOR_TASK_H
 
 #include "common/offset_meta.h"
+#include "processor/alert_outbox.h"
+#include "processor/alerts.h"
 #include "processor/baseline.h"
+#include "processor/check_ins.h"
 #include "processor/dedup.h"
 #include "processor/exemplars.h"
 #include "processor/intake.h"
+#include "processor/judging.h"
+#include "processor/quiet.h"
 #include "processor/request_keys.h"
 #include "processor/series_lists.h"
+#include "processor/shadow.h"
 #include "processor/topics.h"
 #include "processor/window_store.h"
 
@@ -53,13 +60,13 @@ struct letters {
 struct attempt {
 	bool in_doubt; /* the outcome must be asked for */
 	struct offset_meta meta;
-	size_t outbox_len; /* what it emits: the first so many panes, specimens and letters */
-	size_t nr_specimens, nr_letters;
+	size_t outbox_len; /* what it emits: the first so many panes, specimens, alerts' events and letters */
+	size_t nr_specimens, nr_alerts, nr_letters;
 };
 
 struct task {
 	int32_t partition;     /* an input, by its number (topics.h) */
-	enum input_kind kind;  /* of samples: without exemplars; of events: without windows, baselines, lists */
+	enum input_kind kind;  /* of samples: without exemplars; of events: without windows, baselines, lists. Check-ins are among events */
 	enum task_phase phase;
 	int64_t retry_mono_ms; /* held and refused: when to look again */
 	bool complained;       /* refused: has been said */
@@ -74,6 +81,10 @@ struct task {
 	struct baselines baselines;
 	struct series_lists lists; /* no state: a cache */
 	struct exemplars exemplars;
+	struct alerts alerts;
+	struct check_ins check_ins;
+	struct quiet quiet;
+	struct shadow shadow;
 
 	bool at_end;             /* the partition has been read to its end ... */
 	int64_t end_mono_ms;     /* ... and its leader said so then (real) */
@@ -81,6 +92,7 @@ struct task {
 
 	struct pane_list outbox; /* (I3) */
 	struct specimens specimens; /* likewise */
+	struct alert_outbox alert_outbox; /* likewise */
 	struct letters letters;
 	struct attempt attempt;
 	int64_t committed_mono_ms;     /* when we last committed an offset, of a checkpoint or the position alone; 0: not since the restore */
@@ -93,13 +105,14 @@ struct task {
 	uint64_t late_samples, dead_letters, gap_records; /* since assignment */
 };
 
-/* What of the settings a closing depends on. */
+/* What of the settings, and of what operators say, a closing depends on. */
 struct close_rules {
 	int64_t grace_ms;       /* how long windows stay open behind their end; virtual */
 	struct late_rules late;
 	int64_t agents_max;     /* the caps that dedup and request_keys go by from then on */
 	int64_t request_keys_max;
 	int64_t series_site_max, series_record_max; /* and series_caps; 0: none */
+	struct judging judging; /* what minutes are judged by; its rules NULL: they are not */
 };
 
 /* A record as a task takes it. */
@@ -145,12 +158,12 @@ int task_add_letter(struct task *t, struct str letter);
  * said so less than trust_ms (real) ago. mono_ms: real time now. */
 int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t mono_ms, int64_t trust_ms);
 
-/* Closes all that is due at watermark_ms, into the outbox, and forgets agents, request keys and baselines whose time is over; the watermark
+/* Judges the minutes that close, and closes all that is due at watermark_ms, into the outbox, and forgets agents, request keys and baselines whose time is over; the watermark
  * follows. -1 with ERR_FATAL when memory is short. */
 int task_close(struct task *t, int64_t watermark_ms, const struct close_rules *rules, struct err *err);
 
 /* Moves all windows, open and late, into the outbox as fragments, without closing any (window_store_flush()), and all exemplars (exemplars_flush()).
- * -1 with ERR_FATAL. */
+ * What triggers will ask about is kept back (shadow.h). -1 with ERR_FATAL. */
 int task_flush(struct task *t, struct err *err);
 
 /* Bytes of what task_flush() moves into the outbox. */
@@ -162,11 +175,14 @@ void task_crowd(struct task *t, bool crowded);
 /* Does the outbox hold what a flush put there? A second one would find little before they are gone. */
 bool task_is_flushed(const struct task *t);
 
-/* Bytes of memory: windows, series and lists of them, dedup, request keys, baselines, exemplars, letters, outbox. Allocated bytes, in the allocator's size
+/* Bytes of memory: windows, series and lists of them, dedup, request keys, baselines, exemplars, alerts, letters, outbox. Allocated bytes, in the allocator's size
  * classes (common/memory.h); tests/unit/processor/test_accounting.c holds it against the allocator's own count. Looks at panes, not at windows. */
 size_t task_bytes(const struct task *t);
 
-/* Windows and exemplars in the state and the outbox: a measure of what a checkpoint writes. */
+/* Of these, what triggers need and no flush frees: alerts, check-ins, quiet spans, windows kept back. */
+size_t task_alerting_bytes(const struct task *t);
+
+/* Windows, exemplars and alerts' events in the state and the outbox: a measure of what a checkpoint writes. */
 size_t task_windows(const struct task *t);
 
 /* Has the state moved since the last checkpoint, or is something waiting to go out? */

@@ -16,6 +16,7 @@ void topics_name(struct cell_topics *topics, const char *cell)
 	kafka_cell_topic(topics->minutely, cell, "minutely");
 	kafka_cell_topic(topics->hourly, cell, "hourly");
 	kafka_cell_topic(topics->exemplars, cell, "exemplars");
+	kafka_cell_topic(topics->alerts, cell, "alerts");
 }
 
 struct input topics_input(const struct cell_topics *topics, int32_t number)

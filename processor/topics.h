@@ -16,7 +16,7 @@ enum input_kind { INPUT_SAMPLES, INPUT_EVENTS, NR_INPUT_KINDS };
 struct cell_topics {
 	char cell[KAFKA_TOPIC_SIZE]; /* its name */
 	char samples[KAFKA_TOPIC_SIZE], samples_state[KAFKA_TOPIC_SIZE], events[KAFKA_TOPIC_SIZE], events_state[KAFKA_TOPIC_SIZE];
-	char minutely[KAFKA_TOPIC_SIZE], hourly[KAFKA_TOPIC_SIZE], exemplars[KAFKA_TOPIC_SIZE];
+	char minutely[KAFKA_TOPIC_SIZE], hourly[KAFKA_TOPIC_SIZE], exemplars[KAFKA_TOPIC_SIZE], alerts[KAFKA_TOPIC_SIZE];
 	int64_t epoch;
 	int32_t partitions; /* of each of them */
 };

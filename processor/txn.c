@@ -22,8 +22,8 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "common/txn_offsets.h"
 #include "processor/shares.h"
-#include "processor/txn_offsets.h"
 
 enum {
 	DEADLINE_MS = 8000,   /* of all steps of a transaction; transaction.timeout.ms is 10 s */
@@ -231,8 +231,8 @@ static int make_producer(struct txn *t, struct err *err)
 static int open_topics(struct txn *t, struct err *err)
 {
 	const char *names[NR_TXN_TOPICS] = {[TXN_MINUTELY] = t->topics->minutely, [TXN_HOURLY] = t->topics->hourly,
-					    [TXN_EXEMPLARS] = t->topics->exemplars, [TXN_SAMPLES_STATE] = t->topics->samples_state,
-					    [TXN_EVENTS_STATE] = t->topics->events_state, [TXN_DEADLETTER] = TOPIC_DEADLETTER};
+					    [TXN_EXEMPLARS] = t->topics->exemplars, [TXN_ALERTS] = t->topics->alerts,
+					    [TXN_SAMPLES_STATE] = t->topics->samples_state, [TXN_EVENTS_STATE] = t->topics->events_state, [TXN_DEADLETTER] = TOPIC_DEADLETTER};
 
 	for (size_t i = 0; i < NR_TXN_TOPICS; i++) {
 		if (t->rkt[i])

@@ -37,6 +37,9 @@ void window_store_fini(struct window_store *ws);
 /* A new pane of a class, whose start no pane of that class has yet. NULL when memory is short. */
 struct pane *window_store_new_pane(struct window_store *ws, enum pane_class class, int64_t start_ms, int64_t watermark_ms);
 
+/* A pane of a minute that is in no list of the store's, for copies of windows; the caller's. NULL when memory is short. */
+struct pane *window_store_lone_pane(struct window_store *ws, int64_t start_ms);
+
 /* Brings what the next sample of a series will need behind its window of the minute, which is there already: its histogram, or, where that is another
  * minute's, the place where the new one will be. */
 void window_store_prefetch(const struct window_store *ws, const struct series *series);

@@ -1,28 +1,28 @@
 /* apply.c - the command `apply`: makes the control plane what a file says; see commands.h.
  *
  * Order: topics of the control plane, of the cells there are, cells that are new (each with its topics,
- * under its epoch), sites, then removals: sites before the cells they point to. Each step leaves a state
+ * under its epoch), sites, receivers, triggers, then removals, the other way round. Each step leaves a state
  * that is valid by itself, and a second run does what is left. Epochs of the file are not looked at: a cell
  * that is new here gets a new one (topics.h). */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "common/receiver.h"
 #include "deploy/ctl/check.h"
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/diff.h"
+#include "deploy/ctl/file_read.h"
 #include "deploy/ctl/printable.h"
 #include "deploy/ctl/record_json.h"
+#include "deploy/ctl/rule_change.h"
 #include "deploy/ctl/topics.h"
 
 /* A file within its bound makes a tree within the other: some 50 bytes of memory a value. */
-enum { FILE_MAX_BYTES = 64 << 20, TREE_MAX_BYTES = 512 << 20, READ_BYTES = 64 << 10 };
+enum { FILE_MAX_BYTES = 64 << 20, TREE_MAX_BYTES = 512 << 20 };
 
 struct apply {
 	struct ctl *ctl;
 	bool prune, dry_run;
+	bool has_triggers, has_receivers; /* the file has such a list, perhaps an empty one */
 	struct buf text;
 	struct arena tree;
 	struct json *root;
@@ -31,75 +31,98 @@ struct apply {
 	struct topics_run topics;
 };
 
-/* Reads at most one block beyond the bound, whatever the file claims to be (a pipe, /dev/zero). */
-static int read_file(const char *path, struct buf *out, struct err *err)
-{
-	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : 1;
-
-	while (n > 0 && out->len <= FILE_MAX_BYTES) {
-		uint8_t *room = buf_reserve(out, READ_BYTES);
-
-		if (!room) {
-			close(fd);
-			return err_nomem(err, "a file");
-		}
-		n = read(fd, room, READ_BYTES);
-		out->len += n > 0 ? (size_t)n : 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return err_set(err, ERR_FATAL, "cannot read %s: %s", path, strerror(errno));
-	if (out->len > FILE_MAX_BYTES)
-		return err_set(err, ERR_REJECT, "%s is larger than %d MiB", path, FILE_MAX_BYTES >> 20);
-	return 0;
-}
-
 static int read_wanted(struct apply *a, const char *path, struct err *err)
 {
-	if (read_file(path, &a->text, err) < 0)
+	if (file_read(path, FILE_MAX_BYTES, &a->text, err) < 0)
 		return -1;
 	a->tree.limit_bytes = TREE_MAX_BYTES;
 	if (json_parse(buf_str(&a->text), &a->tree, &a->root, err) < 0 || record_json_read_store(a->root, &a->wanted, err) < 0)
 		return err_wrap(err, "%s", path);
+	a->has_triggers = json_get(a->root, "triggers") != NULL;
+	a->has_receivers = json_get(a->root, "receivers") != NULL;
 	return 0;
 }
 
-/* Puts from's records over those of result. What cannot be read is left out: it can hold no site and back
- * no route. */
-static int overlay(struct store *result, const struct store *from, struct err *err)
+static int put(struct store *s, enum store_kind kind, const struct store_item *item, struct err *err)
 {
-	for (int kind = STORE_CELLS; kind <= STORE_SITES; kind++) {
-		size_t nr;
-		const struct store_item **items = store_list(from, (enum store_kind)kind, &nr, err);
-		int rc = items ? 0 : -1;
-
-		for (size_t i = 0; rc == 0 && i < nr; i++)
-			if (!items[i]->fault)
-				rc = kind == STORE_CELLS ? store_put_cell(result, &items[i]->v.cell, err)
-							 : store_put_site(result, &items[i]->v.site, err);
-		free(items);
-		if (rc < 0)
-			return -1;
+	switch (kind) {
+	case STORE_CELLS:
+		return store_put_cell(s, &item->v.cell, err);
+	case STORE_SITES:
+		return store_put_site(s, &item->v.site, err);
+	case STORE_RECEIVERS:
+		return store_put_receiver(s, &item->v.receiver, err);
+	default:
+		return 0; /* nothing points to it */
 	}
+}
+
+/* Puts from's records of a kind over those of result. What cannot be read is left out: it can hold no site and back
+ * no route. */
+static int overlay(struct store *result, const struct store *from, enum store_kind kind, struct err *err)
+{
+	size_t nr;
+	const struct store_item **items = store_list(from, kind, &nr, err);
+	int rc = items ? 0 : -1;
+
+	for (size_t i = 0; rc == 0 && i < nr; i++)
+		if (!items[i]->fault)
+			rc = put(result, kind, items[i], err);
+	free(items);
+	return rc;
+}
+
+/* Are records of a kind removed that the file does not have? A file that knows nothing of a kind, as those of before there were triggers, means none. */
+static bool prunes(const struct apply *a, enum store_kind kind)
+{
+	return a->prune && (kind == STORE_TRIGGERS ? a->has_triggers : kind != STORE_RECEIVERS || a->has_receivers);
+}
+
+static const struct receiver *find_receiver(void *ctx, struct str id)
+{
+	return store_receiver(ctx, id);
+}
+
+/* Triggers and receivers of the file among the others. */
+static int check_rules(struct apply *a, struct err *err)
+{
+	const struct json *triggers = json_get(a->root, "triggers"), *receivers = json_get(a->root, "receivers");
+
+	for (const struct json *node = triggers ? triggers->child : NULL; node; node = node->next)
+		if (check_trigger_site(store_trigger(&a->wanted, json_get(node, "id")->text), &a->result, err) < 0)
+			return json_wrap(node, err);
+	for (const struct json *node = receivers ? receivers->child : NULL; node; node = node->next)
+		if (receiver_check_chain(store_receiver(&a->wanted, json_get(node, "id")->text), find_receiver, &a->result, err) < 0)
+			return json_wrap(node, err);
 	return 0;
 }
 
-/* Checks the sites of the file against the cells there would be, and so names the line. */
+/* Checks what the file says against what there would be, and so names the line. */
 static int check_result(struct apply *a, const struct store *live, struct err *err)
 {
-	if ((!a->prune && overlay(&a->result, live, err) < 0) || overlay(&a->result, &a->wanted, err) < 0)
-		return -1;
+	static const enum store_kind kinds[] = {STORE_CELLS, STORE_SITES, STORE_RECEIVERS};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if ((!prunes(a, kinds[i]) && overlay(&a->result, live, kinds[i], err) < 0) || overlay(&a->result, &a->wanted, kinds[i], err) < 0)
+			return -1;
 	for (const struct json *node = json_get(a->root, "sites")->child; node; node = node->next)
 		if (check_site_routes(store_site(&a->wanted, json_get(node, "id")->text), &a->result, err) < 0)
 			return json_wrap(node, err);
-	return check_key_hashes(&a->result, err);
+	return check_key_hashes(&a->result, err) < 0 ? -1 : check_rules(a, err);
 }
 
-static const char *kind_name(enum store_kind kind)
+static int make_diff(struct apply *a, const struct store *live, int64_t now_ms, struct err *err)
 {
-	return kind == STORE_CELLS ? "cell" : "site";
+	if (diff_make(&a->diff, live, &a->wanted, a->prune, now_ms, err) < 0 ||
+	    diff_make_rules(&a->diff, STORE_RECEIVERS, live, &a->wanted, prunes(a, STORE_RECEIVERS), NULL, err) < 0)
+		return -1;
+	return diff_make_rules(&a->diff, STORE_TRIGGERS, live, &a->wanted, prunes(a, STORE_TRIGGERS), NULL, err);
+}
+
+/* What an item holds; NULL: nothing that can be read. */
+static const void *record_of(const struct store_item *item)
+{
+	return item && !item->fault ? &item->v : NULL;
 }
 
 /* One Notice a record, in the words that were printed. */
@@ -112,13 +135,15 @@ static int tell(struct ctl *ctl, const struct diff_change *c, struct err *err)
 	char name[CHECK_SITE_ID_MAX + 1];
 	struct ctl_event event = {.severity = c->op == DIFF_REMOVE ? SEVERITY_WARNING : SEVERITY_INFO,
 				  .event = events[c->kind == STORE_SITES][c->op],
-				  .cell = c->kind == STORE_CELLS ? name : NULL, .site = c->kind == STORE_SITES ? name : NULL};
+				  .cell = c->kind == STORE_CELLS ? name : NULL, .site = c->kind == STORE_SITES ? name : NULL,
+				  .record = c->kind == STORE_CELLS ? RECORD_CELL : RECORD_SITE,
+				  .before = record_of(c->live), .after = record_of(c->wanted)};
 	struct buf words = BUF_INIT;
 	int rc;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(item->key.len < CHECK_SITE_ID_MAX ? item->key.len : CHECK_SITE_ID_MAX), item->key.p);
 	diff_describe(c, &words);
-	rc = ctl_notice(ctl, &event, err, "%s %s %s by apply: " STR_FMT, kind_name(c->kind), name, verbs[c->op], STR_ARG(buf_str(&words)));
+	rc = ctl_notice(ctl, &event, err, "%s %s %s by apply: " STR_FMT, diff_kind_name(c->kind), name, verbs[c->op], STR_ARG(buf_str(&words)));
 	buf_fini(&words);
 	return rc;
 }
@@ -130,6 +155,8 @@ static int make_change(struct apply *a, const struct diff_change *c, struct err 
 	struct cluster *cluster = a->ctl->cluster;
 	int rc;
 
+	if (c->kind == STORE_TRIGGERS || c->kind == STORE_RECEIVERS)
+		return a->dry_run ? 0 : rule_change_make(a->ctl, c, err);
 	if (c->op == DIFF_REMOVE)
 		rc = a->dry_run ? 0 : cluster_remove(cluster, c->kind, c->live->key, err);
 	else if (c->kind == STORE_SITES)
@@ -149,8 +176,23 @@ static int make_changes(struct apply *a, enum store_kind kind, bool removals, st
 		const struct diff_change *c = &a->diff.changes[i];
 
 		if (c->kind == kind && (c->op == DIFF_REMOVE) == removals && make_change(a, c, err) < 0)
-			return err_wrap(err, "%s " STR_FMT, kind_name(kind), STR_ARG((c->wanted ? c->wanted : c->live)->key));
+			return err_wrap(err, "%s " STR_FMT, diff_kind_name(kind), STR_ARG((c->wanted ? c->wanted : c->live)->key));
 	}
+	return 0;
+}
+
+/* What points to others comes after them, and goes before them. */
+static int make_all(struct apply *a, struct err *err)
+{
+	static const enum store_kind kinds[] = {STORE_CELLS, STORE_SITES, STORE_RECEIVERS, STORE_TRIGGERS};
+	const size_t nr = sizeof(kinds) / sizeof(kinds[0]);
+
+	for (size_t i = 0; i < nr; i++)
+		if (make_changes(a, kinds[i], false, err) < 0)
+			return -1;
+	for (size_t i = nr; i > 0; i--)
+		if (make_changes(a, kinds[i - 1], true, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -172,22 +214,10 @@ static int make_topics(struct apply *a, const struct store *live, struct err *er
 
 static void print_changes(const struct apply *a)
 {
-	static const char signs[DIFF_OPS] = {'+', '~', '-'};
 	FILE *out = a->ctl->out;
 
-	for (size_t i = 0; i < a->diff.nr; i++) {
-		const struct diff_change *c = &a->diff.changes[i];
-		const struct store_item *item = c->wanted ? c->wanted : c->live;
-		struct buf words = BUF_INIT;
-
-		buf_printf(&words, "%c %s " STR_FMT ": ", signs[c->op], kind_name(c->kind), STR_ARG(item->key));
-		diff_describe(c, &words);
-		buf_add(&words, "", 1);
-		if (!buf_failed(&words))
-			fprintf(out, "%s%s\n", printable((char *)words.p),
-				c->op == DIFF_REMOVE && c->kind == STORE_CELLS ? " (its topics stay)" : "");
-		buf_fini(&words);
-	}
+	for (size_t i = 0; i < a->diff.nr; i++)
+		diff_print(&a->diff.changes[i], out);
 	topics_print(&a->topics, out);
 	if (!a->diff.nr)
 		fputs("all records are as the file says: nothing to change\n", out);
@@ -199,25 +229,13 @@ static void print_changes(const struct apply *a)
 /* The same as print_changes(), with the words in "text". */
 static int print_json(const struct apply *a, struct err *err)
 {
-	static const char *const ops[DIFF_OPS] = {"add", "change", "remove"};
 	struct json_writer w;
 
 	json_write_begin(&w);
 	json_write_bool(&w, "dry_run", a->dry_run);
 	json_write_array(&w, "changes");
-	for (size_t i = 0; i < a->diff.nr; i++) {
-		const struct diff_change *c = &a->diff.changes[i];
-		struct buf words = BUF_INIT;
-
-		diff_describe(c, &words);
-		json_write_map(&w, NULL);
-		json_write_text(&w, "op", str_from(ops[c->op]));
-		json_write_text(&w, "kind", str_from(kind_name(c->kind)));
-		json_write_text(&w, "key", (c->wanted ? c->wanted : c->live)->key);
-		json_write_text(&w, "text", buf_str(&words));
-		json_write_map_end(&w);
-		buf_fini(&words);
-	}
+	for (size_t i = 0; i < a->diff.nr; i++)
+		diff_write_json(&a->diff.changes[i], &w);
 	json_write_array_end(&w);
 	topics_write_json(&a->topics, &w);
 	return json_write_print(&w, a->ctl->out, err);
@@ -231,14 +249,12 @@ static int apply(struct apply *a, const char *path, struct err *err)
 	bool readable;
 
 	if (read_wanted(a, path, err) < 0 || topics_make_control(&a->topics, &readable, err) < 0 ||
-	    (readable && ctl_load(a->ctl, false, err) < 0))
+	    (readable && ctl_load_also(a->ctl, CLUSTER_BIT(STORE_TRIGGERS) | CLUSTER_BIT(STORE_RECEIVERS), err) < 0))
 		return -1;
 	if (diff_complete(&a->wanted, live, now_ms, err) < 0 || check_result(a, live, err) < 0 ||
-	    diff_make(&a->diff, live, &a->wanted, a->prune, now_ms, err) < 0)
+	    make_diff(a, live, now_ms, err) < 0)
 		return err_wrap(err, "%s", path);
-	if (make_topics(a, live, err) < 0 || make_changes(a, STORE_CELLS, false, err) < 0 ||
-	    make_changes(a, STORE_SITES, false, err) < 0 || make_changes(a, STORE_SITES, true, err) < 0 ||
-	    make_changes(a, STORE_CELLS, true, err) < 0 || topics_compare(&a->topics, err) < 0)
+	if (make_topics(a, live, err) < 0 || make_all(a, err) < 0 || topics_compare(&a->topics, err) < 0)
 		return -1;
 	if (a->ctl->json)
 		return print_json(a, err);

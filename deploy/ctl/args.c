@@ -260,10 +260,12 @@ static int set_value(struct args *a, const struct args_option *o, const char *te
 {
 	struct args_value *v = find_value(a, o);
 
-	if (v->given)
+	if (v->given && o->type != ARGS_LIST)
 		return err_set(err, ERR_REJECT, "--%s stands there twice", o->name);
-	if ((o->type == ARGS_TEXT || o->type == ARGS_NEEDED) && !*text)
+	if ((o->type == ARGS_TEXT || o->type == ARGS_NEEDED || o->type == ARGS_LIST) && !*text)
 		return err_set(err, ERR_REJECT, "--%s is empty", o->name);
+	if (o->type == ARGS_LIST)
+		a->listed[a->nr_listed++] = (struct args_listed){o, text};
 	if (parse_value(v, text, err) < 0)
 		return -1;
 	v->text = text;
@@ -365,7 +367,8 @@ int args_parse(struct args *a, const struct args_command *commands, const struct
 	 * of args_prefer(), the end. */
 	a->settings = calloc((size_t)(argc > 0 ? argc : 1) * 2 + 4, sizeof(*a->settings));
 	a->rest = calloc((size_t)(argc > 0 ? argc : 1), sizeof(*a->rest));
-	if (!a->settings || !a->rest)
+	a->listed = calloc((size_t)(argc > 0 ? argc : 1), sizeof(*a->listed));
+	if (!a->settings || !a->rest || !a->listed)
 		return err_nomem(err, "the command line");
 	if (add_setting(a, "millrace-ctl", err) < 0)
 		return -1;
@@ -402,6 +405,7 @@ void args_fini(struct args *a)
 		free(a->settings[i]);
 	free(a->settings);
 	free(a->rest);
+	free(a->listed);
 	*a = (struct args){0};
 }
 
@@ -426,6 +430,19 @@ static const struct args_value *named_value(const struct args *a, const char *na
 const char *args_text(const struct args *a, const char *name)
 {
 	return named_value(a, name)->text;
+}
+
+const char *args_next(const struct args *a, const char *name, int *at)
+{
+	const struct args_option *option = named_value(a, name)->option;
+
+	while (*at < a->nr_listed) {
+		const struct args_listed *l = &a->listed[(*at)++];
+
+		if (l->option == option)
+			return l->text;
+	}
+	return NULL;
 }
 
 int64_t args_int(const struct args *a, const char *name)

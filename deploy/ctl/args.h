@@ -21,6 +21,7 @@ enum args_type {
 	ARGS_FLAG,    /* no value */
 	ARGS_TEXT,    /* any value but the empty one */
 	ARGS_NEEDED,  /* likewise, and the command is not complete without it */
+	ARGS_LIST,    /* like ARGS_TEXT, and may be given several times */
 	ARGS_INT,     /* a decimal number within [min, max] */
 	ARGS_RATE,    /* a decimal number, not negative, perhaps with a fraction */
 	ARGS_MS,      /* a duration like 90s, 10m, 2h or 14d within [min, max] milliseconds; must be given where it has no default */
@@ -52,6 +53,12 @@ struct args_command {
 	int (*run)(struct ctl *ctl, struct err *err);
 };
 
+/* One of several values of an option. */
+struct args_listed {
+	const struct args_option *option;
+	const char *text;
+};
+
 struct args_value {
 	const struct args_option *option;
 	const char *text; /* NULL: neither given nor a default */
@@ -69,6 +76,8 @@ struct args {
 	int nr_operands;
 	const char **rest; /* of a last operand that takes any number */
 	int nr_rest;
+	struct args_listed *listed; /* each value of an ARGS_LIST, in the order they were given */
+	int nr_listed;
 	struct args_value values[ARGS_OPTIONS_MAX]; /* the global options', then the command's */
 	int nr_values;
 	char **settings; /* for program_init(): [0] is the program's name, ended by NULL */
@@ -97,7 +106,10 @@ void args_help(const struct args *a, FILE *out);
  * caller's (abort). */
 const char *args_text(const struct args *a, const char *name);
 
-/* Likewise, for ARGS_INT (which always has a default), and for ARGS_MS in milliseconds. */
+/* The values of an ARGS_LIST one after the other: *at starts at 0; NULL ends. */
+const char *args_next(const struct args *a, const char *name, int *at);
+
+/* Likewise args_text(), for ARGS_INT (which always has a default), and for ARGS_MS in milliseconds. */
 int64_t args_int(const struct args *a, const char *name);
 
 /* Likewise, for ARGS_RATE. */

@@ -25,6 +25,8 @@ static void print_options(const struct args_option *options, FILE *out)
 		fprintf(out, "  %-26s %s", name, o->help);
 		if (o->type == ARGS_NEEDED || (o->type == ARGS_MS && !o->def))
 			fputs(" (must be given)", out);
+		if (o->type == ARGS_LIST)
+			fputs(" (may be repeated)", out);
 		if (o->def)
 			fprintf(out, " (default %s)", o->def);
 		fputc('\n', out);

@@ -26,7 +26,7 @@ static int print_json(struct ctl *ctl, const struct topics_run *run, const struc
 static int tell_added(struct ctl *ctl, const struct cell *cell, struct err *err)
 {
 	char name[CHECK_CELL_NAME_MAX + 1];
-	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "cell_added", .cell = name};
+	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "cell_added", .cell = name, .record = RECORD_CELL, .after = cell};
 
 	snprintf(name, sizeof(name), STR_FMT, STR_ARG(cell->name));
 	return ctl_notice(ctl, &event, err, "cell %s added, %d partitions", name, (int)cell->partitions);

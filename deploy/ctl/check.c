@@ -143,6 +143,13 @@ int check_site_routes(const struct site *site, const struct store *s, struct err
 	return 0;
 }
 
+int check_trigger_site(const struct trigger *trigger, const struct store *s, struct err *err)
+{
+	if (store_site(s, trigger->site))
+		return 0;
+	return err_set(err, ERR_REJECT, "site: there is no site \"" STR_FMT "\" (see millrace-ctl site list)", STR_ARG(trigger->site));
+}
+
 /* Enters one site's keys into seen; a hash that is there already is an error. */
 static int add_hashes(struct map *seen, const struct store_item *item, struct err *err)
 {

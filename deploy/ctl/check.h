@@ -39,6 +39,9 @@ int check_site(const struct site *site, struct err *err);
 /* A site among the others: each route's cell exists and has that many partitions. */
 int check_site_routes(const struct site *site, const struct store *s, struct err *err);
 
+/* A trigger among the others: its site exists. */
+int check_trigger_site(const struct trigger *trigger, const struct store *s, struct err *err);
+
 /* No key hash stands at two sites (ingest finds the site by it). *err names both. */
 int check_key_hashes(const struct store *s, struct err *err);
 

@@ -35,7 +35,7 @@ struct cluster {
 
 static const char *const topics[STORE_KINDS] = {
 	[STORE_CELLS] = "millrace.cells", [STORE_SITES] = "millrace.sites", [STORE_CONTROLS] = "millrace.controls",
-	[STORE_BEATS] = "millrace.heartbeats"};
+	[STORE_TRIGGERS] = "millrace.triggers", [STORE_RECEIVERS] = "millrace.receivers", [STORE_BEATS] = "millrace.heartbeats"};
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
@@ -105,14 +105,14 @@ void cluster_free(struct cluster *c)
 	free(c);
 }
 
-/* The order of enum store_kind puts heartbeats last, so that "all but those" is a shorter list. */
-int cluster_load(struct cluster *c, bool with_beats, struct err *err)
+int cluster_load(struct cluster *c, unsigned kinds, struct err *err)
 {
 	struct table_spec specs[STORE_KINDS];
-	size_t nr = with_beats ? STORE_KINDS : STORE_BEATS;
+	size_t nr = 0;
 
-	for (size_t i = 0; i < nr; i++)
-		specs[i] = (struct table_spec){.topic = topics[i], .row = on_row, .ctx = &c->feeds[i]};
+	for (int kind = 0; kind < STORE_KINDS; kind++)
+		if (kinds & CLUSTER_BIT(kind))
+			specs[nr++] = (struct table_spec){.topic = topics[kind], .row = on_row, .ctx = &c->feeds[kind]};
 	c->tables = tables_new(c->program, specs, nr, err);
 	return c->tables && tables_load(c->tables, LOAD_MS, err) == 0 ? 0 : -1;
 }
@@ -282,6 +282,28 @@ int cluster_put_control(struct cluster *c, const struct control *control, struct
 
 	if (rc == 0)
 		rc = write_row(c, STORE_CONTROLS, control->id, buf_str(&value), err);
+	buf_fini(&value);
+	return rc;
+}
+
+int cluster_put_trigger(struct cluster *c, const struct trigger *trigger, struct err *err)
+{
+	struct buf value = BUF_INIT;
+	int rc = trigger_encode(trigger, &value, err);
+
+	if (rc == 0)
+		rc = write_row(c, STORE_TRIGGERS, trigger->id, buf_str(&value), err);
+	buf_fini(&value);
+	return rc;
+}
+
+int cluster_put_receiver(struct cluster *c, const struct receiver *receiver, struct err *err)
+{
+	struct buf value = BUF_INIT;
+	int rc = receiver_encode(receiver, &value, err);
+
+	if (rc == 0)
+		rc = write_row(c, STORE_RECEIVERS, receiver->id, buf_str(&value), err);
 	buf_fini(&value);
 	return rc;
 }

@@ -27,9 +27,12 @@ struct cluster *cluster_new(const struct program *p, struct err *err);
 /* Closes; NULL is a no-op. */
 void cluster_free(struct cluster *c);
 
-/* Reads cells, sites and controls to their end, and heartbeats if asked. ERR_RETRY when a topic is not there (says
- * what to run). Once a run. */
-int cluster_load(struct cluster *c, bool with_beats, struct err *err);
+/* A set of kinds is made of their bits; cells, sites and controls are what every command reads. */
+#define CLUSTER_BIT(kind) (1u << (kind))
+#define CLUSTER_BASE (CLUSTER_BIT(STORE_CELLS) | CLUSTER_BIT(STORE_SITES) | CLUSTER_BIT(STORE_CONTROLS))
+
+/* Reads the tables of these kinds to their end. ERR_RETRY when a topic is not there (says what to run). Once a run. */
+int cluster_load(struct cluster *c, unsigned kinds, struct err *err);
 
 /* What has been read so far, own writes included. Borrowed. */
 const struct store *cluster_store(const struct cluster *c);
@@ -43,6 +46,8 @@ rd_kafka_t *cluster_client(const struct cluster *c);
 int cluster_put_cell(struct cluster *c, const struct cell *cell, struct err *err);
 int cluster_put_site(struct cluster *c, const struct site *site, struct err *err);            /* see above */
 int cluster_put_control(struct cluster *c, const struct control *control, struct err *err);   /* see above */
+int cluster_put_trigger(struct cluster *c, const struct trigger *trigger, struct err *err);   /* see above */
+int cluster_put_receiver(struct cluster *c, const struct receiver *receiver, struct err *err); /* see above */
 int cluster_remove(struct cluster *c, enum store_kind kind, struct str key, struct err *err); /* see above */
 
 /* Takes what comes into the tables, for up to timeout_ms (real) or until something came. Rows that cannot be read become items with a

@@ -6,6 +6,7 @@
 
 #include "common/control.h"
 #include "common/route.h"
+#include "common/silence.h"
 #include "deploy/ctl/letters.h"
 #include "deploy/ctl/topics.h"
 
@@ -20,7 +21,7 @@
 #define CONTROL_SCOPE \
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "for this cell only"}, \
 	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "for this site only"}, \
-	{"kind", ARGS_TEXT, 0, "KIND", NULL, 0, 0, "for this kind of documents only: minutely, hourly, errors, traces, markers or checkins"}, \
+	{"kind", ARGS_TEXT, 0, "KIND", NULL, 0, 0, "for this kind of documents only: minutely, hourly, errors, traces, markers, checkins, alerts or incidents"}, \
 	{"trigger", ARGS_TEXT, 0, "TRIGGER", NULL, 0, 0, "for this trigger only"}
 
 static const struct args_option options[] = {
@@ -119,6 +120,28 @@ static const struct args_option control_list_options[] = {
 	{0},
 };
 
+#define RULE_FILE \
+	{"file", ARGS_NEEDED, 'f', "FILE", NULL, 0, 0, "YAML, or what list --json prints; - is standard input"}, \
+	{"dry-run", ARGS_FLAG, 0, NULL, NULL, 0, 0, "say what would be changed, change nothing"}
+
+static const struct args_option trigger_apply_options[] = {
+	RULE_FILE,
+	{"prune", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also remove the triggers of --site that the file does not have"},
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "all triggers of the file must be of this site"},
+	{0},
+};
+
+static const struct args_option trigger_list_options[] = {
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "of this site only"},
+	{0},
+};
+
+static const struct args_option receiver_apply_options[] = {
+	RULE_FILE,
+	{"prune", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also remove the receivers that the file does not have"},
+	{0},
+};
+
 static const struct args_option export_options[] = {
 	{"output", ARGS_TEXT, 'o', "FILE", NULL, 0, 0, "write to a file instead"},
 	{0},
@@ -179,6 +202,59 @@ static const struct args_option deadletter_drop_options[] = {
 	{0},
 };
 
+static const struct args_option silence_add_options[] = {
+	{"for", ARGS_MS, 0, "DURATION", NULL, 1000, SILENCE_LIFE_MAX_MS, "90s, 10m, 2h, 14d: it ends by itself then; at most 90d"},
+	{"at", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "from when on: 2026-11-26T12:30:00Z, or 2h from now; by default at once"},
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "alerts of this site only"},
+	{"trigger", ARGS_TEXT, 0, "TRIGGER", NULL, 0, 0, "alerts of this trigger only"},
+	{"tag", ARGS_LIST, 0, "KEY=VALUE", NULL, 0, 0, "alerts of series with this tag only; * and ? in the value stand for any bytes and one"},
+	{"reason", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "why, for whoever comes next"},
+	{0},
+};
+
+#define INCIDENT_CELL \
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "look at this cell only"}, \
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "those of this site only"}
+
+static const struct args_option incident_list_options[] = {
+	{"all", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also what is resolved, as far back as the topic goes: 30 days"},
+	INCIDENT_CELL,
+	{0},
+};
+
+static const struct args_option incident_show_options[] = {
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "look at this cell only"},
+	{0},
+};
+
+static const struct args_option incident_ack_options[] = {
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "look at this cell only"},
+	{"reason", ARGS_TEXT, 0, "TEXT", NULL, 0, 0, "for the others"},
+	{0},
+};
+
+static const struct args_option note_options[] = {
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "it is about this site"},
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "it is about this cell"},
+	{"at", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "when it was: 2026-11-26T12:30:00Z, or 20m for so long ago; by default now"},
+	{0},
+};
+
+static const struct args_option timeline_options[] = {
+	{"from", ARGS_NEEDED, 0, "TIME", NULL, 0, 0, "its beginning: 2026-11-26T12:30:00Z, or 2h for so long ago"},
+	{"to", ARGS_TEXT, 0, "TIME", "now", 0, 0, "its end, likewise"},
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "leave out what is of another cell"},
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "leave out what is of another site"},
+	{"output", ARGS_TEXT, 'o', "FILE", NULL, 0, 0, "write to a new file instead"},
+	{0},
+};
+
+static const struct args_option trigger_test_options[] = {
+	{"file", ARGS_TEXT, 'f', "FILE", NULL, 0, 0, "the triggers of this YAML file, instead of those of ids; - is standard input"},
+	{"hours", ARGS_INT, 0, "N", "1", 1, 24, "how far back"},
+	{0},
+};
+
 static const struct args_command commands[] = {
 	{"topics", "apply", {NULL}, "make the topics that are missing, tell what differs", topics_apply_options, topics_apply_run},
 	{"cell", "add", {"NAME", NULL}, "make a cell and its topics", cell_add_options, cell_add_run},
@@ -205,12 +281,27 @@ static const struct args_command commands[] = {
 	{"control", "set", {NULL}, "stop something, for a while: close, mute, pause, drop", control_set_options, control_set_run},
 	{"control", "list", {NULL}, "show what is in force, and who obeys", control_list_options, control_list_run},
 	{"control", "clear", {NULL}, "end it before its time", control_clear_options, control_clear_run},
+	{"silence", "add", {NULL}, "tell nobody of some alerts, for a while", silence_add_options, silence_add_run},
+	{"silence", "list", {NULL}, "show those in force and to come", NULL, silence_list_run},
+	{"silence", "end", {"ID", NULL}, "end one before its time", NULL, silence_end_run},
+	{"incident", "list", {NULL}, "show the incidents that are open", incident_list_options, incident_list_run},
+	{"incident", "show", {"ID", NULL}, "show all of one; four digits of its id or more will do", incident_show_options, incident_show_run},
+	{"incident", "ack", {"ID", NULL}, "say that you take care of one: no repeats and no escalation", incident_ack_options, incident_ack_run},
+	{"note", NULL, {"TEXT", NULL}, "write a line into the operator log", note_options, note_run},
+	{"timeline", NULL, {NULL}, "print what happened between two times, as the beginning of a post-mortem", timeline_options, timeline_run},
+	{"trigger", "apply", {NULL}, "make triggers what a file says", trigger_apply_options, trigger_apply_run},
+	{"trigger", "list", {NULL}, "show the triggers", trigger_list_options, trigger_list_run},
+	{"trigger", "delete", {"ID..", NULL}, "remove triggers: their open alerts close", NULL, trigger_delete_run},
+	{"trigger", "test", {"ID..", NULL}, "say what triggers would have done in the last hours", trigger_test_options, trigger_test_run},
+	{"receiver", "apply", {NULL}, "make receivers what a file says", receiver_apply_options, receiver_apply_run},
+	{"receiver", "list", {NULL}, "show who is told of alerts", NULL, receiver_list_run},
+	{"receiver", "delete", {"ID..", NULL}, "remove receivers", NULL, receiver_delete_run},
 	{"deadletter", "list", {NULL}, "show the records that could not be processed", deadletter_list_options, deadletter_list_run},
 	{"deadletter", "show", {"ID", NULL}, "show all of one, the record included", NULL, deadletter_show_run},
 	{"deadletter", "retry", {"ID..", NULL}, "send them again, to where they stood: 12 or 12-40, or by the options; counted and stored once, also when sent twice",
 	 deadletter_retry_options, deadletter_retry_run},
 	{"deadletter", "drop", {"ID..", NULL}, "say that they are dealt with: nothing is sent, they stay where they are", deadletter_drop_options, deadletter_drop_run},
-	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys)", export_options, export_run},
+	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys, receivers, triggers)", export_options, export_run},
 	{"apply", NULL, {NULL}, "make all of it what a file says", apply_options, apply_run},
 	{"verify", NULL, {NULL}, "compute an hour again from the raw samples and compare it with MongoDB: 0 equal, 1 differs, 2 cannot be told",
 	 verify_options, verify_run},

@@ -44,11 +44,38 @@ int offsets_confirm_run(struct ctl *ctl, struct err *err);     /* see above */
 int key_create_run(struct ctl *ctl, struct err *err);
 int key_revoke_run(struct ctl *ctl, struct err *err); /* see above */
 
+/* trigger apply, trigger list, trigger delete ID.. */
+int trigger_apply_run(struct ctl *ctl, struct err *err);
+int trigger_list_run(struct ctl *ctl, struct err *err);   /* see above */
+int trigger_delete_run(struct ctl *ctl, struct err *err); /* see above */
+
+/* receiver apply, receiver list, receiver delete ID.. */
+int receiver_apply_run(struct ctl *ctl, struct err *err);
+int receiver_list_run(struct ctl *ctl, struct err *err);   /* see above */
+int receiver_delete_run(struct ctl *ctl, struct err *err); /* see above */
+
 /* deadletter list, deadletter show ID, deadletter retry ID.., deadletter drop ID.. */
 int deadletter_list_run(struct ctl *ctl, struct err *err);
 int deadletter_show_run(struct ctl *ctl, struct err *err);  /* see above */
 int deadletter_retry_run(struct ctl *ctl, struct err *err); /* see above */
 int deadletter_drop_run(struct ctl *ctl, struct err *err);  /* see above */
+
+/* silence add, silence list, silence end ID. */
+int silence_add_run(struct ctl *ctl, struct err *err);
+int silence_list_run(struct ctl *ctl, struct err *err); /* see above */
+int silence_end_run(struct ctl *ctl, struct err *err);  /* see above */
+
+/* incident list, incident show ID, incident ack ID. */
+int incident_list_run(struct ctl *ctl, struct err *err);
+int incident_show_run(struct ctl *ctl, struct err *err); /* see above */
+int incident_ack_run(struct ctl *ctl, struct err *err);  /* see above */
+
+/* note TEXT, timeline. */
+int note_run(struct ctl *ctl, struct err *err);
+int timeline_run(struct ctl *ctl, struct err *err); /* see above */
+
+/* trigger test, which tells what a trigger would have done. */
+int trigger_test_run(struct ctl *ctl, struct err *err);
 
 /* export, apply, status. */
 int export_run(struct ctl *ctl, struct err *err);

@@ -14,6 +14,7 @@
 /* One change of one control, whichever way it goes. */
 struct change {
 	struct ctl *ctl;
+	const struct control *before; /* what the topic had of this id; NULL: nothing that can be read */
 	struct control control; /* by --id, and until it is found, all but the id is unknown */
 	char id[CONTROL_ID_SIZE];
 	bool cleared;
@@ -22,12 +23,12 @@ struct change {
 /* A kind that no sink knows would drop nothing, in silence. */
 static int check_kind(const char *kind, struct err *err)
 {
-	static const char *const kinds[] = {"minutely", "hourly", "errors", "traces", "markers", "checkins"};
+	static const char *const kinds[] = {"minutely", "hourly", "errors", "traces", "markers", "checkins", "alerts", "incidents"};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i], kind) == 0)
 			return 0;
-	return err_set(err, ERR_REJECT, "--kind %s: a sink stores minutely, hourly, errors, traces, markers and checkins", kind);
+	return err_set(err, ERR_REJECT, "--kind %s: a sink stores minutely, hourly, errors, traces, markers, checkins, alerts and incidents", kind);
 }
 
 static void take_scope(const struct args *args, const char *option, bool *has, struct str *out)
@@ -63,7 +64,8 @@ static int tell(const struct change *ch, struct err *err)
 	struct tag fields[] = {{STR("id"), str_from(ch->id)}, {STR("reason"), c->reason}, {STR("expires_at"), STR("")}};
 	struct ctl_event event = {
 		.severity = ch->cleared ? SEVERITY_INFO : SEVERITY_WARNING, .event = ch->cleared ? "control_cleared" : "control_set",
-		.cell = c->has_cell ? cell : NULL, .site = c->has_site ? site : NULL, .fields = fields, .nr_fields = ch->cleared ? 1 : 3};
+		.cell = c->has_cell ? cell : NULL, .site = c->has_site ? site : NULL, .fields = fields, .nr_fields = ch->cleared ? 1 : 3,
+		.record = RECORD_CONTROL, .before = ch->before, .after = ch->cleared ? NULL : c};
 
 	snprintf(cell, sizeof(cell), STR_FMT, STR_ARG(c->cell));
 	snprintf(site, sizeof(site), STR_FMT, STR_ARG(c->site));
@@ -129,11 +131,14 @@ static int set_by_kafka(struct change *ch, struct err *err)
 {
 	struct ctl *ctl = ch->ctl;
 	const struct control *c = &ch->control;
+	const struct store_item *item;
 	int64_t since;
 
 	if (ctl_load(ctl, true, err) < 0 || (c->has_cell && !ctl_find_cell(ctl, c->cell.p, err)) ||
 	    (c->has_site && !ctl_find_site(ctl, c->site.p, err)))
 		return -1;
+	item = store_item(cluster_store(ctl->cluster), STORE_CONTROLS, c->id);
+	ch->before = item && !item->fault ? &item->v.control : NULL; /* the store keeps it, though it is replaced */
 	since = cluster_seen(ctl->cluster, STORE_BEATS);
 	if (cluster_put_control(ctl->cluster, c, err) < 0 || tell(ch, err) < 0)
 		return -1;
@@ -237,6 +242,7 @@ static int clear_by_kafka(struct change *ch, struct err *err)
 	if (item->fault)
 		return tell(ch, err) < 0 ? -1 : print_change(ch, &(struct obeyed){0}, err);
 	ch->control = item->v.control; /* the store keeps it, though it is replaced */
+	ch->before = &ch->control;
 	return tell(ch, err) < 0 ? -1 : settle(ch, -1, err);
 }
 

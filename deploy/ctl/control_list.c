@@ -10,6 +10,7 @@
 #include "deploy/ctl/grid.h"
 #include "deploy/ctl/json_read.h"
 #include "deploy/ctl/obeyed.h"
+#include "deploy/ctl/word_json.h"
 
 /* What there is to show. */
 struct list {
@@ -137,12 +138,6 @@ static void print_list(const struct list *l)
 	}
 }
 
-static void write_scope(struct json_writer *w, const char *key, bool has, struct str value)
-{
-	if (has)
-		json_write_text(w, key, value);
-}
-
 static int print_json(const struct list *l, struct err *err)
 {
 	struct json_writer w;
@@ -153,17 +148,7 @@ static int print_json(const struct list *l, struct err *err)
 		const struct control *c = &l->controls[i];
 
 		json_write_map(&w, NULL);
-		json_write_text(&w, "id", c->id);
-		json_write_text(&w, "on", str_from(control_program_name(c->on)));
-		json_write_text(&w, "action", str_from(control_action_name(c->action)));
-		write_scope(&w, "cell", c->has_cell, c->cell);
-		write_scope(&w, "site", c->has_site, c->site);
-		write_scope(&w, "kind", c->has_kind, c->kind);
-		write_scope(&w, "trigger", c->has_trigger, c->trigger);
-		json_write_text(&w, "reason", c->reason);
-		json_write_text(&w, "author", c->author);
-		json_write_int(&w, "created_at", c->created_at);
-		json_write_int(&w, "expires_at", c->expires_at);
+		word_json_write_members(&w, c);
 		if (!ctl_by_admin(l->ctl)) {
 			obeyed_write(&l->status, c, false, "obeyed_by", &w);
 			obeyed_write(&l->status, c, true, "not_obeyed_by", &w);

@@ -68,41 +68,77 @@ static int warn_of_faults(const struct store *s, enum store_kind kind, const cha
 	return 0;
 }
 
-int ctl_load(struct ctl *ctl, bool with_beats, struct err *err)
+int ctl_load_also(struct ctl *ctl, unsigned kinds, struct err *err)
 {
-	const struct store *s = cluster_store(ctl->cluster);
+	static const char *const names[STORE_KINDS] = {[STORE_CELLS] = "cell", [STORE_SITES] = "site", [STORE_CONTROLS] = "control",
+						       [STORE_TRIGGERS] = "trigger", [STORE_RECEIVERS] = "receiver"};
 
-	if (cluster_load(ctl->cluster, with_beats, err) < 0 || warn_of_faults(s, STORE_CELLS, "cell", err) < 0)
+	if (cluster_load(ctl->cluster, CLUSTER_BASE | kinds, err) < 0)
 		return -1;
-	return warn_of_faults(s, STORE_SITES, "site", err) < 0 ? -1 : warn_of_faults(s, STORE_CONTROLS, "control", err);
+	for (int kind = 0; kind < STORE_KINDS; kind++)
+		if (names[kind] && warn_of_faults(cluster_store(ctl->cluster), (enum store_kind)kind, names[kind], err) < 0)
+			return -1;
+	return 0;
 }
 
-int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
+int ctl_load(struct ctl *ctl, bool with_beats, struct err *err)
 {
-	char text[512];
+	return ctl_load_also(ctl, with_beats ? CLUSTER_BIT(STORE_BEATS) : 0, err);
+}
+
+/* The event's fields, and of a record that was changed, what it was and is. fields: room for all of them. */
+static int gather_fields(const struct ctl_event *event, struct buf texts[2], struct tag *fields, size_t *nr, struct err *err)
+{
+	*nr = event->nr_fields < CTL_FIELDS_MAX ? event->nr_fields : CTL_FIELDS_MAX;
+	if (*nr)
+		memcpy(fields, event->fields, *nr * sizeof(*fields));
+	if (event->record == RECORD_NONE)
+		return 0;
+	if (record_text(event->record, event->before, &texts[0], err) < 0 || record_text(event->record, event->after, &texts[1], err) < 0)
+		return -1;
+	fields[(*nr)++] = (struct tag){STR("before"), buf_str(&texts[0])};
+	fields[(*nr)++] = (struct tag){STR("after"), buf_str(&texts[1])};
+	return 0;
+}
+
+int ctl_notice_at(struct ctl *ctl, const struct ctl_event *event, int64_t at_ms, struct str text, struct err *err)
+{
+	struct buf texts[2] = {BUF_INIT, BUF_INIT};
+	struct tag fields[CTL_FIELDS_MAX + 2];
 	struct notice notice = {
-		.at = clock_now_ms(&ctl->program.clock),
+		.at = at_ms,
 		.program = str_from(ctl->program.name),
 		.instance = str_from(ctl->program.instance),
 		.severity = event->severity,
 		.event = str_from(event->event),
+		.text = text,
 		.has_author = true,
 		.author = str_from(ctl->author),
 		.has_cell = event->cell != NULL,
 		.cell = str_from(event->cell),
 		.has_site = event->site != NULL,
 		.site = str_from(event->site),
-		.fields = (struct tag *)(uintptr_t)event->fields, /* only read */
-		.fields_len = event->nr_fields,
+		.fields = fields,
 	};
+	int rc = gather_fields(event, texts, fields, &notice.fields_len, err);
+
+	if (rc == 0)
+		rc = cluster_notice(ctl->cluster, &notice, err);
+	buf_fini(&texts[0]);
+	buf_fini(&texts[1]);
+	return rc;
+}
+
+int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
+{
+	char text[512];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	printable_trim(text); /* a record with half a character would be refused by its readers */
-	notice.text = str_from(text);
-	if (cluster_notice(ctl->cluster, &notice, err) == 0)
+	if (ctl_notice_at(ctl, event, clock_now_ms(&ctl->program.clock), str_from(text), err) == 0)
 		return 0;
 	return err_wrap(err, "the change is made, but the operator log does not tell of it");
 }

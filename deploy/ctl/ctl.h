@@ -13,6 +13,7 @@
 #include "deploy/ctl/args.h"
 #include "deploy/ctl/cluster.h"
 #include "deploy/ctl/json_write.h"
+#include "deploy/ctl/record_text.h"
 
 /* Settings of this program alone; their rows stand in main.c. */
 struct ctl_conf {
@@ -36,8 +37,13 @@ struct ctl_event {
 	const char *event;      /* a fixed word */
 	const char *cell, *site;
 	const struct tag *fields; /* names and numbers behind the text; borrowed */
-	size_t nr_fields;
+	size_t nr_fields;         /* CTL_FIELDS_MAX at most */
+	/* The record that it changed, as it was and is; NULL: there was none, is none. They become the fields before and after. Borrowed. */
+	enum record_kind record;  /* RECORD_NONE: it changed none */
+	const void *before, *after;
 };
+
+enum { CTL_FIELDS_MAX = 8 };
 
 /* Fills author: --author, else who logged in, else $USER, else the user's number; unprintable bytes become
  * "?". */
@@ -52,10 +58,16 @@ struct admin_port *ctl_open_admin(const struct ctl *ctl, struct err *err);
 /* Reads the tables, and tells on standard error of records that cannot be read. */
 int ctl_load(struct ctl *ctl, bool with_beats, struct err *err);
 
+/* Likewise, and the tables of these kinds too (cluster.h). */
+int ctl_load_also(struct ctl *ctl, unsigned kinds, struct err *err);
+
 /* Writes a Notice whose text is fmt. Call it after what it tells of: an error says that the change itself
  * is made. */
 int ctl_notice(struct ctl *ctl, const struct ctl_event *event, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Likewise with text as it is, whatever its length, of a time that need not be now; an error is told as it is. */
+int ctl_notice_at(struct ctl *ctl, const struct ctl_event *event, int64_t at_ms, struct str text, struct err *err);
 
 /* The live cell or site of a name from the command line; NULL with *err set (says how to see what there
  * is). Borrowed. */

@@ -136,7 +136,7 @@ static int compare_item(struct diff *d, enum store_kind kind, const struct store
 
 	if (!live || live->fault) /* what cannot be read is replaced */
 		return add_change(d, change, err);
-	if (check_change(&change, now_ms, err) < 0)
+	if ((kind == STORE_CELLS || kind == STORE_SITES) && check_change(&change, now_ms, err) < 0)
 		return -1;
 	diff_describe(&change, &words);
 	equal = words.len == 0 && !buf_failed(&words);
@@ -144,27 +144,51 @@ static int compare_item(struct diff *d, enum store_kind kind, const struct store
 	return equal ? 0 : add_change(d, change, err);
 }
 
-/* Wanted items first, so that a list reads as the file does; removals after them. */
-static int compare_kind(struct diff *d, enum store_kind kind, const struct store *live, const struct store *wanted, bool prune,
-			int64_t now_ms, struct err *err)
+/* Wanted items first, so that a list reads as the file does. */
+static int compare_kind(struct diff *d, enum store_kind kind, const struct store *live, const struct store *wanted, int64_t now_ms, struct err *err)
 {
-	size_t nr_live, nr_wanted;
-	const struct store_item **there = store_list(live, kind, &nr_live, err), **want = store_list(wanted, kind, &nr_wanted, err);
-	int rc = there && want ? 0 : -1;
+	size_t nr;
+	const struct store_item **want = store_list(wanted, kind, &nr, err);
+	int rc = want ? 0 : -1;
 
-	for (size_t i = 0; rc == 0 && i < nr_wanted; i++)
+	for (size_t i = 0; rc == 0 && i < nr; i++)
 		rc = compare_item(d, kind, store_item(live, kind, want[i]->key), want[i], now_ms, err);
-	for (size_t i = 0; rc == 0 && prune && i < nr_live; i++)
-		if (!store_item(wanted, kind, there[i]->key))
+	free(want);
+	return rc;
+}
+
+/* Is a live item one that may go: of that site, where only one is meant? What cannot be read is of none that anybody knows. */
+static bool is_meant(const struct store_item *item, enum store_kind kind, const char *site)
+{
+	return !site || kind != STORE_TRIGGERS || (!item->fault && str_eq(item->v.trigger.site, str_from(site)));
+}
+
+static int prune_kind(struct diff *d, enum store_kind kind, const struct store *live, const struct store *wanted, const char *site, struct err *err)
+{
+	size_t nr;
+	const struct store_item **there = store_list(live, kind, &nr, err);
+	int rc = there ? 0 : -1;
+
+	for (size_t i = 0; rc == 0 && i < nr; i++)
+		if (!store_item(wanted, kind, there[i]->key) && is_meant(there[i], kind, site))
 			rc = add_change(d, (struct diff_change){DIFF_REMOVE, kind, there[i], NULL}, err);
 	free(there);
-	free(want);
 	return rc;
 }
 
 int diff_make(struct diff *d, const struct store *live, const struct store *wanted, bool prune, int64_t now_ms, struct err *err)
 {
-	if (compare_kind(d, STORE_CELLS, live, wanted, prune, now_ms, err) < 0)
+	for (int kind = STORE_CELLS; kind <= STORE_SITES; kind++)
+		if (compare_kind(d, (enum store_kind)kind, live, wanted, now_ms, err) < 0 ||
+		    (prune && prune_kind(d, (enum store_kind)kind, live, wanted, NULL, err) < 0))
+			return -1;
+	return 0;
+}
+
+int diff_make_rules(struct diff *d, enum store_kind kind, const struct store *live, const struct store *wanted, bool prune, const char *site,
+		    struct err *err)
+{
+	if (compare_kind(d, kind, live, wanted, 0, err) < 0)
 		return -1;
-	return compare_kind(d, STORE_SITES, live, wanted, prune, now_ms, err);
+	return prune ? prune_kind(d, kind, live, wanted, site, err) : 0;
 }

@@ -14,6 +14,7 @@
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/export.h"
 #include "deploy/ctl/record_json.h"
+#include "deploy/ctl/rule_json.h"
 
 int export_write(const struct store *s, struct buf *out, struct err *err)
 {
@@ -22,7 +23,8 @@ int export_write(const struct store *s, struct buf *out, struct err *err)
 	json_write_begin(&w);
 	json_write_text(&w, "format", STR(RECORD_JSON_FORMAT));
 	json_write_int(&w, "version", RECORD_JSON_VERSION);
-	if (record_json_write_cells(&w, s, err) < 0 || record_json_write_sites(&w, s, err) < 0) {
+	if (record_json_write_cells(&w, s, err) < 0 || record_json_write_sites(&w, s, err) < 0 ||
+	    rule_json_write_all(&w, STORE_RECEIVERS, s, NULL, err) < 0 || rule_json_write_all(&w, STORE_TRIGGERS, s, NULL, err) < 0) {
 		json_write_fini(&w);
 		return -1;
 	}
@@ -73,11 +75,12 @@ static int write_file(const char *path, struct str text, struct err *err)
 /* How many records cannot be read and are not in the export. */
 static int count_faults(const struct store *s, struct err *err)
 {
+	static const enum store_kind kinds[] = {STORE_CELLS, STORE_SITES, STORE_RECEIVERS, STORE_TRIGGERS};
 	int faults = 0;
 
-	for (int kind = STORE_CELLS; kind <= STORE_SITES; kind++) {
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 		size_t nr;
-		const struct store_item **items = store_list(s, (enum store_kind)kind, &nr, err);
+		const struct store_item **items = store_list(s, kinds[k], &nr, err);
 
 		if (!items)
 			return -1;
@@ -94,7 +97,7 @@ int export_run(struct ctl *ctl, struct err *err)
 	struct buf text = BUF_INIT;
 	int faults, rc = -1;
 
-	if (ctl_load(ctl, false, err) < 0 || export_write(cluster_store(ctl->cluster), &text, err) < 0)
+	if (ctl_load_also(ctl, CLUSTER_BIT(STORE_TRIGGERS) | CLUSTER_BIT(STORE_RECEIVERS), err) < 0 || export_write(cluster_store(ctl->cluster), &text, err) < 0)
 		goto out;
 	if (path && write_file(path, buf_str(&text), err) < 0)
 		goto out;

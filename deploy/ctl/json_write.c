@@ -20,6 +20,13 @@ void json_write_begin(struct json_writer *w)
 	json_write_map(w, NULL);
 }
 
+void json_write_begin_line(struct json_writer *w)
+{
+	*w = (struct json_writer){.gen = yajl_gen_alloc(NULL)};
+	if (w->gen)
+		yajl_gen_config(w->gen, yajl_gen_validate_utf8, 1);
+}
+
 void json_write_fini(struct json_writer *w)
 {
 	if (w->gen)
@@ -122,13 +129,12 @@ void json_write_hex(struct json_writer *w, const char *key, const uint8_t *bytes
 	json_write_text(w, key, str_from(text));
 }
 
-int json_write_end(struct json_writer *w, struct buf *out, struct err *err)
+int json_write_line_end(struct json_writer *w, struct buf *out, struct err *err)
 {
 	const unsigned char *bytes;
 	size_t len;
 	int rc = 0;
 
-	json_write_map_end(w);
 	if (!w->gen)
 		rc = err_nomem(err, "a JSON document");
 	else if (w->failed || yajl_gen_get_buf(w->gen, &bytes, &len) != yajl_gen_status_ok)
@@ -137,6 +143,12 @@ int json_write_end(struct json_writer *w, struct buf *out, struct err *err)
 		buf_add(out, bytes, len);
 	json_write_fini(w);
 	return rc == 0 && buf_failed(out) ? err_nomem(err, "a JSON document") : rc;
+}
+
+int json_write_end(struct json_writer *w, struct buf *out, struct err *err)
+{
+	json_write_map_end(w);
+	return json_write_line_end(w, out, err);
 }
 
 int json_write_print(struct json_writer *w, FILE *out, struct err *err)

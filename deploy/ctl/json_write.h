@@ -20,7 +20,10 @@ struct json_writer {
 /* An empty document whose top is an object that is open. A lack of memory shows at the end. */
 void json_write_begin(struct json_writer *w);
 
-/* Frees; needed when neither of the two ends below was called. */
+/* Likewise, for one value in one line: nothing is open, and one map, array or value without a key is to follow. Ends with json_write_line_end(). */
+void json_write_begin_line(struct json_writer *w);
+
+/* Frees; needed when none of the ends below was called. */
 void json_write_fini(struct json_writer *w);
 
 /* Opens and closes an object or array. key: NULL inside an array and at the top. */
@@ -43,7 +46,10 @@ void json_write_hex(struct json_writer *w, const char *key, const uint8_t *bytes
  * with *err set when any of the calls before failed. */
 int json_write_end(struct json_writer *w, struct buf *out, struct err *err);
 
-/* Likewise, to a stream. */
+/* Likewise for json_write_begin_line(): closes nothing, and appends no newline. */
+int json_write_line_end(struct json_writer *w, struct buf *out, struct err *err);
+
+/* Likewise json_write_end(), to a stream. */
 int json_write_print(struct json_writer *w, FILE *out, struct err *err);
 
 #endif

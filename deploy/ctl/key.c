@@ -46,7 +46,7 @@ static int add_key(struct ctl *ctl, const struct site *live, const char *key, st
 	char id[API_KEY_ID_CHARS + 1];
 	struct tag fields[] = {{STR("key"), {id, API_KEY_ID_CHARS}}};
 	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "key_created", .site = ctl->args.operands[0], .fields = fields,
-				  .nr_fields = 1};
+				  .nr_fields = 1, .record = RECORD_SITE, .before = live, .after = &changed};
 
 	snprintf(id, sizeof(id), "%.*s", API_KEY_ID_CHARS, key);
 	if (live->keys_len)
@@ -117,19 +117,20 @@ static int revoke(struct ctl *ctl, const struct site *live, const struct api_key
 {
 	const char *site_id = ctl->args.operands[0], *id = ctl->args.operands[1];
 	struct tag fields[] = {{STR("key"), str_from(id)}};
-	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "key_revoked", .site = site_id, .fields = fields, .nr_fields = 1};
 	struct api_key *keys = calloc(live->keys_len, sizeof(*keys));
 	struct site changed;
+	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "key_revoked", .site = site_id, .fields = fields, .nr_fields = 1,
+				  .record = RECORD_SITE, .before = live, .after = &changed};
 	int rc;
 
 	if (!keys)
 		return err_nomem(err, "a site's keys");
 	changed = without_key(live, gone, keys);
 	rc = cluster_put_site(ctl->cluster, &changed, err);
+	if (rc == 0)
+		rc = ctl_notice(ctl, &event, err, "key %s of site %s revoked", id, site_id);
 	free(keys);
-	if (rc < 0 || ctl_notice(ctl, &event, err, "key %s of site %s revoked", id, site_id) < 0)
-		return -1;
-	return print_revoked(ctl, id, changed.keys_len, err);
+	return rc < 0 ? -1 : print_revoked(ctl, id, changed.keys_len, err);
 }
 
 int key_revoke_run(struct ctl *ctl, struct err *err)

@@ -11,8 +11,8 @@
 enum { ASK_MS = 10000, TIME_END = -1, TIME_BEGIN = -2 };
 
 /* What each program's group reads. */
-static const char *const reads[2][5] = {{"samples", "events", NULL}, {"minutely", "hourly", "exemplars", "alerts", NULL}};
-static const char *const programs[2] = {"processor", "sink"};
+static const char *const reads[LAG_GROUPS][6] = {{"samples", "events"}, {"minutely", "hourly", "exemplars", "alerts", "incidents"}, {"alerts"}}; /* NULL ends */
+static const char *const programs[LAG_GROUPS] = {"processor", "sink", "notify"};
 
 static const char *text_of(struct arena *arena, const char *fmt, const char *a, struct str b)
 {
@@ -50,9 +50,9 @@ static int plan_group(struct lag_group *group, int which, struct str cell, const
 	return 0;
 }
 
-int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[2], struct err *err)
+int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[LAG_GROUPS], struct err *err)
 {
-	for (int which = 0; which < 2; which++)
+	for (int which = 0; which < LAG_GROUPS; which++)
 		if (plan_group(&out[which], which, cell, topics, arena, err) < 0)
 			return -1;
 	return 0;

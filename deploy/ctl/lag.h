@@ -15,6 +15,8 @@
 #include "common/str.h"
 #include "deploy/ctl/topic_admin.h"
 
+enum { LAG_GROUPS = 3 }; /* of a cell */
+
 struct lag_partition {
 	const char *topic; /* without "millrace.c.CELL." */
 	int32_t partition;
@@ -27,7 +29,7 @@ struct lag_partition {
 
 struct lag_group {
 	const char *name;    /* "millrace-processor-main" */
-	const char *program; /* "processor" or "sink" */
+	const char *program; /* "processor", "sink" or "notify" */
 	struct str cell;
 	struct lag_partition *partitions; /* by topic, in the order of the table of topics, then by number */
 	size_t nr;
@@ -35,9 +37,9 @@ struct lag_group {
 	const struct lag_partition *worst; /* NULL: no lag anywhere */
 };
 
-/* A cell's two groups, out[0] the processor's, out[1] the sink's: which of its topics each reads, and the
- * partitions that are there. Everything lives in arena. */
-int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[2], struct err *err);
+/* A cell's groups, out[0] the processor's, out[1] the sink's, out[2] the notifier's, which keeps its place in alerts there: which of the cell's topics each
+ * reads, and the partitions that are there. Everything lives in arena. */
+int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[LAG_GROUPS], struct err *err);
 
 /* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest; metadata lives in arena. What cannot be asked
  * of one partition becomes its fault; -1 only when nothing could. */

@@ -10,7 +10,7 @@
 #include "common/conf_value.h"
 
 #define DAY_MS (24 * CLOCK_HOUR_MS)
-#define AHEAD_MAX_MS (366 * DAY_MS)
+#define DURATION_MAX_MS (366 * DAY_MS)
 
 struct civil {
 	int year, month, day, hour, minute, second, ms, offset_minutes;
@@ -112,19 +112,51 @@ static int64_t civil_ms(const struct civil *c)
 	return days * DAY_MS + c->hour * CLOCK_HOUR_MS + (c->minute - c->offset_minutes) * CLOCK_MINUTE_MS + c->second * INT64_C(1000) + c->ms;
 }
 
-int moment_parse(const char *text, int64_t now_ms, int64_t *out, struct err *err)
+static bool take_time(const char *text, int64_t *out)
 {
-	static const struct conf_field duration = {.name = "at", .type = CONF_MS, .min = 0, .max = AHEAD_MAX_MS};
-	char complaint[CONF_COMPLAINT_SIZE];
-	struct conf_value value;
 	struct civil civil;
 
-	if (take_civil(text, &civil) && is_date(&civil)) {
-		*out = civil_ms(&civil);
-		return 0;
-	}
+	if (!take_civil(text, &civil) || !is_date(&civil))
+		return false;
+	*out = civil_ms(&civil);
+	return true;
+}
+
+static bool take_duration(const char *text, int64_t *out)
+{
+	static const struct conf_field duration = {.name = "at", .type = CONF_MS, .min = 0, .max = DURATION_MAX_MS};
+	char complaint[CONF_COMPLAINT_SIZE];
+	struct conf_value value;
+
 	if (conf_value_parse(&duration, text, &value, complaint) < 0)
+		return false;
+	*out = value.integer;
+	return true;
+}
+
+int moment_parse(const char *text, int64_t now_ms, int64_t *out, struct err *err)
+{
+	int64_t ahead_ms;
+
+	if (take_time(text, out))
+		return 0;
+	if (!take_duration(text, &ahead_ms))
 		return err_set(err, ERR_REJECT, "\"%.80s\" is no time: write it like 2026-11-26T12:30:00Z, or like 30m for so long from now", text);
-	*out = moment_full_minute(now_ms + value.integer);
+	*out = moment_full_minute(now_ms + ahead_ms);
+	return 0;
+}
+
+int moment_parse_past(const char *text, int64_t now_ms, int64_t *out, struct err *err)
+{
+	int64_t at_ms, ago_ms = 0;
+
+	if (!take_time(text, &at_ms)) {
+		if (strcmp(text, "now") != 0 && !take_duration(text, &ago_ms))
+			return err_set(err, ERR_REJECT, "\"%.80s\" is no time: write it like 2026-11-26T12:30:00Z, like 2h for so long ago, or now", text);
+		at_ms = now_ms - ago_ms;
+	}
+	if (at_ms > now_ms)
+		return err_set(err, ERR_REJECT, "%.80s lies ahead", text);
+	*out = at_ms;
 	return 0;
 }

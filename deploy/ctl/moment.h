@@ -13,6 +13,9 @@
  * written on success only. */
 int moment_parse(const char *text, int64_t now_ms, int64_t *out, struct err *err);
 
+/* Likewise for what has been: a duration is so long ago, as it is, and "now" is now. ERR_REJECT also for what lies ahead. */
+int moment_parse_past(const char *text, int64_t now_ms, int64_t *out, struct err *err);
+
 /* The first full minute that is not before t_ms. */
 int64_t moment_full_minute(int64_t t_ms);
 

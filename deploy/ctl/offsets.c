@@ -129,7 +129,7 @@ static int judge_all(const struct lag_group *group, int64_t epoch)
 int offsets_show_run(struct ctl *ctl, struct err *err)
 {
 	struct arena arena = ARENA_INIT;
-	struct lag_group groups[2];
+	struct lag_group groups[LAG_GROUPS];
 	const struct cell *cell;
 	struct topic_list topics;
 	int rc = -1;

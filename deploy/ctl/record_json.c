@@ -11,13 +11,15 @@
 #include <string.h>
 
 #include "deploy/ctl/check.h"
+#include "deploy/ctl/receiver_yaml.h"
+#include "deploy/ctl/trigger_yaml.h"
 
 static const char *const cell_fields[] = {"name", "partitions", "epoch", "created_at", NULL};
 static const char *const route_fields[] = {"effective_from", "cell", "shards", NULL};
 static const char *const key_fields[] = {"id", "sha256", "created_at", NULL};
 static const char *const site_fields[] = {"id", "name", "disabled", "created_at", "routes", "keys",
 					  "payloads_per_s", "samples_per_s", "series_cap", NULL};
-static const char *const root_fields[] = {"format", "version", "cells", "sites", NULL};
+static const char *const root_fields[] = {"format", "version", "cells", "sites", "receivers", "triggers", NULL};
 
 void record_json_write_cell(struct json_writer *w, const char *key, const struct cell *cell)
 {
@@ -231,6 +233,64 @@ static int read_site(const struct json *node, struct store *out, struct err *err
 	return store_put_site(out, &site, err);
 }
 
+/* The record's bytes go into the store, as a row from Kafka would: what was read lives no longer than the entry's tree. */
+static int put_rule(struct store *out, enum store_kind kind, struct yaml_file *f, struct err *err)
+{
+	struct buf value = BUF_INIT;
+	struct table_row row = {0};
+	struct trigger trigger;
+	struct receiver receiver;
+	int rc = 1;
+
+	if (kind == STORE_TRIGGERS && trigger_yaml_read(f, f->root, &trigger)) {
+		row.key = trigger.id;
+		rc = trigger_encode(&trigger, &value, err);
+	} else if (kind == STORE_RECEIVERS && receiver_yaml_read(f, f->root, &receiver)) {
+		row.key = receiver.id;
+		rc = receiver_encode(&receiver, &value, err);
+	}
+	row.value = buf_str(&value);
+	if (rc == 0 && store_item(out, kind, row.key))
+		yaml_fail(f, f->root, "id: " STR_FMT " stands there twice", STR_ARG(row.key));
+	else if (rc == 0)
+		rc = store_take_row(out, kind, &row, err);
+	buf_fini(&value);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Triggers and receivers have one reader for both languages (yaml_read.h). */
+static int read_rule(const struct json *node, enum store_kind kind, struct store *out, struct err *err)
+{
+	struct yaml_file f;
+	int rc = 0;
+
+	yaml_from_json(&f, node);
+	if (f.root)
+		rc = put_rule(out, kind, &f, err);
+	if (rc == 0 && f.nomem)
+		rc = err_nomem(err, "an export");
+	else if (rc == 0 && f.nr_faults)
+		rc = err_set(err, ERR_REJECT, "line %d, %s[%zu]: %s", f.faults[0].line, kind == STORE_TRIGGERS ? "triggers" : "receivers", node->index,
+			     f.faults[0].text);
+	yaml_fini(&f);
+	return rc;
+}
+
+/* Exports of before there were such records have no list. */
+static int read_rules(const struct json *root, const char *key, enum store_kind kind, struct store *out, struct err *err)
+{
+	const struct json *list;
+
+	if (!json_get(root, key))
+		return 0;
+	if (json_get_array(root, key, &list, err) < 0)
+		return -1;
+	for (const struct json *node = list->child; node; node = node->next)
+		if (read_rule(node, kind, out, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* Another format, or a newer version of ours, is refused before anything in it is believed. */
 static int read_head(const struct json *root, struct err *err)
 {
@@ -261,5 +321,7 @@ int record_json_read_store(const struct json *root, struct store *out, struct er
 	for (const struct json *node = sites->child; node; node = node->next)
 		if (read_site(node, out, err) < 0)
 			return -1;
+	if (read_rules(root, "receivers", STORE_RECEIVERS, out, err) < 0 || read_rules(root, "triggers", STORE_TRIGGERS, out, err) < 0)
+		return -1;
 	return check_key_hashes(out, err);
 }

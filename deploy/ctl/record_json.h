@@ -1,7 +1,8 @@
 /* record_json.h - cells and sites as JSON: what lists print, exports hold and apply reads.
  *
  * Writing and reading are each other's inverse: what was written reads back as the same record, epochs
- * apart, which are written for information and never read (topics.h has the reason). */
+ * apart, which are written for information and never read (topics.h has the reason). An export holds triggers and receivers too, in the
+ * shapes of rule_json.h. */
 #ifndef MILLRACE_CTL_RECORD_JSON_H
 #define MILLRACE_CTL_RECORD_JSON_H
 
@@ -24,7 +25,7 @@ enum { RECORD_JSON_NO_TIME = -1 };
 
 /* Reads a whole export into an empty store; its strings borrow root's text. Checks every rule of check.h
  * but those that need the live store. ERR_REJECT names line and path. What may be left out: name (the id),
- * created_at (RECORD_JSON_NO_TIME), disabled, keys, limits. */
+ * created_at (RECORD_JSON_NO_TIME), disabled, keys, limits, the lists receivers and triggers. */
 int record_json_read_store(const struct json *root, struct store *out, struct err *err);
 
 /* The format's name and version, as "format" and "version". */

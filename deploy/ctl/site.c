@@ -39,7 +39,7 @@ static bool is_same(const struct site *live, const struct site *wanted, bool nam
 static int add_site(struct ctl *ctl, const struct site *wanted, struct err *err)
 {
 	const char *id = wanted->id.p, *cell = wanted->routes[0].cell.p;
-	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "site_added", .cell = cell, .site = id};
+	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "site_added", .cell = cell, .site = id, .record = RECORD_SITE, .after = wanted};
 	char what[128];
 
 	if (cluster_put_site(ctl->cluster, wanted, err) < 0 ||
@@ -78,10 +78,10 @@ int site_add_run(struct ctl *ctl, struct err *err)
 static int switch_site(struct ctl *ctl, bool disabled, struct err *err)
 {
 	const char *id = ctl->args.operands[0], *word = disabled ? "disabled" : "enabled";
-	struct ctl_event event = {.severity = disabled ? SEVERITY_WARNING : SEVERITY_INFO,
-				  .event = disabled ? "site_disabled" : "site_enabled", .site = id};
 	const struct site *live;
 	struct site changed;
+	struct ctl_event event = {.severity = disabled ? SEVERITY_WARNING : SEVERITY_INFO,
+				  .event = disabled ? "site_disabled" : "site_enabled", .site = id, .record = RECORD_SITE, .after = &changed};
 	char what[64];
 
 	if (ctl_load(ctl, false, err) < 0)
@@ -92,6 +92,7 @@ static int switch_site(struct ctl *ctl, bool disabled, struct err *err)
 	snprintf(what, sizeof(what), live->disabled == disabled ? "is %s already" : "%s", word);
 	if (live->disabled == disabled)
 		return print_site(ctl, live, "=", what, err);
+	event.before = live;
 	changed = *live;
 	changed.disabled = disabled;
 	if (cluster_put_site(ctl->cluster, &changed, err) < 0 || ctl_notice(ctl, &event, err, "site %s %s", id, word) < 0)

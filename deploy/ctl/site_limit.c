@@ -27,7 +27,8 @@ static int print_limited(struct ctl *ctl, const struct site *site, struct str wo
 /* Writes the record with its new limits, when they are new. The words are those of apply. */
 static int limit(struct ctl *ctl, const struct site *live, const struct site *changed, struct err *err)
 {
-	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "site_limited", .site = ctl->args.operands[0]};
+	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "site_limited", .site = ctl->args.operands[0],
+				  .record = RECORD_SITE, .before = live, .after = changed};
 	struct buf words = BUF_INIT;
 	int rc = 0;
 

@@ -51,14 +51,15 @@ static void print_appended(struct ctl *ctl, const struct site *site, int64_t now
 }
 
 /* The record, the operator log, the answer. */
-static int append(struct ctl *ctl, const struct site *site, int64_t now_ms, struct err *err)
+static int append(struct ctl *ctl, const struct site *live, const struct site *site, int64_t now_ms, struct err *err)
 {
 	const struct route *last = &site->routes[site->routes_len - 1], *before = last - 1;
 	bool moved = !str_eq(last->cell, before->cell);
 	char line[160], cell[64], at[24];
 	struct tag fields[] = {{STR("effective_from"), STR("")}, {STR("cell_before"), before->cell}};
 	struct ctl_event event = {.severity = SEVERITY_INFO, .event = moved ? "site_moved" : "site_resharded", .cell = cell,
-				  .site = ctl->args.operands[0], .fields = fields, .nr_fields = sizeof(fields) / sizeof(fields[0])};
+				  .site = ctl->args.operands[0], .fields = fields, .nr_fields = sizeof(fields) / sizeof(fields[0]),
+				  .record = RECORD_SITE, .before = live, .after = site};
 
 	snprintf(cell, sizeof(cell), "%.*s", (int)(last->cell.len < 60 ? last->cell.len : 60), last->cell.p);
 	snprintf(at, sizeof(at), "%lld", (long long)last->effective_from);
@@ -125,7 +126,7 @@ static int change_route(struct ctl *ctl, const struct routing_wish *wish, struct
 	else if (rc == 0 && check_target(ctl, &changed.routes[changed.routes_len - 1], err) < 0)
 		rc = -1;
 	else if (rc == 0)
-		rc = append(ctl, &changed, now_ms, err);
+		rc = append(ctl, live, &changed, now_ms, err);
 	arena_fini(&arena);
 	return rc;
 }
@@ -155,9 +156,10 @@ int site_move_run(struct ctl *ctl, struct err *err)
 
 int site_stay_run(struct ctl *ctl, struct err *err)
 {
-	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "site_route_taken_back", .site = ctl->args.operands[0]};
 	const struct site *live;
 	struct site changed;
+	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "site_route_taken_back", .site = ctl->args.operands[0],
+				  .record = RECORD_SITE, .after = &changed};
 	char line[160];
 	int rc;
 
@@ -168,6 +170,7 @@ int site_stay_run(struct ctl *ctl, struct err *err)
 	rc = routing_take_back(live, clock_now_ms(&ctl->program.clock), &changed, err);
 	if (rc == 1)
 		return print_same(ctl, live, ", nothing else is announced", err);
+	event.before = live;
 	say_route(&live->routes[live->routes_len - 1], line);
 	if (rc < 0 || cluster_put_site(ctl->cluster, &changed, err) < 0 ||
 	    ctl_notice(ctl, &event, err, "site %s stays: %s is taken back", event.site, line) < 0)

@@ -203,7 +203,7 @@ int status_find_problems(struct status *s, struct err *err)
 	return rc;
 }
 
-/* Lag of every cell's two groups. */
+/* Lag of every cell's groups. */
 static int gather_lag(struct status *s, rd_kafka_t *rk, struct err *err)
 {
 	const struct store_item **cells = store_list(s->store, STORE_CELLS, &s->nr_cells, err);
@@ -213,12 +213,12 @@ static int gather_lag(struct status *s, rd_kafka_t *rk, struct err *err)
 	if (!cells || topic_admin_list(rk, &s->arena, &topics, err) < 0)
 		goto out;
 	s->nr_brokers = topics.brokers;
-	s->groups = arena_calloc(&s->arena, 2 * s->nr_cells, sizeof(*s->groups));
+	s->groups = arena_calloc(&s->arena, LAG_GROUPS * s->nr_cells, sizeof(*s->groups));
 	if (!s->groups) {
 		err_nomem(err, "a list of groups");
 		goto out;
 	}
-	for (size_t i = 0; i < s->nr_cells; i++, s->nr_groups += 2)
+	for (size_t i = 0; i < s->nr_cells; i++, s->nr_groups += LAG_GROUPS)
 		if (lag_plan(cells[i]->key, &topics, &s->arena, &s->groups[s->nr_groups], err) < 0)
 			goto out;
 	rc = lag_read(rk, s->groups, s->nr_groups, &s->arena, err);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "common/control.h"
+#include "common/receiver.h"
+#include "common/trigger.h"
 
 void store_fini(struct store *s)
 {
@@ -34,7 +36,7 @@ static struct store_item *add_item(struct store *s, enum store_kind kind, struct
 	return item;
 }
 
-/* Four record types, one shape: the kind says which member of v is meant. */
+/* Six record types, one shape: the kind says which member of v is meant. */
 static int decode_item(enum store_kind kind, struct str value, struct arena *arena, struct store_item *item, struct err *err)
 {
 	switch (kind) {
@@ -44,6 +46,10 @@ static int decode_item(enum store_kind kind, struct str value, struct arena *are
 		return site_decode(value, arena, &item->v.site, err);
 	case STORE_CONTROLS:
 		return control_decode(value, arena, &item->v.control, err);
+	case STORE_TRIGGERS:
+		return trigger_decode(value, arena, &item->v.trigger, err);
+	case STORE_RECEIVERS:
+		return receiver_decode(value, arena, &item->v.receiver, err);
 	default:
 		return heartbeat_decode(value, arena, &item->v.beat, err);
 	}
@@ -60,8 +66,27 @@ static bool key_fits(enum store_kind kind, const struct store_item *item)
 		return str_eq(item->key, item->v.site.id);
 	case STORE_CONTROLS:
 		return str_eq(item->key, item->v.control.id);
+	case STORE_TRIGGERS:
+		return str_eq(item->key, item->v.trigger.id);
+	case STORE_RECEIVERS:
+		return str_eq(item->key, item->v.receiver.id);
 	default:
 		return true;
+	}
+}
+
+/* By the rules that those hold it to who obey it: what they pass over is not to be shown as if it were in force. */
+static int check_item(enum store_kind kind, const struct store_item *item, struct err *err)
+{
+	switch (kind) {
+	case STORE_CONTROLS:
+		return control_check(&item->v.control, err);
+	case STORE_TRIGGERS:
+		return trigger_check(&item->v.trigger, err);
+	case STORE_RECEIVERS:
+		return receiver_check(&item->v.receiver, err);
+	default:
+		return 0;
 	}
 }
 
@@ -99,7 +124,7 @@ int store_take_row(struct store *s, enum store_kind kind, const struct table_row
 	if (decode_item(kind, value, &s->arena, item, &fault) == 0) {
 		if (!key_fits(kind, item))
 			return fail_item(s, item, "its key is another name than its own", err);
-		if (kind != STORE_CONTROLS || control_check(&item->v.control, &fault) == 0)
+		if (check_item(kind, item, &fault) == 0)
 			return 0;
 	}
 	if (fault.kind == ERR_FATAL)
@@ -128,6 +153,26 @@ int store_put_site(struct store *s, const struct site *site, struct err *err)
 	return 0;
 }
 
+int store_put_trigger(struct store *s, const struct trigger *trigger, struct err *err)
+{
+	struct store_item *item = add_item(s, STORE_TRIGGERS, trigger->id, err);
+
+	if (!item)
+		return -1;
+	item->v.trigger = *trigger;
+	return 0;
+}
+
+int store_put_receiver(struct store *s, const struct receiver *receiver, struct err *err)
+{
+	struct store_item *item = add_item(s, STORE_RECEIVERS, receiver->id, err);
+
+	if (!item)
+		return -1;
+	item->v.receiver = *receiver;
+	return 0;
+}
+
 const struct store_item *store_item(const struct store *s, enum store_kind kind, struct str key)
 {
 	uint8_t hash[MAP_KEY_BYTES];
@@ -148,6 +193,20 @@ const struct site *store_site(const struct store *s, struct str id)
 	const struct store_item *item = store_item(s, STORE_SITES, id);
 
 	return item && !item->fault ? &item->v.site : NULL;
+}
+
+const struct trigger *store_trigger(const struct store *s, struct str id)
+{
+	const struct store_item *item = store_item(s, STORE_TRIGGERS, id);
+
+	return item && !item->fault ? &item->v.trigger : NULL;
+}
+
+const struct receiver *store_receiver(const struct store *s, struct str id)
+{
+	const struct store_item *item = store_item(s, STORE_RECEIVERS, id);
+
+	return item && !item->fault ? &item->v.receiver : NULL;
 }
 
 static int by_key(const void *a, const void *b)

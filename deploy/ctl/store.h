@@ -1,4 +1,4 @@
-/* store.h - the control plane's tables in memory: cells, sites, controls, and who has a heartbeat.
+/* store.h - the control plane's tables in memory: cells, sites, controls, triggers, receivers, and who has a heartbeat.
  *
  * Filled from the compacted topics (live) or from an export (wanted); the two are what `apply` compares.
  * Knows nothing of Kafka. Invariants: one item a key; a new row of a key replaces the old one; what an item
@@ -19,7 +19,7 @@
 #include "common/table.h"
 #include "schemas/schemas.h"
 
-enum store_kind { STORE_CELLS, STORE_SITES, STORE_CONTROLS, STORE_BEATS, STORE_KINDS };
+enum store_kind { STORE_CELLS, STORE_SITES, STORE_CONTROLS, STORE_TRIGGERS, STORE_RECEIVERS, STORE_BEATS, STORE_KINDS };
 
 struct store_item {
 	struct str key;
@@ -31,6 +31,8 @@ struct store_item {
 		struct cell cell;
 		struct site site;
 		struct control control;
+		struct trigger trigger;
+		struct receiver receiver;
 		struct heartbeat beat;
 	} v;
 };
@@ -49,17 +51,21 @@ void store_fini(struct store *s);
  * item with a fault, and is no error; only a lack of memory is. */
 int store_take_row(struct store *s, enum store_kind kind, const struct table_row *row, struct err *err);
 
-/* Puts a cell or a site. Copies the struct; what it points to is borrowed, and must live as long as the
+/* Puts a record. Copies the struct; what it points to is borrowed, and must live as long as the
  * store. */
 int store_put_cell(struct store *s, const struct cell *cell, struct err *err);
-int store_put_site(struct store *s, const struct site *site, struct err *err); /* see above */
+int store_put_site(struct store *s, const struct site *site, struct err *err);             /* see above */
+int store_put_trigger(struct store *s, const struct trigger *trigger, struct err *err);    /* see above */
+int store_put_receiver(struct store *s, const struct receiver *receiver, struct err *err); /* see above */
 
 /* The item of a key, with or without a fault, or NULL. Borrowed. */
 const struct store_item *store_item(const struct store *s, enum store_kind kind, struct str key);
 
-/* The cell or site of a name, or NULL when there is none that can be read. Borrowed. */
+/* The record of a name, or NULL when there is none that can be read. Borrowed. */
 const struct cell *store_cell(const struct store *s, struct str name);
-const struct site *store_site(const struct store *s, struct str id); /* see above */
+const struct site *store_site(const struct store *s, struct str id);         /* see above */
+const struct trigger *store_trigger(const struct store *s, struct str id);   /* see above */
+const struct receiver *store_receiver(const struct store *s, struct str id); /* see above */
 
 /* All items of a kind, sorted bytewise by key, *nr of them; the caller frees the array (not the items).
  * NULL: out of memory. */

@@ -4,7 +4,10 @@
  * tenth of what the retention is; compacted tables, which every program reads from their beginning at its
  * start, close theirs within the hour; and a state topic, whose owner deletes up to its last but one
  * snapshot, gives its disk back within the hour, too. A dead letter carries a whole record and the story of
- * it, so it may be larger than what it carries. */
+ * it, so it may be larger than what it carries.
+ *
+ * Why incidents and sent have one partition, in a cell of many: one notifier at a time keeps a cell's incidents, and whoever owns that
+ * partition is the one. */
 #include "deploy/ctl/topic_spec.h"
 
 #include <inttypes.h>
@@ -17,25 +20,27 @@
 #define MIB (INT64_C(1) << 20)
 
 static const struct topic_spec specs[] = {
-	/* name         of_cell epoch  cleanup           retention  segment      bytes     message  append_time */
-	{"samples",        true,  true,  "delete",         72 * HOUR, 6 * HOUR,    0,        0,       true},
-	{"events",         true,  true,  "delete",         72 * HOUR, 6 * HOUR,    0,        0,       true},
-	{"minutely",       true,  true,  "delete",         7 * DAY,   12 * HOUR,   0,        0,       false},
-	{"hourly",         true,  true,  "delete",         30 * DAY,  2 * DAY,     0,        0,       false},
-	{"exemplars",      true,  true,  "delete",         7 * DAY,   12 * HOUR,   0,        0,       false},
-	{"alerts",         true,  true,  "delete",         30 * DAY,  2 * DAY,     0,        0,       false},
-	{"samples-state",  true,  true,  "delete",         -1,        1 * HOUR,    64 * MIB, 0,       false},
-	{"events-state",   true,  true,  "delete",         -1,        1 * HOUR,    64 * MIB, 0,       false},
-	{"incidents",      true,  false, "compact,delete", 30 * DAY,  1 * DAY,     0,        0,       false},
-	{"sent",           true,  false, "compact,delete", 30 * DAY,  1 * DAY,     0,        0,       false},
-	{"cells",          false, false, "compact",        -1,        1 * HOUR,    0,        0,       false},
-	{"sites",          false, false, "compact",        -1,        1 * HOUR,    0,        0,       false},
-	{"triggers",       false, false, "compact",        -1,        1 * HOUR,    0,        0,       false},
-	{"receivers",      false, false, "compact",        -1,        1 * HOUR,    0,        0,       false},
-	{"controls",       false, false, "compact",        -1,        1 * HOUR,    0,        0,       false},
-	{"heartbeats",     false, false, "compact,delete", 1 * DAY,   10 * MINUTE, 0,        0,       false},
-	{"notices",        false, false, "delete",         400 * DAY, 7 * DAY,     0,        0,       false},
-	{"deadletter",     false, false, "delete",         14 * DAY,  1 * DAY,     0,        4 * MIB, false},
+	/* name            of_cell parts epoch  cleanup           retention  segment      bytes     message  append_time */
+	{"samples",        true,  0,    true,  "delete",         72 * HOUR, 6 * HOUR,    0,        0,       true},
+	{"events",         true,  0,    true,  "delete",         72 * HOUR, 6 * HOUR,    0,        0,       true},
+	{"minutely",       true,  0,    true,  "delete",         7 * DAY,   12 * HOUR,   0,        0,       false},
+	{"hourly",         true,  0,    true,  "delete",         30 * DAY,  2 * DAY,     0,        0,       false},
+	{"exemplars",      true,  0,    true,  "delete",         7 * DAY,   12 * HOUR,   0,        0,       false},
+	{"alerts",         true,  0,    true,  "delete",         30 * DAY,  2 * DAY,     0,        0,       false},
+	{"samples-state",  true,  0,    true,  "delete",         -1,        1 * HOUR,    64 * MIB, 0,       false},
+	{"events-state",   true,  0,    true,  "delete",         -1,        1 * HOUR,    64 * MIB, 0,       false},
+	{"incidents",      true,  1,    false, "compact,delete", 30 * DAY,  1 * DAY,     0,        0,       false},
+	{"sent",           true,  1,    false, "compact,delete", 30 * DAY,  1 * DAY,     0,        0,       false},
+	{"cells",          false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
+	{"sites",          false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
+	{"triggers",       false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
+	{"receivers",      false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
+	{"silences",       false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
+	{"acks",           false, 1,    false, "compact,delete", 30 * DAY,  1 * DAY,     0,        0,       false},
+	{"controls",       false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
+	{"heartbeats",     false, 1,    false, "compact,delete", 1 * DAY,   10 * MINUTE, 0,        0,       false},
+	{"notices",        false, 1,    false, "delete",         400 * DAY, 7 * DAY,     0,        0,       false},
+	{"deadletter",     false, 1,    false, "delete",         14 * DAY,  1 * DAY,     0,        4 * MIB, false},
 };
 
 const struct topic_spec *topic_specs(size_t *nr)
@@ -50,6 +55,11 @@ const char *topic_spec_name(const struct topic_spec *spec, const char *cell, cha
 		return kafka_cell_topic(out, cell, spec->name);
 	snprintf(out, KAFKA_TOPIC_SIZE, "millrace.%s", spec->name);
 	return out;
+}
+
+int topic_spec_partitions(const struct topic_spec *spec, int of_cell)
+{
+	return spec->partitions ? spec->partitions : of_cell;
 }
 
 static size_t add_text(struct topic_setting *out, size_t n, const char *name, const char *value)

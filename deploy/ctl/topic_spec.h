@@ -14,7 +14,8 @@
 
 struct topic_spec {
 	const char *name;    /* behind "millrace." or "millrace.c.CELL." */
-	bool of_cell;        /* one a cell, with the cell's partitions; else one, with one partition */
+	bool of_cell;        /* one a cell; else one */
+	int partitions;      /* 0: as many as the cell has */
 	bool epoch_bound;    /* its offsets stand in ids or checkpoints: made again, it needs a new epoch */
 	const char *cleanup; /* cleanup.policy */
 	int64_t retention_ms;      /* of what "delete" deletes; -1: for ever */
@@ -37,6 +38,9 @@ const struct topic_spec *topic_specs(size_t *nr);
 /* Writes "millrace.NAME" or "millrace.c.CELL.NAME" into out and returns out. cell is only read when the
  * topic is one of a cell. */
 const char *topic_spec_name(const struct topic_spec *spec, const char *cell, char out[KAFKA_TOPIC_SIZE]);
+
+/* The partitions that it should have; of_cell: those of its cell. */
+int topic_spec_partitions(const struct topic_spec *spec, int of_cell);
 
 /* Writes the settings that a topic of this kind has with so many replicas into out; returns how many. */
 size_t topic_spec_settings(const struct topic_spec *spec, int replicas, struct topic_setting out[TOPIC_SETTINGS_MAX]);

@@ -67,7 +67,7 @@ static int add_wishes(struct topics_run *run, const char *cell, int partitions, 
 		if (specs[i].of_cell == (cell != NULL)) {
 			struct topic_wish *wish = &run->wishes[run->nr_wishes++];
 
-			*wish = (struct topic_wish){.spec = &specs[i], .partitions = partitions};
+			*wish = (struct topic_wish){.spec = &specs[i], .partitions = topic_spec_partitions(&specs[i], partitions)};
 			topic_spec_name(&specs[i], cell, wish->name);
 		}
 	return 0;
@@ -110,13 +110,14 @@ static int make(struct topics_run *run, const struct topic_wish *missing, size_t
 	return 0;
 }
 
-/* The operator log's line of what was made. */
-static int tell(struct topics_run *run, const char *cell, size_t nr, const char *epoch, struct err *err)
+/* The operator log's line of what was made. before: the cell as it was, for its epoch; NULL: there was none. */
+static int tell(struct topics_run *run, const struct cell *before, const char *cell, size_t nr, const char *epoch, struct err *err)
 {
 	char number[24];
 	struct tag fields[] = {{STR("topics"), {0}}, {STR("epoch"), str_from(epoch)}};
 	struct ctl_event event = {.severity = SEVERITY_INFO, .event = "topics_made", .cell = cell, .fields = fields,
-				  .nr_fields = epoch ? 2 : 1};
+				  .nr_fields = epoch ? 2 : 1, .record = epoch ? RECORD_CELL : RECORD_NONE, .before = before,
+				  .after = epoch ? store_cell(cluster_store(run->ctl->cluster), str_from(cell)) : NULL};
 
 	if (run->dry_run || (!nr && !epoch))
 		return 0;
@@ -139,7 +140,7 @@ int topics_make_control(struct topics_run *run, bool *readable, struct err *err)
 		return -1;
 	missing = missing_wishes(run, first, &nr, err);
 	if (missing && make(run, missing, nr, err) == 0)
-		rc = tell(run, NULL, nr, NULL, err);
+		rc = tell(run, NULL, NULL, nr, NULL, err);
 	free(missing);
 	*readable = !run->dry_run || nr == 0;
 	return rc;
@@ -180,6 +181,7 @@ static int renew_epoch(struct topics_run *run, const struct cell *cell, char tex
 
 int topics_make_cell(struct topics_run *run, const struct cell *cell, struct err *err)
 {
+	const struct cell *live = store_cell(cluster_store(run->ctl->cluster), cell->name); /* the store keeps it, though it is replaced */
 	struct topic_wish *missing;
 	char epoch[17] = "", name[64];
 	size_t first, nr;
@@ -201,7 +203,7 @@ int topics_make_cell(struct topics_run *run, const struct cell *cell, struct err
 						   .what = cell->epoch ? "again" : "new"});
 	}
 	if (make(run, missing, nr, err) == 0)
-		rc = tell(run, name, nr, *epoch ? epoch : NULL, err);
+		rc = tell(run, live, name, nr, *epoch ? epoch : NULL, err);
 out:
 	free(missing);
 	return rc;

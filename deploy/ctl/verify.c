@@ -128,7 +128,7 @@ static int64_t behind_by(const struct lag_group *group, const struct lag_group *
 	return records;
 }
 
-static int plan(const struct verify *v, struct arena *arena, const struct topic_list *topics, struct lag_group groups[2], struct err *err)
+static int plan(const struct verify *v, struct arena *arena, const struct topic_list *topics, struct lag_group groups[LAG_GROUPS], struct err *err)
 {
 	if (lag_plan(v->cell->name, topics, arena, groups, err) < 0)
 		return -1;
@@ -138,7 +138,7 @@ static int plan(const struct verify *v, struct arena *arena, const struct topic_
 /* Waits until one of the two groups has come as far as its topics go now. 1: it has not, and a note says so. */
 static int await_group(struct verify *v, int which, struct arena *arena, const struct topic_list *topics, struct err *err)
 {
-	struct lag_group ends[2], now[2];
+	struct lag_group ends[LAG_GROUPS], now[LAG_GROUPS];
 	int64_t deadline_ms = clock_mono_ms() + CATCH_UP_MS, records;
 
 	if (plan(v, arena, topics, ends, err) < 0)

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+#include "common/wire.h"
 #include "ingest/agent/bearer.h"
 #include "ingest/agent/halves.h"
 #include "ingest/agent/outcome.h"
@@ -24,7 +25,6 @@
 #include "ingest/agent/reply.h"
 #include "ingest/agent/spool.h"
 #include "ingest/agent/squeeze.h"
-#include "ingest/agent/wire.h"
 
 enum { LIVE, BACKLOG, NR_LANES };
 enum { PASSED_OVER_MAX = 16, REASONS_TOLD_MAX = 64, WORDS_MAX = 150 };

@@ -85,13 +85,68 @@ int document_check_tags(const struct tag *tags, size_t len, struct err *err)
 	return 0;
 }
 
-static void put_tags(struct buf *b, const struct aggregate *a)
+bool document_is_time(int64_t t_ms)
 {
-	size_t tags = element_open(b, ELEMENT_DOCUMENT, STR("tags"));
+	return t_ms >= 0 && t_ms <= INT64_C(253402300799999);
+}
 
-	for (size_t i = 0; i < a->tags_len; i++)
-		element_put_text(b, a->tags[i].key, a->tags[i].value);
-	element_close(b, tags);
+void document_put_text(struct buf *b, struct str key, struct str value)
+{
+	if (value.len)
+		element_put_text(b, key, value);
+}
+
+void document_put_hex(struct buf *b, struct str key, const uint8_t bytes[16])
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[32];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = digits[bytes[i / 2] >> (i % 2 ? 0 : 4) & 15];
+	element_put_text(b, key, (struct str){text, sizeof(text)});
+}
+
+static struct str name_of_item(size_t i, char text[16])
+{
+	const char *name;
+	size_t n = bson_uint32_to_string((uint32_t)i, &name, text, 16);
+
+	return (struct str){name, n};
+}
+
+size_t document_open_item(struct buf *b, size_t i)
+{
+	char text[16];
+
+	return element_open(b, ELEMENT_DOCUMENT, name_of_item(i, text));
+}
+
+void document_put_texts(struct buf *b, struct str key, const struct str *texts, size_t len)
+{
+	char text[16];
+	size_t array;
+
+	if (!len)
+		return;
+	array = element_open(b, ELEMENT_ARRAY, key);
+	for (size_t i = 0; i < len && b->len <= DOCUMENT_MAX_BYTES; i++)
+		element_put_text(b, name_of_item(i, text), texts[i]);
+	element_close(b, array);
+}
+
+static void put_tags(struct buf *b, const struct tag *tags, size_t len)
+{
+	size_t map = element_open(b, ELEMENT_DOCUMENT, STR("tags"));
+
+	for (size_t i = 0; i < len; i++)
+		element_put_text(b, tags[i].key, tags[i].value);
+	element_close(b, map);
+}
+
+void document_put_tags(struct buf *b, const struct tag *tags, size_t len)
+{
+	if (len)
+		put_tags(b, tags, len);
 }
 
 /* All fields before the percentiles but _id and tags. */
@@ -164,10 +219,8 @@ static void put_counts(struct buf *b, struct str key, const int64_t *counts, siz
 
 	for (size_t i = 0; i < len && b->len <= DOCUMENT_MAX_BYTES; i++) {
 		char text[16];
-		const char *name;
-		size_t n = bson_uint32_to_string((uint32_t)i, &name, text, sizeof(text));
 
-		element_put_int64(b, (struct str){name, n}, counts[i]);
+		element_put_int64(b, name_of_item(i, text), counts[i]);
 	}
 	element_close(b, array);
 }
@@ -226,7 +279,7 @@ const bson_t *document_build(struct document_maker *m, const struct aggregate *a
 	element_put_text(b, STR("site"), a->site);
 	element_put_text(b, STR("name"), a->name);
 	element_put_text(b, STR("kind"), str_from(kind_names[a->kind]));
-	put_tags(b, a);
+	put_tags(b, a->tags, a->tags_len);
 	put_figures(b, a);
 	if (put_distribution(m, a, err) < 0)
 		return NULL;

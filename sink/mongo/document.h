@@ -1,4 +1,5 @@
-/* document.h - an Aggregate as the document that people query; exemplar_document.h is of the others.
+/* document.h - an Aggregate as the document that people query, and what documents of all kinds are made by; exemplar_document.h, alert_document.h and
+ * incident_document.h are of the others.
  *
  * One document a fragment. Its _id is made of where the record stands, so that writing it twice is refused by the database and
  * everything may be repeated (sink/README.md). Fields and their order are described for readers in sink/mongo/README.md.
@@ -7,6 +8,7 @@
 #define MILLRACE_SINK_MONGO_DOCUMENT_H
 
 #include <bson/bson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -41,6 +43,25 @@ void document_maker_fini(struct document_maker *m);
 /* Writes the _id: fingerprint, window start, epoch, partition, offset; integers big-endian. */
 void document_id(const uint8_t fingerprint[16], int64_t window_start_ms, const struct document_origin *origin,
 		 uint8_t out[DOCUMENT_ID_BYTES]);
+
+/* From 1970 to the last millisecond of the year 9999: what any reader's calendar knows. */
+bool document_is_time(int64_t t_ms);
+
+/* A text; one that is empty is absent. */
+void document_put_text(struct buf *b, struct str key, struct str value);
+
+/* 16 bytes as 32 hexadecimal digits. */
+void document_put_hex(struct buf *b, struct str key, const uint8_t bytes[16]);
+
+/* Opens the i-th document of an array; returns what element_close() takes. A list that makes the whole larger than DOCUMENT_MAX_BYTES need not be written to its
+ * end: that document is refused. */
+size_t document_open_item(struct buf *b, size_t i);
+
+/* A list of texts; one without any is absent. */
+void document_put_texts(struct buf *b, struct str key, const struct str *texts, size_t len);
+
+/* Tags that document_check_tags() took, as a sub-document; absent where there are none. */
+void document_put_tags(struct buf *b, const struct tag *tags, size_t len);
 
 /* Refuses tags that make no sub-document: a key with a NUL byte, keys that are not in ascending order, or one that is doubled. -1 with *err set
  * (ERR_REJECT). */

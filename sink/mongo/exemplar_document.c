@@ -15,12 +15,6 @@
 
 #include "sink/mongo/element.h"
 
-/* From 1970 to the last millisecond of the year 9999: what any reader's calendar knows. */
-static bool is_time(int64_t t_ms)
-{
-	return t_ms >= 0 && t_ms <= INT64_C(253402300799999);
-}
-
 int exemplar_document_collection(const struct exemplar *x, enum sink_collection *out, struct err *err)
 {
 	const struct event *e = &x->event;
@@ -57,20 +51,13 @@ static int check(const struct exemplar *x, struct err *err)
 {
 	const struct event *e = &x->event;
 
-	if (!is_time(e->t))
+	if (!document_is_time(e->t))
 		return err_set(err, ERR_REJECT, "t is %" PRId64 ", out of range", e->t);
-	if (!is_time(x->window_start))
+	if (!document_is_time(x->window_start))
 		return err_set(err, ERR_REJECT, "window_start is %" PRId64 ", out of range", x->window_start);
 	if (document_check_tags(e->tags, e->tags_len, err) < 0)
 		return -1;
 	return e->has_transaction ? check_transaction(&e->transaction, err) : 0;
-}
-
-/* What is empty is absent. */
-static void put_text(struct buf *b, struct str key, struct str value)
-{
-	if (value.len)
-		element_put_text(b, key, value);
 }
 
 /* A key that any server takes, borrowed until the next one. */
@@ -106,26 +93,6 @@ static void put_map(struct document_maker *m, struct str name, const struct tag 
 	element_close(b, map);
 }
 
-static void put_group(struct buf *b, const uint8_t group[16])
-{
-	static const char digits[] = "0123456789abcdef";
-	char text[32];
-
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = digits[group[i / 2] >> (i % 2 ? 0 : 4) & 15];
-	element_put_text(b, STR("group"), (struct str){text, sizeof(text)});
-}
-
-/* Opens the i-th document of an array. A list that makes the whole too large is not written to its end: that document is refused. */
-static size_t open_item(struct buf *b, size_t i)
-{
-	char text[16];
-	const char *name;
-	size_t n = bson_uint32_to_string((uint32_t)i, &name, text, sizeof(text));
-
-	return element_open(b, ELEMENT_DOCUMENT, (struct str){name, n});
-}
-
 static void put_backtrace(struct buf *b, const struct backtrace_frame *frames, size_t len)
 {
 	size_t array;
@@ -134,12 +101,12 @@ static void put_backtrace(struct buf *b, const struct backtrace_frame *frames, s
 		return;
 	array = element_open(b, ELEMENT_ARRAY, STR("backtrace"));
 	for (size_t i = 0; i < len && b->len <= DOCUMENT_MAX_BYTES; i++) {
-		size_t item = open_item(b, i);
+		size_t item = document_open_item(b, i);
 
-		put_text(b, STR("file"), frames[i].file);
+		document_put_text(b, STR("file"), frames[i].file);
 		if (frames[i].line > 0)
 			element_put_int32(b, STR("line"), frames[i].line);
-		put_text(b, STR("function"), frames[i].function);
+		document_put_text(b, STR("function"), frames[i].function);
 		element_put_bool(b, STR("in_app"), frames[i].in_app);
 		element_close(b, item);
 	}
@@ -155,13 +122,13 @@ static void put_breadcrumbs(struct document_maker *m, const struct breadcrumb *c
 		return;
 	array = element_open(b, ELEMENT_ARRAY, STR("breadcrumbs"));
 	for (size_t i = 0; i < len && b->len <= DOCUMENT_MAX_BYTES; i++) {
-		size_t item = open_item(b, i);
+		size_t item = document_open_item(b, i);
 
-		if (is_time(crumbs[i].t))
+		if (document_is_time(crumbs[i].t))
 			element_put_date(b, STR("t"), crumbs[i].t);
-		put_text(b, STR("category"), crumbs[i].category);
-		put_text(b, STR("action"), crumbs[i].action);
-		put_text(b, STR("message"), crumbs[i].message);
+		document_put_text(b, STR("category"), crumbs[i].category);
+		document_put_text(b, STR("action"), crumbs[i].action);
+		document_put_text(b, STR("message"), crumbs[i].message);
 		put_map(m, STR("metadata"), crumbs[i].metadata, crumbs[i].metadata_len);
 		element_close(b, item);
 	}
@@ -172,8 +139,8 @@ static void put_error(struct document_maker *m, const struct error_detail *d)
 {
 	struct buf *b = &m->bytes;
 
-	put_text(b, STR("class"), d->class);
-	put_text(b, STR("message"), d->message);
+	document_put_text(b, STR("class"), d->class);
+	document_put_text(b, STR("message"), d->message);
 	put_backtrace(b, d->backtrace, d->backtrace_len);
 	put_map(m, STR("params"), d->params, d->params_len);
 	put_breadcrumbs(m, d->breadcrumbs, d->breadcrumbs_len);
@@ -188,11 +155,11 @@ static void put_spans(struct document_maker *m, const struct transaction_span *s
 		return;
 	array = element_open(b, ELEMENT_ARRAY, STR("spans"));
 	for (size_t i = 0; i < len && b->len <= DOCUMENT_MAX_BYTES; i++) {
-		size_t item = open_item(b, i);
+		size_t item = document_open_item(b, i);
 
-		put_text(b, STR("id"), spans[i].id);
-		put_text(b, STR("parent_id"), spans[i].parent_id);
-		put_text(b, STR("name"), spans[i].name);
+		document_put_text(b, STR("id"), spans[i].id);
+		document_put_text(b, STR("parent_id"), spans[i].parent_id);
+		document_put_text(b, STR("name"), spans[i].name);
 		element_put_double(b, STR("start_ms"), spans[i].start_ms);
 		element_put_double(b, STR("duration_ms"), spans[i].duration_ms);
 		put_map(m, STR("tags"), spans[i].tags, spans[i].tags_len);
@@ -205,7 +172,7 @@ static void put_transaction(struct document_maker *m, const struct transaction_d
 {
 	struct buf *b = &m->bytes;
 
-	put_text(b, STR("id"), d->id);
+	document_put_text(b, STR("id"), d->id);
 	element_put_double(b, STR("duration_ms"), d->duration_ms);
 	if (d->queue_ms > 0)
 		element_put_double(b, STR("queue_ms"), d->queue_ms);
@@ -215,7 +182,7 @@ static void put_transaction(struct document_maker *m, const struct transaction_d
 
 static void put_check_in(struct buf *b, const struct check_in_detail *d)
 {
-	put_text(b, STR("name"), d->name);
+	document_put_text(b, STR("name"), d->name);
 	element_put_text(b, STR("kind"), str_from(check_in_kind_name(d->kind)));
 	element_put_text(b, STR("event"), str_from(check_in_event_name(d->event)));
 }
@@ -229,12 +196,12 @@ static void put_common(struct document_maker *m, const struct exemplar *x)
 
 	element_put_text(b, STR("site"), x->site);
 	element_put_date(b, STR("t"), e->t);
-	put_group(b, e->group);
-	put_text(b, STR("action"), e->action);
-	put_text(b, STR("namespace"), e->namespace);
-	put_text(b, STR("host"), e->host);
-	put_text(b, STR("environment"), e->environment);
-	put_text(b, STR("revision"), deployed ? e->marker.revision : e->revision);
+	document_put_hex(b, STR("group"), e->group);
+	document_put_text(b, STR("action"), e->action);
+	document_put_text(b, STR("namespace"), e->namespace);
+	document_put_text(b, STR("host"), e->host);
+	document_put_text(b, STR("environment"), e->environment);
+	document_put_text(b, STR("revision"), deployed ? e->marker.revision : e->revision);
 	put_map(m, STR("tags"), e->tags, e->tags_len);
 	if (e->shortened)
 		element_put_bool(b, STR("shortened"), true);
@@ -249,8 +216,8 @@ static void put_detail(struct document_maker *m, const struct event *e)
 	if (e->has_transaction)
 		put_transaction(m, &e->transaction);
 	if (e->has_marker) {
-		put_text(b, STR("user"), e->marker.user);
-		put_text(b, STR("text"), e->marker.text);
+		document_put_text(b, STR("user"), e->marker.user);
+		document_put_text(b, STR("text"), e->marker.text);
 	}
 	if (e->has_check_in)
 		put_check_in(b, &e->check_in);

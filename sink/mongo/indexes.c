@@ -16,7 +16,7 @@
 /* Codes by which a server says that an index is there, but another one; that it does not know a command, or does not let the user give it. */
 enum { CODE_INDEX_OPTIONS_CONFLICT = 85, CODE_INDEX_KEY_SPECS_CONFLICT = 86, CODE_COMMAND_NOT_FOUND = 59, CODE_UNAUTHORIZED = 13 };
 
-enum index { INDEX_SERIES, INDEX_SITE, INDEX_GROUP, INDEX_AGE, NR_INDEXES };
+enum index { INDEX_SERIES, INDEX_SITE, INDEX_GROUP, INDEX_TRIGGER, INDEX_INCIDENT, INDEX_AGE, NR_INDEXES };
 
 /* Named as the server would name them. */
 static const struct {
@@ -26,6 +26,8 @@ static const struct {
 	[INDEX_SERIES] = {"site_1_name_1_t_1", {"site", "name", "t", NULL}},
 	[INDEX_SITE] = {"site_1_t_1", {"site", "t", NULL}},
 	[INDEX_GROUP] = {"site_1_group_1_t_1", {"site", "group", "t", NULL}},
+	[INDEX_TRIGGER] = {"site_1_trigger_1_t_1", {"site", "trigger", "t", NULL}},
+	[INDEX_INCIDENT] = {"incident_1_version_1", {"incident", "version", NULL}},
 	[INDEX_AGE] = {"t_1", {"t", NULL}},
 };
 
@@ -37,6 +39,8 @@ static const bool has[NR_SINK_COLLECTIONS][NR_INDEXES] = {
 	[SINK_IN_TRACES] = {[INDEX_SITE] = true, [INDEX_GROUP] = true, [INDEX_AGE] = true},
 	[SINK_IN_MARKERS] = {[INDEX_SITE] = true, [INDEX_AGE] = true},
 	[SINK_IN_CHECKINS] = {[INDEX_SERIES] = true, [INDEX_AGE] = true},
+	[SINK_IN_ALERTS] = {[INDEX_SITE] = true, [INDEX_TRIGGER] = true, [INDEX_AGE] = true},
+	[SINK_IN_INCIDENTS] = {[INDEX_SITE] = true, [INDEX_TRIGGER] = true, [INDEX_INCIDENT] = true, [INDEX_AGE] = true},
 };
 
 /* One collection, and what was found in it. */

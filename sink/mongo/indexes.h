@@ -1,7 +1,8 @@
 /* indexes.h - the indexes that the sink's collections have, made at its start.
  *
  * {site, name, t}: a dashboard reads one series, or all series of a name, over a range; likewise the check-ins of a job. {site, t}: the latest errors,
- * transactions, deploys of a site. {site, group, t}: those of one group. {t}: the database drops what is older than its retention (TTL). There is no unique index but _id's: a second one would refuse fragments. */
+ * transactions, deploys, alerts of a site. {site, group, t}: those of one group. {site, trigger, t}: alerts and incidents of one trigger. {incident, version}: how an
+ * incident came to stand as it does. {t}: the database drops what is older than its retention (TTL). There is no unique index but _id's: a second one would refuse fragments. */
 #ifndef MILLRACE_SINK_MONGO_INDEXES_H
 #define MILLRACE_SINK_MONGO_INDEXES_H
 

@@ -1,4 +1,4 @@
-/* main.c - millrace-sink: copies one cell's minutely, hourly and exemplars topics into its replica set.
+/* main.c - millrace-sink: copies one cell's minutely, hourly, exemplars, alerts and incidents topics into its replica set.
  *
  * One thread, the poll thread, owns all but the writers: it keeps its place in the Kafka group, reads, decodes, batches, and
  * settles; only writers speak to the database (writer.h). Signals, a timer, and one wake-up for records, tables and
@@ -448,7 +448,7 @@ int main(int argc, char **argv)
 	struct app app = {.events = EVENTS_INIT};
 	const struct program_spec spec = {
 		.name = "millrace-sink",
-		.summary = "copies a cell's minutely, hourly and exemplars topics into its replica set",
+		.summary = "copies a cell's minutely, hourly, exemplars, alerts and incidents topics into its replica set",
 		.admin_default = "127.0.0.1:9103",
 		.section = {sink_conf_fields, &app.conf},
 		.check = check,

@@ -24,7 +24,9 @@
 #include "common/clock.h"
 #include "common/origin.h"
 #include "sink/mongo/alarm.h"
+#include "sink/mongo/alert_document.h"
 #include "sink/mongo/exemplar_document.h"
+#include "sink/mongo/incident_document.h"
 #include "sink/mongo/letters.h"
 
 enum { DRAIN_TURN_MS = 50, LETTER_TURN_MS = 5, OVERDUE_MS = 5000, BESIDE_SHARE = 8 /* of what may be in flight */ };
@@ -289,7 +291,7 @@ static int find_origin(const rd_kafka_message_t *m, int64_t epoch, struct docume
 	return 0;
 }
 
-/* The next two: NULL with k->code and k->why for a dead letter, or with k->code NULL when it is dropped. */
+/* The next four: NULL with k->code and k->why for a dead letter, or with k->code NULL when it is dropped. */
 static const bson_t *make_of_aggregate(struct reader *r, enum sink_topic topic, const rd_kafka_message_t *m, struct making *k)
 {
 	struct aggregate a = {0};
@@ -330,6 +332,41 @@ static const bson_t *make_of_exemplar(struct reader *r, const rd_kafka_message_t
 	return exemplar_document_build(&r->maker, &x, &origin, &k->why);
 }
 
+static const bson_t *make_of_alert(struct reader *r, const rd_kafka_message_t *m, struct making *k)
+{
+	struct alert_event e = {0};
+	struct document_origin origin;
+
+	if (alert_event_decode((struct str){m->payload, m->len}, &r->arena, &e, &k->why) < 0)
+		return NULL;
+	k->code = NULL;
+	if (dropped(r, e.site, sink_collection_name(k->collection)))
+		return NULL;
+	k->code = ORIGIN_BAD_CODE;
+	if (find_origin(m, e.epoch, &origin, &k->why) < 0)
+		return NULL;
+	k->code = "bad_document";
+	return alert_document_build(&r->maker, &e, &origin, &k->why);
+}
+
+/* An incident does not say of which epoch its topic is: it is the one that is read. */
+static const bson_t *make_of_incident(struct reader *r, const rd_kafka_message_t *m, struct making *k)
+{
+	struct incident n = {0};
+	struct document_origin origin;
+
+	if (incident_decode((struct str){m->payload, m->len}, &r->arena, &n, &k->why) < 0)
+		return NULL;
+	k->code = NULL;
+	if (dropped(r, n.site, sink_collection_name(k->collection)))
+		return NULL;
+	k->code = ORIGIN_BAD_CODE;
+	if (find_origin(m, r->spec.epoch, &origin, &k->why) < 0)
+		return NULL;
+	k->code = "bad_document";
+	return incident_document_build(&r->maker, &n, &origin, &k->why);
+}
+
 /* The document of a record, borrowed until the next one, and where it belongs; NULL as above. */
 static const bson_t *make_document(struct reader *r, enum sink_topic topic, const rd_kafka_message_t *m, struct making *k)
 {
@@ -342,7 +379,16 @@ static const bson_t *make_document(struct reader *r, enum sink_topic topic, cons
 		err_set(&k->why, ERR_REJECT, "the record has no value");
 		return NULL;
 	}
-	return topic == SINK_EXEMPLARS ? make_of_exemplar(r, m, k) : make_of_aggregate(r, topic, m, k);
+	switch (topic) {
+	case SINK_EXEMPLARS:
+		return make_of_exemplar(r, m, k);
+	case SINK_ALERTS:
+		return make_of_alert(r, m, k);
+	case SINK_INCIDENTS:
+		return make_of_incident(r, m, k);
+	default:
+		return make_of_aggregate(r, topic, m, k);
+	}
 }
 
 /* Gives to the writers what is full, or old enough while they have nothing else to do: first what is overdue, as others were full all the time. */

@@ -34,7 +34,7 @@ struct reader_spec {
 	struct writers *writers;
 	struct report *report;
 	struct controls *controls; /* those of the sink: drop is obeyed here */
-	int64_t epoch; /* of the cell's topics: in dead letters of what cannot be decoded */
+	int64_t epoch; /* of the cell's topics: for records that do not say it, and in dead letters of what cannot be decoded */
 };
 
 /* NULL with *err set when memory is short. */

@@ -37,6 +37,10 @@ const struct conf_field sink_conf_fields[] = {
 	 "age at which the database drops deploy markers"},
 	{"retention.checkins", CONF_MS, AT(retention_ms[SINK_IN_CHECKINS]), "30d", 3600000, DAYS_MS(24855),
 	 "age at which the database drops check-ins"},
+	{"retention.alerts", CONF_MS, AT(retention_ms[SINK_IN_ALERTS]), "400d", 3600000, DAYS_MS(24855),
+	 "age at which the database drops alerts that opened and closed"},
+	{"retention.incidents", CONF_MS, AT(retention_ms[SINK_IN_INCIDENTS]), "400d", 3600000, DAYS_MS(24855),
+	 "age, since their last change, at which the database drops incidents"},
 	{0},
 };
 
@@ -48,6 +52,8 @@ static const struct {
 	[SINK_MINUTELY] = {"minutely", CLOCK_MINUTE_MS, SINK_IN_MINUTELY},
 	[SINK_HOURLY] = {"hourly", CLOCK_HOUR_MS, SINK_IN_HOURLY},
 	[SINK_EXEMPLARS] = {"exemplars", CLOCK_MINUTE_MS, SINK_IN_ERRORS},
+	[SINK_ALERTS] = {"alerts", CLOCK_MINUTE_MS, SINK_IN_ALERTS},
+	[SINK_INCIDENTS] = {"incidents", 0, SINK_IN_INCIDENTS},
 };
 
 static const struct {
@@ -60,6 +66,8 @@ static const struct {
 	[SINK_IN_TRACES] = {"traces", SINK_EXEMPLARS},
 	[SINK_IN_MARKERS] = {"markers", SINK_EXEMPLARS},
 	[SINK_IN_CHECKINS] = {"checkins", SINK_EXEMPLARS},
+	[SINK_IN_ALERTS] = {"alerts", SINK_ALERTS},
+	[SINK_IN_INCIDENTS] = {"incidents", SINK_INCIDENTS},
 };
 
 const char *sink_topic_name(enum sink_topic topic)

@@ -1,7 +1,7 @@
 /* settings.h - the sink's own settings, the topics it reads, and the collections it writes.
  *
  * Two different things: how far a partition is read is a matter of its topic, what goes into one insert a matter of the collection. The records
- * of a topic of aggregates go to the one collection of the same name, those of exemplars to four. */
+ * of exemplars go to four collections, those of every other topic to the one of the same name. */
 #ifndef MILLRACE_SINK_MONGO_SETTINGS_H
 #define MILLRACE_SINK_MONGO_SETTINGS_H
 
@@ -10,7 +10,7 @@
 #include "common/conf.h"
 
 /* A topic of the cell. */
-enum sink_topic { SINK_MINUTELY, SINK_HOURLY, SINK_EXEMPLARS, NR_SINK_TOPICS };
+enum sink_topic { SINK_MINUTELY, SINK_HOURLY, SINK_EXEMPLARS, SINK_ALERTS, SINK_INCIDENTS, NR_SINK_TOPICS };
 
 /* Where documents go. Those of one topic stand together. */
 enum sink_collection {
@@ -20,6 +20,8 @@ enum sink_collection {
 	SINK_IN_TRACES,
 	SINK_IN_MARKERS,
 	SINK_IN_CHECKINS,
+	SINK_IN_ALERTS,
+	SINK_IN_INCIDENTS,
 	NR_SINK_COLLECTIONS,
 };
 

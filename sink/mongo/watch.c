@@ -4,6 +4,8 @@
  * before anybody looked is told too, since openings are counted. Half-open is a matter of the metric alone: it comes with every probe. */
 #include "sink/mongo/watch.h"
 
+#include <stdio.h>
+
 #include "common/clock.h"
 
 enum {
@@ -54,6 +56,18 @@ static void tell_index(struct watch *w, const struct gate_view *view, const stru
 	w->refused_mono_ms = now;
 }
 
+/* A line of the operator log: why nothing is stored, and that it goes on, belong into the story of an incident. */
+static void tell_flip(bool opened, int reason, int64_t after_ms, struct report *report)
+{
+	char after[24];
+	struct tag fields[] = {{STR("reason"), str_from(breaker_reason_name(reason))}, {STR("after_ms"), STR("")}};
+
+	snprintf(after, sizeof(after), "%lld", (long long)after_ms);
+	fields[1].value = str_from(after);
+	report_notice(report, opened ? SEVERITY_WARNING : SEVERITY_INFO, opened ? "breaker_open" : "breaker_closed",
+		      opened ? meaning_of(reason) : "the database takes documents again", fields, opened ? 1 : 2);
+}
+
 static void tell_breaker(struct watch *w, const struct gate_view *view, const struct log *log, struct report *report)
 {
 	int64_t now = clock_mono_ms();
@@ -62,6 +76,7 @@ static void tell_breaker(struct watch *w, const struct gate_view *view, const st
 	if (view->openings != w->openings) {
 		log_warn(log, "breaker_open", LOG_STR("reason", breaker_reason_name(view->reason)),
 			 LOG_STR("meaning", meaning_of(view->reason)));
+		tell_flip(true, view->reason, 0, report);
 		w->opened_mono_ms = view->opened_mono_ms;
 		w->alarmed = false;
 		w->open = true;
@@ -71,9 +86,11 @@ static void tell_breaker(struct watch *w, const struct gate_view *view, const st
 		raise_alarm(view->reason, log, report);
 		w->alarmed = true;
 	}
-	if (!open && w->open)
+	if (!open && w->open) {
 		log_info(log, "breaker_closed", LOG_STR("reason", breaker_reason_name(view->reason)),
 			 LOG_INT("after_ms", now - w->opened_mono_ms));
+		tell_flip(false, view->reason, now - w->opened_mono_ms, report);
+	}
 	w->open = open;
 }
 

@@ -4,7 +4,8 @@
 Each cell of the table is a backlog of its own, written once and read by a new processor without offsets or state in each run, in turn with the
 floor, a consumer that only counts the bytes of the same records. CPU time is that of the whole process from its first sample until every
 window that is due has been committed; the counts of samples and of windows are compared with what was written. Settings are the
-default ones, but for a memory.budget that has room for the open windows: what a small one costs is the catch-up's business.
+default ones, but for a memory.budget that has room for the open windows: what a small one costs is the catch-up's business. What triggers cost is the
+difference between two runs, without them and with them.
 """
 import os
 import signal
@@ -37,6 +38,8 @@ SMALLEST, SCALED, LARGEST = (1_000, 20), (100_000, 20), (1_000_000, 20)
 INSTANCES = (2, 4)
 CATCHUP_SERIES, CATCHUP_SAMPLES, CATCHUP_MINUTES, CATCHUP_BUDGET, CATCHUP_LIMIT_MIB = 200_000, 20 * MILLION, 24 * 60, "256Mi", 282
 PAUSE_SERIES, PAUSE_SAMPLES = 100_000, MILLION
+TRIGGERS_SERIES, TRIGGERS_RATE, TRIGGERS_SAMPLES, TRIGGERS_BUDGET, TRIGGERS_COST_PERCENT = 200_000, 2, 10 * MILLION, "2Gi", 10
+TRIGGERS_SITES, TRIGGERS = 100, 10_000
 RESTORE_SECONDS = 120
 
 
@@ -182,6 +185,57 @@ def pause(bench, bed):
     bed.drop(cell)
 
 
+ROUTES = ("/products/:id", "/basket", "/orders", "/orders/:id/pay", "/search", "/login", "/images/:name", "/health")
+METRICS = {  # mix.h: a kind's names, how many pairs of name and route it has, and a condition that holds now and then
+    "counter": (("http.server.requests", "http.server.errors", "sql.queries", "cache.hits", "cache.misses"), 40, ("sum", 9800.0)),
+    "gauge": (("process.resident_memory_bytes", "worker.queue_depth", "db.pool.connections_in_use", "runtime.gc.heap_live_bytes", "load"), 40,
+              ("last", 0.999 * (1 << 30))),
+    "distribution": (("http.server.duration_ms", "sql.query.duration_ms", "job.duration_ms"), 20, ("p95", 600.0)),
+}
+
+
+def trigger_records():
+    """TRIGGERS of them: of each site one for each pair of name and route, so that each series has one, and each trigger the series of some hosts."""
+    records = {}
+    for site in range(TRIGGERS_SITES):
+        for kind, (names, pairs, (field, threshold)) in METRICS.items():
+            for pair in range(pairs):
+                name, route = names[pair % len(names)], ROUTES[pair // len(names)]
+                records[f"t-{site}-{kind}-{pair}"] = {
+                    "id": f"t-{site}-{kind}-{pair}", "site": f"site-{site:03}", "description": "of the bench", "severity": "warning", "metric": name,
+                    "kind": kind, "tags": [{"key": "route", "op": "exact", "values": [route]}],
+                    "threshold": {"field": field, "comparison": "gt", "threshold": threshold}, "absent_minutes": None, "check_in": None,
+                    "warm_up_minutes": 1, "cooldown_minutes": 1, "receivers": [], "author": "bench", "updated_at": 0}
+    return records
+
+
+def trigger_cost(bench, bed):
+    """The same backlog without triggers and with them, in turn: what they cost of the throughput."""
+    cell = bed.fill(backlog(TRIGGERS_SERIES, TRIGGERS_RATE, TRIGGERS_SAMPLES, sites=TRIGGERS_SITES))
+    bed.route_sites(cell)
+    records, speeds, events = trigger_records(), {False: [], True: []}, []
+    assert len(records) == TRIGGERS
+    for _ in runs():
+        for judged in (False, True):
+            bed.set_triggers(records if judged else dict.fromkeys(records))
+            with bed.run(cell, TRIGGERS_BUDGET, more={"alerts.max_age": "24h"}) as run:
+                run.wait_first()
+                run.wait_done()
+                run.check()
+                told = total(run.text(), "millrace_processor_alert_events_total")
+                if (told > 1000) != judged:
+                    raise Failure(f"{told:.0f} alert events with {'all' if judged else 'no'} triggers")
+                events += [told] if judged else []
+                speeds[judged].append(run.samples_per_cpu_s())
+                print(f"{cell.name}: {len(records) if judged else 0:,} triggers, {told:,.0f} events: {speeds[judged][-1]:,.0f} samples a CPU-second", flush=True)
+    bench.add("processor.samples_per_cpu_s.without_triggers", "samples/CPU-s", speeds[False])
+    bench.add("processor.samples_per_cpu_s.with_triggers", "samples/CPU-s", speeds[True], floor="processor.samples_per_cpu_s.without_triggers")
+    bench.add("processor.trigger_events", "events", events)
+    bench.add("processor.trigger_cost", "%", [100 * (1 - with_ / without) for without, with_ in zip(speeds[False], speeds[True])], at_most=TRIGGERS_COST_PERCENT)
+    bed.set_triggers(dict.fromkeys(records))
+    bed.drop(cell)
+
+
 def attempt(bench, names, part, *arguments):
     """A part that fails leaves its figures missing, and the others their chance."""
     try:
@@ -203,6 +257,8 @@ def main():
             attempt(bench, ["processor.catchup_rss_mib"], catchup, bed)
         if not only or "pause" in only:
             attempt(bench, [f"processor.checkpoint_pause_s.{PAUSE_SERIES}"], pause, bed)
+        if not only or "triggers" in only:
+            attempt(bench, ["processor.trigger_cost"], trigger_cost, bed)
     if only:
         print(f"only {' '.join(only)}, by BENCH_CELLS: what is not in the table was not asked for")
     return bench.end()

@@ -42,10 +42,11 @@ class Backlog:
     rate: float
     samples: int
     partitions: int = PARTITIONS
+    sites: int = 20
 
     @property
     def name(self):
-        return f"s{self.series}r{self.rate:g}p{self.partitions}".replace(".", "-")
+        return f"s{self.series}r{self.rate:g}p{self.partitions}n{self.sites}".replace(".", "-")
 
     @property
     def span_ms(self):
@@ -69,7 +70,7 @@ class Cell:
 
     @property
     def outputs(self):
-        return [self.topic(name) for name in ("minutely", "hourly", "exemplars", "samples-state", "events-state")]
+        return [self.topic(name) for name in ("minutely", "hourly", "exemplars", "alerts", "samples-state", "events-state")]
 
     @property
     def hourly_due(self):
@@ -213,7 +214,7 @@ class Bed:
             self.admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
             self.producer = confluent_kafka.Producer({"bootstrap.servers": self.kafka, "acks": "all", "log_level": 0})
             self.create([NewTopic(f"millrace.{name}", 1, 1, config={"cleanup.policy": policy}) for name, policy in
-                         (("cells", "compact"), ("controls", "compact"), ("sites", "compact"), ("heartbeats", "delete"),
+                         (("cells", "compact"), ("controls", "compact"), ("sites", "compact"), ("triggers", "compact"), ("heartbeats", "delete"),
                           ("notices", "delete"), ("deadletter", "delete"))])
         except BaseException:
             self.stack.wipe()
@@ -247,12 +248,33 @@ class Bed:
         """A new cell with its backlog."""
         cell = self.make_cell(backlog)
         arguments = {"bootstrap": self.kafka, "topic": cell.topic("samples"), "partitions": backlog.partitions, "series": backlog.series,
-                     "rate": f"{backlog.rate:.9f}", "samples": backlog.samples, "start": cell.start_ms, "shift": cell.real_ms - cell.now_ms}
+                     "rate": f"{backlog.rate:.9f}", "samples": backlog.samples, "sites": backlog.sites, "start": cell.start_ms, "shift": cell.real_ms - cell.now_ms}
         with Tool(TOOLS / "fill", *(word for key, value in arguments.items() for word in (f"--{key}", value))) as fill:
             cell.written = fill.result(FILL_SECONDS)
         print(f"{cell.name}: {cell.written['records']:,} records of {cell.written['bytes'] / cell.written['records']:,.0f} bytes, "
               f"{backlog.span_ms / MINUTE_MS:g} minutes, written at {cell.written['samples_per_cpu_s']:,} samples a CPU-second", flush=True)
         return cell
+
+    def route_sites(self, cell):
+        """Rows of the sites that the backlog is of, by which all of it belongs to this cell."""
+        for number in range(cell.backlog.sites):
+            site = f"site-{number:03}"
+            route = {"effective_from": 0, "cell": cell.name, "shards": cell.backlog.partitions}
+            record = {"id": site, "name": site, "disabled": False, "created_at": 0, "routes": [route], "keys": [], "payloads_per_s": 0.0,
+                      "samples_per_s": 0.0, "series_cap": 0}
+            self.producer.produce("millrace.sites", key=site, value=Codec("Site").encode(record))
+        if self.producer.flush(30):
+            raise Failure("Kafka does not take the sites")
+
+    def set_triggers(self, triggers):
+        """These and no others: {id: record, or None for one that goes}."""
+        codec = Codec("Trigger")
+        for number, (name, trigger) in enumerate(triggers.items()):
+            self.producer.produce("millrace.triggers", key=name, value=trigger and codec.encode(trigger))
+            if number % 1000 == 0:
+                self.producer.flush(30)
+        if self.producer.flush(30):
+            raise Failure("Kafka does not take the triggers")
 
     def drop(self, cell):
         """Gives the disk back."""

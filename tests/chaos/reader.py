@@ -88,8 +88,8 @@ def describe_pauses(pauses, events, window_s=30):
 class Verdict:
     """What came out beside what must."""
 
-    def __init__(self, ledger, epoch, shards):
-        self.ledger, self.epoch = ledger, epoch
+    def __init__(self, ledger, epoch, shards, alerts=None):
+        self.ledger, self.epoch, self.alerts = ledger, epoch, alerts
         self.by_identity = {(site, name): i for i, (site, _, name, _) in enumerate(ledger.series)}
         self.prints = [fingerprint(*series) for series in ledger.series]
         own = {site: site_partitions(site, number) for site, number in shards.items()}
@@ -105,6 +105,8 @@ class Verdict:
         self.windows[number, a["window_ms"], milliseconds(a["window_start"])].merge(a)
         self.fragments += 1
         self.late += a["late"]
+        if self.alerts:
+            self.alerts.take(number, a)
 
     def read(self, kafka, partitions):
         """To the ends as they are now."""

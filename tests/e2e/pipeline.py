@@ -1,4 +1,4 @@
-"""The whole of Millrace as processes on a stack of its own, for tests: stack, topics, cell, sites, keys, three programs.
+"""The whole of Millrace as processes on a stack of its own, for tests: stack, topics, cell, sites, keys, three programs, and the notifier where it is asked for.
 
 On the test clock: all programs get the clock.* settings that `stack up` wrote, and now_ms() is the same line in Python.
 """
@@ -33,11 +33,13 @@ def free_ports(n):
 class Pipeline:
     """As a context: everything up and ready on entering, everything stopped on leaving."""
 
-    def __init__(self, directory, base_port, speed, start_minute_of_hour, sites, binaries=BINARIES, processor_settings=()):
+    def __init__(self, directory, base_port, speed, start_minute_of_hour, sites, binaries=BINARIES, processor_settings=(),
+                 notify_settings=None):
         self.directory = pathlib.Path(directory)
         self.binaries = pathlib.Path(binaries)
         self.sites = sites
         self.processor_settings = list(processor_settings)
+        self.notify_settings = notify_settings  # None: no notifier
         start = int(time.time() * 1000) // HOUR_MS * HOUR_MS + start_minute_of_hour * MINUTE_MS
         self.stack = Stack(self.directory / "stack", base_port=base_port, clock_speed=speed, clock_start_ms=start)
         self.processes = {}
@@ -68,6 +70,11 @@ class Pipeline:
             raise Failure(f"millrace-ctl {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def timed_ctl(self, *arguments):
+        """The same for commands that read the clock."""
+        clock = (f"clock.{name}={self.env['CLOCK_' + name.upper()]}" for name in ("start_ms", "real_ms", "speed"))
+        return self.ctl(*arguments, "--test-clock", *(word for setting in clock for word in ("--set", setting)))
+
     def provision(self):
         """Topics, cell main, the sites with their shards, and a key each."""
         self.ctl("topics", "apply", "--replication-factor", "1")
@@ -77,11 +84,13 @@ class Pipeline:
             self.keys[site] = json.loads(self.ctl("--json", "key", "create", site))["key"]
 
     def start_programs(self):
-        ports = free_ports(4)
-        self.push_port = ports[3]
-        self.admin_ports = dict(zip(("ingest", "processor", "sink"), ports))
+        ports = free_ports(5)
+        self.push_port = ports[4]
+        self.admin_ports = dict(zip(("ingest", "processor", "sink", "notify"), ports))
         own = {"ingest": ["push.listen=127.0.0.1:%d" % self.push_port], "processor": self.processor_settings,
                "sink": ["mongo.uri=" + self.env["MONGO_1"], "mongo.database=millrace"]}
+        if self.notify_settings is not None:
+            own["notify"] = list(self.notify_settings)
         for program, settings in own.items():
             self.start(program, settings)
         for program in own:
@@ -154,8 +163,7 @@ class Pipeline:
         return len(self.records("millrace.deadletter"))
 
     def stop_programs(self):
-        """SIGTERM to all three, in the order of the data; each must end by itself with 0."""
-        for program in ("ingest", "processor", "sink"):
-            process = self.processes[program]
+        """SIGTERM to all, in the order of the data; each must end by itself with 0."""
+        for program, process in self.processes.items():
             how = process.stop(30)
             assert how == "stopped" and process.exit_code == 0, (program, how, process.exit_code)

@@ -115,9 +115,9 @@ class Cell:
         def new(name, partitions, **config):
             return NewTopic(name, partitions, 1, config={key.replace("_", "."): value for key, value in config.items()})
         topics = [*(new(topic(name), self.partitions, message_timestamp_type="LogAppendTime") for name in INPUTS),
-                  *(new(topic(name), self.partitions) for name in ("minutely", "hourly", "exemplars", "samples-state", "events-state")),
+                  *(new(topic(name), self.partitions) for name in ("minutely", "hourly", "exemplars", "alerts", "samples-state", "events-state")),
                   new("millrace.cells", 1, cleanup_policy="compact"), new("millrace.controls", 1, cleanup_policy="compact"),
-                  new("millrace.sites", 1, cleanup_policy="compact"),
+                  new("millrace.sites", 1, cleanup_policy="compact"), new("millrace.triggers", 1, cleanup_policy="compact"),
                   new("millrace.heartbeats", 1), new("millrace.notices", 1),
                   new("millrace.deadletter", 1)]
         admin = AdminClient({"bootstrap.servers": self.kafka})

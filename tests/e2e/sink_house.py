@@ -18,14 +18,14 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLev
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from millrace_local import BINARIES, Process, Stack, free_base_port
 from pymongo import MongoClient
-from sink_records import (CELL, COLLECTIONS, EPOCH, WINDOWS, document_id, encode, encode_record, expected_record,
+from sink_records import (CELL, COLLECTIONS, EPOCH, STORIES, WINDOWS, document_id, encode, encode_record, expected_record,
                           random_record, same, topic_of)
 
 BINARY = BINARIES / "millrace-sink"
 PARTITIONS = 4
 SECONDS = 90  # patience for anything that should take few
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))
-AGGREGATES, EVERYTHING = (2, 1, 0, 0, 0, 0), (6, 3, 1, 1, 1, 1)  # how much of each collection
+AGGREGATES, EVERYTHING = (2, 1, 0, 0, 0, 0, 0, 0), (6, 3, 1, 1, 1, 1, 3, 2)  # how much of each collection
 PORTS = 80  # of a stack: from 50 on, those of the sinks
 
 
@@ -37,13 +37,18 @@ class Cell:
         self.kafka = stack.env()["KAFKA"]
         self.uri = stack.env()[f"MONGO_{database}"]
         self.admin = AdminClient({"bootstrap.servers": self.kafka})
-        self.topics = {last: f"millrace.c.{name}.{last}" for last in (*WINDOWS, "exemplars")}
+        self.topics = {last: f"millrace.c.{name}.{last}" for last in (*WINDOWS, "exemplars", *STORIES)}
+        self.partitions = {topic: 1 if last == "incidents" else PARTITIONS for last, topic in self.topics.items()}
         self.wanted = {collection: {} for collection in COLLECTIONS}  # _id -> the rest of the document
         self.numbers = itertools.count(1)
         self.dice = random.Random(f"{SEED} {name}")
-        create_topics(self.admin, {topic: PARTITIONS for topic in self.topics.values()})
+        create_topics(self.admin, self.partitions)
         self.set_epoch(EPOCH)
         self.producer = self.make_producer()
+
+    def places(self):
+        """How many partitions there are in all."""
+        return sum(self.partitions.values())
 
     def set_epoch(self, epoch):
         produce_one(self.kafka, "millrace.cells", self.name,
@@ -71,8 +76,9 @@ class Cell:
             count -= 5000
 
     def many(self, count, weights=AGGREGATES):
-        """Records for begin(). For speed, they share what is not their fingerprint with one of some hundred models."""
-        models = [(kind, random_record(self.dice, kind, 0)) for kind in self.dice.choices(COLLECTIONS, weights, k=400)]
+        """Records for begin(), but for alerts and incidents. For speed, they share what is not their fingerprint with one of some hundred models."""
+        kinds = COLLECTIONS[:-len(STORIES)]
+        models = [(kind, random_record(self.dice, kind, 0)) for kind in self.dice.choices(kinds, weights[:len(kinds)], k=400)]
         models = [(kind, record, encode_record(kind, record)) for kind, record in models]
         return self.dice.choices(models, k=count)
 
@@ -89,7 +95,7 @@ class Cell:
 
         self.producer.begin_transaction()
         for kind, record, *model in records:
-            fingerprint = next(self.numbers).to_bytes(16, "big") if model else record["fingerprint"]
+            fingerprint = next(self.numbers).to_bytes(16, "big") if model else record.get("fingerprint")
             value = model[0][:5] + fingerprint + model[0][21:] if model else encode_record(kind, record)
             self.produce(kind, value, note(kind, record, fingerprint))
         self.producer.flush(30)
@@ -113,10 +119,11 @@ class Cell:
         return next((kind, next(reversed(docs))) for kind, docs in self.wanted.items() if len(docs) > before[kind])
 
     def produce(self, kind, value, on_delivery=None, partition=None, headers=None):
-        partition = self.dice.randrange(PARTITIONS) if partition is None else partition
+        topic = self.topics[topic_of(kind)]
+        partition = self.dice.randrange(self.partitions[topic]) if partition is None else partition
         while True:
             try:
-                return self.producer.produce(self.topics[topic_of(kind)], value, partition=partition, on_delivery=on_delivery, headers=headers)
+                return self.producer.produce(topic, value, partition=partition, on_delivery=on_delivery, headers=headers)
             except BufferError:
                 self.producer.poll(0.1)
 
@@ -154,7 +161,7 @@ class Cell:
 
     def ends(self):
         """Topic and partition -> end, behind the markers of all transactions, which the broker writes after the commit."""
-        asked = {TopicPartition(topic, p): OffsetSpec.latest() for topic in self.topics.values() for p in range(PARTITIONS)}
+        asked = {TopicPartition(topic, p): OffsetSpec.latest() for topic, partitions in self.partitions.items() for p in range(partitions)}
         while True:
             stable, written = ({(tp.topic, tp.partition): future.result().offset for tp, future in
                                 self.admin.list_offsets(asked, isolation_level=level).items()}

@@ -1,4 +1,4 @@
-"""Aggregates and exemplars as a processor may write them, and the documents that must come of them.
+"""Aggregates, exemplars and alerts as a processor may write them, incidents as a notifier may, and the documents that must come of them.
 
 The expectation is computed from the record and its place (partition, offset) alone, by the words of deploy/mongo/README.md: no code
 of the sink's takes part.
@@ -15,7 +15,8 @@ import fastavro
 ROOT = Path(__file__).resolve().parents[2]
 WINDOWS = {"minutely": 60_000, "hourly": 3_600_000}
 DETAILS = {"errors": "error", "traces": "transaction", "markers": "marker", "checkins": "check_in"}  # of an exemplar, by collection
-COLLECTIONS = (*WINDOWS, *DETAILS)
+STORIES = ("alerts", "incidents")
+COLLECTIONS = (*WINDOWS, *DETAILS, *STORIES)
 EPOCH = -0x1234_5678_9ABC_DEF0
 START_MS = 1_795_372_020_000
 
@@ -30,8 +31,9 @@ def schema_ids():
     return {row[1]: int(row[0]) for row in rows if row}
 
 
-AGGREGATE, CELL, DEAD_LETTER, EXEMPLAR, HEARTBEAT, NOTICE = (
-    schema(n) for n in ("aggregate", "cell", "dead_letter", "exemplar", "heartbeat", "notice"))
+AGGREGATE, ALERT_EVENT, CELL, DEAD_LETTER, EXEMPLAR, HEARTBEAT, INCIDENT, NOTICE = (
+    schema(n) for n in ("aggregate", "alert_event", "cell", "dead_letter", "exemplar", "heartbeat", "incident", "notice"))
+SCHEMAS = {**dict.fromkeys(WINDOWS, AGGREGATE), **dict.fromkeys(DETAILS, EXEMPLAR), "alerts": ALERT_EVENT, "incidents": INCIDENT}  # by collection
 IDS = schema_ids()
 
 
@@ -128,17 +130,59 @@ def random_exemplar(dice, collection, number):
     return {"fingerprint": group, "epoch": EPOCH, "site": dice.choice(("s1", "s2")), "window_start": start, "event": event}
 
 
+def random_minute(dice):
+    return START_MS + dice.randint(0, 50) * 60_000
+
+
+def random_hash(dice):
+    return dice.getrandbits(128).to_bytes(16, "big")
+
+
+def random_trigger(dice):
+    """What alerts and incidents say of theirs."""
+    return {**random_texts(dice, "site_name", "description", "condition"), "site": dice.choice(("s1", "s2")), "trigger": dice.choice(("slow", "silent")),
+            "cell": "main", "severity": dice.choice(("info", "warning", "critical")), "receivers": dice.choice(([], ["ops"], ["ops", "mail"]))}
+
+
+def random_series(dice):
+    return {"series_kind": dice.choice((None, "counter", "gauge", "distribution")), "name": f"metric.{dice.randint(0, 20)}", "tags": random_tags(dice),
+            "value": dice.choice((None, dice.randint(-5000, 5000) / 1024))}
+
+
+def random_alert(dice, _, number):
+    """Any event a processor may write of an alert."""
+    return {"id": random_hash(dice), "episode": random_hash(dice), "kind": dice.choice(("opened", "closed", "moved", "summary")), "epoch": EPOCH,
+            **random_trigger(dice), **random_series(dice), "warm_up_minutes": dice.randint(1, 9), "cooldown_minutes": dice.randint(1, 9),
+            "fingerprint": number.to_bytes(16, "big"), "opened_at": random_minute(dice), "minute": random_minute(dice),
+            "reason": dice.choice(("", "recovered")), "opened": dice.randint(0, 3), "closed": dice.randint(0, 3), "at": random_minute(dice) + 77}
+
+
+def random_incident(dice, _, number):
+    """Any incident a notifier may write."""
+    def perhaps(value):
+        return dice.choice((None, value))
+
+    return {"id": number.to_bytes(16, "big"), **random_trigger(dice), "state": dice.choice(("open", "resolved")), "version": dice.randint(1, 99),
+            "changed_version": 1, **{key: random_minute(dice) for key in ("opened_at", "created_at", "updated_at")},
+            **{key: perhaps(random_minute(dice)) for key in ("resolved_at", "acked_at")}, **{key: perhaps("somebody") for key in ("acked_by", "ack_reason")},
+            "alerts": [{"fingerprint": random_hash(dice), "episode": random_hash(dice), "state": dice.choice(("open", "closed", "moved")), "changed_version": 1, **random_series(dice),
+                        "opened_at": random_minute(dice), **{key: perhaps(random_minute(dice)) for key in ("closed_at", "join_until")}}
+                       for _ in range(dice.randint(0, 3))],
+            **{key: dice.randint(0, 2) for key in ("alerts_total", "open_alerts", "behind_opened", "behind_closed")}}
+
+
 def random_record(dice, collection, number):
-    return (random_aggregate if collection in WINDOWS else random_exemplar)(dice, collection, number)
+    make = {**dict.fromkeys(WINDOWS, random_aggregate), **dict.fromkeys(DETAILS, random_exemplar), "alerts": random_alert, "incidents": random_incident}
+    return make[collection](dice, collection, number)
 
 
 def topic_of(collection):
     """The last part of the topic's name that such records come from."""
-    return collection if collection in WINDOWS else "exemplars"
+    return "exemplars" if collection in DETAILS else collection
 
 
 def encode_record(collection, record):
-    return encode(AGGREGATE if collection in WINDOWS else EXEMPLAR, record)
+    return encode(SCHEMAS[collection], record)
 
 
 def bucket_value(index):
@@ -166,7 +210,12 @@ def date(ms):
 
 
 def document_id(record, partition, offset):
-    return record["fingerprint"] + struct.pack(">qqiq", record["window_start"], record["epoch"], partition, offset)
+    """By the series or the incident, and a time; an incident does not say its topics' epoch."""
+    if "updated_at" in record:
+        who, when = record["id"], record["updated_at"]
+    else:
+        who, when = record["fingerprint"], record["minute"] if "minute" in record else record["window_start"]
+    return who + struct.pack(">qqiq", when, record.get("epoch", EPOCH), partition, offset)
 
 
 def known(fields):
@@ -193,9 +242,38 @@ def expected_exemplar(collection, record, partition, offset):
             **({"shortened": True} if event["shortened"] else {}), **expected_detail(event[DETAILS[collection]])}
 
 
+def without_nothing(fields, *moments):
+    """Without what is null or empty; moments become dates, hashes text."""
+    return {key: date(value) if key in moments else value.hex() if isinstance(value, bytes) else value
+            for key, value in fields.items() if value is not None and value not in ("", {}, [])}
+
+
+def expected_alert(record, partition, offset):
+    """The same of an alert."""
+    fields = {key: value for key, value in record.items() if key not in ("id", "episode", "fingerprint", "minute", "cell", "epoch", "opened", "closed")}
+    summary = {key: record[key] for key in ("opened", "closed")} if record["kind"] == "summary" else {"series": record["fingerprint"]}
+    return {"_id": document_id(record, partition, offset),
+            **without_nothing({**fields, **summary, "t": record["minute"], "event": record["id"], "alert": record["episode"]}, "t", "opened_at", "at")}
+
+
+def expected_incident(record, partition, offset):
+    """The same of an incident."""
+    moments = ("t", "opened_at", "created_at", "closed_at", "resolved_at", "acked_at", "join_until")
+    alerts = [without_nothing({("series" if key == "fingerprint" else "alert" if key == "episode" else key): value for key, value in alert.items()
+                               if key != "changed_version"}, *moments)
+              for alert in record["alerts"]]
+    left_out = {"id", "updated_at", "changed_version", "cell", *(() if record["behind_opened"] or record["behind_closed"] else ("behind_opened", "behind_closed"))}
+    fields = {key: value for key, value in record.items() if key not in left_out}
+    return {"_id": document_id(record, partition, offset),
+            **without_nothing({**fields, "t": record["updated_at"], "incident": record["id"], "alerts": alerts}, *moments)}
+
+
 def expected_record(collection, record, partition, offset):
     """The document of a record for this collection."""
-    return expected_document(record, partition, offset) if collection in WINDOWS else expected_exemplar(collection, record, partition, offset)
+    if collection in DETAILS:
+        return expected_exemplar(collection, record, partition, offset)
+    make = {**dict.fromkeys(WINDOWS, expected_document), "alerts": expected_alert, "incidents": expected_incident}
+    return make[collection](record, partition, offset)
 
 
 def expected_document(record, partition, offset):

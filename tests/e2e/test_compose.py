@@ -15,7 +15,7 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from millrace_local import BINARIES, PARTS  # noqa: E402
 
-PROGRAMS = ("ingest", "processor", "sink")
+PROGRAMS = ("ingest", "processor", "sink", "notify")
 ONE_SHOT = ("setup", "mongo-setup")
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
@@ -54,7 +54,7 @@ def test_programs_scale():
         assert "container_name" not in service and "hostname" not in service, name
         assert service["command"] == [f"millrace-{name}"], service["command"]
     all_services = services()
-    assert not all_services["processor"].get("ports") and not all_services["sink"].get("ports")
+    assert not any(all_services[name].get("ports") for name in PROGRAMS if name != "ingest")
     for port in all_services["ingest"]["ports"]:
         assert port["host_ip"] == "127.0.0.1", port
         first, last = (int(word) for word in port["published"].split("-"))
@@ -117,10 +117,10 @@ def test_second_cell_stands_apart():
     first, both = services(), services(*SECOND_CELL)
     added = {name: service for name, service in both.items() if name not in first}
     assert {name: both[name] for name in first} == first
-    assert set(added) == {"mongo-other", "mongo-other-setup", "setup-other", "processor-other", "sink-other"}, set(added)
+    assert set(added) == {"mongo-other", "mongo-other-setup", "setup-other", "processor-other", "sink-other", "notify-other"}, set(added)
     assert {name for name, s in both.items() if "store-other" in s["networks"]} == {"mongo-other", "mongo-other-setup", "sink-other"}
     assert set(added["sink-other"]["networks"]) == {"stream", "store-other"}
-    for name in ("processor-other", "sink-other"):
+    for name in ("processor-other", "sink-other", "notify-other"):
         environment = added[name]["environment"]
         assert environment["MILLRACE_CELL"] == "other" and "/mongo:" not in json.dumps(environment), environment
         assert "setup-other" in added[name]["depends_on"]
@@ -137,6 +137,16 @@ def test_no_secret_in_the_file():
     uri = "mongodb://user:hidden@elsewhere/"
     with_secret = services(MILLRACE_MONGO_URI=uri)
     assert {name for name, service in with_secret.items() if uri in json.dumps(service)} == {"sink"}
+
+
+def test_secrets_of_receivers_are_files():
+    """In a volume, or in the folder that the environment names; where the notifier looks for them, and cannot write; nobody else has it."""
+    for folder, kind in ((None, "volume"), ("/srv/keys", "bind")):
+        with_folder = services(**({"MILLRACE_NOTIFY_SECRETS": folder} if folder else {}))
+        assert {name for name, service in with_folder.items() if "notify" in json.dumps(service.get("volumes", []))} == {"notify"}
+        volume, = with_folder["notify"]["volumes"]
+        assert volume["target"] == with_folder["notify"]["environment"]["MILLRACE_NOTIFY_SECRETS_DIR"] and volume["read_only"], volume
+        assert (volume["type"], volume["source"]) == (kind, folder or "notify-secrets"), volume
 
 
 def test_programs_know_their_settings():

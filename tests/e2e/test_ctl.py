@@ -41,7 +41,8 @@ CELL_TOPICS = {
     "incidents": ("compact,delete", 30 * DAY, "CreateTime"), "sent": ("compact,delete", 30 * DAY, "CreateTime"),
 }
 CONTROL_TOPICS = {
-    **{name: ("compact", None, "CreateTime") for name in ("cells", "sites", "triggers", "receivers", "controls")},
+    **{name: ("compact", None, "CreateTime") for name in ("cells", "sites", "triggers", "receivers", "silences", "controls")},
+    "acks": ("compact,delete", 30 * DAY, "CreateTime"),
     "heartbeats": ("compact,delete", DAY, "CreateTime"), "notices": ("delete", 400 * DAY, "CreateTime"),
     "deadletter": ("delete", 14 * DAY, "CreateTime"),
 }
@@ -131,13 +132,14 @@ class World:
 
 
 def check_topics(view, names, expected, partitions, copies):
-    """Topics are exactly as designed: partitions, copies, settings."""
+    """Topics are exactly as designed: partitions (of a cell's incidents and sent one, whatever the cell has), copies, settings."""
     there = view.topics()
     settings = view.settings(names)
     for name in names:
         cleanup, retention, stamp = expected[name.rsplit(".", 1)[1]]
         topic = there[name]
-        assert len(topic.partitions) == partitions, f"{name}: {len(topic.partitions)} partitions"
+        one = name.endswith((".incidents", ".sent"))
+        assert len(topic.partitions) == (1 if one else partitions), f"{name}: {len(topic.partitions)} partitions"
         assert all(len(p.replicas) == copies for p in topic.partitions.values()), name
         have = settings[name]
         want = {"cleanup.policy": cleanup, "message.timestamp.type": stamp, "min.insync.replicas": "2" if copies >= 3 else "1"}
@@ -181,7 +183,7 @@ def test_without_topics_it_says_what_to_run(world):
 def test_copies_need_brokers(world):
     assert "3 replicas need 3 brokers, and this Kafka has 1" in world.ctl("topics", "apply", code=1).err
     dry = world.ctl("topics", "apply", "--replication-factor", "1", "--dry-run")
-    assert "8 topics would be made" in dry.out
+    assert "10 topics would be made" in dry.out
     assert not world.view.topics()
 
 
@@ -191,7 +193,7 @@ def test_topics_of_the_control_plane(world):
     assert sorted(world.view.topics()) == sorted(CONTROL_NAMES)
     check_topics(world.view, CONTROL_NAMES, CONTROL_TOPICS, 1, 1)
     again = world.ctl("topics", "apply", "--replication-factor", "1")
-    assert again.out == "all 8 topics are there: nothing made\n"
+    assert again.out == "all 10 topics are there: nothing made\n"
 
 
 def test_cell_and_its_topics(world):
@@ -203,7 +205,7 @@ def test_cell_and_its_topics(world):
     assert f"{record['epoch'] & (1 << 64) - 1:016x}" == added["cell"]["epoch"]
     again = world.ctl("cell", "add", "main", "--partitions", "3", "--replication-factor", "1")
     assert "is there already" in again.out and "nothing made" in again.out
-    assert world.ctl("topics", "apply", "--replication-factor", "1").out == "all 18 topics are there: nothing made\n"
+    assert world.ctl("topics", "apply", "--replication-factor", "1").out == "all 20 topics are there: nothing made\n"
     assert world.cell() == record
     assert len(world.view.messages("millrace.cells")) == 1, "a run without a change wrote"
     assert "fixed for its life" in world.ctl("cell", "add", "main", code=1).err
@@ -330,7 +332,13 @@ def test_notices_tell_of_every_change(world):
         ("key_created", None, "shop"), ("key_revoked", None, "shop"), ("key_created", None, "shop")]
     assert {(n["author"], n["program"]) for n in notices} == {("tester", "millrace-ctl")}
     assert notices[3]["severity"] == "warning" and notices[3]["text"] == "site shop disabled"
-    assert notices[1]["fields"] == {"topics": "1", "epoch": f"{world.cell()['epoch'] & (1 << 64) - 1:016x}"}
+    fields = notices[1]["fields"]
+    assert fields["epoch"] == f"{world.cell()['epoch'] & (1 << 64) - 1:016x}" == json.loads(fields["after"])["epoch"] and fields["topics"] == "1"
+    assert json.loads(fields["before"])["epoch"] not in ("0" * 16, fields["epoch"])
+    sites = [(n["fields"]["before"], n["fields"]["after"]) for n in notices if n["site"] == "shop"]
+    assert sites[0][0] == "null" and all(after == before for (_, after), (before, _) in zip(sites, sites[1:])), sites
+    assert json.loads(sites[-1][1])["keys"] == [{"id": k["id"], "sha256": k["sha256"].hex(), "created_at": k["created_at"]}
+                                                for k in world.site("shop")["keys"]]
 
 
 def restored(export, view):
@@ -355,7 +363,7 @@ def test_export_goes_round(world):
     dry = other_ctl("apply", "-f", str(path), "--dry-run")
     assert "14 records would be added" in dry.out and not other_view.topics()
     done = other_ctl("apply", "-f", str(path), "--json").json()
-    assert len(done["changes"]) == 14 and len(done["created"]) == 18 and not done["differences"]
+    assert len(done["changes"]) == 14 and len(done["created"]) == 20 and not done["differences"]
     back = other_ctl("export").json()
     assert back == restored(export, other_view)
     assert back["cells"][0]["epoch"] not in (export["cells"][0]["epoch"], "0" * 16)
@@ -363,11 +371,11 @@ def test_export_goes_round(world):
     check_topics(other_view, CONTROL_NAMES, CONTROL_TOPICS, 1, 3)
     check_topics(other_view, cell_names("main"), CELL_TOPICS, 3, 3)
     again = other_ctl("apply", "-f", "-", given=path.read_text())
-    assert again.out == "all 18 topics are there: nothing made\nall records are as the file says: nothing to change\n"
+    assert again.out == "all 20 topics are there: nothing made\nall records are as the file says: nothing to change\n"
     assert other_ctl("export").json() == back, "an old epoch came back"
     told = [n["event"] for n in other_view.records("millrace.notices")]
     assert sorted(told) == sorted(["topics_made"] * 2 + ["cell_added"] + ["site_added"] * 13)
-    assert "all 18 topics are there" in other_ctl("topics", "apply", "--partitions-check").out
+    assert "all 20 topics are there" in other_ctl("topics", "apply", "--partitions-check").out
 
 
 def tight(size):
@@ -514,7 +522,7 @@ def test_status(world):
     commit(world, "millrace-processor-main", "millrace.c.main.samples", 2, 1)
     done = world.ctl("status", "--json", "--max-lag", "7").json()
     groups = {group["group"]: group for group in done["groups"]}
-    assert set(groups) == {f"millrace-{p}-{c}" for p in ("processor", "sink") for c in ("main", "eu")}
+    assert set(groups) == {f"millrace-{p}-{c}" for p in ("processor", "sink", "notify") for c in ("main", "eu")}
     group = groups["millrace-processor-main"]
     assert group["lag"] == 7 and group["worst"] == {"topic": "samples", "partition": 2, "lag": 4}
     assert [(p["committed"], p["end"], p["lag"]) for p in group["partitions"] if p["topic"] == "samples"] == [

@@ -177,7 +177,9 @@ def test_obeyed_by_all(world):
         out, err = world.ctl("control", "clear", "--on", "ingest", "--do", "close")
         assert out == "- control ingest/close\n" and not err and a.ids == {"ingest/close/site=shop"}
     assert set(world.controls()) == {"ingest/close/site=shop"}
-    assert [n["fields"] for n in world.notices("control_cleared")] == [{"id": "ingest/close"}]
+    cleared, = world.notices("control_cleared")
+    assert cleared["fields"]["id"] == "ingest/close" and cleared["fields"]["after"] == "null"
+    assert cleared["fields"]["before"] == world.notices("control_set")[-1]["fields"]["after"]
 
 
 def test_not_obeyed_by_one(world):
@@ -203,7 +205,7 @@ def test_expired_and_unreadable(world):
 
 
 def test_export_leaves_controls_out(world):
-    assert set(json.loads(world.ctl("export")[0])) == {"format", "version", "cells", "sites"}
+    assert set(json.loads(world.ctl("export")[0])) == {"format", "version", "cells", "sites", "receivers", "triggers"}
 
 
 def test_confirm_shrink(world):

@@ -3,20 +3,25 @@
 
 That the first minute is stored as it was sent takes minutes of real time: that is `make run ONCE=1`.
 """
+import json
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
 from millrace_local import Process  # noqa: E402
+from millrace_local.programs import Receiver  # noqa: E402
 
-PARTS = ("feeder", "agent", "ingest", "processor", "sink", "database-1", "kafka-1")
+PARTS = ("feeder", "agent", "ingest", "processor", "sink", "notify", "receiver", "database-1", "kafka-1")
 START_SECONDS = 180
 
 
@@ -77,6 +82,39 @@ def test_a_dying_program_ends_the_run(directory):
         stop_anyway(run)
     assert run.exit_code == 1, output
     assert "processor has ended by itself (exit code -9)" in output and "event=restored" in output, output
+
+
+def post(port, body):
+    """The status of a POST, whatever it is."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/alerts", data=body), timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_receiver_says_it_in_a_line_or_two(directory):
+    """What it prints of a notification, of one too long, and of what is none; nothing that a terminal would obey."""
+    receiver = Receiver(directory / "receiver")
+    receiver.start()
+    try:
+        receiver.wait_ready()
+        alert = {"labels": {"alertname": "busy-core", "metric": "m", "host": "a\x1b[31m"}, "annotations": {"description": "mean of m > 80 (was 97.5)"},
+                 "startsAt": "2026-11-27T12:04:00Z", "endsAt": "0001-01-01T00:00:00Z"}
+        body = {"status": "firing", "commonLabels": {"alertname": "busy-core", "severity": "warning", "site": "demo"},
+                "commonAnnotations": {"summary": "A core"}, "alerts": [alert], "truncatedAlerts": 0}
+        assert post(receiver.port, json.dumps(body).encode()) == 204
+        told = receiver.news()
+        assert re.fullmatch(r"\d\d:\d\d:\d\d FIRING busy-core, warning, site demo: A core", told[0]), told
+        assert told[1:] == ["  since 12:04 UTC: mean of m > 80 (was 97.5) (host=a?[31m)"] and receiver.news() == [], told
+        ended_alert = {**alert, "endsAt": "2026-11-27T12:06:00Z"}
+        assert post(receiver.port, json.dumps({**body, "status": "resolved", "alerts": [ended_alert] * 5, "truncatedAlerts": 2}).encode()) == 204
+        told = receiver.news()
+        assert "RESOLVED" in told[0] and told[1].startswith("  12:04 to 12:06 UTC: ") and told[4:] == ["  and 4 more"], told
+        for nothing in (b"", b"{", b"[]", b'{"alerts": []}'):
+            assert post(receiver.port, nothing) == 400
+    finally:
+        assert receiver.process.stop() == "stopped" and receiver.process.exit_code == 0
 
 
 def main():

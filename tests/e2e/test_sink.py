@@ -22,13 +22,14 @@ from mongo_tap import Tap  # noqa: E402
 from picky_mongo import PickyServer  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
 from sink_house import PARTITIONS, SECONDS, Cell, Sink, read_topic, sink_stack  # noqa: E402
-from sink_records import (AGGREGATE, CELL, DEAD_LETTER, DETAILS, EPOCH, EXEMPLAR, HEARTBEAT, NOTICE, decode, document_id, encode,  # noqa: E402
-                          random_aggregate, random_exemplar)
+from sink_records import (AGGREGATE, CELL, DEAD_LETTER, DETAILS, EPOCH, EXEMPLAR, HEARTBEAT, NOTICE, SCHEMAS, STORIES, decode, document_id,  # noqa: E402
+                          encode, encode_record, random_aggregate, random_exemplar, random_record, topic_of)
 
 FREEZE_SECONDS = 15
 INDEXES = {  # collection: days of retention, and the keys that its readers want
     "minutely": (14, ("site", "name", "t")), "hourly": (400, ("site", "name", "t")), "errors": (30, ("site", "t"), ("site", "group", "t")),
-    "traces": (14, ("site", "t"), ("site", "group", "t")), "markers": (400, ("site", "t")), "checkins": (30, ("site", "name", "t"))}
+    "traces": (14, ("site", "t"), ("site", "group", "t")), "markers": (400, ("site", "t")), "checkins": (30, ("site", "name", "t")),
+    "alerts": (400, ("site", "t"), ("site", "trigger", "t")), "incidents": (400, ("site", "t"), ("site", "trigger", "t"), ("incident", "version"))}
 
 
 # Cases
@@ -93,6 +94,8 @@ def test_frozen_database_costs_no_place_in_the_group(stack):
     assert cell.members() == before
     since = sink.log()[len(lines):]
     assert "event=revoked" not in since and "event=assigned" not in since, since
+    for flip in ("breaker_open", "breaker_closed"):
+        assert sum(event == flip for event, _, _ in notices(cell)) == since.count(f"event={flip} "), f"{flip}: the operator log does not tell what the log does"
     cell.check()
     sink.finish()
     leaver.run().wait_committed()
@@ -113,8 +116,9 @@ def test_document_the_database_refuses(stack):
         letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
         letters = [x for x in letters if x["topic"] in cell.topics.values()]
         for letter in letters:
-            record = decode(EXEMPLAR if letter["topic"] == cell.topics["exemplars"] else AGGREGATE, letter["value"])
-            record["window_start"] = round(record["window_start"].timestamp() * 1000)
+            collection = next(kind for kind in SCHEMAS if cell.topics[topic_of(kind)] == letter["topic"])
+            record = decode(SCHEMAS[collection], letter["value"])
+            record |= {key: round(record[key].timestamp() * 1000) for key in ("window_start", "minute", "updated_at") if key in record}
             assert document_id(record, letter["partition"], letter["offset"]) in refused
             assert letter["code"] == "document_refused" and "121" in letter["reason"], letter
         assert len(letters) == len(refused) == sink.metric("millrace_sink_dead_lettered_total")
@@ -140,7 +144,7 @@ def test_offsets_that_are_not_there(stack):
     cell.check()
     cut_off = sink.metric("millrace_sink_cut_off_total"), sum(lost[place] - committed[place] for place in lost)
     assert cut_off[0] == cut_off[1], cut_off
-    assert sink.log().count("event=records_cut_off") == len(cell.topics) * PARTITIONS
+    assert sink.log().count("event=records_cut_off") == cell.places()
     sink.finish()
     beyond = ConsumerGroupTopicPartitions(f"millrace-sink-{cell.name}",
                                           [TopicPartition(t, p, end + 5000) for (t, p), end in cell.ends().items()])
@@ -224,6 +228,29 @@ def test_exemplars_go_where_their_kind_is_read(stack):
     sink.finish()
 
 
+def test_alerts_and_incidents(stack):
+    """Each in its collection, whole, of topics that differ in their partitions; what is of no time or of another schema is a dead letter."""
+    cell = Cell(stack, "stories")
+    cell.commit(cell.begin([(kind, random_record(cell.dice, kind, next(cell.numbers))) for kind in cell.dice.choices(STORIES, k=800)]))
+    cell.producer.begin_transaction()
+    for kind, field in (("alerts", "minute"), ("incidents", "updated_at")):
+        bad = random_record(cell.dice, kind, next(cell.numbers))
+        cell.produce(kind, encode_record(kind, {**bad, field: 253_402_300_800_000}))
+        cell.produce(kind, encode_record(kind, bad)[:-3])
+        cell.produce(kind, encode(AGGREGATE, random_aggregate(cell.dice, "minutely", 0)))
+    cell.producer.commit_transaction(30)
+    cell.write(200)
+    sink = Sink(stack, cell).run()
+    sink.wait_committed()
+    cell.check()
+    assert min(len(cell.wanted[kind]) for kind in STORIES) > 300
+    letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
+    for kind in STORIES:
+        codes = sorted(letter["code"] for letter in letters if letter["topic"] == cell.topics[kind])
+        assert codes == ["bad_document", "undecodable", "undecodable"], (kind, codes)
+    sink.finish()
+
+
 def test_record_that_is_larger_than_a_letter(stack):
     """Six megabytes that were a few hundred bytes on their way: the letter holds the beginning, and the partition goes on."""
     cell = Cell(stack, "larger")
@@ -283,6 +310,7 @@ def test_what_stopped_the_sink_is_in_deadletter(stack):
             letters = [decode(DEAD_LETTER, value) for value in read_topic(cell.kafka, "millrace.deadletter")]
             return [(x["topic"], x["partition"], x["offset"]) for x in letters if x["topic"] in cell.topics.values()]
         sink.wait_until(lambda: sink.metric("millrace_sink_breaker_state") > 0, SECONDS, "stopped")
+        sink.wait_until(lambda: ("breaker_open", "warning", cell.name) in notices(cell), SECONDS, "told in the operator log")
         sink.wait_until(lambda: len(places()) >= 100, 10, "done with a hundred letters")
         assert len(set(places())) == len(places()) == 100, places()
         sink.finish()
@@ -331,7 +359,8 @@ def test_two_instances_share(stack):
     first.run()
     cell.write(400)
     second.run()
-    second.wait_until(lambda: [2 * len(p) for p in cell.members().values()] == [len(cell.topics) * PARTITIONS] * 2,
+    half = cell.places() // 2
+    second.wait_until(lambda: sorted(len(p) for p in cell.members().values()) == [half, cell.places() - half],
                       SECONDS, "sharing the partitions")
     cell.write(800)
     second.wait_until(lambda: second.metric("millrace_sink_stored_total") > 0, SECONDS, "storing")
@@ -351,7 +380,7 @@ def test_topics_made_again_are_refused(stack):
     cell.set_epoch(EPOCH + 1)
     assert sink.wait_end(SECONDS) and sink.exit_code == 1, "it goes on with topics of another epoch"
     sink.launch()
-    sink.wait_until(lambda: sink.log().count("event=epoch_differs") == len(cell.topics) * PARTITIONS, SECONDS, "refusing")
+    sink.wait_until(lambda: sink.log().count("event=epoch_differs") == cell.places(), SECONDS, "refusing")
     sink.wait_until(lambda: sink.get("/health/ready")[0] == 503, SECONDS, "not ready")
     cell.write(30)
     assert sink.metric("millrace_sink_consumed_total") == 0

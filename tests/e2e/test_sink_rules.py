@@ -26,8 +26,8 @@ import pipelines  # noqa: E402
 from confluent_kafka import Consumer, TopicPartition  # noqa: E402
 from millrace_local import BINARIES, Failure, Stack, free_base_port  # noqa: E402
 from pymongo import MongoClient  # noqa: E402
-from sink_records import (AGGREGATE, DETAILS, START_MS, WINDOWS, date, encode, expected_document, expected_exemplar,  # noqa: E402
-                          quantile, random_aggregate, random_exemplar, topic_of)
+from sink_records import (AGGREGATE, DETAILS, START_MS, STORIES, WINDOWS, date, encode, expected_document, expected_exemplar,  # noqa: E402
+                          expected_record, quantile, random_aggregate, random_exemplar, random_record, topic_of)
 from sink_house import SECONDS, Cell, Sink  # noqa: E402
 
 CTL = BINARIES / "millrace-ctl"
@@ -411,9 +411,41 @@ def test_fields_of_exemplars_are_documented(_):
     assert common <= set().union(*fields.values()), common
 
 
+def test_fields_of_alerts_are_documented(_):
+    dice, text = random.Random(1), (ROOT / "deploy" / "mongo" / "README.md").read_text()
+    table = text[text.index("**Alerts and incidents.**"):text.index("**`__overflow__`**")]
+    rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines() if line.startswith("| alerts") or line.startswith("| incidents")]
+    for kind in STORIES:
+        fields = set().union(*(fields_of(expected_record(kind, random_record(dice, kind, number), 0, number)) for number in range(2000)))
+        common, own = ({name for row in rows if kind in row[1] and ("," in row[1]) == shared for name in re.findall(r"`(\w+)`", row[2])} for shared in (True, False))
+        assert own | common == fields, (kind, (own | common) ^ fields)
+
+
+def test_pipelines_of_incidents(stack):
+    """Of few incidents with many versions, in any order."""
+    cell = Cell(stack, "told")
+    records = []
+    for n in cell.dice.sample(range(300), 300):
+        record = random_record(cell.dice, "incidents", 1 + n % 30)
+        records.append(("incidents", {**record, "site": f"s{1 + n % 2}", "version": 1 + n // 30, "opened_at": START_MS + n % 30 * 60_000}))
+    cell.commit(cell.begin(records))
+    sink = Sink(stack, cell, instance_id="rules").run()
+    sink.wait_committed()
+    cell.check()
+    newest = [d for d in cell.wanted["incidents"].values() if d["site"] == "s1" and d["version"] == 10 and d["state"] == "open"]
+    wanted = [{key: d.get(key) for key in ("incident", "version", "t", "trigger", "severity", "description", "condition", "opened_at", "acked_by", "open_alerts", "alerts")}
+              for d in sorted(newest, key=lambda d: d["opened_at"], reverse=True)]
+    assert wanted
+    with MongoClient(cell.uri) as mongo:
+        for limit in (2, 100):
+            got = list(mongo[cell.name].incidents.aggregate(pipelines.load("open_incidents", site="s1", limit=limit)))
+            assert got == wanted[:limit], (got, wanted)
+    sink.finish()
+
+
 def fields_of(doc):
     """Names in the document and in the items of its lists."""
-    return set(doc) | {name for value in doc.values() if isinstance(value, list) for item in value for name in item}
+    return set(doc) | {name for value in doc.values() if isinstance(value, list) for item in value if isinstance(item, dict) for name in item}
 
 
 def named(text, begin, end):

@@ -10,6 +10,7 @@ import zlib
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 BACKTRACES = CORPUS.parent.parent / "unit" / "ingest" / "backtraces"
+EXAMPLE = CORPUS.parents[2] / "deploy" / "triggers.example.yml"
 NOW = 1795372012000
 AGENT = bytes(range(16))
 
@@ -295,16 +296,52 @@ def scrub():
     yield "harmless", "tokenizer=x std::session::x token == nil basic knowledge of bearer tokens http://h:80/a@b"
 
 
+def trigger():
+    def long(n):
+        return varint((n << 1) ^ (n >> 63))
+
+    def text(t):
+        return long(len(t)) + t
+
+    def array(*items):
+        return (long(len(items)) + b"".join(items) if items else b"") + long(0)
+
+    def selector(key, op, *values):
+        return text(key) + long(op) + array(*map(text, values))
+
+    def record(metric, kind, tags, threshold=b"", absent=b"", check_in=b""):
+        return (b"\0\0\0\0\x0c" + text(b"slow") + text(b"shop") + text(b"It is slow") + long(2) + text(metric) + (long(1) + long(kind) if kind is not None else long(0))
+                + array(*tags) + b"".join(long(1) + part if part else long(0) for part in (threshold, absent, check_in)) + long(3) + long(5)
+                + array(text(b"ops")) + text(b"ann") + long(NOW))
+
+    tags = (selector(b"host", 2), selector(b"path", 4, b"/api/*x?"), selector(b"region", 1, b"eu", b"us"), selector(b"route", 0, b"/a"), selector(b"zone", 3))
+    yield "threshold", record(b"http.duration", 2, tags, threshold=long(8) + long(0) + struct.pack("<d", 500))
+    yield "absent", record(b"http.requests", None, tags[4:], absent=long(10))
+    yield "cron", record(b"", None, (), check_in=text(b"nightly") + text(b"0 3 * * mon-fri") + long(0) + long(15) + long(60))
+    yield "heartbeat", record(b"", None, (), check_in=text(b"worker") + text(b"") + long(5) + long(1) + long(0))
+    yield "crontab", "*/5 0-6/2,12 1,15,29 jan-mar,Dec Mon-fri,7"
+
+
 def backtrace():
     for file in sorted(BACKTRACES.glob("*.txt")):
         yield file.stem, file.read_text().split("---\n", 1)[1]
+
+
+def yaml():
+    yield "example", EXAMPLE.read_text()
+    threshold = 'field: p95, compare: ">", threshold: 5e2'
+    yield "flow", "{triggers: [{id: a, site: s, metric: m, kind: distribution, %s}], receivers: []}" % threshold
+    yield "json", '{"triggers":[{"id":"a","site":"s","metric":"m","tags":{"a":"~","b":["null"],"c":{"glob":""}},"absent_minutes":1,"author":"x","updated_at":1}]}'
+    yield "check_ins", "triggers:\n- {id: a, site: s, check_in: {name: n, every_minutes: 1}}\n- {id: b, site: s, check_in: {name: n, cron: '*/5 0-3 1,2 jan mon'}}\n"
+    yield "mistakes", "triggers:\n- id: A\n  sit: s\n  tags: [a]\n  compare: >\n  threshold: x\n- {id: a, id: b}\nreceivers:\n- {id: r, repeat: 5, mail: {to: []}}\n"
+    yield "broken", "triggers:\n- &a {id: *b}\n- !x y\n---\n"
 
 
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
                         ("fuzz_otlp_metrics", otlp_metrics()), ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()), ("fuzz_otlp_json", otlp_json()),
                         ("fuzz_lines", lines()), ("fuzz_statsd", statsd()), ("fuzz_scrub", scrub()),
-                        ("fuzz_backtrace", backtrace())):
+                        ("fuzz_backtrace", backtrace()), ("fuzz_trigger", trigger()), ("fuzz_yaml", yaml())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():

@@ -1,15 +1,7 @@
 """The mutants: those of parts that came later stand in files of their own, of_PART.py."""
-import of_agent
-import of_desk
-import of_events
-import of_exemplars
-import of_otlp_events
-import of_otlp_json
-import of_otlp_metrics
-import of_push_events
-import of_scrub
-import of_sink_exemplars
-import of_verify
+import importlib
+import pathlib
+
 from mutant import bench, case, chaos, script, sim, trial, unit
 
 MUTANTS = [
@@ -334,7 +326,7 @@ MUTANTS = [
     unit("stall-unseen-by-records", "processor/txn.c", "if (t->produced++ % LOOK_EVERY == 0 && too_late", "if (t->produced++ > LOOK_EVERY && too_late",
          "processor", "test_txn_errors"),
     unit("flush-after-a-stall", "processor/txn.c", "	if (too_late(t, 0, \"flush\", err) || send_stage(t, err) < 0)", "	if (send_stage(t, err) < 0)", "processor", "test_txn_errors"),
-    unit("waits-for-offsets-without-end", "processor/txn_offsets.c", "int64_t until_ms = clock_mono_ms() + request->patience_ms;", "int64_t until_ms = clock_mono_ms() + 100 * request->patience_ms;",
+    unit("waits-for-offsets-without-end", "common/txn_offsets.c", "int64_t until_ms = clock_mono_ms() + request->patience_ms;", "int64_t until_ms = clock_mono_ms() + 100 * request->patience_ms;",
          "processor", "test_txn_errors"),
     unit("hung-producer-is-used-on", "processor/txn.c", "		give_up_client(t);\n", "		t->left_behind += t->rk ? 0 : (give_up_client(t), 1);\n", "processor", "test_txn_errors"),
     unit("watchdog-bites-the-frozen", "common/watchdog.c", "	if (!w->warned) {", "	if (w->warned) {", "common", "test_watchdog"),
@@ -496,5 +488,4 @@ MUTANTS = [
     unit("error-means-none", "sink/mongo/offsets.c", "code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt", "i < list->cnt", "sink", "test_offsets"),
     unit("refused-is-committed", "sink/mongo/offsets.c", "!code && !list->elems[i].err && part", "part", "sink", "test_offsets"),
     unit("epoch-of-others", "sink/mongo/offsets.c", "known > 0 && epoch != o->epoch", "known > 1 && epoch != o->epoch", "sink", "test_offsets"),
-] + [mutant for part in (of_agent, of_desk, of_events, of_exemplars, of_otlp_events, of_otlp_json, of_otlp_metrics, of_push_events, of_scrub, of_sink_exemplars, of_verify)
-     for mutant in part.MUTANTS]
+] + [mutant for path in sorted(pathlib.Path(__file__).resolve().parent.glob("of_*.py")) for mutant in importlib.import_module(path.stem).MUTANTS]

@@ -72,8 +72,8 @@ MUTANTS = [
     unit("one-stops-all-others", "ingest/agent/courier.c", "		c->passed_over[c->passed_over_len++] = l->id;", "		c->passed_over_len = 0;", "agent", "test_courier"),
     unit("new-key-waits", "ingest/agent/courier.c", "		c->lanes[i].hold_ms = c->mono_ms;", "		hold(&c->lanes[i], c->mono_ms);", "agent", "test_courier"),
     unit("key-in-a-log", "ingest/agent/reply.c", "	if (w->secret.len && memmem(", "	if (!w->secret.len && memmem(", "agent", "test_courier"),
-    unit("retry-after-by-our-clock", "ingest/agent/outcome.c", "		if (sent != -1)", "		if (sent == 0)", "agent", "test_outcome"),
-    unit("jitter-without-end", "ingest/agent/outcome.c", "	if (ceiling > OUTCOME_WAIT_MAX_MS)\n		ceiling = OUTCOME_WAIT_MAX_MS;\n", "", "agent", "test_outcome"),
+    unit("retry-after-by-our-clock", "common/retry.c", "		if (sent != -1)", "		if (sent == 0)", "agent", "test_outcome"),
+    unit("jitter-without-end", "common/retry.c", "	if (ceiling > bounds->max_ms)\n		ceiling = bounds->max_ms;\n", "", "agent", "test_outcome"),
     # the agent's host metrics, lines and events
     unit("first-reading-is-a-count", "ingest/agent/host_baseline.c", "		add(b, hash, value);\n		return false;", "		add(b, hash, value);\n		return (*since = value, true);",
          "agent", "test_host"),

@@ -20,6 +20,14 @@ def backtrace(name, module, find, replace):
 
 
 MUTANTS = [
+    of("known-though-it-has-a-secret", "split", "	if (changed > 0)\n", "	if (changed > 0 && p->known)\n		scrub_known_add(p->known, s->fingerprint);\n	if (changed > 0)\n", "split"),
+    of("scrubbed-under-its-old-name", "split", "	if (changed > 0)\n		fingerprint(s, sp->route->site);\n	else if", "	if", "split"),
+    of("last-series-unscrubbed", "split", "i < p->unscrubbed_len && p->scrub", "i + 1 < p->unscrubbed_len && p->scrub", "split"),
+    of("change-of-tags-unseen", "scrub", "changed |= tags[i].value.p != was.p ||", "changed = tags[i].value.p != was.p && false &&", "split"),
+    of("whole-set-is-known", "scrub_known", "found |= set->series[i] == name;", "found |= set->series[i] != 0 && name != 0;", "scrub_known"),
+    of("first-place-only", "scrub_known", "	while (at < SCRUB_KNOWN_WAYS && set->series[at])\n		at++;\n", "	while (at < 0)\n		at++;\n", "scrub_known"),
+    of("free-place-is-a-series", "scrub_known", "return name ? name : 1;", "return name;", "scrub_known"),
+    of("old-is-never-forgotten", "scrub_known", "	set->series[at < SCRUB_KNOWN_WAYS ?", "	if (at < SCRUB_KNOWN_WAYS)\n		set->series[at < SCRUB_KNOWN_WAYS ?", "scrub_known"),
     scrub("words-are-any-bytes", "_keys", "r->kind == TAIL || w->begins[at]", "1"),
     scrub("a-whole-key-is-any-word", "_keys", "at == 0 && end == w->len : r->kind", "1 : r->kind"),
     scrub("camels-are-one-word", "_keys", "	return !(before == UPPER && now == LOWER);", "	return before == GAP;"),

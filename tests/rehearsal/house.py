@@ -1,5 +1,5 @@
-"""All of Millrace as processes, two cells wide: three brokers, two databases behind toxiproxy, two ingests behind nginx, two processors and a sink a
-cell, and the crowd of agents, on one accelerated clock. And what can be done to each of them.
+"""All of Millrace as processes, two cells wide: three brokers, two databases behind toxiproxy, two ingests behind nginx, two processors, a sink and a notifier a
+cell, a receiver of webhooks, and the crowd of agents, on one accelerated clock. And what can be done to each of them.
 
 A program that ends without having been told to is a failure at once: nothing here restarts what should have recovered by itself. What was
 killed is started again, as an orchestrator would.
@@ -25,11 +25,14 @@ import confluent_kafka
 import pymongo
 from confluent_kafka.admin import AdminClient
 from millrace_local import Failure, Process, ROOT, Stack, Toxiproxy, free_base_port, port_is_open, tail
+from processor_cell import Codec
+from receivers import HookServer
 
 CELLS = {"amber": ("alpha", "beta"), "blue": ("gamma", "delta")}
 PARTITIONS, SHARDS = 6, {"alpha": 4, "beta": 2, "gamma": 4, "delta": 2}
-BUDGETS_MIB = {"ingest": 64, "processor": 64, "sink": 64, "crowd": 256}
+BUDGETS_MIB = {"ingest": 64, "processor": 64, "sink": 64, "notify": 64, "crowd": 256}
 SPOOL_MAX_AGE = "10m"   # virtual: an outage of a quarter of an hour is longer than the agents' patience
+ALERTS_MAX_AGE_S = 240  # virtual: what is older is summed up; a processor need not stand still for half a minute to see it
 GRACE = "90s"           # virtual: on this clock the default is less than a busy machine needs for an answer
 READY_S, HTTP_S = 90, 3
 DAY_MS = 86400000
@@ -227,6 +230,7 @@ class House:
         self.push_port, self.ingest_ports = base + 45, (base + 46, base + 47)
         self.ports = itertools.count(base + 50)
         self.nginx = Process("nginx", self.directory)
+        self.hooks = HookServer()
         self.programs, self.keys, self.away = {}, {}, set()  # away: brokers and databases that were told to be
         self.lock, self.checks = threading.Lock(), []  # checks: what else must hold all the time
 
@@ -245,6 +249,7 @@ class House:
             last.callback(self.stack.down)
             for part in [*self.stack.brokers, *self.stack.databases]:  # nobody needs their data any more
                 last.callback(part.process.signal, signal.SIGKILL)
+            last.callback(self.hooks.close)
             last.callback(self.toxiproxy.stop)
             last.callback(self.nginx.stop, 5)
             for program in self.programs.values():
@@ -307,6 +312,7 @@ class House:
                 self.add_processor(cell, number)
             self.add("sink", f"sink-{cell}", cell, f"mongo.uri=mongodb://127.0.0.1:{self.ways[cell]}/?retryWrites=false",
                      f"mongo.database={cell}")
+            self.add("notify", f"notify-{cell}", cell, "notify.allow_http=true", "notify.allow_networks=127.0.0.0/8")
         for program in self.programs.values():
             program.start()
         for program in self.programs.values():
@@ -323,7 +329,37 @@ class House:
     def add_processor(self, cell, number):
         """The first of a cell has a name of its own in the group (static membership), others come and go."""
         own = [f"instance.id={cell}-{number}"] if number == 1 else []
-        return self.add("processor", f"processor-{cell}-{number}", cell, f"window.grace={GRACE}", "checkpoint.chunk_bytes=64Ki", *own)
+        return self.add("processor", f"processor-{cell}-{number}", cell, f"window.grace={GRACE}", "checkpoint.chunk_bytes=64Ki",
+                        f"alerts.max_age={ALERTS_MAX_AGE_S}s", *own)
+
+    def apply(self, noun, records):
+        """Triggers or receivers, as an operator's file."""
+        file = self.directory / f"{noun}.yml"
+        file.write_text(json.dumps({noun + "s": records}))  # JSON is YAML, too
+        self.timed_ctl(noun, "apply", "-f", file)
+
+    def told(self, trigger):
+        """The webhooks that have come about a trigger, in order."""
+        return [r for r in self.hooks.all() if r.json["groupLabels"]["alertname"] == trigger]
+
+    def records(self, topic, schema):
+        """What stands in a topic now, decoded."""
+        codec, name, found = Codec(schema), topic, []
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": self.kafka, "group.id": "rehearsal-reader", "enable.auto.commit": False, "log_level": 0,
+                                             "isolation.level": "read_committed", "enable.partition.eof": True})
+        left = set(consumer.list_topics(name, timeout=20).topics[name].partitions)
+        consumer.assign([confluent_kafka.TopicPartition(name, p, confluent_kafka.OFFSET_BEGINNING) for p in left])
+        deadline = time.monotonic() + 30
+        while left and time.monotonic() < deadline:
+            for message in consumer.consume(500, 1):
+                if message.error():
+                    left.discard(message.partition())
+                elif message.value():
+                    found.append(codec.decode(message.value()))
+        consumer.close()
+        if left:
+            raise Failure(f"{name}: no end within 30 s")
+        return found
 
     def of(self, kind, cell=None):
         return [p for p in list(self.programs.values()) if p.kind == kind and (cell is None or p.cell == cell)]

@@ -8,16 +8,18 @@ import json
 import os
 import socket
 import subprocess
+import sys
 
-from .paths import BINARIES
+from .paths import BINARIES, LOCAL
 from .process import Failure, Process, port_is_open
 
 DATABASE = "millrace"
 CELL = "main"
 SITE = "demo"
 PUSH_PORT = 4318
-ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103}
+ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103, "notify": 9104}
 AGENT_PORTS = {"admin": 9106, "statsd": 8125}
+RECEIVER_PORT = 9107
 READY_SECONDS = 60
 
 
@@ -76,7 +78,7 @@ def create_site(kafka, key_file):
 
 
 class Programs:
-    """ingest, processor and sink with their processes in one directory."""
+    """ingest, processor, sink and notify with their processes in one directory."""
 
     def __init__(self, directory):
         self.processes = {name: Process(name, directory) for name in ADMIN_PORTS}
@@ -94,13 +96,48 @@ class Programs:
                 settings["push.listen"] = f"127.0.0.1:{self.push_port}"
             if name == "sink":
                 settings |= {"mongo.uri": env["MONGO_1"], "mongo.database": DATABASE}
+            if name == "notify":  # to the receiver on this machine, which is neither public nor https
+                settings |= {"notify.allow_http": "true", "notify.allow_networks": "127.0.0.0/8"}
             words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
             process.start([BINARIES / f"millrace-{name}", *words])
 
     def wait_ready(self):
-        """Returns when all three say that they are ready."""
+        """Returns when all say that they are ready."""
         for name, process in self.processes.items():
             process.wait_until(lambda port=self.admin_ports[name]: is_ready(port), READY_SECONDS, "ready")
+
+
+class Receiver:
+    """Who is told of alerts: receiver.py, which prints them into its log; and the triggers and receivers of alerts.yml."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.process = Process("receiver", directory)
+        self.port = RECEIVER_PORT
+        self.told = 0  # bytes of its log that told() has given
+
+    def start(self):
+        self.port = pick_port(self.port)
+        self.process.start([sys.executable, LOCAL / "receiver.py", "--port", str(self.port)])
+
+    def wait_ready(self):
+        self.process.wait_until(lambda: port_is_open(self.port), READY_SECONDS, "listening")
+
+    def apply(self, kafka):
+        """Tells the control plane who is to be told of what."""
+        file = self.directory / "alerts.yml"
+        file.write_text((LOCAL / "alerts.yml").read_text().replace(f":{RECEIVER_PORT}/", f":{self.port}/"))
+        ctl(kafka, "receiver", "apply", "-f", str(file))
+        ctl(kafka, "trigger", "apply", "-f", str(file))
+
+    def news(self):
+        """Whole lines that it has printed since the last time."""
+        with open(self.process.log_file, "rb") as log:
+            log.seek(self.told)
+            text = log.read()
+        text = text[:text.rfind(b"\n") + 1]
+        self.told += len(text)
+        return text.decode(errors="replace").splitlines()
 
 
 class Agent:

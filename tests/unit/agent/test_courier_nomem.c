@@ -1,6 +1,6 @@
 /* test_courier_nomem.c - posts while memory is short: a payload stays in the spool until the server has it, is never set aside, and is posted when there is
  * memory again. Each turn of the courier is walked (tests/unit/fail_alloc.h). */
-#include "ingest/agent/wire.h"
+#include "common/wire.h"
 #include "tests/unit/agent/courier_bench.h"
 #include "tests/unit/fail_alloc.h"
 

@@ -62,6 +62,15 @@ static const struct { const char *line, *noun, *verb, *operands[2], *option, *va
 	{"deadletter retry 1 2 --again 3-4", "deadletter", "retry", {NULL}, "again", ""},
 	{"offsets show main", "offsets", "show", {"main"}, "json", NULL},
 	{"offsets confirm main --reason moved --forget-state", "offsets", "confirm", {"main"}, "for", "10m"},
+	{"silence add --for 2h --reason x", "silence", "add", {NULL}, "for", "2h"},
+	{"silence end abcd1234", "silence", "end", {"abcd1234"}, "json", NULL},
+	{"silence add --for 2h --reason x --tag a=b --tag", NULL, NULL, {NULL}, NULL, "--tag needs a value: KEY=VALUE"},
+	{"silence add --for 2h --reason x --tag a=b --tag=", NULL, NULL, {NULL}, NULL, "--tag is empty"},
+	{"incident ack 3f2a --reason mine", "incident", "ack", {"3f2a"}, "reason", "mine"},
+	{"incident list --all", "incident", "list", {NULL}, "all", ""},
+	{"note restarted --site shop", "note", NULL, {"restarted"}, "site", "shop"},
+	{"timeline --from 2h", "timeline", NULL, {NULL}, "to", "now"},
+	{"trigger test slow silent --hours 24", "trigger", "test", {NULL}, "hours", "24"},
 	{"control list --json", "control", "list", {NULL}, "json", ""},
 };
 
@@ -181,6 +190,26 @@ START_TEST(any_number_of_operands)
 	args_fini(&a);
 	ck_assert_int_eq(parse(&a, "deadletter retry", text, sizeof(text), &err), 0);
 	ck_assert_int_eq(a.nr_rest, 0);
+	args_fini(&a);
+}
+END_TEST
+
+/* Of several options of one list each value comes, in the order they were given. */
+START_TEST(options_that_repeat)
+{
+	struct err err = ERR_INIT;
+	struct args a;
+	char text[256];
+	int at = 0;
+
+	ck_assert_msg(parse(&a, "silence add --tag a=1 --for 2h --tag=b=2 --reason x --tag a=1", text, sizeof(text), &err) == 0, "%s", err.msg);
+	ck_assert_str_eq(args_next(&a, "tag", &at), "a=1");
+	ck_assert_str_eq(args_next(&a, "tag", &at), "b=2");
+	ck_assert_str_eq(args_next(&a, "tag", &at), "a=1");
+	ck_assert(!args_next(&a, "tag", &at));
+	ck_assert(args_given(&a, "tag"));
+	at = 0;
+	ck_assert(!args_next(&a, "reason", &at)); /* none of another option's */
 	args_fini(&a);
 }
 END_TEST
@@ -347,6 +376,7 @@ int main(void)
 	tcase_add_loop_test(t, good_lines, 0, NR(good));
 	tcase_add_loop_test(t, bad_lines, 0, NR(bad));
 	tcase_add_test(t, any_number_of_operands);
+	tcase_add_test(t, options_that_repeat);
 	tcase_add_test(t, settings_are_passed_on);
 	tcase_add_test(t, preferred_settings_come_first);
 	tcase_add_test(t, numbers_and_durations);

@@ -27,13 +27,13 @@ static void must_load(struct cluster *c)
 {
 	struct err err = ERR_INIT;
 
-	ck_assert_msg(cluster_load(c, true, &err) == 0, "%s", err.msg);
+	ck_assert_msg(cluster_load(c, CLUSTER_BASE | CLUSTER_BIT(STORE_BEATS), &err) == 0, "%s", err.msg);
 }
 
 static void fixture_init(struct fixture *f)
 {
 	static const char *const topics[] = {"millrace.cells", "millrace.sites", "millrace.controls", "millrace.heartbeats",
-					     "millrace.notices"};
+					     "millrace.notices", "millrace.triggers", "millrace.receivers"};
 
 	mock_init(&f->mock);
 	for (size_t i = 0; i < NR(topics); i++)
@@ -134,6 +134,24 @@ START_TEST(controls_come_back)
 	ck_assert_int_eq(store_item(cluster_store(f.cluster), STORE_CONTROLS, control.id)->v.control.expires_at, 2);
 	ck_assert_msg(cluster_remove(f.cluster, STORE_CONTROLS, control.id, &err) == 0, "%s", err.msg);
 	ck_assert_ptr_null(store_item(cluster_store(f.cluster), STORE_CONTROLS, control.id));
+	fixture_fini(&f);
+}
+END_TEST
+
+START_TEST(rules_come_back)
+{
+	struct trigger trigger = {.id = STR("slow"), .site = STR("shop"), .metric = STR("m"), .has_absent_minutes = true, .absent_minutes = 5};
+	struct receiver receiver = {.id = STR("ops"), .has_webhook = true, .webhook = {.url = STR("https://h/")}};
+	struct fixture f;
+	struct err err = ERR_INIT;
+
+	fixture_init(&f);
+	ck_assert_msg(cluster_load(f.cluster, CLUSTER_BIT(STORE_TRIGGERS) | CLUSTER_BIT(STORE_RECEIVERS), &err) == 0, "%s", err.msg);
+	ck_assert_msg(cluster_put_trigger(f.cluster, &trigger, &err) == 0 && cluster_put_receiver(f.cluster, &receiver, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(store_trigger(cluster_store(f.cluster), STR("slow"))->absent_minutes, 5);
+	ck_assert(store_receiver(cluster_store(f.cluster), STR("ops"))->has_webhook);
+	ck_assert_msg(cluster_remove(f.cluster, STORE_TRIGGERS, trigger.id, &err) == 0, "%s", err.msg);
+	ck_assert(!store_trigger(cluster_store(f.cluster), STR("slow")) && store_receiver(cluster_store(f.cluster), STR("ops")));
 	fixture_fini(&f);
 }
 END_TEST
@@ -275,7 +293,7 @@ START_TEST(heartbeats_only_when_asked)
 	fixture_init(&f);
 	ck_assert_int_eq(heartbeat_encode(&beat, &value, NULL), 0);
 	foreign(&f, "millrace.heartbeats", "millrace-sink/a", buf_str(&value));
-	ck_assert_msg(cluster_load(f.cluster, false, &err) == 0, "%s", err.msg);
+	ck_assert_msg(cluster_load(f.cluster, CLUSTER_BASE, &err) == 0, "%s", err.msg);
 	ck_assert_ptr_null(store_item(cluster_store(f.cluster), STORE_BEATS, STR("millrace-sink/a")));
 	cluster_free(f.cluster);
 	f.cluster = must_connect(&f.mock);
@@ -311,7 +329,7 @@ START_TEST(without_topics)
 	mock_topic(&m, "millrace.cells", 1);
 	c = must_connect(&m);
 	mock_topic(&m, "millrace.sites", 3); /* not what a table may have */
-	ck_assert_int_eq(cluster_load(c, false, &err), -1);
+	ck_assert_int_eq(cluster_load(c, CLUSTER_BASE, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.msg, "millrace.sites"));
 	cluster_free(c);
 	mock_fini(&m);
@@ -356,6 +374,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, writes_come_back);
 	tcase_add_test(t, controls_come_back);
+	tcase_add_test(t, rules_come_back);
 	tcase_add_test(t, tables_are_followed);
 	tcase_add_test(t, foreign_writes_are_noticed);
 	tcase_add_test(t, newer_records_are_left_alone);

@@ -76,6 +76,23 @@ START_TEST(full_minutes)
 }
 END_TEST
 
+/* -1: it is none, or lies ahead. */
+static const struct { const char *text; int64_t at; } past[] = {
+	{"now", NOW}, {"30m", NOW - 30 * 60000}, {"90s", NOW - 90000}, {"0s", NOW}, {"1970-01-01T16:40:00Z", NOW}, {"1970-01-01T16:39:59.999Z", NOW - 1},
+	{"1970-01-01T16:40:00.001Z", -1}, {"2026-11-26T12:30:00Z", -1}, {"Now", -1}, {"", -1}, {"yesterday", -1}, {"-5m", -1},
+};
+
+START_TEST(what_has_been)
+{
+	struct err err = ERR_INIT;
+	int64_t at = -1;
+
+	ck_assert_int_eq(moment_parse_past(past[_i].text, NOW, &at, &err), past[_i].at < 0 ? -1 : 0);
+	ck_assert_msg(at == past[_i].at, "%s: %lld", past[_i].text, (long long)at);
+	ck_assert(past[_i].at >= 0 || err.kind == ERR_REJECT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("moment");
@@ -84,6 +101,7 @@ int main(void)
 	tcase_add_loop_test(tc, reads_them, 0, (int)NR(good));
 	tcase_add_loop_test(tc, refuses_others, 0, (int)NR(bad));
 	tcase_add_test(tc, reads_what_is_shown);
+	tcase_add_loop_test(tc, what_has_been, 0, (int)NR(past));
 	tcase_add_test(tc, full_minutes);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);

@@ -4,6 +4,7 @@
 
 #include "common/control_desk.h"
 #include "tests/unit/common/control_records.h"
+#include "deploy/ctl/trigger_yaml.h"
 #include "tests/unit/common/token_file.h"
 #include "tests/unit/ctl/random_store.h"
 #include "tests/unit/fail_alloc.h"
@@ -115,6 +116,32 @@ START_TEST(an_operators_word_arrives_or_it_is_said)
 }
 END_TEST
 
+/* A file of which memory is short is not one with mistakes in it, nor one with less in it. */
+START_TEST(a_good_file_has_no_faults)
+{
+	static const char text[] = "triggers:\n- {id: a, site: s, metric: m, field: p95, compare: \">\", threshold: 1, tags: {a: b, c: [d, e], f: {glob: g}}, receivers: [r]}\n"
+				   "- {id: b, site: s, check_in: {name: n, cron: 0 3 * * *}}\n";
+
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct yaml_file f;
+		struct trigger first, second;
+		struct err err = ERR_INIT;
+		bool read = false, failed;
+
+		fail_walk_begin(&w);
+		yaml_parse(&f, STR(text));
+		if (f.root)
+			read = trigger_yaml_read(&f, f.root->child->child, &first) && trigger_yaml_read(&f, f.root->child->last, &second);
+		failed = fail_walk_end(&w);
+		ck_assert(read == !failed);
+		ck_assert_uint_eq(f.nr_faults, 0);
+		ck_assert(yaml_ok(&f, "f", &err) == (failed ? -1 : 0) && (!failed || err.kind == ERR_FATAL));
+		ck_assert(failed || (first.tags_len == 3 && first.tags[1].values_len == 2 && first.receivers_len == 1 && second.has_check_in));
+		yaml_fini(&f);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("nomem");
@@ -124,5 +151,6 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, a_good_record_is_never_a_fault);
 	tcase_add_test(tc, an_operators_word_arrives_or_it_is_said);
+	tcase_add_test(tc, a_good_file_has_no_faults);
 	return unit_main(suite);
 }

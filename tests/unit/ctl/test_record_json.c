@@ -4,13 +4,28 @@
 #include <string.h>
 
 #include "deploy/ctl/export.h"
-#include "tests/unit/ctl/random_store.h"
+#include "tests/unit/ctl/random_rules.h"
 
 static int read_text(struct str text, struct arena *arena, struct store *out, struct err *err)
 {
 	struct json *root;
 
 	return json_parse(text, arena, &root, err) < 0 ? -1 : record_json_read_store(root, out, err);
+}
+
+/* Triggers and receivers as bytes. */
+static void rule_bytes(const struct store *s, struct buf *out)
+{
+	size_t nr;
+	const struct store_item **items = store_list(s, STORE_TRIGGERS, &nr, NULL);
+
+	for (size_t i = 0; i < nr; i++)
+		ck_assert_int_eq(trigger_encode(&items[i]->v.trigger, out, NULL), 0);
+	free(items);
+	items = store_list(s, STORE_RECEIVERS, &nr, NULL);
+	for (size_t i = 0; i < nr; i++)
+		ck_assert_int_eq(receiver_encode(&items[i]->v.receiver, out, NULL), 0);
+	free(items);
 }
 
 /* Export, read, compare; then export again: the same text but for the epochs, which nothing brings back. */
@@ -27,6 +42,8 @@ static void check_round_trip(const struct store *s)
 	ck_assert_msg(read_text(buf_str(&text), &arena, &back, &err) == 0, "%s", err.msg);
 	random_store_bytes(s, &before);
 	random_store_bytes(&back, &after);
+	rule_bytes(s, &before);
+	rule_bytes(&back, &after);
 	ck_assert(str_eq(buf_str(&before), buf_str(&after)));
 	cells = store_list(&back, STORE_CELLS, &nr, NULL);
 	for (size_t i = 0; i < nr; i++) {
@@ -50,17 +67,25 @@ static void check_round_trip(const struct store *s)
 START_TEST(round_trip)
 {
 	struct unit_random r = unit_random_new("record_json");
-	size_t sites = 0;
+	size_t sites = 0, rules = 0;
 
 	for (int round = 0; round < 300; round++) {
 		struct store s = STORE_INIT;
 
 		random_cells(&r, &s, 5);
 		random_sites(&r, &s, 12);
+		for (size_t n = unit_random_below(&r, 5); n; n--) {
+			struct trigger t = random_trigger(&r, &s.arena);
+			struct receiver v = random_receiver(&r, &s.arena);
+
+			ck_assert(store_put_trigger(&s, &t, NULL) == 0 && store_put_receiver(&s, &v, NULL) == 0);
+			rules++;
+		}
 		sites += s.index[STORE_SITES].len;
 		check_round_trip(&s);
 		store_fini(&s);
 	}
+	ck_assert_uint_gt(rules, 300);
 	ck_assert_uint_gt(sites, 300); /* else the property was checked on next to nothing */
 }
 END_TEST
@@ -69,7 +94,7 @@ START_TEST(text_of_an_export)
 {
 	static const char want[] = "{\n  \"format\": \"millrace-export\",\n  \"version\": 1,\n  \"cells\": [\n    {\n      \"name\": \"main\",\n"
 				   "      \"partitions\": 12,\n      \"epoch\": \"fffffffffffffffe\",\n      \"created_at\": 5\n    }\n  ],\n"
-				   "  \"sites\": [\n\n  ]\n}\n";
+				   "  \"sites\": [\n\n  ],\n  \"receivers\": [\n\n  ],\n  \"triggers\": [\n\n  ]\n}\n";
 	struct cell cell = {.name = STR("main"), .partitions = 12, .epoch = -2, .created_at = 5};
 	struct store s = STORE_INIT;
 	struct buf text = BUF_INIT;
@@ -115,7 +140,16 @@ static const struct { const char *text, *says; } bad[] = {
 	{"{\"format\": \"millrace-export\",\n\"version\": 2, \"cells\": [], \"sites\": []}", "line 2, version: 2: this millrace-ctl reads version 1"},
 	{HEAD "\"sites\": []}", "has no field \"cells\""},
 	{HEAD "\"cells\": {}, \"sites\": []}", "line 2, cells: must be an array"},
-	{HEAD "\"cells\": [], \"sites\": [], \"triggers\": []}", "line 2, triggers: there is no such field"},
+	{HEAD "\"cells\": [], \"sites\": [], \"alerts\": []}", "line 2, alerts: there is no such field"},
+	{HEAD "\"cells\": [], \"sites\": [], \"triggers\": {}}", "line 2, triggers: must be an array"},
+	{HEAD "\"cells\": [], \"sites\": [], \"triggers\": [\n{\"id\": \"a\", \"site\": \"s\",\n\"metric\": 5, \"absent_minutes\": 1},\n{\"id\": \"b\"}]}",
+	 "line 5, triggers[1]: site is missing"},
+	{HEAD "\"cells\": [], \"sites\": [], \"triggers\": [{\"id\": \"a\", \"site\": \"s\", \"metric\": \"m\",\n\"absent_minutes\": \"1\"}]}",
+	 "line 3, triggers[0]: absent_minutes: must be a whole number, without quotes"},
+	{HEAD "\"cells\": [], \"sites\": [], \"receivers\": [{\"id\": \"a\", \"webhook\": {\n\"url\": \"ftp://h\"}}]}",
+	 "line 3, receivers[0]: webhook.url: must begin with"},
+	{HEAD "\"cells\": [], \"sites\": [], \"receivers\": [{\"id\": \"a\", \"webhook\": {\"url\": \"http://h\"}},\n{\"id\": \"a\", \"webhook\": {\"url\": \"http://h\"}}]}",
+	 "line 3, receivers[1]: id: a stands there twice"},
 	{HEAD "\"cells\": [\n{\"name\": \"M\", \"partitions\": 1}], \"sites\": []}", "line 3, cells[0]: cell name \"M\""},
 	{HEAD "\"cells\": [\n{\"name\": \"m\", \"partitions\": 0}], \"sites\": []}", "line 3, cells[0]: cell m: 0 partitions"},
 	{HEAD "\"cells\": [\n{\"name\": \"m\", \"partitions\": 1.5}], \"sites\": []}", "line 3, cells[0].partitions: 1.5: must be a whole number"},

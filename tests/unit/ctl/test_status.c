@@ -49,22 +49,27 @@ END_TEST
 
 START_TEST(lag_plan_of_a_cell)
 {
-	struct topic_state topics[] = {{.name = "millrace.c.main.hourly", .partitions = 1}, {.name = "millrace.c.main.minutely", .partitions = 2},
+	struct topic_state topics[] = {{.name = "millrace.c.main.alerts", .partitions = 2}, {.name = "millrace.c.main.hourly", .partitions = 1},
+				       {.name = "millrace.c.main.incidents", .partitions = 1}, {.name = "millrace.c.main.minutely", .partitions = 2},
 				       {.name = "millrace.c.main.samples", .partitions = 3}, {.name = "millrace.c.main2.samples", .partitions = 9}};
-	struct topic_list list = {.topics = topics, .nr = 4};
+	struct topic_list list = {.topics = topics, .nr = 6};
 	struct arena arena = ARENA_INIT;
-	struct lag_group groups[2];
+	struct lag_group groups[LAG_GROUPS];
 
 	ck_assert_int_eq(lag_plan(STR("main"), &list, &arena, groups, NULL), 0);
 	ck_assert_str_eq(groups[0].name, "millrace-processor-main");
 	ck_assert_str_eq(groups[1].name, "millrace-sink-main");
 	ck_assert_uint_eq(groups[0].nr, 3);
-	ck_assert_uint_eq(groups[1].nr, 3);
+	ck_assert_uint_eq(groups[1].nr, 6);
+	ck_assert_str_eq(groups[2].name, "millrace-notify-main");
+	ck_assert_uint_eq(groups[2].nr, 2);
+	ck_assert_str_eq(groups[2].partitions[1].topic, "alerts");
 	ck_assert_str_eq(groups[0].partitions[2].topic, "samples");
 	ck_assert_int_eq(groups[0].partitions[2].partition, 2);
 	ck_assert_int_eq(groups[0].partitions[2].committed, -1);
 	ck_assert_str_eq(groups[1].partitions[0].topic, "minutely");
 	ck_assert_str_eq(groups[1].partitions[2].topic, "hourly");
+	ck_assert_str_eq(groups[1].partitions[5].topic, "incidents");
 	arena_fini(&arena);
 }
 END_TEST

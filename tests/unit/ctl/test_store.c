@@ -147,6 +147,41 @@ START_TEST(controls)
 }
 END_TEST
 
+/* Likewise a trigger or a receiver that those would pass over who go by it. */
+START_TEST(rules)
+{
+	struct trigger trigger = {.id = STR("slow"), .site = STR("shop"), .metric = STR("m"), .has_absent_minutes = true, .absent_minutes = 5};
+	struct receiver receiver = {.id = STR("ops"), .has_webhook = true, .webhook = {.url = STR("https://h/")}};
+	struct store s = STORE_INIT;
+	struct buf value = BUF_INIT;
+
+	ck_assert_int_eq(trigger_encode(&trigger, &value, NULL), 0);
+	take(&s, STORE_TRIGGERS, STR("slow"), buf_str(&value));
+	take(&s, STORE_TRIGGERS, STR("fast"), buf_str(&value));
+	ck_assert_int_eq(store_trigger(&s, STR("slow"))->absent_minutes, 5);
+	ck_assert(!store_trigger(&s, STR("fast")) && strstr(store_item(&s, STORE_TRIGGERS, STR("fast"))->fault, "its key"));
+	ck_assert_ptr_null(store_receiver(&s, STR("slow")));
+	buf_clear(&value);
+	trigger.absent_minutes = 0;
+	ck_assert_int_eq(trigger_encode(&trigger, &value, NULL), 0);
+	take(&s, STORE_TRIGGERS, STR("slow"), buf_str(&value));
+	ck_assert(!store_trigger(&s, STR("slow")) && strstr(store_item(&s, STORE_TRIGGERS, STR("slow"))->fault, "absent_minutes"));
+	buf_clear(&value);
+	ck_assert_int_eq(receiver_encode(&receiver, &value, NULL), 0);
+	take(&s, STORE_RECEIVERS, STR("ops"), buf_str(&value));
+	take(&s, STORE_RECEIVERS, STR("other"), buf_str(&value));
+	ck_assert(str_eq(store_receiver(&s, STR("ops"))->webhook.url, STR("https://h/")));
+	ck_assert(!store_receiver(&s, STR("other")) && strstr(store_item(&s, STORE_RECEIVERS, STR("other"))->fault, "its key"));
+	buf_clear(&value);
+	receiver.webhook.url = STR("https://u@h/");
+	ck_assert_int_eq(receiver_encode(&receiver, &value, NULL), 0);
+	take(&s, STORE_RECEIVERS, STR("ops"), buf_str(&value));
+	ck_assert(!store_receiver(&s, STR("ops")) && strstr(store_item(&s, STORE_RECEIVERS, STR("ops"))->fault, "webhook.url"));
+	buf_fini(&value);
+	store_fini(&s);
+}
+END_TEST
+
 START_TEST(sites_and_beats)
 {
 	struct route route = {0, STR("main"), 2};
@@ -177,6 +212,7 @@ int main(void)
 	tcase_add_test(t, unreadable_rows);
 	tcase_add_test(t, random_rows);
 	tcase_add_test(t, controls);
+	tcase_add_test(t, rules);
 	tcase_add_test(t, sites_and_beats);
 	suite_add_tcase(s, t);
 	return unit_main(s);

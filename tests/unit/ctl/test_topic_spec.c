@@ -5,26 +5,28 @@
 
 #include "tests/unit/unit.h"
 
-/* name, of a cell, cleanup.policy, retention.ms in hours (0: not set, -1: for ever), LogAppendTime */
-static const struct { const char *name; bool of_cell; const char *cleanup; int hours; bool append; } design[] = {
-	{"samples", true, "delete", 72, true},
-	{"events", true, "delete", 72, true},
-	{"minutely", true, "delete", 7 * 24, false},
-	{"hourly", true, "delete", 30 * 24, false},
-	{"exemplars", true, "delete", 7 * 24, false},
-	{"alerts", true, "delete", 30 * 24, false},
-	{"samples-state", true, "delete", -1, false},
-	{"events-state", true, "delete", -1, false},
-	{"incidents", true, "compact,delete", 30 * 24, false},
-	{"sent", true, "compact,delete", 30 * 24, false},
-	{"cells", false, "compact", 0, false},
-	{"sites", false, "compact", 0, false},
-	{"triggers", false, "compact", 0, false},
-	{"receivers", false, "compact", 0, false},
-	{"controls", false, "compact", 0, false},
-	{"heartbeats", false, "compact,delete", 24, false},
-	{"notices", false, "delete", 400 * 24, false},
-	{"deadletter", false, "delete", 14 * 24, false},
+/* name, of a cell, partitions (0: the cell's), cleanup.policy, retention.ms in hours (0: not set, -1: for ever), LogAppendTime */
+static const struct { const char *name; bool of_cell; int partitions; const char *cleanup; int hours; bool append; } design[] = {
+	{"samples", true, 0, "delete", 72, true},
+	{"events", true, 0, "delete", 72, true},
+	{"minutely", true, 0, "delete", 7 * 24, false},
+	{"hourly", true, 0, "delete", 30 * 24, false},
+	{"exemplars", true, 0, "delete", 7 * 24, false},
+	{"alerts", true, 0, "delete", 30 * 24, false},
+	{"samples-state", true, 0, "delete", -1, false},
+	{"events-state", true, 0, "delete", -1, false},
+	{"incidents", true, 1, "compact,delete", 30 * 24, false},
+	{"sent", true, 1, "compact,delete", 30 * 24, false},
+	{"cells", false, 1, "compact", 0, false},
+	{"sites", false, 1, "compact", 0, false},
+	{"triggers", false, 1, "compact", 0, false},
+	{"receivers", false, 1, "compact", 0, false},
+	{"silences", false, 1, "compact", 0, false},
+	{"acks", false, 1, "compact,delete", 30 * 24, false},
+	{"controls", false, 1, "compact", 0, false},
+	{"heartbeats", false, 1, "compact,delete", 24, false},
+	{"notices", false, 1, "delete", 400 * 24, false},
+	{"deadletter", false, 1, "delete", 14 * 24, false},
 };
 
 static const struct topic_spec *find_spec(const char *name)
@@ -56,6 +58,7 @@ START_TEST(as_designed)
 
 	ck_assert_uint_le(nr, TOPIC_SETTINGS_MAX);
 	ck_assert_int_eq(spec->of_cell, design[_i].of_cell);
+	ck_assert_int_eq(topic_spec_partitions(spec, 12), design[_i].partitions ? design[_i].partitions : 12);
 	ck_assert_str_eq(setting(settings, nr, "cleanup.policy"), design[_i].cleanup);
 	if (design[_i].hours)
 		snprintf(retention, sizeof(retention), "%lld", design[_i].hours < 0 ? -1LL : design[_i].hours * 3600000LL);

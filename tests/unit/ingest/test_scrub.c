@@ -296,8 +296,9 @@ START_TEST(tags_by_key_and_content)
 	struct scrub *s = rules("", "", "");
 	struct arena arena = ARENA_INIT;
 
-	ck_assert_int_eq(scrub_tags(s, NULL, &arena, tags, NR(tags), 255), 0);
+	ck_assert_int_eq(scrub_tags(s, NULL, &arena, tags, NR(tags), 255), 1);
 	ck_assert(str_eq(tags[0].value, STR("mail")) && str_eq(tags[1].value, STR(SCRUBBED)) && str_eq(tags[2].value, STR("pin=[scrubbed], x")) && tags[3].value.len == 0);
+	ck_assert_int_eq(scrub_tags(s, NULL, &arena, tags, 1, 255), 0);
 	ck_assert_int_eq(scrub_tags(NULL, NULL, &arena, tags, NR(tags), 255), 0);
 	ck_assert(!scrub_key_is_secret(NULL, STR("password")));
 	arena_fini(&arena);

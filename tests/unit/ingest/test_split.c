@@ -6,7 +6,7 @@
 #include "ingest/split.h"
 #include "tests/unit/ingest/events.h"
 
-enum { ROUNDS = 200, RECORD_MAX = 1000000, EVENTS_MAX = 60 };
+enum { ROUNDS = 200, RECORD_MAX = 1000000, EVENTS_MAX = 60, DERIVED_SERIES = 2 };
 
 static const int32_t seven[] = {1, 2, 3, 5, 8, 13, 21};
 static const struct split_route route = {{"shop", 4}, "millrace.c.main.samples", "millrace.c.main.events", seven, 7, 1234567890000};
@@ -437,6 +437,69 @@ START_TEST(a_part_over_the_limit_refuses_the_payload)
 }
 END_TEST
 
+/* Metrics with and without secrets, some of them twice, and the same in each round; an event from whose tags series are made. */
+#define TAGGED(name, tags) "{\"name\":\"" name "\",\"kind\":\"gauge\",\"tags\":{" tags "},\"points\":[{\"v\":1}]}"
+#define SECRET_BODY \
+	"{\"agent_id\":\"00112233445566778899aabbccddeeff\",\"seq\":9,\"floor\":3,\"metrics\":[" TAGGED("m", "\"host\":\"a\"") "," TAGGED("m", "\"host\":\"b\"") \
+	"," TAGGED("m", "\"user_token\":\"canary-1\",\"host\":\"a\"") "," TAGGED("m", "\"user_token\":\"canary-2\",\"host\":\"a\"") \
+	"," TAGGED("m", "\"host\":\"a\"") "," TAGGED("none", "") "," TAGGED("m", "\"url\":\"/x?password=canary-3&a=1\"") \
+	"],\"transactions\":[{\"action\":\"a\",\"duration_ms\":1,\"tags\":{\"plan\":\"token=canary-4\"}}]}"
+
+/* One round: its records, checked for what they must not and what they must tell. */
+static void push_secrets(const struct scrub *rules, struct scrub_known *known, struct buf *records)
+{
+	struct decoded d = {.arena = {.limit_bytes = 64 << 20}, .no = {.reason = NR_REASONS}};
+	struct parts parts;
+	size_t series = 0;
+
+	payload_init(&d.payload, &d.arena, NOW_MS);
+	d.payload.scrub = rules;
+	d.payload.known = known;
+	ck_assert_msg(push_json_parse(str_from(SECRET_BODY), &d.payload, &d.no) == 0 && check_payload(&d.payload, &d.no) == 0, "%s", d.no.detail);
+	ck_assert_int_eq(settle_events(&d.payload, route.site), 0);
+	ck_assert_int_eq(split_payload(&d.payload, &route, RECORD_MAX, records, &parts, &d.no), 0);
+	ck_assert_int_eq(memmem(records->p, records->len, "canary", 6) != NULL, !rules);
+	for (size_t i = 0; i < parts.len; i++) {
+		struct sample_batch b = {0};
+		struct err err = ERR_INIT;
+
+		if (parts.part[i].events)
+			continue;
+		ck_assert_int_eq(sample_batch_decode(parts.part[i].record, &d.arena, &b, &err), 0);
+		series += b.series_len;
+		for (size_t j = 0; j < b.series_len; j++) {
+			struct series_id id = {route.site, (uint8_t)b.series[j].kind, b.series[j].name, b.series[j].tags, b.series[j].tags_len};
+			uint8_t fingerprint[SERIES_FINGERPRINT_BYTES];
+
+			series_fingerprint(&id, fingerprint);
+			ck_assert_mem_eq(fingerprint, b.series[j].fingerprint, sizeof(fingerprint));
+			ck_assert_int_eq(parts.part[i].partition, seven[route_series_index(fingerprint, route.partitions_len)]);
+		}
+	}
+	ck_assert_uint_eq(series, (rules ? 5 : 6) + DERIVED_SERIES);
+	decoded_fini(&d);
+}
+
+START_TEST(a_secret_tag_is_scrubbed_each_time)
+{
+	struct err err = ERR_INIT;
+	struct scrub *rules = scrub_new("", "", "", &err);
+	struct scrub_known *known = scrub_known_new();
+	struct buf want = BUF_INIT, got = BUF_INIT;
+
+	push_secrets(NULL, NULL, &got); /* without rules all is there: so the test can fail */
+	push_secrets(rules, NULL, &want);
+	for (int round = 0; round < 4; round++) {
+		push_secrets(rules, known, &got);
+		ck_assert(str_eq(buf_str(&got), buf_str(&want)));
+	}
+	buf_fini(&want);
+	buf_fini(&got);
+	scrub_known_free(known);
+	scrub_free(rules);
+}
+END_TEST
+
 START_TEST(short_memory_is_a_refusal)
 {
 	struct unit_random r = unit_random_new("short_memory_is_a_refusal");
@@ -476,6 +539,7 @@ int main(void)
 	tcase_add_test(tc, events_alone_make_parts);
 	tcase_add_test(tc, too_many_events_for_a_record_refuse_the_payload);
 	tcase_add_test(tc, a_part_over_the_limit_refuses_the_payload);
+	tcase_add_test(tc, a_secret_tag_is_scrubbed_each_time);
 	tcase_add_test(tc, short_memory_is_a_refusal);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);

@@ -79,6 +79,29 @@ static inline void dump_exemplars(struct buf *out, const struct exemplars *e)
 	}
 }
 
+/* Alerts in their own order, by what a snapshot must keep; what they go by. */
+static inline void dump_alerts(struct buf *out, const struct task *t)
+{
+	const struct alerts *a = &t->alerts;
+	struct buf bytes = BUF_INIT;
+
+	buf_printf(out, "alerts %zu, held %zu, untold %zu, %zu series bytes\n", a->nr, a->nr_held, a->nr_untold, a->series_bytes);
+	for (const struct alert_rule *r = a->first_rule; r; r = r->next)
+		buf_printf(out, "trigger " STR_FMT " %" PRIx64 " unseen %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", STR_ARG(r->id), r->revision, r->unseen_opened,
+			   r->unseen_closed, r->unseen_first_ms, r->unseen_last_ms);
+	for (const struct alert *s = a->first; s; s = s->next)
+		buf_printf(out, "alert " STR_FMT " %02x of %d: %d %d opened %" PRId64 " held %d untold %d value %d %a silent %d since %" PRId64 " due %" PRId64 "\n",
+			   STR_ARG(s->rule->id), s->key[15], s->series ? l_series_of(s->series) : -1, (int)s->state.phase, (int)s->state.run,
+			   alert_is_open(s) ? s->state.opened_ms : 0, s->held, s->untold, s->has_value, s->has_value ? s->value : 0, (int)s->silent, s->since_ms, s->due_ms);
+	quiet_encode(&t->quiet, &bytes); /* equal states make equal bytes */
+	check_ins_encode(&t->check_ins, &bytes);
+	for (size_t i = 0; i < bytes.len; i++)
+		buf_printf(out, "%02x", bytes.p[i]);
+	buf_add(out, "\n", 1);
+	ck_assert(!buf_failed(&bytes));
+	buf_fini(&bytes);
+}
+
 static inline int dump_compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -99,6 +122,15 @@ static inline char *dump_task(const struct task *t)
 			while ((w = pane_next(t->windows.panes[class].panes[i], &at)) != NULL)
 				dump_window(&lines, t->windows.panes[class].panes[i], w);
 		}
+	for (size_t i = 0; i < t->shadow.panes.len; i++) {
+		const struct window *w;
+		size_t at = 0;
+
+		while ((w = pane_next(t->shadow.panes.panes[i], &at)) != NULL) {
+			buf_add(&lines, "shadow ", 7);
+			dump_window(&lines, t->shadow.panes.panes[i], w);
+		}
+	}
 	buf_add(&lines, "", 1);
 	for (char *p = strtok_r((char *)lines.p, "\n", &save); p && nr < NR(line); p = strtok_r(NULL, "\n", &save))
 		line[nr++] = p;
@@ -111,6 +143,7 @@ static inline char *dump_task(const struct task *t)
 	dump_keys(&sorted, &t->request_keys);
 	dump_baselines(&sorted, &t->baselines);
 	dump_exemplars(&sorted, &t->exemplars);
+	dump_alerts(&sorted, t);
 	buf_add(&sorted, "", 1);
 	ck_assert(!buf_failed(&lines) && !buf_failed(&sorted));
 	buf_fini(&lines);

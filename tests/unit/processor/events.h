@@ -57,7 +57,7 @@ static inline void ev_add(struct ev_batch *b, const struct an_event *a)
 	if (e->has_marker)
 		e->marker = (struct marker_detail){.revision = STR("1"), .text = text};
 	if (e->has_check_in)
-		e->check_in = (struct check_in_detail){.name = text};
+		e->check_in = (struct check_in_detail){.name = text, .event = (enum check_in_event)(a->number % 3)};
 }
 
 /* The number that stands in an event; -1 when it is of no kind. */

@@ -155,7 +155,7 @@ static inline size_t nr_own(const struct task *t, int site)
 
 static inline void close_with(struct task *t, int64_t watermark_ms, int64_t site_max, int64_t record_max)
 {
-	const struct close_rules rules = {45000, late_rules, 100, 100, site_max, record_max};
+	const struct close_rules rules = {45000, late_rules, 100, 100, site_max, record_max, {.rules = NULL}};
 	struct err err = ERR_INIT;
 
 	ck_assert_msg(task_close(t, watermark_ms, &rules, &err) == 0, "%s", err.msg);

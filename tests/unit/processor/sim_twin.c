@@ -78,15 +78,23 @@ static struct task *bear(const struct task *t)
 	return twin;
 }
 
-/* After a change of t: a twin for it, or a look at the one it has. */
-static void attend(const struct task *t)
+/* After a change of t: a look at the twin it has. */
+static void look(const struct task *t)
 {
 	const struct task *twin = twin_of(t);
 
 	if (twin && fake_once_in(twins.kafka, COMPARED_ONCE_IN))
 		compare(t, twin);
-	/* With an empty outbox on both sides, what leaves it with a commit is the same number of panes and specimens. */
-	if (twin || t->outbox.len || t->specimens.nr || !fake_once_in(twins.kafka, BORN_ONCE_IN))
+}
+
+/* Or a twin for it; but between a closing and its flush nobody is restored: who was goes by no triggers before its first closing. */
+static void attend(const struct task *t)
+{
+	const struct task *twin = twin_of(t);
+
+	look(t);
+	/* With an empty outbox on both sides, what leaves it with a commit is the same number of panes, specimens and alerts' events. */
+	if (twin || t->outbox.len || t->specimens.nr || t->alert_outbox.nr || !fake_once_in(twins.kafka, BORN_ONCE_IN))
 		return;
 	for (int i = 0; i < TWINS; i++)
 		if (!twins.pairs[i].of) {
@@ -94,6 +102,19 @@ static void attend(const struct task *t)
 			twins.pairs[i].twin = bear(t);
 			return;
 		}
+}
+
+/* What a task tells of alerts must not depend on it either. */
+static bool tell_the_same(const struct task *t, const struct task *twin)
+{
+	const struct alert_letter *a = t->alert_outbox.first, *b = twin->alert_outbox.first;
+
+	for (; a && b; a = a->next, b = b->next) {
+		if (!str_eq(alert_letter_record(a), alert_letter_record(b)) || !str_eq(alert_letter_key(a), alert_letter_key(b)))
+			return false;
+		twins.kafka->seen[FAKE_TWIN_TOLD]++;
+	}
+	return !a && !b;
 }
 
 int __wrap_task_take(struct task *t, const struct record *record, struct arena *scratch, struct intake_counts *counts, struct err *err)
@@ -119,7 +140,9 @@ int __wrap_task_close(struct task *t, int64_t watermark_ms, const struct close_r
 		sim_fail(twins.kafka, "a restored task closes differently");
 	if (twin && (twin->outbox.len != t->outbox.len || twin->specimens.nr != t->specimens.nr))
 		sim_fail(twins.kafka, "a restored task closes other windows");
-	attend(t);
+	if (twin && !tell_the_same(t, twin))
+		sim_fail(twins.kafka, "a restored task tells of other alerts");
+	look(t);
 	return rc;
 }
 
@@ -130,6 +153,7 @@ int __wrap_task_flush(struct task *t, struct err *err)
 
 	fake_note(twins.kafka, FAKE_FLUSH, NULL, t->partition);
 	twins.kafka->seen[FAKE_EXEMPLARS_FLUSHED] += t->specimens.nr_flushed;
+	twins.kafka->seen[FAKE_SHADOW] += t->shadow.panes.len;
 	if (twin && (__real_task_flush(twin, NULL) != rc || twin->outbox.len != t->outbox.len || twin->specimens.nr != t->specimens.nr))
 		sim_fail(twins.kafka, "a restored task flushes other windows");
 	attend(t);

@@ -8,12 +8,16 @@
 #include "common/memory.h"
 #include "processor/snapshot.h"
 #include "tests/unit/processor/fill.h"
+#include "tests/unit/processor/judged.h"
 
 #define TOLERANCE 0.05        /* of what is counted */
 #define GROWTH_TOLERANCE 0.10 /* of the state that grows: a table may just have to double */
 enum { SLACK = 16 << 10 /* bytes: lists and tables that are there before anything is in them */ };
 
-static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000, 0, 0};
+static const char *const alerting[] = {"alerts", "held series", "windows kept back"};
+enum { ALERTING_SERIES = 5000 };
+
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000, 0, 0, {.rules = NULL}};
 
 int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
@@ -265,6 +269,51 @@ START_TEST(a_restored_task_is_counted_too)
 }
 END_TEST
 
+/* What triggers need: alerts of many series, open and held; windows kept back from a flush; events on their way out. */
+START_TEST(alerts_are_counted_as_they_are_allocated)
+{
+	struct trigger t = {.id = STR("t"), .site = STR(J_SITE), .metric = STR("load"), .author = STR("test"), .updated_at = 1};
+	struct buf bytes = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct world w;
+	struct fill f = {0};
+	size_t before;
+
+	j_init(&w, INPUT_SAMPLES);
+	t.has_threshold = _i != 1;
+	t.threshold = (struct threshold_rule){TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4};
+	t.has_absent_minutes = !t.has_threshold;
+	t.absent_minutes = 2;
+	j_trigger(&w, t.id, &t);
+	j_value(&w, -1, j_minute(0), 1, j_minute(0), false);
+	j_close(&w, 0);
+	w.rules.judging.held_max = 100000;
+	before = allocated_bytes() - task_bytes(w.task) - w.scratch.held_bytes - memory_rounded(w.bytes.cap);
+	for (int i = 0; i < ALERTING_SERIES; i++)
+		j_value(&w, i, j_minute(1), _i == 2 ? 1 : 5, j_minute(1) + 30000, false);
+	w.rules.judging.shadow_bytes = 64 << 20;
+	ck_assert_int_eq(task_close(w.task, j_minute(2) + 45000, &w.rules, &err), 0);
+	f = (struct fill){.task = w.task, .scratch = w.scratch, .bytes = w.bytes};
+	must_be_true(&f, w.task, before, alerting[_i], "judged");
+	w.task->attempt = (struct attempt){.outbox_len = w.task->outbox.len, .nr_alerts = w.task->alert_outbox.nr};
+	task_committed(w.task, 0);
+	must_be_true(&f, w.task, before, alerting[_i], "committed");
+	for (int i = 0; i < ALERTING_SERIES; i++)
+		j_value(&w, i, j_minute(2), 5, j_minute(2) + 46000, false);
+	ck_assert_int_eq(task_flush(w.task, &err), 0);
+	must_be_true(&f, w.task, before, alerting[_i], "flushed");
+	w.task->attempt.outbox_len = w.task->outbox.len;
+	task_committed(w.task, 0);
+	must_be_true(&f, w.task, before, alerting[_i], "flushed and committed");
+	ck_assert_uint_lt(budget_flushable(w.task), task_bytes(w.task) / 4); /* what is left is not asked for again and again */
+	ck_assert_uint_ge(budget_look(&w.task, 1).unflushable_bytes, task_bytes(w.task) / 4 * 3);
+	ck_assert_int_eq(snapshot_encode(w.task, &bytes, &err), 0);
+	must_be_foreseen(w.task, bytes.len, alerting[_i]);
+	buf_fini(&bytes);
+	j_fini(&w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("accounting");
@@ -274,6 +323,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_record_makes_the_state_grow_by_no_more_than_it_weighs, 0, NR(shapes));
 	tcase_add_loop_test(tc, a_restored_task_is_counted_too, 0, NR(shapes));
 	tcase_add_loop_test(tc, exemplars_are_counted_as_they_are_allocated, 0, NR(event_shapes));
+	tcase_add_loop_test(tc, alerts_are_counted_as_they_are_allocated, 0, NR(alerting));
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);

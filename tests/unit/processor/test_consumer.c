@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/events.h"
+#include "common/member.h"
 #include "tests/unit/common/kafka_mock.h"
 
 enum { WAIT_MS = 90000, TURN_MS = 20, PARTITIONS = 4, INPUTS = 2 * PARTITIONS, HEARTBEAT_MS = 3000, HEARTBEATS = 2, TRIES = 3 };
@@ -182,7 +183,7 @@ static bool holds_metadata(struct pair *p)
 	struct written held, now;
 	bool stayed;
 
-	ck_assert(consumer_group_is_valid(consumer_group(p->first.consumer)));
+	ck_assert(member_is_valid(consumer_group(p->first.consumer)));
 	held = written_of(consumer_group(p->first.consumer));
 	ck_assert(same(&held, &p->first.in_callback));
 	pair_join(p);

@@ -1,7 +1,8 @@
 /* test_due.c - when a partition checkpoints, as a table of situations. */
+#include "processor/budget.h"
 #include "processor/due.h"
 
-#include "tests/unit/processor/ledger.h"
+#include "tests/unit/processor/judged.h"
 
 enum { PARTITIONS = 4 };
 
@@ -11,7 +12,7 @@ static const struct processor_conf conf = {
 };
 
 static const struct clock real_time = {0};
-static const struct due_rules rules = {&conf, &real_time, PARTITIONS};
+static const struct due_rules rules = {&conf, &real_time, PARTITIONS, NULL};
 
 #define MONO_MS INT64_C(1000000) /* real time in all situations */
 
@@ -128,7 +129,7 @@ END_TEST
 START_TEST(catching_up_goes_by_the_number_of_exemplars_too)
 {
 	struct processor_conf small = conf;
-	struct due_rules sized = {&small, &real_time, PARTITIONS};
+	struct due_rules sized = {&small, &real_time, PARTITIONS, NULL};
 	struct task *t = with_error(L_BEGIN_MS + 200000);
 	int64_t now = L_BEGIN_MS + L_HOUR_MS;
 
@@ -181,7 +182,7 @@ END_TEST
 START_TEST(catching_up_goes_by_real_time_or_by_size)
 {
 	struct processor_conf small = conf;
-	struct due_rules sized = {&small, &real_time, PARTITIONS};
+	struct due_rules sized = {&small, &real_time, PARTITIONS, NULL};
 	struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 200000);
 	int64_t now = L_BEGIN_MS + L_HOUR_MS; /* far ahead of the watermark */
 
@@ -205,7 +206,7 @@ END_TEST
 START_TEST(the_lag_is_measured_in_real_time)
 {
 	const struct clock fast = {.test = true, .speed = 60};
-	const struct due_rules hasty = {&conf, &fast, PARTITIONS};
+	const struct due_rules hasty = {&conf, &fast, PARTITIONS, NULL};
 	struct task *t = running(0, L_BEGIN_MS + 10, L_BEGIN_MS + 200000);
 
 	ck_assert(due_checkpoint(&hasty, t, t->watermark_ms + 600000, MONO_MS));
@@ -235,6 +236,98 @@ START_TEST(what_waits_makes_a_checkpoint_due)
 	t->owed_bytes = 1;
 	ck_assert(due_checkpoint(&rules, t, now, MONO_MS));
 	task_free(t);
+}
+END_TEST
+
+/* A running task of a world with an alert that is open, all minutes before the second closed, and nothing else. */
+static struct task *alerted(struct world *w)
+{
+	struct trigger t = {.id = STR("t"), .site = STR(J_SITE), .metric = STR("load"), .has_threshold = true, .author = STR("test"), .updated_at = 1,
+			    .threshold = {TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4}};
+
+	j_init(w, INPUT_SAMPLES);
+	j_trigger(w, t.id, &t);
+	j_value(w, 0, j_minute(0), 5, j_minute(0) + 1000, false);
+	j_close(w, 0);
+	w->task->phase = TASK_RUNNING;
+	w->task->saved = (struct offset_meta){.id = 1, .at = w->task->position};
+	w->task->checkpoint_watermark_ms = w->task->watermark_ms;
+	w->task->checkpoint_mono_ms = MONO_MS - 999;
+	window_store_close(&w->task->windows, w->task->windows.closed_ms, j_minute(100), &(struct late_rules){0, 0}, &w->task->outbox, NULL);
+	return w->task;
+}
+
+START_TEST(an_alert_closes_every_minute)
+{
+	struct world w;
+	struct task *t = alerted(&w);
+
+	t->watermark_ms = j_minute(2) + 45000 - 1;
+	ck_assert(!due_checkpoint(&rules, t, t->watermark_ms, MONO_MS));
+	t->watermark_ms++;
+	ck_assert(due_checkpoint(&rules, t, t->watermark_ms, MONO_MS));
+	t->watermark_ms -= 2000;
+	t->at_end = true;
+	t->end_mono_ms = MONO_MS - DUE_TRUST_MS - 1;
+	ck_assert(due_probe(&rules, t, t->watermark_ms + 2000, MONO_MS));
+	alerts_remove(&t->alerts, &t->windows.series, t->alerts.first);
+	ck_assert(!due_probe(&rules, t, t->watermark_ms + 2000, MONO_MS));
+	t->watermark_ms += 2000;
+	ck_assert(!due_checkpoint(&rules, t, t->watermark_ms, MONO_MS));
+	j_fini(&w);
+}
+END_TEST
+
+START_TEST(what_is_to_be_told_of_alerts_waits_for_nothing)
+{
+	const struct alert_event event = {.trigger = STR("t")};
+	struct world w;
+	struct task *t = alerted(&w);
+
+	ck_assert(!due_checkpoint(&rules, t, t->watermark_ms, MONO_MS));
+	ck_assert_int_eq(alert_outbox_add(&t->alert_outbox, &event, NULL), 0);
+	ck_assert(due_checkpoint(&rules, t, t->watermark_ms, MONO_MS));
+	ck_assert(task_dirty(t) && budget_owes(&t, 1));
+	j_fini(&w);
+}
+END_TEST
+
+START_TEST(other_triggers_are_gone_by_within_a_second)
+{
+	struct due_rules changed = rules;
+	struct world w;
+	struct task *t = alerted(&w);
+
+	changed.triggers = t->alerts.rules;
+	ck_assert(!due_checkpoint(&changed, t, t->watermark_ms, MONO_MS + 1000));
+	j_trigger(&w, STR("t"), NULL);
+	changed.triggers = w.rules.judging.rules;
+	ck_assert(!due_checkpoint(&changed, t, t->watermark_ms, MONO_MS));
+	ck_assert(due_checkpoint(&changed, t, t->watermark_ms, MONO_MS + 1));
+	alerts_remove(&t->alerts, &t->windows.series, t->alerts.first);
+	ck_assert(!due_checkpoint(&changed, t, t->watermark_ms, MONO_MS + 1)); /* nobody would notice */
+	j_fini(&w);
+}
+END_TEST
+
+START_TEST(a_job_is_watched_from_its_trigger_on)
+{
+	struct trigger job = {.id = STR("j"), .site = STR(J_SITE), .has_check_in = true, .check_in = {.name = STR("job"), .cron = STR(""), .every_minutes = 1},
+			      .author = STR("test"), .updated_at = 1};
+	struct due_rules changed = rules;
+	struct world w;
+
+	j_init(&w, INPUT_EVENTS);
+	w.task->phase = TASK_RUNNING;
+	w.task->saved.id = 1;
+	j_trigger(&w, job.id, &job);
+	changed.triggers = w.rules.judging.rules;
+	ck_assert(due_checkpoint(&changed, w.task, 0, MONO_MS));
+	ck_assert_int_eq(task_close(w.task, j_minute(1) + 45000, &w.rules, NULL), 0);
+	ck_assert(!due_checkpoint(&changed, w.task, w.task->watermark_ms, 0));
+	w.task->watermark_ms += L_MINUTE_MS + conf.stagger_ms;
+	ck_assert(due_checkpoint(&changed, w.task, w.task->watermark_ms, 0));
+	j_fini(&w);
 }
 END_TEST
 
@@ -283,6 +376,10 @@ int main(void)
 	tcase_add_loop_test(tc, nothing_is_due_where_nothing_is, 0, NR_INPUT_KINDS);
 	tcase_add_test(tc, catching_up_goes_by_real_time_or_by_size);
 	tcase_add_test(tc, the_lag_is_measured_in_real_time);
+	tcase_add_test(tc, an_alert_closes_every_minute);
+	tcase_add_test(tc, what_is_to_be_told_of_alerts_waits_for_nothing);
+	tcase_add_test(tc, other_triggers_are_gone_by_within_a_second);
+	tcase_add_test(tc, a_job_is_watched_from_its_trigger_on);
 	tcase_add_test(tc, what_waits_makes_a_checkpoint_due);
 	tcase_add_test(tc, state_that_a_restore_would_read_again_is_saved_once_a_minute);
 	tcase_add_test(tc, only_new_and_reading_tasks_checkpoint);

@@ -12,7 +12,7 @@
 #include "tests/unit/processor/events.h"
 #include "tests/unit/processor/txn_bench.h"
 
-static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5, 50, 40};
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 5, 50, 40, {.rules = NULL}};
 
 enum { PLAIN, WITH_AGENT, WITH_KEY, CUMULATIVE, RETRIED, OVER_CAP, NR_WAYS };
 

@@ -7,7 +7,7 @@
 #include "processor/snapshot.h"
 #include "tests/unit/processor/batches.h"
 
-static const struct close_rules rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000, 0, 0};
+static const struct close_rules rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100000, 100000, 0, 0, {.rules = NULL}};
 
 int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
 

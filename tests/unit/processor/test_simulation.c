@@ -3,13 +3,15 @@
  * Everything of the product from service.c down runs as it is, but the files that speak to librdkafka (fake_consumer.c, fake_txn.c, fake_trim.c)
  * and the clock (fake_clock.c). Three instances share three partitions of samples and three of events; a scheduler of dice lets records come, time pass, instances take a
  * turn, crash, freeze, stop, start, change their settings, and partitions move; every transaction may fail at each of its calls, or end
- * unknown. Then all troubles end, every window closes, and all that was ever committed must be the ledger, each sample once; and of the events the exemplars that must be there, none twice (sim_events.h).
+ * unknown. Then all troubles end, every window closes, and all that was ever committed must be the ledger, each sample once; of the events the exemplars
+ * that must be there, none twice (sim_events.h); and of alerts what opened closed, each once (sim_alerts.h).
  *
  * A run is its seed: TEST_SEED=n plays it again, and the runs after it. SIM_SECONDS=n goes on for so long. */
 #include <inttypes.h>
 
 #include "processor/dedup.h"
 #include "processor/service.h"
+#include "tests/unit/processor/sim_alerts.h"
 #include "tests/unit/processor/sim_events.h"
 #include "tests/unit/processor/sim_input.h"
 #include "tests/unit/processor/sim_twin.h"
@@ -44,11 +46,13 @@ struct world {
 	struct fake_kafka kafka;
 	struct sim_input input;
 	struct sim_events events;
+	struct sim_alerts alerts;
 	struct instance instances[FAKE_HOSTS];
 	struct ledger have[FAKE_PARTITIONS];
 	uint64_t seed;
 	int64_t incarnations;
 	int pace;                /* how fast time passes in this run */
+	bool draining;           /* nothing new happens any more */
 	uint64_t peace;          /* how many turns an instance takes between two misfortunes */
 };
 
@@ -106,12 +110,14 @@ static void draw_conf(struct world *w, struct processor_conf *conf)
 		.request_keys_max = 5000 + (int64_t)dice(w, 10000),
 		.series_site_max = L_SERIES, /* as many as there are: one that is counted twice, or for ever, shows */
 		.series_record_max = L_SERIES,
+		.alerts_max_age_ms = 60000 + (int64_t)dice(w, 600000),
+		.alerts_held_max = dice(w, 4) ? 10000 : (int64_t)dice(w, 3),
 	};
 }
 
 static void start(struct world *w, struct instance *in)
 {
-	static const int64_t budgets[] = {1 << 20, 1 << 22, INT64_C(1) << 30}; /* below the setting's least: a state of this size must meet its marks */
+	static const int64_t budgets[] = {7 << 18, 1 << 22, INT64_C(1) << 30}; /* below the setting's least: a state of this size must meet its marks, but not be crowded */
 	struct service_parts parts = {.program = &in->host.program, .conf = &in->conf, .report = (struct report *)&in->host, .wake_fd = -1};
 	struct err err = ERR_INIT;
 
@@ -120,6 +126,7 @@ static void start(struct world *w, struct instance *in)
 	draw_conf(w, &in->conf);
 	in->host.program.common.memory_budget_bytes = budgets[dice(w, NR(budgets))];
 	parts.metrics = in->metrics = metrics_new("sim");
+	parts.judging = sim_alerts_start(&w->alerts, in->host.number);
 	in->service = service_new(&parts, FAKE_EPOCH, FAKE_PARTITIONS, &err);
 	if (in->service) {
 		fake_note(&w->kafka, FAKE_START, &in->host, in->conf.grace_ms);
@@ -128,6 +135,7 @@ static void start(struct world *w, struct instance *in)
 	if (err.kind != ERR_RETRY)
 		sim_fail(&w->kafka, err.msg);
 	metrics_free(in->metrics);
+	sim_alerts_end(&w->alerts, in->host.number);
 	in->up_ms = w->kafka.now_ms + 1000;
 }
 
@@ -137,6 +145,7 @@ static void end(struct world *w, struct instance *in, bool save)
 	in->host.polls_left = POLLS;
 	service_free(in->service, save);
 	metrics_free(in->metrics);
+	sim_alerts_end(&w->alerts, in->host.number);
 	in->service = NULL;
 	in->up_ms = w->kafka.now_ms + (int64_t)dice(w, 25000);
 }
@@ -153,6 +162,7 @@ static void turn(struct world *w, struct instance *in, int polls)
 
 	in->turned_ms = w->kafka.now_ms;
 	in->host.polls_left = polls;
+	sim_alerts_follow(&w->alerts, in->host.number, w->draining);
 	if (service_turn(in->service, &err) < 0 && err.kind != ERR_RETRY)
 		sim_fail(&w->kafka, err.msg);
 	if (in->host.dead)
@@ -243,6 +253,8 @@ static void step(struct world *w, const struct instance *not)
 	} else if (in != not) {
 		step_instance(w, in);
 	}
+	if (dice(w, 100) == 0)
+		sim_alerts_step(&w->alerts);
 	if (dice(w, 300) == 0)
 		k->trouble = dice(w, 2) ? 0 : dice(w, 4) ? 20 : 200;
 	if (dice(w, k->outage ? 300 : 3000) == 0)
@@ -267,6 +279,7 @@ static void world_init(struct world *w, uint64_t seed)
 	sim_twin_use(&w->kafka);
 	sim_input_init(&w->input, &w->kafka);
 	sim_events_init(&w->events, &w->kafka);
+	sim_alerts_init(&w->alerts, &w->kafka);
 	w->seed = seed;
 	w->pace = 1 << (5 + dice(w, 9));
 	w->peace = UINT64_C(10) << dice(w, 5);
@@ -290,6 +303,7 @@ static void world_fini(struct world *w)
 			crash(w, &w->instances[i]);
 	sim_input_fini(&w->input);
 	sim_events_fini(&w->events);
+	sim_alerts_fini(&w->alerts);
 	fake_fini(&w->kafka);
 }
 
@@ -301,6 +315,7 @@ static void drain(struct world *w)
 
 	k->trouble = 0;
 	k->vices = k->outage = false;
+	w->draining = true;
 	sim_input_finish(&w->input);
 	sim_events_finish(&w->events);
 	until_ms = k->now_ms + DRAIN_MINUTES * L_MINUTE_MS;
@@ -381,6 +396,8 @@ static void receive(struct world *w)
 		arena_clear(&scratch);
 		if (record->topic == TXN_DEADLETTER)
 			receive_letter(w, record, &scratch);
+		else if (record->topic == TXN_ALERTS)
+			sim_alerts_receive(&w->alerts, record, &scratch);
 		else if (record->topic == TXN_EXEMPLARS)
 			sim_events_receive(&w->events, record, &scratch);
 		else
@@ -411,7 +428,7 @@ static int differences(const struct entry *want, const struct entry *have, int n
 
 static void compare(struct world *w)
 {
-	int found = sim_events_compare(&w->events);
+	int found = sim_events_compare(&w->events) + sim_alerts_compare(&w->alerts);
 
 	for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
 		const struct ledger *want = &w->input.want[p], *have = &w->have[p];

@@ -6,7 +6,7 @@
 #include "tests/unit/processor/batches.h"
 #include "tests/unit/processor/dump.h"
 
-static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 1000, 0, 0};
+static const struct close_rules close_rules = {45000, {5 * L_MINUTE_MS, 30 * L_MINUTE_MS}, 100, 1000, 0, 0, {.rules = NULL}};
 
 START_TEST(the_guard_takes_what_is_next_and_nothing_else)
 {

@@ -1,7 +1,7 @@
 /* test_txn.c - the transactional producer against the mock cluster: what every class of error comes to. */
 #include "processor/txn.h"
 
-#include "processor/consumer.h"
+#include "common/member.h"
 #include "tests/unit/processor/txn_bench.h"
 
 START_TEST(commits_and_knows_offsets_before)
@@ -129,7 +129,7 @@ START_TEST(group_metadata_without_member_or_generation_is_invalid)
 		rd_kafka_consumer_group_metadata_t *g =
 			rd_kafka_consumer_group_metadata_new_with_genid("group", copies[i].generation, copies[i].member, copies[i].instance);
 
-		ck_assert_msg(consumer_group_is_valid(g) == copies[i].valid, "copy %zu", i);
+		ck_assert_msg(member_is_valid(g) == copies[i].valid, "copy %zu", i);
 		rd_kafka_consumer_group_metadata_destroy(g);
 	}
 }

@@ -43,6 +43,7 @@ static inline void bench_init(struct bench *b)
 	mock_topic(&b->mock, b->topics.samples_state, 2);
 	mock_topic(&b->mock, b->topics.events_state, 2);
 	mock_topic(&b->mock, b->topics.exemplars, 2);
+	mock_topic(&b->mock, b->topics.alerts, 2);
 	mock_topic(&b->mock, TOPIC_DEADLETTER, 1);
 	b->txn = txn_new(&b->mock.program, &b->topics);
 	b->group = rd_kafka_consumer_group_metadata_new_with_genid("millrace-processor-main", 3, "member", NULL);

@@ -17,10 +17,14 @@ enum { OP_QUERY = 2004, OP_REPLY = 1, OP_MSG = 2013, MESSAGE_MAX = 1 << 16, TOLD
 #define SERIES "{\"v\":2,\"key\":{\"site\":1,\"name\":1,\"t\":1},\"name\":\"site_1_name_1_t_1\"}"
 #define SITE "{\"v\":2,\"key\":{\"site\":1,\"t\":1},\"name\":\"site_1_t_1\"}"
 #define GROUP "{\"v\":2,\"key\":{\"site\":1,\"group\":1,\"t\":1},\"name\":\"site_1_group_1_t_1\"}"
+#define TRIGGER "{\"v\":2,\"key\":{\"site\":1,\"trigger\":1,\"t\":1},\"name\":\"site_1_trigger_1_t_1\"}"
+#define INCIDENT "{\"v\":2,\"key\":{\"incident\":1,\"version\":1},\"name\":\"incident_1_version_1\"}"
 #define AGE(expires) "{\"v\":2,\"key\":{\"t\":1},\"name\":\"t_1\",\"expireAfterSeconds\":" expires "}"
 #define COLL_MOD "{\"collMod\":\"minutely\",\"index\":{\"keyPattern\":{\"t\":1},\"expireAfterSeconds\":86400}}\n"
 #define MAKE(indexes) "{\"createIndexes\":\"minutely\",\"indexes\":[" indexes "]}\n"
 #define MAKE_SERIES "{\"key\":{\"site\":1,\"name\":1,\"t\":1},\"name\":\"site_1_name_1_t_1\"}"
+#define MAKE_TRIGGER "{\"key\":{\"site\":1,\"trigger\":1,\"t\":1},\"name\":\"site_1_trigger_1_t_1\"}"
+#define MAKE_INCIDENT "{\"key\":{\"incident\":1,\"version\":1},\"name\":\"incident_1_version_1\"}"
 #define MAKE_AGE "{\"key\":{\"t\":1},\"name\":\"t_1\",\"expireAfterSeconds\":86400}"
 
 /* One client, one connection: the driver's without a pool. */
@@ -69,6 +73,10 @@ static const char *complete(const char *collection)
 		return ID "," SITE "," AGE("432000");
 	if (strcmp(collection, "checkins") == 0)
 		return ID "," SERIES "," AGE("518400");
+	if (strcmp(collection, "alerts") == 0)
+		return ID "," SITE "," TRIGGER "," AGE("604800");
+	if (strcmp(collection, "incidents") == 0)
+		return ID "," SITE "," TRIGGER "," INCIDENT "," AGE("691200");
 	return strcmp(collection, "hourly") == 0 ? ID "," SERIES "," AGE("172800") : ID "," SERIES "," AGE("86400");
 }
 
@@ -213,6 +221,8 @@ static const struct {
 	{ID "," SITE "," AGE("1") ",{\"v\":2,\"key\":{\"site\":1,\"group\":1,\"t\":1},\"name\":\"g\",\"sparse\":true}", 0,
 	 "{\"collMod\":\"markers\",\"index\":{\"keyPattern\":{\"t\":1},\"expireAfterSeconds\":432000}}\n", 0, "before_s=1 after_s=432000", "markers"},
 	{ID "," SITE "," AGE("518400"), 0, "{\"createIndexes\":\"checkins\",\"indexes\":[" MAKE_SERIES "]}\n", 0, "", "checkins"},
+	{ID "," SITE "," AGE("604800"), 0, "{\"createIndexes\":\"alerts\",\"indexes\":[" MAKE_TRIGGER "]}\n", 0, "", "alerts"},
+	{ID "," SITE "," AGE("691200"), 0, "{\"createIndexes\":\"incidents\",\"indexes\":[" MAKE_TRIGGER "," MAKE_INCIDENT "]}\n", 0, "", "incidents"},
 	{ID ",{\"v\":2,\"key\":{\"site\":1,\"t\":1},\"name\":\"n\",\"sparse\":true}", 0, "", ERR_REJECT, "index n of test.errors has the sink's keys", "errors"},
 	{ID "," SERIES "," AGE("86400") ",{\"v\":2,\"key\":{\"site\":1,\"t\":1},\"name\":\"n\",\"sparse\":true}", 0, "", 0, "", NULL},
 };
@@ -283,7 +293,8 @@ START_TEST(an_empty_database)
 	fake_stop(&f);
 	ck_assert_str_eq(f.told, MAKE_IN("minutely", MAKE_SERIES, "86400") MAKE_IN("hourly", MAKE_SERIES, "172800")
 		MAKE_IN("errors", MAKE_SITE "," MAKE_GROUP, "259200") MAKE_IN("traces", MAKE_SITE "," MAKE_GROUP, "345600")
-		MAKE_IN("markers", MAKE_SITE, "432000") MAKE_IN("checkins", MAKE_SERIES, "518400"));
+		MAKE_IN("markers", MAKE_SITE, "432000") MAKE_IN("checkins", MAKE_SERIES, "518400")
+		MAKE_IN("alerts", MAKE_SITE "," MAKE_TRIGGER, "604800") MAKE_IN("incidents", MAKE_SITE "," MAKE_TRIGGER "," MAKE_INCIDENT, "691200"));
 	mongoc_cleanup();
 }
 END_TEST

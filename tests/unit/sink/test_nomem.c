@@ -3,11 +3,13 @@
 #include "sink/mongo/reader.h"
 
 #include "common/events.h"
+#include "sink/mongo/alert_document.h"
 #include "sink/mongo/exemplar_document.h"
+#include "sink/mongo/incident_document.h"
 #include "sink/mongo/letters.h"
 #include "tests/unit/common/kafka_mock.h"
 #include "tests/unit/fail_alloc.h"
-#include "tests/unit/sink/exemplars.h"
+#include "tests/unit/sink/alerts.h"
 
 #define TOPIC "millrace.c.main.minutely"
 
@@ -69,6 +71,33 @@ START_TEST(an_exemplar_likewise)
 		fail_walk_begin(&w);
 		document_maker_init(&m);
 		doc = exemplar_document_build(&m, &x, &origin, &err);
+		failed = fail_walk_end(&w);
+		ck_assert_int_eq(doc == NULL, failed);
+		ck_assert(doc || err.kind == ERR_FATAL);
+		document_maker_fini(&m);
+	}
+	arena_fini(&arena);
+}
+END_TEST
+
+/* [0] an alert, [1] an incident. */
+START_TEST(alerts_likewise)
+{
+	static const struct document_origin origin = {7, 1, 9};
+	struct unit_random random = unit_random_new("alerts_likewise");
+	struct arena arena = ARENA_INIT;
+	struct alert_event e = alerts_event(&random, &arena);
+	struct incident n = alerts_incident(&random, &arena);
+
+	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
+		struct document_maker m;
+		struct err err = ERR_INIT;
+		const bson_t *doc;
+		bool failed;
+
+		fail_walk_begin(&w);
+		document_maker_init(&m);
+		doc = _i ? incident_document_build(&m, &n, &origin, &err) : alert_document_build(&m, &e, &origin, &err);
 		failed = fail_walk_end(&w);
 		ck_assert_int_eq(doc == NULL, failed);
 		ck_assert(doc || err.kind == ERR_FATAL);
@@ -198,7 +227,7 @@ static void room_fini(struct room *r)
 	mock_fini(&r->mock);
 }
 
-/* Good records, such as cannot be decoded, or exemplars. */
+/* Good records, such as cannot be decoded, exemplars, alerts, or incidents. */
 static void fill_topic(struct room *r, int way)
 {
 	struct unit_random random = unit_random_new("fill_topic");
@@ -206,8 +235,13 @@ static void fill_topic(struct room *r, int way)
 	struct exemplar x = exemplar_random(&random, &arena, 0);
 	struct aggregate a = sample();
 	struct buf value = BUF_INIT;
+	struct alert_event e = alerts_event(&random, &arena);
+	struct incident n = alerts_incident(&random, &arena);
 
-	ck_assert_int_eq(way == 2 ? exemplar_encode(&x, &value, NULL) : aggregate_encode(&a, &value, NULL), 0);
+	ck_assert_int_eq(way == 2 ? exemplar_encode(&x, &value, NULL)
+			 : way == 3 ? alert_event_encode(&e, &value, NULL)
+			 : way == 4 ? incident_encode(&n, &value, NULL)
+				    : aggregate_encode(&a, &value, NULL), 0);
 	arena_fini(&arena);
 	for (int i = 0; i < RECORDS; i++)
 		ck_assert_int_eq(rd_kafka_producev(r->mock.rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(0),
@@ -234,7 +268,7 @@ START_TEST(a_record_is_taken_or_given_back)
 	fill_topic(&r, _i);
 	for (struct fail_walk w = FAIL_WALK_INIT; fail_walk_next(&w);) {
 		struct partitions *parts = calloc(1, sizeof(*parts));
-		struct partition *part = partitions_get(parts, _i == 2 ? SINK_EXEMPLARS : SINK_MINUTELY, 0, NULL);
+		struct partition *part = partitions_get(parts, _i >= 2 ? (enum sink_topic)(SINK_EXEMPLARS + _i - 2) : SINK_MINUTELY, 0, NULL);
 		struct err err = ERR_INIT;
 		struct report *report = report_new(&r.mock.program, r.admin, "main", &err);
 		struct writers *writers = writers_new(r.db, &r.conf, &r.mock.program.log, &r.meters, r.wake_fd, &err);
@@ -311,9 +345,10 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, a_document_is_whole_or_not_there);
 	tcase_add_loop_test(tc, an_exemplar_likewise, 0, 4);
+	tcase_add_loop_test(tc, alerts_likewise, 0, 2);
 	tcase_add_test(tc, a_batch_keeps_what_it_has);
 	tcase_add_test(tc, tables_and_ledgers);
-	tcase_add_loop_test(tc, a_record_is_taken_or_given_back, 0, 3);
+	tcase_add_loop_test(tc, a_record_is_taken_or_given_back, 0, 5);
 	tcase_add_test(tc, rooms_are_made_whole_or_not_at_all);
 	return unit_main(suite);
 }

@@ -8,7 +8,8 @@
 
 enum { API_OFFSET_COMMIT = 8, API_OFFSET_FETCH = 9, API_FIND_COORDINATOR = 10, EPOCH = 77, PATIENCE_MS = 20000, ANSWER_MS = 3000 };
 
-static const char *const topics[NR_SINK_TOPICS] = {TOPIC, "millrace.c.main.hourly", "millrace.c.main.exemplars"};
+static const char *const topics[NR_SINK_TOPICS] = {TOPIC, "millrace.c.main.hourly", "millrace.c.main.exemplars", "millrace.c.main.alerts",
+						   "millrace.c.main.incidents"};
 
 struct room {
 	struct mock mock;

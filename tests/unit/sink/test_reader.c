@@ -8,16 +8,17 @@
 #include "sink/mongo/letters.h"
 #include "tests/unit/common/control_records.h"
 #include "tests/unit/common/kafka_mock.h"
-#include "tests/unit/sink/exemplars.h"
+#include "tests/unit/sink/alerts.h"
 
-enum { RECORDS = 1500, PLACES = 3, AWAY_MAX = 64, BATCH = 20, EPOCH = 7, PATIENCE_MS = 20000 };
+enum { RECORDS = 2000, PLACES = 5, AWAY_MAX = 64, BATCH = 20, EPOCH = 7, PATIENCE_MS = 20000 };
 
-/* What a record is made to be: one of the four kinds of an exemplar, or these. */
-enum { AGGREGATE = 4, UNREADABLE, TWO_DETAILS, NR_KINDS };
+/* What a record is made to be: one of the four kinds of an exemplar, or these; of which all from UNREADABLE on become dead letters. */
+enum { AGGREGATE = 4, ALERT, INCIDENT, UNREADABLE, TWO_DETAILS, NR_KINDS };
 
 /* Where records come from. */
 static const struct { const char *topic; enum sink_topic of; int32_t partition; } places[PLACES] = {
 	{"millrace.c.main.minutely", SINK_MINUTELY, 0}, {"millrace.c.main.exemplars", SINK_EXEMPLARS, 0}, {"millrace.c.main.exemplars", SINK_EXEMPLARS, 1},
+	{"millrace.c.main.alerts", SINK_ALERTS, 0}, {"millrace.c.main.incidents", SINK_INCIDENTS, 0},
 };
 
 struct known {
@@ -41,12 +42,14 @@ struct writers {
 
 static enum sink_collection collection_of(int kind)
 {
-	return kind == AGGREGATE ? SINK_IN_MINUTELY : (enum sink_collection)(SINK_IN_ERRORS + kind);
+	if (kind >= AGGREGATE)
+		return kind == AGGREGATE ? SINK_IN_MINUTELY : kind == ALERT ? SINK_IN_ALERTS : SINK_IN_INCIDENTS;
+	return (enum sink_collection)(SINK_IN_ERRORS + kind);
 }
 
 static struct known *known_of(struct writers *w, const struct batch *b, const struct batch_entry *e)
 {
-	int place = b->collection == SINK_IN_MINUTELY ? 0 : 1 + e->message->partition;
+	int place = b->collection == SINK_IN_MINUTELY ? 0 : b->collection == SINK_IN_ALERTS ? 3 : b->collection == SINK_IN_INCIDENTS ? 4 : 1 + e->message->partition;
 
 	return &w->known[place][e->message->offset];
 }
@@ -169,6 +172,8 @@ static void room_init_of(struct room *r, const char *name, int64_t inflight_byte
 	r->mock.program.log.level = LOG_LEVEL_ERROR;
 	mock_topic(&r->mock, places[0].topic, 1);
 	mock_topic(&r->mock, places[1].topic, 2);
+	mock_topic(&r->mock, places[3].topic, 1);
+	mock_topic(&r->mock, places[4].topic, 1);
 	mock_topic(&r->mock, "millrace.deadletter", 1);
 	mock_topic(&r->mock, "millrace.notices", 1);
 	mock_topic(&r->mock, "millrace.heartbeats", 1);
@@ -209,9 +214,19 @@ static void encode(struct unit_random *random, struct arena *a, int kind, struct
 	struct aggregate g = {.epoch = EPOCH, .site = x.site, .kind = SERIES_KIND_COUNTER, .name = STR("m"), .window_start = x.window_start,
 			      .window_ms = 60000, .count = 1, .sum = 1};
 
+	struct alert_event e = alerts_event(random, a);
+	struct incident n = alerts_incident(random, a);
+	int rc;
+
 	x.event.has_error = x.event.has_error || kind == TWO_DETAILS;
+	e.site = n.site = x.site;
+	e.epoch = EPOCH;
 	buf_clear(out);
-	ck_assert_int_eq(kind == AGGREGATE ? aggregate_encode(&g, out, NULL) : exemplar_encode(&x, out, NULL), 0);
+	if (kind == ALERT || kind == INCIDENT)
+		rc = kind == ALERT ? alert_event_encode(&e, out, NULL) : incident_encode(&n, out, NULL);
+	else
+		rc = kind == AGGREGATE ? aggregate_encode(&g, out, NULL) : exemplar_encode(&x, out, NULL);
+	ck_assert_int_eq(rc, 0);
 	if (kind == UNREADABLE)
 		out->len -= 3;
 	*site = kind == UNREADABLE ? STR("") : x.site;
@@ -237,8 +252,8 @@ static int random_kind(struct unit_random *r, int place)
 {
 	uint64_t dice = unit_random_below(r, 40);
 
-	if (place == 0)
-		return dice == 0 ? UNREADABLE : AGGREGATE;
+	if (place == 0 || place > 2)
+		return dice == 0 ? UNREADABLE : place == 0 ? AGGREGATE : place == 3 ? ALERT : INCIDENT;
 	return dice == 0 ? UNREADABLE : dice == 1 ? TWO_DETAILS : (int)(dice * dice / 400 % 4);
 }
 
@@ -292,14 +307,14 @@ static void check_commits(struct room *r, int64_t read[PLACES])
 		ck_assert(ledger_balanced(l));
 		ck_assert_int_eq(l->next, read[i]);
 		for (int64_t at = 0; at < ledger_committable(l); at++)
-			ck_assert_msg(r->known[i][at].settled || r->known[i][at].kind > AGGREGATE, "%d/%d is committed, and not settled", i, (int)at);
+			ck_assert_msg(r->known[i][at].settled || r->known[i][at].kind >= UNREADABLE, "%d/%d is committed, and not settled", i, (int)at);
 	}
 }
 
 static double sum_of(const struct room *r, struct metric *const figures[NR_SINK_TOPICS])
 {
 	(void)r;
-	return metric_value(figures[SINK_MINUTELY]) + metric_value(figures[SINK_EXEMPLARS]);
+	return metric_value(figures[SINK_MINUTELY]) + metric_value(figures[SINK_EXEMPLARS]) + metric_value(figures[SINK_ALERTS]) + metric_value(figures[SINK_INCIDENTS]);
 }
 
 START_TEST(each_in_its_collection_once)
@@ -312,7 +327,7 @@ START_TEST(each_in_its_collection_once)
 	for (int i = 0; i < RECORDS; i++) {
 		int place = (int)unit_random_below(&r.random, PLACES), kind = random_kind(&r.random, place);
 
-		bad += kind > AGGREGATE;
+		bad += kind >= UNREADABLE;
 		make(&r, place, kind);
 	}
 	open_places(&r);
@@ -331,7 +346,7 @@ START_TEST(each_in_its_collection_once)
 	for (int i = 0; i < PLACES; i++) {
 		ck_assert_int_eq(ledger_committable(&part_of(&r, i)->ledger), r.made[i]);
 		for (int64_t at = 0; at < r.made[i]; at++)
-			ck_assert_int_eq(r.known[i][at].given, r.known[i][at].kind <= AGGREGATE);
+			ck_assert_int_eq(r.known[i][at].given, r.known[i][at].kind < UNREADABLE);
 	}
 	for (int i = 0; i < NR_SINK_COLLECTIONS; i++)
 		ck_assert(i == SINK_IN_HOURLY || r.writers.given[i] > 2 * BATCH);
@@ -359,17 +374,19 @@ static void set_drop(struct room *r, const char *site, const char *kind)
 	buf_fini(&value);
 }
 
-/* Controls (a site, a kind, ..), and how a record of each kind, from AGGREGATE's on what cannot be sorted, fares at the site "shop": all of it elsewhere
+/* Controls (a site, a kind, ..), and how a record of each kind, from UNREADABLE's on what cannot be sorted, fares at the site "shop": all of it elsewhere
  * is as at a site without a control. */
 static const struct { const char *scopes[5][2]; bool drops[NR_KINDS]; bool everywhere; } drops[] = {
 	{{{NULL, "errors"}}, {[0] = true}, true},
 	{{{NULL, "checkins"}, {"shop", "traces"}}, {[3] = true}, true},
 	{{{"shop", "traces"}}, {[1] = true}, false},
-	{{{"shop", NULL}}, {true, true, true, true, true, false, true}, false},
+	{{{"shop", NULL}}, {true, true, true, true, true, true, true, false, true}, false},
+	{{{NULL, "alerts"}}, {[ALERT] = true}, true},
+	{{{"shop", "incidents"}}, {[INCIDENT] = true}, false},
 	{{{NULL, "minutely"}}, {[AGGREGATE] = true}, true},
 	{{{NULL, "exemplars"}}, {false}, true},
 	{{{NULL, "errors"}, {NULL, "traces"}, {NULL, "markers"}}, {true, true, true}, true},
-	{{{NULL, "errors"}, {NULL, "traces"}, {NULL, "markers"}, {NULL, "checkins"}}, {true, true, true, true, false, true, true}, true},
+	{{{NULL, "errors"}, {NULL, "traces"}, {NULL, "markers"}, {NULL, "checkins"}}, {true, true, true, true, [UNREADABLE] = true, [TWO_DETAILS] = true}, true},
 };
 
 START_TEST(drops_what_controls_say)
@@ -381,7 +398,7 @@ START_TEST(drops_what_controls_say)
 	for (size_t i = 0; i < NR(drops[_i].scopes) && (drops[_i].scopes[i][0] || drops[_i].scopes[i][1]); i++)
 		set_drop(&r, drops[_i].scopes[i][0], drops[_i].scopes[i][1]);
 	for (int i = 0; i < 20 * NR_KINDS; i++) {
-		int kind = i % NR_KINDS, place = kind == AGGREGATE ? 0 : 1 + i / NR_KINDS % 2;
+		int kind = i % NR_KINDS, place = kind == AGGREGATE ? 0 : kind == ALERT ? 3 : kind == INCIDENT ? 4 : 1 + i / NR_KINDS % 2;
 
 		make(&r, place, kind);
 	}
@@ -397,7 +414,7 @@ START_TEST(drops_what_controls_say)
 
 			if (_i == 1 && k->kind == 1)
 				drop = shop;
-			ck_assert_msg(k->given == (!drop && k->kind <= AGGREGATE), "a %d of " STR_FMT, k->kind, STR_ARG(k->site));
+			ck_assert_msg(k->given == (!drop && k->kind < UNREADABLE), "a %d of " STR_FMT, k->kind, STR_ARG(k->site));
 			dropped += drop;
 		}
 	ck_assert(sum_of(&r, r.meters.dropped) == dropped && sum_of(&r, r.meters.consumed) == 20 * NR_KINDS);

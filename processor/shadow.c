@@ -1,0 +1,114 @@
+/* shadow.c - see shadow.h. */
+#include "processor/shadow.h"
+
+#include "common/memory.h"
+
+void shadow_fini(struct shadow *s, struct series_table *series)
+{
+	pane_list_fini(&s->panes, series);
+	*s = (struct shadow){0};
+}
+
+uint32_t shadow_rules_of(struct rules *rules, struct series *series)
+{
+	struct tag tags[SERIES_TAGS_MAX];
+	struct series_id id;
+
+	if (series->rules != RULES_UNMATCHED)
+		return series->rules;
+	id = series_id_of(series, tags);
+	series->rules = rules_match(rules, &id);
+	return series->rules;
+}
+
+/* The pane of a minute, made when it is new. NULL when memory is short. */
+static struct pane *take_pane(struct shadow *s, struct window_store *ws, int64_t minute_ms)
+{
+	struct pane *pane = pane_list_find(&s->panes, minute_ms);
+
+	if (pane)
+		return pane;
+	pane = window_store_lone_pane(ws, minute_ms);
+	if (pane && pane_list_insert(&s->panes, pane) < 0) {
+		pane_free(pane, &ws->series);
+		return NULL;
+	}
+	return pane;
+}
+
+/* Adds the windows of src whose series have triggers to the minute's. -1 when memory is short. */
+static int add(struct shadow *s, struct window_store *ws, struct rules *rules, const struct pane *src)
+{
+	struct pane *dst = pane_list_find(&s->panes, src->start_ms);
+	const struct window *w;
+	size_t at = 0;
+
+	while ((w = pane_next(src, &at)) != NULL) {
+		uint32_t set;
+
+		pane_prefetch(src, at);
+		set = shadow_rules_of(rules, w->series);
+		if (set == RULES_UNMATCHED)
+			return -1;
+		if (set == RULES_NONE)
+			continue;
+		if (!dst)
+			dst = take_pane(s, ws, src->start_ms);
+		if (!dst || pane_merge_one(dst, w) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Gives up the largest minutes until the rest is what it may be. */
+static void shrink(struct shadow *s, struct series_table *series, struct quiet *quiet)
+{
+	while (s->panes.len && shadow_bytes(s) > s->max_bytes) {
+		size_t largest = 0;
+
+		for (size_t i = 1; i < s->panes.len; i++)
+			if (pane_bytes(s->panes.panes[i]) > pane_bytes(s->panes.panes[largest]))
+				largest = i;
+		quiet_note_lost(quiet, s->panes.panes[largest]->start_ms);
+		pane_free(pane_list_take(&s->panes, largest), series);
+	}
+}
+
+int shadow_take(struct shadow *s, struct window_store *ws, struct rules *rules, struct quiet *quiet, struct err *err)
+{
+	const struct pane_list *minutes = &ws->panes[PANE_MINUTE];
+
+	for (size_t i = 0; rules && rules->nr && i < minutes->len; i++) {
+		if (quiet_is_lost(quiet, minutes->panes[i]->start_ms))
+			continue;
+		if (add(s, ws, rules, minutes->panes[i]) < 0)
+			return err_nomem(err, "what triggers need of a flush");
+		shrink(s, &ws->series, quiet);
+	}
+	return 0;
+}
+
+struct pane *shadow_complete(struct shadow *s, struct window_store *ws, struct rules *rules, int64_t minute_ms, struct err *err)
+{
+	const struct pane *rest = pane_list_find(&ws->panes[PANE_MINUTE], minute_ms);
+	struct pane *kept = pane_list_find(&s->panes, minute_ms);
+
+	if (kept && rest && add(s, ws, rules, rest) < 0) {
+		err_nomem(err, "a minute that was flushed");
+		return NULL;
+	}
+	return kept;
+}
+
+void shadow_drop(struct shadow *s, struct series_table *series, int64_t minute_ms)
+{
+	while (s->panes.len && s->panes.panes[0]->start_ms <= minute_ms)
+		pane_free(pane_list_take(&s->panes, 0), series);
+	if (!s->panes.len)
+		pane_list_fini(&s->panes, series);
+}
+
+size_t shadow_bytes(const struct shadow *s)
+{
+	return pane_list_bytes(&s->panes);
+}
