@@ -412,6 +412,34 @@ START_TEST(forgotten)
 }
 END_TEST
 
+/* Topics forget after thirty days what has not changed: what is open is written again after seven, and nobody is told of that. */
+START_TEST(refreshed)
+{
+	struct world *w = world_new(0);
+	struct receiver r = world_plain_receiver("ops");
+
+	r.repeat_ms = 0;
+	world_receiver(w, &r);
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'a', 0, 0);
+	pass(w, 7 * 86400 - 1);
+	world_turn(w);
+	for (size_t i = 0; i < w->nr_records; i++) {
+		buf_fini(&w->records[i].key);
+		buf_fini(&w->records[i].value);
+	}
+	w->nr_records = 0;
+	pass(w, 7 * 86400 + 40);
+	ck_assert_uint_eq(w->nr_records, 2);
+	world_restart(w);
+	w->now_s += 60;
+	world_turn(w);
+	world_event(w, ALERT_EVENT_KIND_CLOSED, "slow", 'a', 0, 0);
+	world_turn(w);
+	ck_assert_str_eq(w->text, "30 ops 1 open a+\n604900 ops 2 resolved a-\n");
+	world_free(w);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("desk");
@@ -426,6 +454,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, behind);
 	tcase_add_test(tc, reset);
 	tcase_add_test(tc, forgotten);
+	tcase_add_test(tc, refreshed);
 	suite_add_tcase(s, tc);
 	return s;
 }
