@@ -285,8 +285,8 @@ static int begin_jobs(struct judge *j, struct err *err)
 			continue;
 		if (begin(j, index, NULL, &alert, err) < 0)
 			return -1;
-		if (alert)
-			alert->since_ms = j->minute_ms;
+		if (alert) /* a partition in which nothing happens has not closed a minute for long: nobody owed a sign of life before there was a trigger */
+			alert->since_ms = rule->trigger.updated_at > j->minute_ms ? rule->trigger.updated_at : j->minute_ms;
 	}
 	return 0;
 }
