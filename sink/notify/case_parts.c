@@ -259,6 +259,7 @@ void cases_drop(struct cases *cs, struct one_case *c)
 		cs->nr_open--;
 	else
 		TAILQ_REMOVE(&cs->resolved, c, in_resolved);
+	cs->nr_waiting -= c->waiting;
 	agenda_remove(&cs->agenda, &c->item);
 	map_remove(&cs->by_id, c->rec.id);
 	latest_key(c->rec.site, c->rec.trigger, key);

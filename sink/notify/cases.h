@@ -76,7 +76,7 @@ struct cases {
 	struct agenda agenda;
 	struct case_queue dirty, handed, resolved;
 	size_t nr_max, bytes_max; /* from the owner */
-	size_t bytes, nr_open;
+	size_t bytes, nr_open, nr_waiting;
 };
 
 /* No cases yet. */
@@ -107,6 +107,9 @@ int64_t cases_expire(struct cases *cs, struct one_case *c, int64_t now_ms);
 
 /* Somebody takes care of it: a no-op where that is known, or where it is over. -1 with *err set when memory is short. */
 int cases_acknowledge(struct cases *cs, struct one_case *c, const struct ack *ack, int64_t now_ms, struct err *err);
+
+/* Something of it has changed, or it is to be written once more: its next record has a version of its own. news: something to tell. */
+void cases_touch(struct cases *cs, struct one_case *c, int64_t now_ms, bool news);
 
 /* Frees a case, unless there is something to write or on its way: false then. */
 bool cases_forget(struct cases *cs, struct one_case *c);

@@ -414,9 +414,8 @@ void desk_figures(const struct desk *d, struct desk_figures *out)
 	out->incidents = d->cases.by_id.len;
 	out->incidents_open = d->cases.nr_open;
 	out->under_way = d->under_way;
+	out->waiting = d->cases.nr_waiting;
 	out->receivers = d->receivers.rows.len;
 	out->silences = d->silences.rows.len;
 	out->bytes = d->cases.bytes;
-	for (size_t i = 0; i < d->cases.agenda.len; i++)
-		out->waiting += ((const struct one_case *)d->cases.agenda.heap[i])->waiting;
 }

@@ -13,6 +13,9 @@ enum {
 	ROOM_INCIDENTS = 2000,
 };
 
+/* Topics of incidents and of what was sent keep a record for thirty days: one that still matters is written again before that. */
+#define REFRESH_MS (7 * 24 * CLOCK_HOUR_MS)
+
 /* What a look needs. */
 struct look {
 	struct desk *d;
@@ -32,6 +35,7 @@ static void at_latest(struct look *l, int64_t at_ms)
 /* Held up though due. */
 static void hold(struct look *l, int64_t until_ms)
 {
+	l->d->cases.nr_waiting += !l->c->waiting;
 	l->c->waiting = true;
 	at_latest(l, until_ms);
 }
@@ -155,6 +159,19 @@ static int look_at_members(struct look *l, struct err *err)
 	return 0;
 }
 
+static void refresh(struct look *l)
+{
+	struct one_case *c = l->c;
+
+	if (l->now_ms - c->rec.updated_at >= REFRESH_MS) {
+		cases_touch(&l->d->cases, c, l->now_ms, false);
+		for (size_t i = 0; i < c->nr_tolds; i++)
+			if (!c->tolds[i]->fresh)
+				desk_write_sent(l->d, c->tolds[i]);
+	}
+	at_latest(l, c->rec.updated_at + REFRESH_MS);
+}
+
 /* What becomes of a case without an event. *gone: it is freed. */
 static int age(struct look *l, bool behind, bool *gone, struct err *err)
 {
@@ -167,8 +184,10 @@ static int age(struct look *l, bool behind, bool *gone, struct err *err)
 		at_latest(l, cases_expire(&l->d->cases, c, l->now_ms));
 	else if (c->nr_moved > 0)
 		at_latest(l, l->now_ms + LOOK_AGAIN_MS);
-	if (c->rec.state == INCIDENT_STATE_OPEN)
+	if (c->rec.state == INCIDENT_STATE_OPEN) {
+		refresh(l);
 		return 0;
+	}
 	if (l->now_ms - c->rec.resolved_at < CASE_KEPT_MS) {
 		at_latest(l, c->rec.resolved_at + CASE_KEPT_MS);
 		return 0;
@@ -187,6 +206,7 @@ static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behi
 		return -1;
 	if (gone)
 		return 0;
+	d->cases.nr_waiting -= c->waiting;
 	c->waiting = false;
 	l.view = plan_view(&d->silences, c, now_ms);
 	if (l.view.end_ms != INT64_MAX)

@@ -56,6 +56,8 @@ MUTANTS = [
     of("desk-abort-forgets-incidents", "desk", "		if (!c->dirty)\n			TAILQ_INSERT_TAIL(&d->cases.dirty, c, in_dirty);\n		c->dirty = true;\n", ""),
     of("desk-job-tells-of-the-silenced", "desk", "		if (!plan_leaves_out(&d->silences, c->listed[i], now_ms))\n", "		if (now_ms >= 0)\n"),
     of("desk-drop-hides-what-was-told", "desk_turn", "	t->sequence += t->sequence > 0;\n", ""),
+    of("desk-forgotten-by-its-topic", "desk_turn", "			if (!c->tolds[i]->fresh)\n", "			if (0)\n"),
+    of("desk-waits-for-ever", "desk_turn", "	d->cases.nr_waiting -= c->waiting;\n	c->waiting = false;\n", ""),
     # and what the model alone must notice, whatever its seed
     of("desk-model-drop-hides-what-was-told", "desk_turn", "	t->sequence += t->sequence > 0;\n", "", "desk_model"),
     of("desk-model-drop-tells-later", "desk_turn", "if (l->drops && (next.what != PLAN_REPEAT || next.due_ms <= l->now_ms))", "if (l->drops && next.due_ms <= l->now_ms)", "desk_model"),

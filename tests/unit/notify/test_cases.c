@@ -5,7 +5,8 @@
 
 static const struct alert_event plain = {
 	.kind = ALERT_EVENT_KIND_OPENED, .trigger = {"slow", 4}, .cell = {"main", 4}, .site = {"shop", 4}, .site_name = {"Shop", 4}, .description = {"d", 1},
-	.condition = {"c", 1}, .warm_up_minutes = 1, .cooldown_minutes = 1, .name = {"m", 1}, .reason = {"", 0}, .opened_at = 60000, .minute = 60000, .at = 120000,
+	.condition = {"c", 1}, .warm_up_minutes = 1, .cooldown_minutes = 1, .name = {"m", 1}, .reason = {"", 0}, .opened_at = 60000, .minute = 60000,
+	.at = 120000,
 };
 
 static struct alert_event event(enum alert_event_kind kind, uint32_t series, int64_t opened_ms)
