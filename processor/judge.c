@@ -11,7 +11,7 @@
 #include "processor/job_verdict.h"
 #include "processor/telling.h"
 
-enum { FORGET_MINUTES = 7 * 24 * 60, SILENT_MAX = 1 << 29 };
+enum { FORGET_MINUTES = 7 * 24 * 60, SILENT_MAX = 1 << 29, RULES_AHEAD = 3 /* windows; fewer than their series are asked for ahead */ };
 
 enum mute { MUTE_NOT_ASKED, MUTE_NO, MUTE_YES };
 
@@ -23,6 +23,8 @@ struct judge {
 	uint8_t *muted;     /* enum mute, by rule */
 	int64_t minute_ms;
 	bool is_still, is_lost; /* quiet.h */
+	const struct site_place *place; /* of the last rule that was asked where its series belong ... */
+	bool place_moves;               /* ... and what of it */
 };
 
 /* What a rule finds in the minute. */
@@ -44,11 +46,13 @@ static bool is_muted(struct judge *j, int64_t index)
 }
 
 /* What comes here of a site that does not move belongs here; but of a job nothing need ever come, to whomever it belongs. */
-static enum place place_of(const struct judge *j, const struct rule *rule, const uint8_t *key)
+static enum place place_of(struct judge *j, const struct rule *rule, const uint8_t *key)
 {
-	bool moves = rule->trigger.has_check_in || site_place_moves(rule->place, j->minute_ms - 24 * CLOCK_HOUR_MS);
-
-	if (!moves)
+	if (rule->place != j->place) {
+		j->place = rule->place;
+		j->place_moves = site_place_moves(rule->place, j->minute_ms - 24 * CLOCK_HOUR_MS);
+	}
+	if (!j->place_moves && !rule->trigger.has_check_in)
 		return PLACE_HERE;
 	return site_place_judge(j->with->placements, rule->place, key, j->of->partition, j->minute_ms);
 }
@@ -205,6 +209,19 @@ static int judge_window(struct judge *j, const struct window *w, struct err *err
 	return 0;
 }
 
+/* Brings the first rule of a series that comes soon into the cache: there are more of them than fit there. */
+static void prefetch_rule(const struct judge *j, const struct window *soon)
+{
+	const uint32_t *rules;
+	size_t nr;
+
+	if (!soon || soon->series->rules <= RULES_NONE)
+		return;
+	rules = rules_set(j->rules, soon->series->rules, &nr);
+	__builtin_prefetch(&j->rules->rule[rules[0]].place);
+	__builtin_prefetch(&j->rules->rule[rules[0]].trigger.threshold);
+}
+
 static int judge_windows(struct judge *j, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -221,6 +238,7 @@ static int judge_windows(struct judge *j, struct err *err)
 		pane = pane_list_find(&j->of->windows->panes[PANE_MINUTE], j->minute_ms);
 	while (pane && (w = pane_next(pane, &at)) != NULL) {
 		pane_prefetch(pane, at);
+		prefetch_rule(j, pane_peek(pane, at + RULES_AHEAD));
 		if (judge_window(j, w, err) < 0)
 			return -1;
 	}
@@ -296,6 +314,7 @@ static int judge_minute(struct judge *j, int64_t minute_ms, struct err *err)
 	struct alert *next;
 
 	j->minute_ms = minute_ms;
+	j->place = NULL;
 	j->is_still = quiet_is_still(j->of->quiet, minute_ms);
 	j->is_lost = quiet_is_lost(j->of->quiet, minute_ms);
 	if ((!j->is_lost && judge_windows(j, err) < 0) || begin_jobs(j, err) < 0)

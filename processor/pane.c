@@ -320,6 +320,11 @@ struct window *pane_next(const struct pane *pane, size_t *at)
 	return *at < pane->len ? window_at(pane, (*at)++) : NULL;
 }
 
+const struct window *pane_peek(const struct pane *pane, size_t at)
+{
+	return at < pane->len ? window_at(pane, at) : NULL;
+}
+
 void pane_prefetch(const struct pane *pane, size_t at)
 {
 	const struct window *w;

@@ -73,6 +73,9 @@ int pane_reserve(struct pane *pane, size_t n);
 /* The next window, in the order in which they were made: *at starts at 0; NULL ends. */
 struct window *pane_next(const struct pane *pane, size_t *at);
 
+/* The window at a place in that order; NULL behind the last. */
+const struct window *pane_peek(const struct pane *pane, size_t at);
+
 /* Brings a window that pane_next() will come to soon, and its series, into the cache. at: as pane_next() left it. */
 void pane_prefetch(const struct pane *pane, size_t at);
 

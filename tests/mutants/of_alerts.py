@@ -22,7 +22,7 @@ MUTANTS = [
     of("absent-warms-up", "judge.c", "t->has_absent_minutes ? 1 : t->warm_up_minutes", "t->warm_up_minutes"),
     of("ok-stays", "judge.c", "	if (alert->state.phase == ALERT_OK && !alert->held)\n		alerts_remove", "	if (alert->state.phase == ALERT_OK && alert->untold)\n		alerts_remove", "alert_life"),
     of("judged-where-it-is-not", "judge.c", "w->series->fingerprint) != PLACE_HERE)", "w->series->fingerprint) == PLACE_ELSEWHERE)", "alert_life"),
-    of("job-everywhere", "judge.c", "rule->trigger.has_check_in || site_place_moves", "site_place_moves", "check_ins"),
+    of("job-everywhere", "judge.c", "!j->place_moves && !rule->trigger.has_check_in", "!j->place_moves", "check_ins"),
     of("moved-stays", "judge.c", "if (place == PLACE_ELSEWHERE)", "if (place == PLACE_ELSEWHERE && alert->untold)", "alert_life"),
     of("never-forgotten", "judge.c", "alert->silent >= FORGET_MINUTES ||", "alert->silent < 0 ||", "alert_life"),
     of("siblings-mixed-up", "judge.c", "alert = next && next->rule->index == rules[i] ? next : NULL;", "alert = next;", "alert_life"),

@@ -94,7 +94,7 @@ int txn_produce(struct txn *t, enum txn_topic topic, int32_t partition, struct s
 	struct fake_log *log = is_state ? &k->state[number] : &k->output;
 	struct fake_record *record;
 
-	(void)key;
+	ck_assert(topic != TXN_ALERTS || (key.len && memmem(value.p, value.len, key.p, key.len))); /* the trigger's id, which is in it */
 	ck_assert(partition >= 0 && partition < (topic == TXN_DEADLETTER ? 1 : FAKE_PARTITIONS));
 	if (delivery)
 		delivery->offset = -1;
