@@ -207,29 +207,27 @@ static struct judging judging_now(const struct checkpoint *cp, int64_t now_ms)
 				cp->with.conf->alerts_max_age_ms, cp->with.conf->alerts_held_max, cp->shadow_bytes};
 }
 
-/* Goes by what triggers are now. */
-static void follow_triggers(struct checkpoint *cp, struct task *const *tasks, size_t nr, int64_t mono_ms)
+/* Goes by what triggers are now. -1 with ERR_FATAL: minutes must not close unjudged. */
+static int follow_triggers(struct checkpoint *cp, struct task *const *tasks, size_t nr, int64_t mono_ms, struct err *err)
 {
-	struct err err = ERR_INIT;
 	struct rules *rules;
 	size_t of_samples = 0;
 
 	if (!cp->with.judging || (cp->triggers && mono_ms - cp->triggers_mono_ms < TRIGGERS_EVERY_MS))
-		return;
+		return 0;
 	cp->triggers_mono_ms = mono_ms;
 	for (size_t i = 0; i < nr; i++)
 		of_samples += tasks[i] && tasks[i]->kind == INPUT_SAMPLES;
 	cp->shadow_bytes = cp->state_bytes / SHADOW_SHARE / (of_samples ? of_samples : 1);
 	cp->with.judging->placements->partitions = cp->with.topics->partitions;
-	rules = rulebook_rules(cp->with.judging->rulebook, &err);
-	if (!rules)
-		log_warn(&cp->with.program->log, "triggers_unavailable", LOG_STR("error", err.msg));
+	rules = rulebook_rules(cp->with.judging->rulebook, err);
 	if (!rules || rules == cp->triggers)
-		return;
+		return rules ? 0 : -1;
 	rules_drop(cp->triggers);
 	cp->rules.triggers = cp->triggers = rules_hold(rules);
 	stats_gauge(cp->with.stats, STATS_TRIGGERS, (double)rules->nr);
 	stats_memory(cp->with.stats, "triggers", -1, (double)rules_bytes(rules));
+	return 0;
 }
 
 /* One checkpoint of cp->parts: closing, transaction, and what follows from its outcome. 0: committed. */
@@ -419,7 +417,8 @@ int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struc
 	struct err why = ERR_INIT;
 	int rc = 0;
 
-	follow_triggers(cp, tasks, nr, mono_ms);
+	if (follow_triggers(cp, tasks, nr, mono_ms, err) < 0)
+		return -1;
 	collect_due(cp, tasks, nr, now_ms, mono_ms);
 	if (!cp->nr_parts && !cp->in_doubt && txn_is_idle(cp->with.txn) &&
 	    mono_ms - cp->positions_mono_ms < cp->with.conf->position_interval_ms)

@@ -43,12 +43,12 @@ static bool is_muted(struct judge *j, int64_t index)
 	return *known == MUTE_YES;
 }
 
-/* A series that is here was sent here, so nobody asks but about a site that moves; a job is everybody's to ask about, and one's to watch. */
+/* What comes here of a site that does not move belongs here; but of a job nothing need ever come, to whomever it belongs. */
 static enum place place_of(const struct judge *j, const struct rule *rule, const uint8_t *key)
 {
-	if (!j->with->placements || !rule->place)
-		return PLACE_HERE;
-	if (!rule->trigger.has_check_in && !site_place_moves(rule->place, j->minute_ms - 24 * CLOCK_HOUR_MS))
+	bool moves = rule->trigger.has_check_in || site_place_moves(rule->place, j->minute_ms - 24 * CLOCK_HOUR_MS);
+
+	if (!moves)
 		return PLACE_HERE;
 	return site_place_judge(j->with->placements, rule->place, key, j->of->partition, j->minute_ms);
 }
@@ -285,8 +285,8 @@ static int begin_jobs(struct judge *j, struct err *err)
 			continue;
 		if (begin(j, index, NULL, &alert, err) < 0)
 			return -1;
-		if (alert)
-			alert->since_ms = j->minute_ms;
+		if (alert) /* a partition in which nothing happens has not closed a minute for long: nobody owed a sign of life before there was a trigger */
+			alert->since_ms = rule->trigger.updated_at > j->minute_ms ? rule->trigger.updated_at : j->minute_ms;
 	}
 	return 0;
 }

@@ -17,23 +17,28 @@ static int64_t closed_hour_ms(int64_t closed_ms)
 	return closed_ms - closed_ms % CLOCK_HOUR_MS;
 }
 
-struct pane *window_store_lone_pane(struct window_store *ws, int64_t start_ms)
+/* A pane of this store's series. NULL when memory is short. */
+static struct pane *make_pane(struct window_store *ws, enum pane_class class, int64_t start_ms, int64_t watermark_ms)
 {
-	struct pane *pane = pane_new(PANE_MINUTE, ++ws->panes_made, start_ms, 0);
+	struct pane *pane = pane_new(class, ++ws->panes_made, start_ms, watermark_ms);
 
 	if (pane)
 		pane->secret = ws->series.secret | 1;
 	return pane;
 }
 
+struct pane *window_store_lone_pane(struct window_store *ws, int64_t start_ms)
+{
+	return make_pane(ws, PANE_MINUTE, start_ms, 0);
+}
+
 struct pane *window_store_new_pane(struct window_store *ws, enum pane_class class, int64_t start_ms, int64_t watermark_ms)
 {
 	struct pane_list *list = &ws->panes[class];
-	struct pane *pane = pane_new(class, ++ws->panes_made, start_ms, watermark_ms);
+	struct pane *pane = make_pane(ws, class, start_ms, watermark_ms);
 
 	if (!pane)
 		return NULL;
-	pane->secret = ws->series.secret | 1;
 	/* The minute before, or the series that there are, tell how many there will be. */
 	pane->expected = class == PANE_MINUTE && list->len ? list->panes[list->len - 1]->len : class == PANE_HOUR ? ws->series.len : 0;
 	if (pane_list_insert(list, pane) < 0) {

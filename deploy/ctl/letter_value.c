@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "deploy/ctl/letter_alert.h"
 #include "deploy/ctl/letter_event.h"
 
 enum { LINE_BYTES = 16, MEMORY_FACTOR = 64, MEMORY_BASE = 4096 };
@@ -195,6 +196,8 @@ static bool write_decoded(struct json_writer *w, const char *key, struct str val
 	struct sample_batch batch = {0};
 	struct event_batch events = {0};
 	struct exemplar exemplar = {0};
+	struct alert_event alert = {0};
+	struct incident incident = {0};
 
 	if (aggregate_decode(value, arena, &aggregate, NULL) == 0) {
 		json_write_map(w, key);
@@ -208,6 +211,12 @@ static bool write_decoded(struct json_writer *w, const char *key, struct str val
 	} else if (exemplar_decode(value, arena, &exemplar, NULL) == 0) {
 		json_write_map(w, key);
 		write_exemplar(w, &exemplar);
+	} else if (alert_event_decode(value, arena, &alert, NULL) == 0) {
+		json_write_map(w, key);
+		letter_alert_write(w, &alert);
+	} else if (incident_decode(value, arena, &incident, NULL) == 0) {
+		json_write_map(w, key);
+		letter_alert_write_incident(w, &incident);
 	} else {
 		return false;
 	}

@@ -12,8 +12,8 @@
 /* The name of the schema that a value says it is of, or NULL. */
 const char *letter_value_schema(struct str value);
 
-/* Writes the value as the object "key": an Aggregate, a SampleBatch, an EventBatch or an Exemplar. False, and nothing is written, when it is something else or cannot be
- * decoded. Numbers that are not finite become texts. */
+/* Writes the value as the object "key": an Aggregate, a SampleBatch, an EventBatch, an Exemplar, an AlertEvent or an Incident. False, and nothing is
+ * written, when it is something else or cannot be decoded. Numbers that are not finite become texts. */
 bool letter_value_write(struct json_writer *w, const char *key, struct str value);
 
 /* A list of {key, value}: a record's tags, whatever they say. */

@@ -4,13 +4,12 @@
 Its figures are this machine's, under names of its own, and every line says its second (DogStatsD's |T), so that what a minute must add up to is known
 whatever the agent, the Push API or Kafka do meanwhile. The socket blocks where UDP would lose.
 
-With --burst it keeps a core busy once, all through the minute behind its first full one: something for an alert to open and close at.
+Of itself it tells what it takes of a core. With --burst that is all of one, once, through the minute behind the first full one; and at SIGUSR1, through the next
+full minute.
 """
 import argparse
-import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from millrace_local.ledger import Ledger  # noqa: E402
 FEED_SECONDS = 5
 DATAGRAM_BYTES = 1400
 SEND_SECONDS = 5
-BURST_EDGE_SECONDS = 5  # that it begins before the minute, and ends behind it
+BURST_EDGE_SECONDS = 5  # that a burst ends behind its minute, and the first begins before it
 TYPES = {"counter": "c", "gauge": "g", "distribution": "d"}
 
 
@@ -39,14 +38,19 @@ class Sampler:
     def __init__(self):
         self.ticks = figures.cpu_ticks()
         self.totals = figures.totals()
+        self.own = time.monotonic(), time.process_time()
 
     def each_second(self):
-        """(kind, name, tags, value) of the cores."""
+        """(kind, name, tags, value) of the cores, and of this program."""
         ticks = figures.cpu_ticks()
         busy = figures.core_busy_percents(self.ticks, ticks)
         self.ticks = ticks
-        busiest = [("distribution", "fed.busiest_core_percent", {}, max(busy))] if busy else []
-        return busiest + [("distribution", "fed.core_busy_percent", {}, value) for value in busy]
+        return self._own() + [("distribution", "fed.core_busy_percent", {}, value) for value in busy]
+
+    def _own(self):
+        """Of this program alone, whatever else the machine does."""
+        before, self.own = self.own, (time.monotonic(), time.process_time())
+        return [("distribution", "fed.own_busy_percent", {}, figures.exact(100 * (self.own[1] - before[1]) / (self.own[0] - before[0])))]
 
     def rest(self):
         """Likewise, of all else."""
@@ -97,37 +101,41 @@ class Client:
 
 
 class Burst:
-    """A process that does nothing, with all its might, for 70 seconds: the minute that begins at the given time, and a little around it."""
+    """A thread that does nothing, with all its might: something for an alert to open and close at."""
 
-    def __init__(self, minute_s):
-        self.begin_s, self.end_s = minute_s - BURST_EDGE_SECONDS, minute_s + 60 + BURST_EDGE_SECONDS
-        self.process = None
+    def __init__(self):
+        self.begin_s = self.end_s = 0
+        self.thread = None
+
+    def plan(self, begin_s, minute_s):
+        """From begin_s until the minute that begins at minute_s is over, and a little longer."""
+        self.begin_s, self.end_s = begin_s, minute_s + 60 + BURST_EDGE_SECONDS
 
     def follow(self, now_s):
-        """Starts it when it is time. It ends by itself, and with the process that started it."""
-        if self.process is None and now_s >= self.begin_s:
-            work = f"import os, time\nwhile time.time() < {self.end_s} and os.getppid() == {os.getpid()}: pass"
-            self.process = subprocess.Popen([sys.executable, "-c", work])
-        elif self.process:
-            self.process.poll()  # leaves no zombie
+        """Starts it when it is time."""
+        if self.begin_s <= now_s < self.end_s and not (self.thread and self.thread.is_alive()):
+            self.thread = threading.Thread(target=self._work, daemon=True)  # ends with the program
+            self.thread.start()
 
-    def stop(self):
-        if self.process:
-            self.process.kill()
-            self.process.wait()
+    def _work(self):
+        while time.time() < self.end_s:
+            pass
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--statsd", required=True, metavar="SOCKET", help="the agent's statsd.socket")
     parser.add_argument("--ledger", required=True, metavar="FILE", help="what was told, as JSON")
-    parser.add_argument("--burst", action="store_true", help="keep a core busy in the minute behind the first full one")
+    parser.add_argument("--burst", action="store_true", help="take a core in the minute behind the first full one")
     args = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     client, sampler = Client(args.statsd, args.ledger), Sampler()
-    burst = Burst((int(time.time()) // 60 + 2) * 60) if args.burst else None
+    burst, minute_s = Burst(), int(time.time()) // 60 * 60
+    if args.burst:
+        burst.plan(minute_s + 120 - BURST_EDGE_SECONDS, minute_s + 120)
+    signal.signal(signal.SIGUSR1, lambda *_: burst.plan(time.time(), (int(time.time()) // 60 + 1) * 60))
     second, begun = 1, time.monotonic()
     while not stop.wait(max(0, begun + second - time.monotonic())):
         samples = sampler.each_second()
@@ -135,10 +143,7 @@ def main():
             samples += sampler.rest()
         client.send(samples)
         second += 1
-        if burst:
-            burst.follow(time.time())
-    if burst:
-        burst.stop()
+        burst.follow(time.time())
 
 
 main()

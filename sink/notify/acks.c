@@ -1,4 +1,7 @@
-/* acks.c - see acks.h. */
+/* acks.c - see acks.h.
+ *
+ * An instance that stands by reads acknowledgements of incidents that it knows nothing about, so a row stays though nobody asks for it.
+ * The topic forgets after thirty days; the bound is for whoever acknowledges faster. */
 #include "sink/notify/acks.h"
 
 #include <stdlib.h>
@@ -32,6 +35,7 @@ void acks_fini(struct acks *a)
 	map_fini(&a->by_incident);
 }
 
+/* What an operator wrote goes into records and mails: one line of text, as in a silence. */
 static int read_row(struct ack_row *new, struct err *err)
 {
 	if (ack_decode(new->row.message, &new->row.arena, &new->ack, err) < 0 ||
@@ -66,7 +70,7 @@ int acks_take(struct acks *a, const struct table_row *row, struct err *err)
 		row_free(&new->row);
 		return err_nomem(err, "acks");
 	}
-	if (old) {
+	if (old) { /* one that is said again is not old */
 		TAILQ_REMOVE(&a->order, old, order);
 		row_free(&old->row);
 	}

@@ -1,4 +1,6 @@
-/* agenda.c - see agenda.h. A binary heap in an array; each item knows its place. */
+/* agenda.c - see agenda.h.
+ *
+ * A binary heap in an array: no parent comes after its children. Each item knows its place, from 1, so that it can be moved and taken out where it stands. */
 #include "sink/notify/agenda.h"
 
 #include <stdbool.h>
@@ -21,6 +23,7 @@ static void set(struct agenda *a, size_t place, struct agenda_item *item)
 	item->place = place;
 }
 
+/* Upwards, as far as it comes before its parent. */
 static void rise(struct agenda *a, struct agenda_item *item)
 {
 	while (item->place > 1 && before(item, a->heap[item->place / 2 - 1])) {
@@ -31,6 +34,7 @@ static void rise(struct agenda *a, struct agenda_item *item)
 	}
 }
 
+/* Downwards, as far as a child comes before it. */
 static void sink(struct agenda *a, struct agenda_item *item)
 {
 	for (;;) {

@@ -1,12 +1,13 @@
 /* case_events.c - what an AlertEvent does to the cases (see cases.h).
  *
- * Partitions are read in no order among each other, and an event may come twice. What decides is the episode: an opening that is known, or not younger than the one that
- * is, is an old story; a closing, or a move, of another episode than the one that is open is none of ours. So a series that is judged elsewhere may open there
- * before it is told that it moved: it is the same alert, with another episode, and the move comes too late to matter. */
+ * Partitions are read in no order among each other, and an event may come twice. What decides is the episode: an opening that is known, or not younger than
+ * the one that is, is an old story; a closing, or a move, of another episode than the one that is open is none of ours. So a series that is judged
+ * elsewhere may open there before it is told that it moved: it is the same alert, with another episode, and the move comes too late to matter. */
 #include "sink/notify/case_parts.h"
 
 #include <stdlib.h>
 
+/* The incident that an event would begin. */
 static void fill_record(const struct alert_event *ev, int64_t now_ms, struct incident *rec)
 {
 	*rec = (struct incident){
@@ -27,6 +28,7 @@ static void fill_record(const struct alert_event *ev, int64_t now_ms, struct inc
 	case_id(ev->site, ev->trigger, ev->opened_at, rec->id);
 }
 
+/* Opened by the event, whether for the first time or again. */
 static void open_alert(struct case_alert *a, const struct alert_event *ev)
 {
 	memcpy(a->episode, ev->episode, sizeof(a->episode));
@@ -142,6 +144,7 @@ static struct one_case *begin(struct cases *cs, int64_t now_ms, const struct ale
 	return NULL;
 }
 
+/* It belongs to the incident that is open, else to that of its own minute, which may have been over already, else it begins one. */
 static int apply_opened(struct cases *cs, int64_t now_ms, const struct alert_event *ev, enum case_taken *out, struct one_case **of, struct err *err)
 {
 	struct one_case *c = cases_latest(cs, ev->site, ev->trigger);
@@ -187,6 +190,7 @@ static struct case_alert *alert_of(struct cases *cs, struct one_case *c, const s
 	return a;
 }
 
+/* minute_ms: the one that was judged, as in a Kafka that is behind it is not now. */
 static void close_alert(struct one_case *c, struct case_alert *a, int64_t minute_ms)
 {
 	c->nr_moved -= a->state == INCIDENT_ALERT_STATE_MOVED;
@@ -203,6 +207,7 @@ static int64_t minutes_later(int64_t at_ms, int64_t minutes)
 	return __builtin_add_overflow(at_ms, minutes * CLOCK_MINUTE_MS, &later_ms) ? INT64_MAX : later_ms;
 }
 
+/* Closed, or moved: only what is open can be. */
 static int apply_ending(struct cases *cs, int64_t now_ms, const struct alert_event *ev, enum case_taken *out, struct one_case **of, struct err *err)
 {
 	struct one_case *c = cases_latest(cs, ev->site, ev->trigger);
@@ -233,7 +238,7 @@ static int apply_ending(struct cases *cs, int64_t now_ms, const struct alert_eve
 	return 0;
 }
 
-/* 1: it is known, 0: it is from now on. */
+/* 1: it is known, 0: it is from now on. The oldest ids give way: an event that comes twice comes soon. */
 static int note_summary(struct one_case *c, const struct alert_event *ev, struct err *err)
 {
 	uint8_t(*more)[16];
@@ -259,6 +264,7 @@ static bool takes_summary(const struct one_case *c, int64_t now_ms)
 	return c->rec.state == INCIDENT_STATE_OPEN || (c->rec.alerts_total == 0 && now_ms - c->rec.created_at < 5 * CLOCK_MINUTE_MS);
 }
 
+/* Of an open incident it is a note; else an incident that is over as it begins. */
 static int apply_summary(struct cases *cs, int64_t now_ms, const struct alert_event *ev, enum case_taken *out, struct one_case **of, struct err *err)
 {
 	struct one_case *c = cases_latest(cs, ev->site, ev->trigger);

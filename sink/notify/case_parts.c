@@ -9,6 +9,7 @@
 
 enum { SLOT_BYTES = sizeof(struct map_slot) * 4 / 3 };
 
+/* Memory that is the case's, and so the cell's. */
 static void count(struct cases *cs, struct one_case *c, size_t bytes)
 {
 	c->bytes += bytes;
@@ -21,6 +22,7 @@ static void uncount(struct cases *cs, struct one_case *c, size_t bytes)
 	cs->bytes -= bytes;
 }
 
+/* Copies s to *at, which moves behind it. */
 static struct str put(char **at, struct str s)
 {
 	struct str copy = {*at, s.len};
@@ -31,7 +33,8 @@ static struct str put(char **at, struct str s)
 	return copy;
 }
 
-/* The key of a site and trigger, which are no longer than CASE_NAME_MAX. Without an allocation, as nobody may take want of memory for a trigger without incident. */
+/* The key of a site and trigger, which are no longer than CASE_NAME_MAX. Without an allocation, as nobody may take want of memory for a trigger
+ * without an incident. */
 static void latest_key(struct str site, struct str trigger, uint8_t key[MAP_KEY_BYTES])
 {
 	char text[1 + 2 * CASE_NAME_MAX], *at = text;
@@ -70,6 +73,7 @@ static void write_text(void *block, const struct incident *rec, struct incident 
 	to->condition = put(&at, rec->condition);
 }
 
+/* Do they say the same where a trigger may be changed? Its id and its site cannot. */
 static bool same_text(const struct incident *a, const struct incident *b)
 {
 	if (a->receivers_len != b->receivers_len || !str_eq(a->cell, b->cell) || !str_eq(a->site_name, b->site_name) ||
@@ -117,6 +121,7 @@ int cases_set_ack_text(struct cases *cs, struct one_case *c, struct str by, stru
 	return 0;
 }
 
+/* One allocation: the alert, its tags, their bytes, its name; of one that is not listed the alert alone. */
 static struct case_alert *alert_new(const struct incident_alert *from, bool list, size_t *bytes)
 {
 	struct case_alert *a;
@@ -241,6 +246,7 @@ failed:
 	return NULL;
 }
 
+/* In the reverse order of cases_add(). Another case may be the latest by now. */
 void cases_drop(struct cases *cs, struct one_case *c)
 {
 	uint8_t key[MAP_KEY_BYTES];
@@ -253,6 +259,7 @@ void cases_drop(struct cases *cs, struct one_case *c)
 		cs->nr_open--;
 	else
 		TAILQ_REMOVE(&cs->resolved, c, in_resolved);
+	cs->nr_waiting -= c->waiting;
 	agenda_remove(&cs->agenda, &c->item);
 	map_remove(&cs->by_id, c->rec.id);
 	latest_key(c->rec.site, c->rec.trigger, key);

@@ -25,10 +25,7 @@ int cases_set_ack_text(struct cases *cs, struct one_case *c, struct str by, stru
 /* Another alert: listed, with its name and tags, while there is room for that. Only fingerprint, name, tags of from are looked at. */
 struct case_alert *cases_add_alert(struct cases *cs, struct one_case *c, const struct incident_alert *from, bool list, struct err *err);
 
-/* Something of it has changed: its next record has a version of its own. news: something to tell. */
-void cases_touch(struct cases *cs, struct one_case *c, int64_t now_ms, bool news);
-
-/* The same of an alert that opened or closed; NULL: one that is but a number. */
+/* cases_touch() for an alert that opened or closed; NULL: one that is but a number. */
 void cases_touch_alert(struct cases *cs, struct one_case *c, int64_t now_ms, struct case_alert *a);
 
 /* Its state follows from the number of its open alerts. */

@@ -56,6 +56,7 @@ struct one_case *cases_find(const struct cases *cs, const uint8_t id[16])
 	return map_get(&cs->by_id, id);
 }
 
+/* An alert of a record. Those that it does not list stay in nr_unknown. */
 static int load_alert(struct cases *cs, struct one_case *c, const struct incident_alert *from, struct err *err)
 {
 	struct case_alert *a;
@@ -122,6 +123,7 @@ failed:
 	return -1;
 }
 
+/* What is in a queue, or has a job, is referred to by its address. */
 bool cases_forget(struct cases *cs, struct one_case *c)
 {
 	if (c->dirty || c->handed)
@@ -169,6 +171,7 @@ int case_record(const struct one_case *c, struct arena *arena, struct incident *
 	return 0;
 }
 
+/* Where the told of a receiver stands, or should. */
 static size_t place(const struct one_case *c, struct str receiver)
 {
 	size_t from = 0, to = c->nr_tolds;

@@ -1,9 +1,9 @@
 /* cases.h - the incidents of a cell, in memory.
  *
- * A case is an incident (one trigger on one site, from the first alert that opens to the last that closes) with what each receiver was told of it. Of its alerts
- * the first CASE_LISTED_MAX are known as they are, the next only by fingerprint and episode, so that their closing counts, and those beyond, or of before a
- * restart, are but a number: a closing of one that is not known is taken for theirs. A case that is resolved is forgotten after CASE_KEPT_MS; until then it
- * knows its alerts again, and one with its id opens it again. Not thread-safe. */
+ * A case is an incident (one trigger on one site, from the first alert that opens to the last that closes) with what each receiver was told of it.
+ * Of its alerts the first CASE_LISTED_MAX are known as they are, the next only by fingerprint and episode, so that their closing counts, and those
+ * beyond, or of before a restart, are but a number: a closing of one that is not known is taken for theirs. A case that is resolved is
+ * forgotten after CASE_KEPT_MS; until then it knows its alerts again, and one with its id opens it again. Not thread-safe. */
 #ifndef MILLRACE_NOTIFY_CASES_H
 #define MILLRACE_NOTIFY_CASES_H
 
@@ -76,7 +76,7 @@ struct cases {
 	struct agenda agenda;
 	struct case_queue dirty, handed, resolved;
 	size_t nr_max, bytes_max; /* from the owner */
-	size_t bytes, nr_open;
+	size_t bytes, nr_open, nr_waiting;
 };
 
 /* No cases yet. */
@@ -92,14 +92,14 @@ void case_id(struct str site, struct str trigger, int64_t opened_ms, uint8_t out
 /* Of an id, or NULL. */
 struct one_case *cases_find(const struct cases *cs, const uint8_t id[16]);
 
-/* Takes an Incident record in the place of an older version; copies. One that was resolved so long ago that it would be forgotten is. -1 with *err set when memory is
- * short. */
+/* Takes an Incident record in the place of an older version; copies. One that was resolved so long ago that it would be forgotten is. -1 with *err
+ * set: ERR_FATAL, memory is short; ERR_REJECT, its names are longer than any of ours. */
 int cases_load(struct cases *cs, int64_t now_ms, const struct incident *incident, struct err *err);
 
 enum case_taken { CASE_TAKEN, CASE_IGNORED, CASE_REFUSED };
 
-/* Applies an event: what came of it in *out, and the case in *of when it was taken; the case is to be looked at at once then. Refused: there was no room for another case. -1 with *err
- * set when memory is short, and nothing changed. */
+/* Applies an event: what came of it in *out, and the case in *of when it was taken, which is on the agenda at now_ms then. Refused: there was no room
+ * for another case. -1 with *err set, and nothing changed: ERR_FATAL, memory is short; ERR_REJECT, its names are longer than any of ours. */
 int cases_apply(struct cases *cs, int64_t now_ms, const struct alert_event *event, enum case_taken *out, struct one_case **of, struct err *err);
 
 /* Closes alerts that have moved and that nobody has gone on with in time. When the next one will have to be: INT64_MAX, none. */
@@ -107,6 +107,9 @@ int64_t cases_expire(struct cases *cs, struct one_case *c, int64_t now_ms);
 
 /* Somebody takes care of it: a no-op where that is known, or where it is over. -1 with *err set when memory is short. */
 int cases_acknowledge(struct cases *cs, struct one_case *c, const struct ack *ack, int64_t now_ms, struct err *err);
+
+/* Something of it has changed, or it is to be written once more: its next record has a version of its own. news: something to tell. */
+void cases_touch(struct cases *cs, struct one_case *c, int64_t now_ms, bool news);
 
 /* Frees a case, unless there is something to write or on its way: false then. */
 bool cases_forget(struct cases *cs, struct one_case *c);

@@ -1,8 +1,8 @@
 /* desk.c - see desk.h: what comes in, the records that go out, and jobs from the commit to their outcome. What is decided, desk_turn.c decides.
  *
- * A told goes TOLD_RESTS -> TOLD_DECIDED (desk_turn) -> TOLD_READY (desk_committed) -> TOLD_OUT (desk_next_job) -> TOLD_RESTS (desk_outcome). Where the incident has
- * said something new before its job was given out, the job is called off: back to TOLD_RESTS with the outcome under_way, as after a restart, and the next
- * number tells all. So what goes out is committed, and what a Sent claims to have told is what was told. */
+ * A told goes TOLD_RESTS -> TOLD_DECIDED (desk_turn) -> TOLD_READY (desk_committed) -> TOLD_OUT (desk_next_job) -> TOLD_RESTS (desk_outcome). Where the
+ * incident has said something new before its job was given out, the job is called off: back to TOLD_RESTS with the outcome under_way, as after
+ * a restart, and the next number tells all. So what goes out is committed, and what a Sent claims to have told is what was told. */
 #include "sink/notify/desk.h"
 
 #include <stdlib.h>
@@ -43,6 +43,7 @@ void desk_free(struct desk *d)
 	free(d);
 }
 
+/* The queues hold nothing but tolds of cases, which are freed. */
 void desk_reset(struct desk *d)
 {
 	cases_reset(&d->cases);
@@ -65,6 +66,7 @@ bool desk_drops(const struct desk *d, const struct one_case *c)
 	return d->controls.drops && d->controls.drops(d->controls.ctx, c->rec.site);
 }
 
+/* Whatever an operator changes may concern any incident: a turn looks at so many, and the next one at the next. */
 void desk_recheck(struct desk *d)
 {
 	agenda_hurry(&d->cases.agenda, AT_ONCE);
@@ -122,6 +124,7 @@ int desk_take_sent(struct desk *d, const struct sent *sent, struct err *err)
 	return 0;
 }
 
+/* What was sent within the last hour has used up its part of the rate. */
 void desk_loaded(struct desk *d, int64_t now_ms)
 {
 	for (size_t i = 0; i < d->cases.agenda.len; i++) {
@@ -134,6 +137,7 @@ void desk_loaded(struct desk *d, int64_t now_ms)
 	desk_recheck(d);
 }
 
+/* Under a drop nothing begins, but what is known may end: nobody is told of that, see desk_turn.c. */
 int desk_take_event(struct desk *d, int64_t now_ms, const struct alert_event *event, struct err *err)
 {
 	bool begins = event->kind == ALERT_EVENT_KIND_OPENED || event->kind == ALERT_EVENT_KIND_SUMMARY;
@@ -188,6 +192,7 @@ bool desk_is_dirty(const struct desk *d)
 	return !TAILQ_EMPTY(&d->cases.dirty) || !TAILQ_EMPTY(&d->dirty);
 }
 
+/* Into the transaction. It is dirty no more: what changes from now on makes another record. */
 static int hand_incident(struct desk *d, struct one_case *c, struct buf *key, struct buf *value, struct err *err)
 {
 	struct incident rec;
@@ -206,6 +211,7 @@ static int hand_incident(struct desk *d, struct one_case *c, struct buf *key, st
 	return 1;
 }
 
+/* Likewise. */
 static int hand_sent(struct desk *d, struct told *t, struct buf *key, struct buf *value, struct err *err)
 {
 	struct sent sent;
@@ -225,6 +231,7 @@ static int hand_sent(struct desk *d, struct told *t, struct buf *key, struct buf
 	return 1;
 }
 
+/* Incidents first: should a transaction be all that a successor sees, no Sent is of an incident that it does not know. */
 int desk_next_record(struct desk *d, enum desk_topic *topic, struct buf *key, struct buf *value, struct err *err)
 {
 	buf_clear(key);
@@ -240,6 +247,7 @@ int desk_next_record(struct desk *d, enum desk_topic *topic, struct buf *key, st
 	return 0;
 }
 
+/* From here on a crash forgets nothing of it. */
 void desk_committed(struct desk *d)
 {
 	struct one_case *c;
@@ -257,6 +265,7 @@ void desk_committed(struct desk *d)
 	}
 }
 
+/* Nobody has seen the records, so their versions and numbers stand. */
 void desk_aborted(struct desk *d)
 {
 	struct one_case *c;
@@ -276,6 +285,7 @@ void desk_aborted(struct desk *d)
 	}
 }
 
+/* The outcome is known, and to be written. */
 static void finish(struct desk *d, struct told *t, int64_t now_ms, enum sent_outcome outcome, int32_t attempts, struct str error)
 {
 	t->outcome = outcome;
@@ -332,12 +342,14 @@ static int fill_job(struct desk *d, struct told *t, int64_t now_ms, struct arena
 	return 0;
 }
 
+/* Its turn comes again. */
 static void put_back(struct desk *d, struct told *t)
 {
 	TAILQ_REMOVE(&d->ready, t, in_ready);
 	TAILQ_INSERT_TAIL(&d->ready, t, in_ready);
 }
 
+/* Each of those that are ready is looked at once. */
 int desk_next_job(struct desk *d, int64_t now_ms, struct arena *arena, struct desk_job *out, struct err *err)
 {
 	for (size_t left = d->nr_ready; left > 0; left--) {
@@ -402,9 +414,8 @@ void desk_figures(const struct desk *d, struct desk_figures *out)
 	out->incidents = d->cases.by_id.len;
 	out->incidents_open = d->cases.nr_open;
 	out->under_way = d->under_way;
+	out->waiting = d->cases.nr_waiting;
 	out->receivers = d->receivers.rows.len;
 	out->silences = d->silences.rows.len;
 	out->bytes = d->cases.bytes;
-	for (size_t i = 0; i < d->cases.agenda.len; i++)
-		out->waiting += ((const struct one_case *)d->cases.agenda.heap[i])->waiting;
 }

@@ -9,7 +9,8 @@
  * One turn of its owner: desk_take_event() ..; desk_turn(); desk_next_record() .. into one transaction with the events' offsets;
  * desk_committed(); desk_next_job() .. to the delivery. Outcomes come in between turns.
  * Not thread-safe: one owner. Functions that return int: 0, or -1 with *err set, ERR_FATAL when memory is short: what was called for is
- * not done then, or in part, and goes on with the rest when it is called again. */
+ * not done then, or in part, and goes on with the rest when it is called again. An incident or an event whose site or trigger has more than 255
+ * bytes is ERR_REJECT: no program of ours writes it. */
 #ifndef MILLRACE_NOTIFY_DESK_H
 #define MILLRACE_NOTIFY_DESK_H
 
@@ -130,7 +131,7 @@ struct desk_figures {
 	uint64_t notifications[6];      /* by enum sent_outcome: under_way counts what was decided */
 };
 
-/* Fills *out. */
+/* Fills *out; costs nothing to speak of. */
 void desk_figures(const struct desk *d, struct desk_figures *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* desk_turn.c - one look at an incident (see desk.h): what has become of it by itself, and what is due to whom.
  *
  * Invariants:
- *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows from that, and
- *      there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
+ *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows
+ *      from that, and there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
  *  I2  A told whose stage is not TOLD_RESTS is left alone: one job at a time for an incident and receiver.
  *  I3  What is decided is only written here; it is given out when that is committed. */
 #include "sink/notify/desk_state.h"
@@ -12,6 +12,9 @@ enum {
 	ROOM_MS = 1000,       /* at what waits for a receiver, and the more of them there are the longer */
 	ROOM_INCIDENTS = 2000,
 };
+
+/* Topics of incidents and of what was sent keep a record for thirty days: one that still matters is written again before that. */
+#define REFRESH_MS (7 * 24 * CLOCK_HOUR_MS)
 
 /* What a look needs. */
 struct look {
@@ -32,6 +35,7 @@ static void at_latest(struct look *l, int64_t at_ms)
 /* Held up though due. */
 static void hold(struct look *l, int64_t until_ms)
 {
+	l->d->cases.nr_waiting += !l->c->waiting;
 	l->c->waiting = true;
 	at_latest(l, until_ms);
 }
@@ -45,6 +49,7 @@ static struct told *told_of(struct look *l, const struct plan_member *m, struct 
 	return t;
 }
 
+/* As of now t knows what the case says. */
 static void write_told(struct look *l, struct told *t, enum sent_outcome outcome)
 {
 	if (t->fresh)
@@ -60,18 +65,20 @@ static void write_told(struct look *l, struct told *t, enum sent_outcome outcome
 	desk_write_sent(l->d, t);
 }
 
-/* It counts as told, and nobody is. */
+/* It counts as told, and nobody is. Where something was told before it takes a number, so that it is not mistaken for what became of that. */
 static int pass_over(struct look *l, const struct plan_member *m, enum sent_outcome outcome, struct err *err)
 {
 	struct told *t = told_of(l, m, err);
 
 	if (!t)
 		return -1;
+	t->sequence += t->sequence > 0;
 	write_told(l, t, outcome);
 	l->told_more = true;
 	return 0;
 }
 
+/* A job of its own number; again: that of before, whose Sent stands. */
 static int decide(struct look *l, const struct plan_member *m, bool again, struct err *err)
 {
 	struct told *t = told_of(l, m, err);
@@ -105,7 +112,7 @@ static int tell(struct look *l, const struct plan_member *m, enum plan_what what
 		hold(l, l->now_ms + LOOK_AGAIN_MS);
 		return 0;
 	}
-	if (m->to->under_way >= DESK_UNDER_WAY_MAX) {
+	if (m->to->under_way >= DESK_UNDER_WAY_MAX || (!m->told && l->d->cases.bytes >= 2 * l->d->cases.bytes_max)) {
 		hold(l, l->now_ms + ROOM_MS * (int64_t)(1 + l->d->cases.by_id.len / ROOM_INCIDENTS));
 		return 0;
 	}
@@ -120,6 +127,7 @@ static int tell(struct look *l, const struct plan_member *m, enum plan_what what
 	return decide(l, m, what == PLAN_AGAIN, err);
 }
 
+/* Under a drop what waits is thrown away, be it due or not; but a repeat is not waiting before it is due. */
 static int look_at_member(struct look *l, const struct plan_member *m, struct err *err)
 {
 	bool reappears = m->told && plan_reappears(&l->d->silences, l->c, m->told, l->now_ms);
@@ -151,6 +159,19 @@ static int look_at_members(struct look *l, struct err *err)
 	return 0;
 }
 
+static void refresh(struct look *l)
+{
+	struct one_case *c = l->c;
+
+	if (l->now_ms - c->rec.updated_at >= REFRESH_MS) {
+		cases_touch(&l->d->cases, c, l->now_ms, false);
+		for (size_t i = 0; i < c->nr_tolds; i++)
+			if (!c->tolds[i]->fresh)
+				desk_write_sent(l->d, c->tolds[i]);
+	}
+	at_latest(l, c->rec.updated_at + REFRESH_MS);
+}
+
 /* What becomes of a case without an event. *gone: it is freed. */
 static int age(struct look *l, bool behind, bool *gone, struct err *err)
 {
@@ -163,8 +184,10 @@ static int age(struct look *l, bool behind, bool *gone, struct err *err)
 		at_latest(l, cases_expire(&l->d->cases, c, l->now_ms));
 	else if (c->nr_moved > 0)
 		at_latest(l, l->now_ms + LOOK_AGAIN_MS);
-	if (c->rec.state == INCIDENT_STATE_OPEN)
+	if (c->rec.state == INCIDENT_STATE_OPEN) {
+		refresh(l);
 		return 0;
+	}
 	if (l->now_ms - c->rec.resolved_at < CASE_KEPT_MS) {
 		at_latest(l, c->rec.resolved_at + CASE_KEPT_MS);
 		return 0;
@@ -183,6 +206,7 @@ static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behi
 		return -1;
 	if (gone)
 		return 0;
+	d->cases.nr_waiting -= c->waiting;
 	c->waiting = false;
 	l.view = plan_view(&d->silences, c, now_ms);
 	if (l.view.end_ms != INT64_MAX)

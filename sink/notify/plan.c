@@ -1,9 +1,10 @@
 /* plan.c - see plan.h.
  *
- * What a receiver knows is its told: the version, the state and the time of the latest notification, delivered or not. All times are reckoned from what stands in
- * committed records (created_at, resolved_at, first_at, at), so that a successor comes to the same. */
+ * What a receiver knows is its told: the version, the state and the time of the latest notification, delivered or not. All times are reckoned from
+ * what stands in committed records (created_at, resolved_at, first_at, at), so that a successor comes to the same. */
 #include "sink/notify/plan.h"
 
+/* Durations come from rows: a sum may be beyond the end of time. */
 static int64_t later(int64_t at_ms, int64_t by_ms)
 {
 	int64_t sum_ms;
@@ -93,6 +94,7 @@ static bool escalate(const struct one_case *c, const struct plan_member *m, stru
 	return true;
 }
 
+/* Escalations are followed until they bring in nobody more, which is after as many rounds as there are receivers, round in circles or not. */
 size_t plan_members(const struct receivers *rs, const struct one_case *c, int64_t now_ms, struct plan_member *members, int64_t *next_ms)
 {
 	struct receiver_row *to;
@@ -136,6 +138,7 @@ static struct plan_step next_of_resolved(const struct one_case *c, const struct 
 	return step(PLAN_NEWS, t->state == INCIDENT_STATE_OPEN ? c->rec.resolved_at : later(t->at_ms, r->group_interval_ms));
 }
 
+/* Of one that is open: first, changed, or once more. */
 static struct plan_step next_of_open(const struct one_case *c, const struct plan_member *m, bool news)
 {
 	const struct receiver *r = &m->to->r;

@@ -35,8 +35,8 @@ struct plan_member {
 	bool by_escalation;
 };
 
-/* Fills members, which has room for all receivers, with those that the case concerns. Returns how many; *next_ms falls to the time at which somebody who has not
- * acknowledged lets it go further. */
+/* Fills members, which has room for all receivers, with those that the case concerns. Returns how many; *next_ms falls to the time at which the next
+ * escalation is due. */
 size_t plan_members(const struct receivers *rs, const struct one_case *c, int64_t now_ms, struct plan_member *members, int64_t *next_ms);
 
 enum plan_what {

@@ -39,6 +39,7 @@ void rate_reset(struct rate *r)
 	r->at = 0;
 }
 
+/* What has come in since. The clock of another machine, or of a test, may leap either way. */
 static void fill(const struct rate *r, struct rate_bucket *b, int64_t now_ms)
 {
 	if (now_ms - b->at_ms >= r->full_ms)
@@ -68,6 +69,7 @@ static void sweep(struct rate *r, int64_t now_ms)
 	}
 }
 
+/* A site's bucket, full when it is new; NULL when there is no room for it. */
 static struct rate_bucket *bucket_of(struct rate *r, struct str site, int64_t now_ms)
 {
 	uint8_t key[MAP_KEY_BYTES];

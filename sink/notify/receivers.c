@@ -1,4 +1,7 @@
-/* receivers.c - see receivers.h. */
+/* receivers.c - see receivers.h.
+ *
+ * A row is replaced as a whole, but the number of its jobs goes over to the next one, and outlives even its deletion: else a receiver that is deleted and
+ * made again could have twice as many on their way as the delivery holds. */
 #include "sink/notify/receivers.h"
 
 #include "common/receiver.h"
@@ -8,6 +11,7 @@ void receivers_fini(struct receivers *rs)
 	rows_fini(&rs->rows);
 }
 
+/* Gone or not. */
 static struct receiver_row *any(const struct receivers *rs, struct str id)
 {
 	return (struct receiver_row *)rows_find(&rs->rows, id);
@@ -23,6 +27,7 @@ static void drop(struct receivers *rs, struct str id)
 		rows_remove(&rs->rows, id);
 }
 
+/* Whoever wrote it may have been another version, or nobody of ours: held to the same rules as by who applies one. */
 static int read_row(struct receiver_row *new, struct err *err)
 {
 	if (receiver_decode(new->row.message, &new->row.arena, &new->r, err) < 0 || receiver_check(&new->r, err) < 0)
@@ -78,6 +83,7 @@ static bool among(struct str id, const struct str *ids, size_t nr)
 	return false;
 }
 
+/* A trigger that names its receivers means those, also where a site or a severity would leave them out. */
 bool receiver_gets(const struct receiver *r, const struct incident *incident)
 {
 	if (incident->receivers_len > 0)

@@ -1,4 +1,7 @@
-/* rows.c - see rows.h. Insertion moves what lies behind: there are thousands of rows at most, and they change by a person's hand. */
+/* rows.c - see rows.h.
+ *
+ * Sorted, as they are walked in order and looked up by id. Insertion moves what lies behind: there are thousands of rows at most, and they change by a
+ * person's hand. */
 #include "sink/notify/rows.h"
 
 #include <stdlib.h>

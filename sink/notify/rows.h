@@ -1,7 +1,7 @@
 /* rows.h - the rows of a compacted topic whose keys are ids, by id.
  *
- * What a row means is its owner's: he embeds struct row as the first member of his own, which row_new() makes room for in the row's own arena, together with the
- * message, so that a row is one thing to free. Sorted by id; bounded. Not thread-safe. */
+ * What a row means is its owner's: he embeds struct row as the first member of his own, which row_new() makes room for in the row's own arena,
+ * together with the message, so that a row is one thing to free. Sorted by id; how many there may be is the owner's to say. Not thread-safe. */
 #ifndef MILLRACE_NOTIFY_ROWS_H
 #define MILLRACE_NOTIFY_ROWS_H
 

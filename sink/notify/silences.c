@@ -1,4 +1,7 @@
-/* silences.c - see silences.h. Picking first makes the question about a thousand alerts cheap, as hardly any silence is about a given trigger. */
+/* silences.c - see silences.h.
+ *
+ * Picking first makes the question about a thousand alerts cheap, as hardly any silence is about a given trigger. Room for what may be picked is
+ * made when a row is taken, so that no question can fail. */
 #include "sink/notify/silences.h"
 
 #include <stdlib.h>
@@ -23,6 +26,7 @@ static const struct silence *silence_at(const struct silences *s, size_t i)
 	return &((const struct silence_row *)s->rows.at[i])->s;
 }
 
+/* Held to the rules of who writes one. */
 static int read_row(struct silence_row *new, struct err *err)
 {
 	if (silence_decode(new->row.message, &new->row.arena, &new->s, err) < 0 || silence_check(&new->s, err) < 0)
@@ -90,6 +94,7 @@ void silences_pick(struct silences *s, struct str site, struct str trigger)
 	}
 }
 
+/* Half open, as all times are here; see silences.h for the beginning. */
 static bool in_force(const struct silence *one, int64_t at_ms)
 {
 	int64_t from_ms = one->starts_at > one->created_at ? one->starts_at : one->created_at;

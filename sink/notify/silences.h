@@ -1,7 +1,7 @@
 /* silences.h - the rows of millrace.silences: of what nobody is told, for a time.
  *
- * A silence that has ended stays as long as its row: whether an alert was silenced when an incident was told last is asked long after. Its effect does not begin
- * before it was written. Not thread-safe. */
+ * A silence that has ended stays as long as its row: whether an alert was silenced when an incident was told last is asked long after. Its effect
+ * does not begin before it was written. Not thread-safe. */
 #ifndef MILLRACE_NOTIFY_SILENCES_H
 #define MILLRACE_NOTIFY_SILENCES_H
 
@@ -27,8 +27,8 @@ struct silences {
 /* Frees all rows. */
 void silences_fini(struct silences *s);
 
-/* Takes a row, or a deletion. ERR_REJECT: malformed, its key is not its id, or one too many; the old one stays. One too many takes the place of the one that ended first,
- * if that had ended when it was written. */
+/* Takes a row, or a deletion. ERR_REJECT: malformed, its key is not its id, or one too many; the old one stays. One too many takes the place of the
+ * one that ended first, if that had ended when it was written. */
 int silences_take(struct silences *s, const struct table_row *row, struct err *err);
 
 /* From now on, and until the next row, it is asked about alerts of this site and trigger. */

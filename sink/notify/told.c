@@ -1,4 +1,7 @@
-/* told.c - see told.h. */
+/* told.c - see told.h.
+ *
+ * There is one for each receiver of each incident, so it is small: the error's text, which is rare, has an allocation of its own, and does
+ * without when there is no memory, as it is for a person to read and decides nothing. */
 #include "sink/notify/told.h"
 
 #include <stdlib.h>

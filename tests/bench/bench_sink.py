@@ -68,7 +68,7 @@ class Cell:
 
     def __init__(self, bed, name):
         self.bed, self.name, self.epoch, self.records, self.bytes, self.was_read = bed, name, random.randrange(1, 2**63), 0, 0, False
-        bed.create([NewTopic(self.topic(kind), PARTITIONS, 1, config={"retention.ms": "-1"}) for kind in ("minutely", "hourly", "exemplars")])
+        bed.create([NewTopic(self.topic(kind), PARTITIONS, 1, config={"retention.ms": "-1"}) for kind in ("minutely", "hourly", "exemplars", "alerts", "incidents")])
         bed.producer.produce("millrace.cells", key=name, value=Codec("Cell").encode(
             {"name": name, "epoch": self.epoch, "partitions": PARTITIONS, "created_at": 0}))
         if bed.producer.flush(30):

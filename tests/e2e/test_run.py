@@ -99,13 +99,13 @@ def test_receiver_says_it_in_a_line_or_two(directory):
     receiver.start()
     try:
         receiver.wait_ready()
-        alert = {"labels": {"alertname": "busy-core", "metric": "m", "host": "a\x1b[31m"}, "annotations": {"description": "mean of m > 80 (was 97.5)"},
+        alert = {"labels": {"alertname": "busy-feeder", "metric": "m", "host": "a\x1b[31m"}, "annotations": {"description": "mean of m > 80 (was 97.5)"},
                  "startsAt": "2026-11-27T12:04:00Z", "endsAt": "0001-01-01T00:00:00Z"}
-        body = {"status": "firing", "commonLabels": {"alertname": "busy-core", "severity": "warning", "site": "demo"},
+        body = {"status": "firing", "commonLabels": {"alertname": "busy-feeder", "severity": "warning", "site": "demo"},
                 "commonAnnotations": {"summary": "A core"}, "alerts": [alert], "truncatedAlerts": 0}
         assert post(receiver.port, json.dumps(body).encode()) == 204
         told = receiver.news()
-        assert re.fullmatch(r"\d\d:\d\d:\d\d FIRING busy-core, warning, site demo: A core", told[0]), told
+        assert re.fullmatch(r"\d\d:\d\d:\d\d FIRING busy-feeder, warning, site demo: A core", told[0]), told
         assert told[1:] == ["  since 12:04 UTC: mean of m > 80 (was 97.5) (host=a?[31m)"] and receiver.news() == [], told
         ended_alert = {**alert, "endsAt": "2026-11-27T12:06:00Z"}
         assert post(receiver.port, json.dumps({**body, "status": "resolved", "alerts": [ended_alert] * 5, "truncatedAlerts": 2}).encode()) == 204

@@ -31,9 +31,9 @@ MUTANTS = [
     of("no-markers-in-a-crowd", "exemplars.c", "(!e->crowded || (is_by_site(at->kind) && !late))", "(!e->crowded || (0 && !late))"),
     of("late-markers-in-a-crowd", "exemplars.c", "(is_by_site(at->kind) && !late))", "(is_by_site(at->kind) || late))"),
     of("events-are-not-crowded", "task.c", "	exemplars_crowd(&t->exemplars, crowded);\n", "", "event_intake"),
-    of("exemplars-are-not-due", "due.c", "exemplars_due(&t->exemplars, closed_at(rules, staggered_ms), staggered_ms) > 0;", "false;"),
+    of("exemplars-are-not-due", "due.c", "exemplars_due(&t->exemplars, closed_ms, staggered_ms) > 0;", "false;"),
     of("exemplars-do-not-count-in-catch-up", "due.c", " + exemplars_due(&t->exemplars, closed_ms, t->watermark_ms)", ""),
-    of("aborted-exemplars-wait", "due.c", "t->outbox.len || t->specimens.nr || letters_due", "t->outbox.len || letters_due"),
+    of("aborted-exemplars-wait", "due.c", "t->outbox.len || t->specimens.nr || t->alert_outbox.nr", "t->outbox.len || t->alert_outbox.nr"),
     # what is written
     of("epoch-of-the-intake", "specimens.c", "	codec_write_long(out, epoch);\n", "	codec_write_long(out, 1 + 0 * epoch);\n", "exemplars"),
     of("snapshot-forgets-exemplars", "snapshot.c", "exemplars_encode(&t->exemplars, out);", "exemplars_encode(&(struct exemplars){.nr_held = 0}, out);"),

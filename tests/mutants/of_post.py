@@ -34,10 +34,10 @@ MUTANTS = [
     of("token-in-an-error", "request.c", "	if (r->token.len && memmem(", "	if (!r->token.len && memmem(", "delivery"),
     of("unsigned-rather-than-late", "request.c", "	if (secret_read(&key, r->conf->secrets_dir, path, err) < 0)\n		return -1;", "	if (secret_read(&key, r->conf->secrets_dir, path, err) < 0)\n		return 0;", "delivery"),
     of("password-in-plain-text", "request.c", "t->require_tls || (t->user.len && !r->conf->guard.allow_http)", "t->require_tls", "delivery_mail"),
-    of("tls-is-only-tried", "request.c", "(long)(needs_tls ? CURLUSESSL_ALL : CURLUSESSL_TRY)", "(long)CURLUSESSL_TRY", "delivery_mail"),
+    of("tls-is-only-tried", "request.c", "(long)(needs_tls ? CURLUSESSL_ALL : CURLUSESSL_TRY)", "(long)(needs_tls ? CURLUSESSL_TRY : CURLUSESSL_TRY)", "delivery_mail"),
     # what is said
     of("tag-takes-our-label", "webhook_body.c", "is_name(key) && !has_name(own, key)", "is_name(key) && (own->len || !has_name(own, key))"),
-    of("two-tags-one-label", "webhook_body.c", "nth == 1 || has_name(l, buf_str(&name))", "nth == 1"),
+    of("two-tags-one-label", "webhook_body.c", "nth == 1 || has_name(l, buf_str(&name))", "nth == 1 || (nth > 99 && has_name(l, buf_str(&name)))"),
     of("label-of-prometheus-own", "webhook_body.c", "s.len > 0 && !(s.len > 1 && s.p[0] == '_' && s.p[1] == '_')", "s.len > 0"),
     of("common-to-the-first-two", "webhook_body.c", "i < notification_told(w->n); i++) {\n		bool found", "i < 1 && i < notification_told(w->n); i++) {\n		bool found"),
     of("end-before-it-is-over", "webhook_body.c", "add_time(w, \"endsAt\", closed && a->has_closed_at, a->closed_at);", "add_time(w, \"endsAt\", true, a->closed_at);"),

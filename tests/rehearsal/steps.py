@@ -262,7 +262,7 @@ def valve(play):
 @step("00:3x", "kill -9 of one of each", "workers were restarted by hand, over and over", "no program needs a restart; each survives kill -9")
 def kills(play):
     house = play.house
-    victims = [house.programs[name] for name in ("ingest-1", "processor-amber-2", "processor-blue-1", "sink-blue", "sink-amber")]
+    victims = [house.programs[name] for name in ("ingest-1", "processor-amber-2", "processor-blue-1", "sink-blue", "sink-amber", "notify-amber")]
     for victim in victims:
         victim.kill()
     for victim in victims:

@@ -90,6 +90,33 @@ START_TEST(scope_with_a_kind)
 }
 END_TEST
 
+/* The scope of a processor's mute, and of whose trigger it is asked. */
+static const struct { const char *cell, *site, *trigger, *in, *of, *asked; bool muted; } mutes[] = {
+	{"main", NULL, NULL, "main", "shop", "t", true}, {"main", NULL, NULL, "other", "shop", "t", false}, {NULL, "shop", NULL, "main", "shop", "t", true},
+	{NULL, "shop", NULL, "main", "blog", "t", false}, {NULL, NULL, "t", "main", "shop", "t", true}, {NULL, NULL, "t", "main", "shop", "u", false},
+	{NULL, NULL, "t", "main", "t", "shop", false}, {"main", "shop", "t", "main", "shop", "t", true}, {"main", "shop", "t", "main", "blog", "t", false},
+};
+
+START_TEST(scope_with_a_trigger)
+{
+	struct record r = {.control = {.on = CONTROL_PROGRAM_PROCESSOR, .action = CONTROL_ACTION_MUTE, .has_cell = mutes[_i].cell != NULL,
+				       .cell = str_from(mutes[_i].cell), .has_site = mutes[_i].site != NULL, .site = str_from(mutes[_i].site),
+				       .has_trigger = mutes[_i].trigger != NULL, .trigger = str_from(mutes[_i].trigger), .reason = STR("r"), .author = STR("a"),
+				       .created_at = NOON_MS, .expires_at = NOON_MS + HOUR_MS}};
+	struct clock clock = still_clock();
+	struct fixture f = {.clock = clock, .c = controls_new(&clock, CONTROL_PROGRAM_PROCESSOR, NULL)};
+
+	control_make_id(&r.control, r.id, NULL);
+	r.control.id = str_from(r.id);
+	must_take(&f, &r.control);
+	ck_assert_int_eq(controls_in_force_of_trigger(f.c, CONTROL_ACTION_MUTE, str_from(mutes[_i].in), str_from(mutes[_i].of), str_from(mutes[_i].asked), NULL),
+			 mutes[_i].muted);
+	ck_assert(!controls_in_force_of_trigger(f.c, CONTROL_ACTION_ACCEPT_OFFSETS, str_from(mutes[_i].in), str_from(mutes[_i].of), str_from(mutes[_i].asked), NULL));
+	ck_assert(!mutes[_i].trigger || !controls_in_force(f.c, CONTROL_ACTION_MUTE, str_from(mutes[_i].in), str_from(mutes[_i].of), NULL));
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(expires_by_itself)
 {
 	struct control_change change;
@@ -540,6 +567,7 @@ int main(void)
 	tcase_add_loop_test(tc, scope, 0, NR(scopes));
 	tcase_add_test(tc, kinds_and_triggers_are_apart);
 	tcase_add_loop_test(tc, scope_with_a_kind, 0, NR(kinds));
+	tcase_add_loop_test(tc, scope_with_a_trigger, 0, NR(mutes));
 	tcase_add_test(tc, expires_by_itself);
 	tcase_add_test(tc, expired_rows);
 	tcase_add_test(tc, rows_replace_each_other);

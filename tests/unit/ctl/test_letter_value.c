@@ -95,6 +95,41 @@ START_TEST(events)
 }
 END_TEST
 
+/* [0] an alert's event with all it may say, [1] with little; [2] an incident, [3] with nothing that may be left out. */
+START_TEST(alerts_and_incidents)
+{
+	static const char *const words[][8] = {
+		{"{\"v\":{\"id\":\"01000000", "\"episode\":\"02000000", "\"kind\":\"closed\",\"trigger\":\"slow\"", "\"severity\":\"critical\"", "\"receivers\":[\"ops\"]",
+		 "\"series_kind\":\"gauge\",\"name\":\"m\",\"tags\":[{\"key\":\"a\",\"value\":\"b\"}],\"opened_at\":60000,\"minute\":120000,\"value\":\"NaN\"", "\"reason\":\"recovered\"",
+		 NULL},
+		{"\"kind\":\"opened\"", "\"receivers\":[]", "\"name\":\"\",\"tags\":[],\"opened_at\":0,\"minute\":0,\"reason\":\"\"", NULL},
+		{"{\"v\":{\"id\":\"03000000", "\"state\":\"resolved\",\"version\":4,\"changed_version\":3", "\"resolved_at\":7,\"acked_at\":6,\"acked_by\":\"eve\",\"ack_reason\":\"mine\"",
+		 "\"alerts\":[{\"fingerprint\":\"04000000", "\"state\":\"moved\",\"series_kind\":\"counter\",\"name\":\"m\"", "\"closed_at\":8,\"value\":2.5,\"join_until\":9}]",
+		 "\"alerts_total\":5,\"open_alerts\":1,\"behind_opened\":2,\"behind_closed\":2", NULL},
+		{"\"updated_at\":0,\"alerts\":[],\"alerts_total\":0", "\"state\":\"open\"", NULL}};
+	struct tag tag = {STR("a"), STR("b")};
+	struct str ops = STR("ops");
+	struct incident_alert alert = {.fingerprint = {4}, .state = INCIDENT_ALERT_STATE_MOVED, .has_series_kind = true, .name = STR("m"), .has_closed_at = true,
+				       .closed_at = 8, .has_value = true, .value = 2.5, .has_join_until = true, .join_until = 9};
+	struct alert_event told[] = {{.id = {1}, .episode = {2}, .kind = ALERT_EVENT_KIND_CLOSED, .trigger = STR("slow"), .severity = ALERT_SEVERITY_CRITICAL,
+					.receivers = &ops, .receivers_len = 1, .has_series_kind = true, .series_kind = SERIES_KIND_GAUGE, .name = STR("m"), .tags = &tag,
+					.tags_len = 1, .opened_at = 60000, .minute = 120000, .has_value = true, .value = NAN, .reason = STR("recovered")}, {.at = 1}};
+	struct incident incidents[] = {{.id = {3}, .state = INCIDENT_STATE_RESOLVED, .version = 4, .changed_version = 3, .has_resolved_at = true, .resolved_at = 7,
+					.has_acked_at = true, .acked_at = 6, .has_acked_by = true, .acked_by = STR("eve"), .has_ack_reason = true,
+					.ack_reason = STR("mine"), .alerts = &alert, .alerts_len = 1, .alerts_total = 5, .open_alerts = 1, .behind_opened = 2,
+					.behind_closed = 2}, {.version = 1}};
+	struct buf bytes = BUF_INIT;
+	char json[4096];
+
+	ck_assert_int_eq(_i < 2 ? alert_event_encode(&told[_i], &bytes, NULL) : incident_encode(&incidents[_i - 2], &bytes, NULL), 0);
+	must_say(json_of(buf_str(&bytes), json, sizeof(json)), words[_i]);
+	ck_assert_str_eq(letter_value_schema(buf_str(&bytes)), _i < 2 ? "AlertEvent" : "Incident");
+	for (size_t len = 0; len < bytes.len; len++)
+		ck_assert_str_eq(json_of((struct str){(char *)bytes.p, len}, json, sizeof(json)), "");
+	buf_fini(&bytes);
+}
+END_TEST
+
 START_TEST(a_sample_batch)
 {
 	static const char *const words[] = {"\"site\":\"shop\"", "\"agent_id\":\"09000000000000000000000000000000\"", "\"seq\":5,\"floor\":4",
@@ -183,6 +218,7 @@ int main(void)
 
 	tcase_add_test(tc, an_aggregate);
 	tcase_add_test(tc, a_sample_batch);
+	tcase_add_loop_test(tc, alerts_and_incidents, 0, 4);
 	tcase_add_loop_test(tc, events, 0, 2);
 	tcase_add_loop_test(tc, anything_else_is_bytes, 0, (int)NR(foreign));
 	tcase_add_test(tc, bytes_are_dumped);

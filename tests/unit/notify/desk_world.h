@@ -138,7 +138,7 @@ static inline void world_ack(struct world *w, const uint8_t incident[16])
 /* A receiver with the defaults. */
 static inline struct receiver world_plain_receiver(const char *id)
 {
-	static struct webhook_target hook = {.url = {"https://a.example/", 18}, .secret_file = {"", 0}, .bearer_file = {"", 0}}; /* style: never changed */
+	static const struct webhook_target hook = {.url = {"https://a.example/", 18}, .secret_file = {"", 0}, .bearer_file = {"", 0}};
 
 	return (struct receiver){
 		.id = str_from(id), .has_webhook = true, .webhook = hook, .group_wait_ms = 30000, .group_interval_ms = 300000,

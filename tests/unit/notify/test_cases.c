@@ -5,7 +5,8 @@
 
 static const struct alert_event plain = {
 	.kind = ALERT_EVENT_KIND_OPENED, .trigger = {"slow", 4}, .cell = {"main", 4}, .site = {"shop", 4}, .site_name = {"Shop", 4}, .description = {"d", 1},
-	.condition = {"c", 1}, .warm_up_minutes = 1, .cooldown_minutes = 1, .name = {"m", 1}, .reason = {"", 0}, .opened_at = 60000, .minute = 60000, .at = 120000,
+	.condition = {"c", 1}, .warm_up_minutes = 1, .cooldown_minutes = 1, .name = {"m", 1}, .reason = {"", 0}, .opened_at = 60000, .minute = 60000,
+	.at = 120000,
 };
 
 static struct alert_event event(enum alert_event_kind kind, uint32_t series, int64_t opened_ms)
@@ -139,6 +140,27 @@ START_TEST(record_and_back)
 	ck_assert_int_eq(c->listed[0]->closed_ms, 120000 + 7 * 60000);
 	cases_fini(&cs);
 	ck_assert_uint_eq(cs.bytes, 0);
+}
+END_TEST
+
+/* To the last moment of its time one that has moved goes on, and after it another begins, also when nobody has looked in between. */
+START_TEST(join)
+{
+	struct cases cs;
+	struct one_case *c, *of;
+	struct alert_event ev = event(ALERT_EVENT_KIND_MOVED, 1, 60000);
+
+	cases_init(&cs, 100, 1 << 20);
+	opens(&cs, 1, 60000, &c);
+	apply(&cs, &ev, &of);
+	ev = event(ALERT_EVENT_KIND_OPENED, 1, 180000);
+	ev.at = 120000 + 7 * 60000 + _i;
+	ck_assert_int_eq(apply(&cs, &ev, &of), CASE_TAKEN);
+	ck_assert_ptr_eq(of, c);
+	ck_assert_int_eq(c->listed[0]->opened_ms, _i ? 180000 : 60000);
+	ck_assert_uint_eq(c->nr_moved, 0);
+	ck_assert_int_eq(c->rec.open_alerts, 1);
+	cases_fini(&cs);
 }
 END_TEST
 
@@ -286,7 +308,8 @@ END_TEST
 START_TEST(loading)
 {
 	struct cases cs;
-	struct incident rec = {.id = {1}, .site = STR("shop"), .trigger = STR("slow"), .state = INCIDENT_STATE_OPEN, .version = 2, .open_alerts = 5, .alerts_total = 9};
+	struct incident rec = {.id = {1}, .site = STR("shop"), .trigger = STR("slow"), .state = INCIDENT_STATE_OPEN, .version = 2, .open_alerts = 5,
+			       .alerts_total = 9};
 	struct one_case *of;
 	struct alert_event ev;
 
@@ -368,6 +391,7 @@ int main(void)
 	tcase_add_test(tc, id);
 	tcase_add_test(tc, versions);
 	tcase_add_test(tc, record_and_back);
+	tcase_add_loop_test(tc, join, 0, 2);
 	tcase_add_loop_test(tc, more_than_are_listed, 0, 2);
 	tcase_add_test(tc, bounded);
 	tcase_add_test(tc, large_tags);

@@ -1,161 +1,6 @@
-/* test_desk.c - stories: what happens, and what is told of it, to whom, when.
- *
- * A line of what happens: "SECONDS VERB ..". A line of what is told: "SECONDS RECEIVER SEQUENCE STATE SERIES..", + an alert that is open, - one that is closed. */
+/* test_desk.c - plays the stories of desk_stories.h, and what a story cannot tell: crowds, and what lies between a decision and its job. */
+#include "tests/unit/notify/desk_stories.h"
 #include "tests/unit/notify/desk_world.h"
-
-struct story {
-	const char *name, *happens, *told;
-	int64_t rate;
-};
-
-static const struct story stories[] = {
-	{"what opens within the group wait is in the first notification",
-	 "0 receiver ops\n 0 opens a 0\n 20 opens b 0\n 100 end\n",
-	 "30 ops 1 open a+ b+\n", 0},
-	{"a change is told when the interval is over, the end at once",
-	 "0 receiver ops\n 0 opens a 0\n 60 opens b 60\n 120 closes b 60\n 400 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 330 ops 2 open a+ b-\n 400 ops 3 resolved a- b-\n", 0},
-	{"what has not changed is told again, until somebody takes care of it",
-	 "0 receiver ops repeat=600\n 0 opens a 0\n 700 ack\n 5000 opens b 4980\n 5400 closes a 0\n 5400 closes b 4980\n 9999 end\n",
-	 "30 ops 1 open a+\n 630 ops 2 open a+\n 5000 ops 3 open a+ b+\n 5400 ops 4 resolved a- b-\n", 0},
-	{"never again where the receiver wants it so",
-	 "0 receiver ops repeat=0\n 0 opens a 0\n 80000 end\n",
-	 "30 ops 1 open a+\n", 0},
-	{"over within the group wait: told once, as over",
-	 "0 receiver ops\n 0 receiver brief resolve=0\n 0 opens a 0\n 10 closes a 0\n 9000 end\n",
-	 "30 ops 1 resolved a-\n", 0},
-	{"who wants no ends is told of none",
-	 "0 receiver ops resolve=0\n 0 opens a 0\n 60 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n", 0},
-	{"the same event twice is one",
-	 "0 receiver ops\n 0 opens a 0\n 1 opens a 0\n 60 closes a 0\n 61 closes a 0\n 62 opens a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 60 ops 2 resolved a-\n", 0},
-	{"a closing of another episode is none of ours",
-	 "0 receiver ops\n 0 opens a 0\n 60 closes a 30\n 70 closes b 0\n 9000 end\n",
-	 "30 ops 1 open a+\n", 0},
-	{"a series that opens again in the same incident",
-	 "0 receiver ops\n 0 opens a 0\n 0 opens b 0\n 60 closes a 0\n 120 opens a 120\n 1000 end\n",
-	 "30 ops 1 open a+ b+\n 330 ops 2 open a+ b+\n", 0},
-	{"one that has moved goes on elsewhere, and nobody is told",
-	 "0 receiver ops\n 0 opens a 0\n 60 moves a 0\n 120 opens a 120\n 1000 closes a 120\n 9000 end\n",
-	 "30 ops 1 open a+\n 1000 ops 2 resolved a-\n", 0},
-	{"it may open elsewhere before it is said to have moved",
-	 "0 receiver ops\n 0 opens a 0\n 60 opens a 60\n 70 moves a 0\n 1000 closes a 60\n 9000 end\n",
-	 "30 ops 1 open a+\n 1000 ops 2 resolved a-\n", 0},
-	{"one that moved and is not found again is over after seven minutes",
-	 "0 receiver ops\n 0 opens a 0\n 60 moves a 0\n 479 nothing\n 480 nothing\n 481 nothing\n 9000 end\n",
-	 "30 ops 1 open a+\n 481 ops 2 resolved a-\n", 0},
-	{"a successor that comes late is another opening",
-	 "0 receiver ops\n 0 opens a 0\n 0 opens b 0\n 60 moves a 0\n 600 opens a 600\n 2000 end\n",
-	 "30 ops 1 open a+ b+\n 481 ops 2 open a- b+\n 781 ops 3 open a+ b+\n", 0},
-	{"a restart while one has moved",
-	 "0 receiver ops\n 0 opens a 0\n 60 moves a 0\n 100 restart\n 120 opens a 120\n 150 restart\n 1000 closes a 120\n 9000 end\n",
-	 "30 ops 1 open a+\n 1000 ops 2 resolved a-\n", 0},
-	{"an alert that is of the first minute of an incident that was over opens it again",
-	 "0 receiver ops\n 0 opens a 0\n 60 closes a 0\n 90 opens b 0\n 200 closes b 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 60 ops 2 resolved a-\n 360 ops 3 resolved a- b-\n", 0},
-	{"the next incident is another one",
-	 "0 receiver ops\n 0 opens a 0\n 60 closes a 0\n 120 opens a 120\n 9000 end\n",
-	 "30 ops 1 open a+\n 60 ops 2 resolved a-\n 150 ops 1 open a+\n", 0},
-	/* silences */
-	{"nobody is told what is silenced, before the silence ends",
-	 "0 receiver ops\n 0 silence all 500\n 0 opens a 0\n 9000 end\n",
-	 "500 ops 1 open a+\n", 0},
-	{"what came and went in a silence is never told",
-	 "0 receiver ops\n 0 silence all 500\n 0 opens a 0\n 100 closes a 0\n 9000 end\n",
-	 "", 0},
-	{"the end of what was told waits for the end of the silence",
-	 "0 receiver ops\n 0 opens a 0\n 60 silence all 500\n 100 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 500 ops 2 resolved a-\n", 0},
-	{"alerts that are silenced are left out, and come in at its end",
-	 "0 receiver ops\n 0 silence a 500\n 0 opens a 0\n 0 opens b 0\n 9000 end\n",
-	 "30 ops 1 open b+\n 500 ops 2 open a+ b+\n", 0},
-	{"what flaps in a silence is no news",
-	 "0 receiver ops\n 0 silence a 2000\n 0 opens a 0\n 0 opens b 0\n 400 closes a 0\n 900 opens a 900\n 3000 end\n",
-	 "30 ops 1 open b+\n 2000 ops 2 open a+ b+\n", 0},
-	{"no repeats of what is silenced",
-	 "0 receiver ops repeat=600\n 0 opens a 0\n 60 silence all 1500\n 2200 end\n",
-	 "30 ops 1 open a+\n 1500 ops 2 open a+\n 2100 ops 3 open a+\n", 0},
-	{"a silence is lifted",
-	 "0 receiver ops\n 0 silence all 50000\n 0 opens a 0\n 100 silence all 101\n 9000 end\n",
-	 "101 ops 1 open a+\n", 0},
-	{"a restart does not forget who was left out",
-	 "0 receiver ops\n 0 silence a 500\n 0 opens a 0\n 0 opens b 0\n 100 restart\n 9000 end\n",
-	 "30 ops 1 open b+\n 500 ops 2 open a+ b+\n", 0},
-	/* escalation */
-	{"nobody takes care: it goes further, and further",
-	 "0 receiver ops escalate=boss after=900\n 0 receiver boss named=1 escalate=ceo after=600\n 0 receiver ceo named=1\n 0 opens a 0\n 2000 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 930 boss 1 open a+\n 1530 ceo 1 open a+\n 2000 boss 2 resolved a-\n 2000 ceo 2 resolved a-\n 2000 ops 2 resolved a-\n", 0},
-	{"somebody does: no further",
-	 "0 receiver ops escalate=boss after=900\n 0 receiver boss named=1\n 0 opens a 0\n 929 ack\n 2000 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 2000 ops 2 resolved a-\n", 0},
-	{"it goes no further when it is over, and round in no circle",
-	 "0 receiver ops escalate=boss after=100\n 0 receiver boss named=1 escalate=ops after=100\n 0 opens a 0\n 500 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 130 boss 1 open a+\n 500 boss 2 resolved a-\n 500 ops 2 resolved a-\n", 0},
-	{"who was told by an escalation hears of changes also once it is acknowledged",
-	 "0 receiver ops escalate=boss after=100\n 0 receiver boss named=1 repeat=600\n 0 opens a 0\n 200 ack\n 1000 opens b 960\n 9000 end\n",
-	 "30 ops 1 open a+\n 130 boss 1 open a+\n 1000 boss 2 open a+ b+\n 1000 ops 2 open a+ b+\n", 0},
-	{"it goes further also while the first is still on its way",
-	 "0 receiver ops escalate=boss after=100\n 0 receiver boss named=1\n 0 hold\n 0 opens a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 130 boss 1 open a+\n", 0},
-	/* receivers come, change, go */
-	{"a receiver that comes later is told, one that goes is not",
-	 "0 receiver ops\n 0 opens a 0\n 100 receiver late\n 200 gone ops\n 300 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 100 late 1 open a+\n 300 late 2 resolved a-\n", 0},
-	{"a receiver that it is not for any more is told the end, and nothing else",
-	 "0 receiver ops repeat=600\n 0 opens a 0\n 100 receiver ops repeat=600 named=1\n 2000 opens b 1980\n 3000 closes a 0\n 3000 closes b 1980\n 9000 end\n",
-	 "30 ops 1 open a+\n 3000 ops 2 resolved a- b-\n", 0},
-	{"its job is on its way when a receiver goes: the outcome counts, and its number is not used again",
-	 "0 receiver ops\n 0 hold\n 0 opens a 0\n 40 gone ops\n 50 outcome\n 60 deliver\n 60 receiver ops\n 100 opens b 60\n 1000 end\n",
-	 "30 ops 1 open a+\n 350 ops 2 open a+ b+\n", 0},
-	/* outcomes */
-	{"the incident moves on while a job is on its way: what is new is told next",
-	 "0 receiver ops\n 0 hold\n 0 opens a 0\n 40 opens b 0\n 50 closes a 0\n 60 closes b 0\n 100 outcome\n 9000 end\n",
-	 "30 ops 1 open a+\n 100 ops 2 resolved a- b-\n", 0},
-	{"an outcome that comes twice, or of another number, changes nothing",
-	 "0 receiver ops\n 0 hold\n 0 opens a 0\n 100 outcome\n 110 again\n 120 deliver\n 9000 end\n",
-	 "30 ops 1 open a+\n", 0},
-	{"given up: no end is told of what nobody was told of",
-	 "0 receiver ops\n 0 fail\n 0 opens a 0\n 100 deliver\n 200 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n", 0},
-	{"given up, but it changes: told",
-	 "0 receiver ops\n 0 fail\n 0 opens a 0\n 100 deliver\n 200 opens b 180\n 1000 closes a 0\n 1000 closes b 180\n 9000 end\n",
-	 "30 ops 1 open a+\n 330 ops 2 open a+ b+\n 1000 ops 3 resolved a- b-\n", 0},
-	{"a restart gives out again what has no outcome, by the same number",
-	 "0 receiver ops\n 0 hold\n 0 opens a 0\n 100 restart\n 200 outcome\n 300 closes a 0\n 310 deliver\n 9000 end\n",
-	 "30 ops 1 open a+\n 100 ops 1 open a+\n 300 ops 2 resolved a-\n", 0},
-	{"a restart, and it says more by now: another number, as nobody knows what became of the first",
-	 "0 receiver ops\n 0 hold\n 0 opens a 0\n 90 closes a 0\n 100 restart\n 110 deliver\n 9000 end\n",
-	 "30 ops 1 open a+\n 100 ops 2 resolved a-\n", 0},
-	{"a transaction is aborted: the same again",
-	 "0 receiver ops\n 0 opens a 0\n 29 abort\n 100 end\n",
-	 "30 ops 1 open a+\n", 0},
-	/* controls */
-	{"a pause holds up, and what came meanwhile is one",
-	 "0 receiver ops\n 0 pause\n 0 opens a 0\n 100 opens b 60\n 200 unpause\n 300 closes a 0\n 300 closes b 60\n 9000 end\n",
-	 "200 ops 1 open a+ b+\n 300 ops 2 resolved a- b-\n", 0},
-	{"dropped is as told, and nobody is",
-	 "0 receiver ops\n 0 opens a 0\n 10 drop\n 100 undrop\n 200 opens b 180\n 500 closes a 0\n 500 closes b 180\n 9000 end\n",
-	 "310 ops 1 open a+ b+\n 500 ops 2 resolved a- b-\n", 0},
-	{"what opens while all is dropped was never there, what closes is closed in silence",
-	 "0 receiver ops\n 0 opens a 0\n 60 drop\n 100 opens b 60\n 120 closes a 0\n 200 undrop\n 300 closes b 60\n 9000 end\n",
-	 "30 ops 1 open a+\n", 0},
-	/* rate */
-	{"over its rate a site waits for a token, and then all is told in one",
-	 "0 receiver ops interval=1\n 0 opens a 0\n 60 opens b 60\n 61 opens c 60\n 62 opens d 60\n 63 opens e 60\n 9000 end\n",
-	 "30 ops 1 open a+\n 60 ops 2 open a+ b+\n 1830 ops 3 open a+ b+ c+ d+ e+\n", 2},
-	/* summaries */
-	{"what came and went while the processor was behind is told once",
-	 "0 receiver ops\n 0 summary 0 5 5\n 10 summary 60 2 1\n 10 summary 60 2 1\n 9000 end\n",
-	 "30 ops 1 resolved behind 7/6\n", 0},
-	{"of an open incident it is a note",
-	 "0 receiver ops\n 0 opens a 0\n 100 summary 0 5 5\n 600 closes a 0\n 9000 end\n",
-	 "30 ops 1 open a+\n 600 ops 2 resolved a- behind 5/5\n", 0},
-	/* clocks */
-	{"a clock that jumps tells once what has become due",
-	 "0 receiver ops repeat=600\n 0 opens a 0\n 86000 jump\n 86100 end\n",
-	 "86000 ops 1 open a+\n", 0},
-};
 
 static int64_t number_behind(const char *line, const char *name, int64_t otherwise)
 {
@@ -386,6 +231,8 @@ START_TEST(crowd)
 		ck_assert_uint_eq(one_round(w), 0);
 	w->now_s = 30;
 	ck_assert_uint_eq(one_round(w), DESK_UNDER_WAY_MAX);
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(f.waiting, DESK_TURN_MAX - 2 * DESK_UNDER_WAY_MAX); /* each that decides is looked at twice */
 	for (int rounds = 0; told < CROWD; rounds++) {
 		ck_assert_int_lt(rounds, CROWD);
 		ck_assert_uint_le(w->nr_held, DESK_UNDER_WAY_MAX);
@@ -410,6 +257,7 @@ END_TEST
 /* What a job tells is committed, though the incident changes between the commit and the job. */
 START_TEST(uncommitted_is_not_told)
 {
+	uint8_t id[16];
 	struct world *w = world_new(0);
 	struct receiver r = world_plain_receiver("ops");
 	struct arena arena = ARENA_INIT;
@@ -438,6 +286,19 @@ START_TEST(uncommitted_is_not_told)
 	desk_job_back(w->desk, job.incident_id, STR("ops"), 2);
 	ck_assert_int_eq(desk_next_job(w->desk, 0, &arena, &job, NULL), 1);
 	ck_assert_int_eq(job.sequence, 2);
+	ck_assert(desk_outcome(w->desk, 0, job.incident_id, STR("ops"), 2, SENT_OUTCOME_DELIVERED, 1, STR("")));
+	world_turn(w);
+	w->now_s = 14400; /* a repeat: the incident itself has not changed */
+	ck_assert_int_eq(desk_turn(w->desk, 14400000, false, NULL), 0);
+	ck_assert_int_eq(desk_next_job(w->desk, 14400000, &arena, &job, NULL), 0);
+	world_transaction(w);
+	world_newest(w, id);
+	world_ack(w, id); /* no news, but nothing that is committed */
+	ck_assert_int_eq(desk_turn(w->desk, 14400000, false, NULL), 0);
+	ck_assert_int_eq(desk_next_job(w->desk, 14400000, &arena, &job, NULL), 0);
+	world_transaction(w);
+	ck_assert_int_eq(desk_next_job(w->desk, 14400000, &arena, &job, NULL), 1);
+	ck_assert(job.sequence == 3 && job.incident->has_acked_at);
 	arena_fini(&arena);
 	world_free(w);
 }
@@ -551,6 +412,34 @@ START_TEST(forgotten)
 }
 END_TEST
 
+/* Topics forget after thirty days what has not changed: what is open is written again after seven, and nobody is told of that. */
+START_TEST(refreshed)
+{
+	struct world *w = world_new(0);
+	struct receiver r = world_plain_receiver("ops");
+
+	r.repeat_ms = 0;
+	world_receiver(w, &r);
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'a', 0, 0);
+	pass(w, 7 * 86400 - 1);
+	world_turn(w);
+	for (size_t i = 0; i < w->nr_records; i++) {
+		buf_fini(&w->records[i].key);
+		buf_fini(&w->records[i].value);
+	}
+	w->nr_records = 0;
+	pass(w, 7 * 86400 + 40);
+	ck_assert_uint_eq(w->nr_records, 2);
+	world_restart(w);
+	w->now_s += 60;
+	world_turn(w);
+	world_event(w, ALERT_EVENT_KIND_CLOSED, "slow", 'a', 0, 0);
+	world_turn(w);
+	ck_assert_str_eq(w->text, "30 ops 1 open a+\n604900 ops 2 resolved a-\n");
+	world_free(w);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("desk");
@@ -565,6 +454,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, behind);
 	tcase_add_test(tc, reset);
 	tcase_add_test(tc, forgotten);
+	tcase_add_test(tc, refreshed);
 	suite_add_tcase(s, tc);
 	return s;
 }

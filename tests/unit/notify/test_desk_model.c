@@ -1,8 +1,8 @@
 /* test_desk_model.c - a desk against a plain model of it, second by second: events, silences, pauses, acknowledgements, outcomes that come late, aborted
- * transactions and restarts, all at random.
+ * transactions, restarts and a clock that leaps, all at random.
  *
- * The model knows no records, versions or agenda, and forgets nothing: of each alert it counts how often it opened or closed, and of each receiver it remembers those
- * counts as they were when it was told. It looks at all receivers of all incidents each second. */
+ * The model knows no records, versions or agenda, and forgets nothing: of each alert it counts how often it opened or closed, and of each receiver it
+ * remembers those counts as they were when it was told. It looks at all receivers of all incidents each second. */
 #include "common/map.h"
 #include "tests/unit/notify/desk_world.h"
 
@@ -15,7 +15,7 @@ struct m_alert {
 };
 
 struct m_told {
-	bool any, pending, unsure, over, silent;
+	bool any, pending, unsure, over, failed;
 	int64_t first_s, at_s, sequence;
 	int changes[SERIES];
 };
@@ -114,6 +114,11 @@ static bool is_live(const struct m_alert *a)
 	return a->open || a->moved;
 }
 
+static bool was_told(const struct m_told *t)
+{
+	return t->any && (t->sequence > 1 || (t->sequence == 1 && !t->failed));
+}
+
 static bool all_covered(const struct model *m, const struct m_incident *in)
 {
 	for (int s = 0; s < SERIES; s++)
@@ -135,6 +140,17 @@ static bool has_news(const struct model *m, const struct m_incident *in, const s
 	return false;
 }
 
+static void knows_now(const struct model *m, const struct m_incident *in, struct m_told *t)
+{
+	t->first_s = t->any ? t->first_s : now(m);
+	t->any = true;
+	t->unsure = false;
+	t->over = !in->open;
+	t->at_s = now(m);
+	for (int s = 0; s < SERIES; s++)
+		t->changes[s] = in->alerts[s].changes;
+}
+
 static void expect(struct model *m, struct m_incident *in, int r, bool again)
 {
 	struct m_told *t = &in->told[r];
@@ -147,18 +163,13 @@ static void expect(struct model *m, struct m_incident *in, int r, bool again)
 	for (int s = 0; s < SERIES; s++)
 		if (in->alerts[s].known && !covered(m, s, now(m)))
 			len += snprintf(out + len, 96 - (size_t)len, " %c%c", 'a' + s, is_live(&in->alerts[s]) ? '+' : '-');
-	t->first_s = t->any ? t->first_s : now(m);
-	t->any = true;
-	t->unsure = false;
-	t->over = !in->open;
 	t->pending = m->w->holds;
-	if (!again) {
-		t->at_s = now(m);
-		for (int s = 0; s < SERIES; s++)
-			t->changes[s] = in->alerts[s].changes;
-	}
-	if (!t->pending)
-		t->at_s = now(m);
+	t->failed = m->w->outcome == SENT_OUTCOME_GAVE_UP && !t->pending;
+	if (again)
+		t->at_s = t->pending ? t->at_s : now(m);
+	else
+		knows_now(m, in, t);
+	t->unsure = false;
 }
 
 /* When the receiver hears of it next: -1, never. */
@@ -174,7 +185,7 @@ static int64_t due_s(const struct model *m, const struct m_incident *in, int r, 
 		return -1;
 	if (!t->any)
 		return escalated ? (in->open ? now(m) : -1) : in->created_s + to->wait_s;
-	if (!in->open && (t->silent || (t->over && !news)))
+	if (!in->open && (!was_told(t) || (t->over && !news)))
 		return -1;
 	if (t->unsure && (news || t->over == in->open))
 		return now(m);
@@ -196,9 +207,9 @@ static void find_whom(const struct model *m, const struct m_incident *in, bool *
 		for (int r = 0; r < RECEIVERS; r++) {
 			int to = m->receivers[r].to;
 
-			if (!gets[r] || to < 0 || gets[to] || !in->told[r].any || in->told[r].silent)
+			if (!gets[r] || to < 0 || gets[to] || in->told[r].sequence == 0)
 				continue;
-			if (in->told[to].any || (in->open && !in->acked && in->told[r].first_s + m->receivers[r].after_s <= now(m)))
+			if (was_told(&in->told[to]) || (in->open && !in->acked && in->told[r].first_s + m->receivers[r].after_s <= now(m)))
 				gets[to] = escalated[to] = true;
 		}
 }
@@ -208,15 +219,23 @@ static void expect_for(struct model *m, struct m_incident *in, int r, bool gets,
 	struct m_told *t = &in->told[r];
 	bool again = t->unsure && !has_news(m, in, t) && t->over == !in->open && (gets || !in->open);
 	int64_t due;
+	bool repeats;
 
 	if (t->pending || (!gets && !t->any))
 		return;
 	due = again ? now(m) : due_s(m, in, r, gets, escalated);
+	repeats = in->open && t->any && !t->unsure && !t->over && !has_news(m, in, t);
+	if (due >= 0 && m->w->drops && (!repeats || due <= now(m))) {
+		t->sequence += t->sequence > 0;
+		t->failed = true;
+		knows_now(m, in, t);
+		return;
+	}
 	if (due < 0 || due > now(m))
 		return;
 	if (all_covered(m, in)) {
 		if (!t->any && !in->open)
-			*t = (struct m_told){.any = true, .silent = true, .over = true};
+			knows_now(m, in, t);
 		return;
 	}
 	if (!m->w->pauses)
@@ -303,8 +322,9 @@ static void some_event(struct model *m, int trigger)
 	struct last_event *e = &m->last[trigger];
 
 	if (!a || !a->open) {
-		*e = (struct last_event){ALERT_EVENT_KIND_OPENED, series, now(m), true};
-		m_opens(m, trigger, series, now(m));
+		*e = (struct last_event){ALERT_EVENT_KIND_OPENED, series, now(m), !m->w->drops};
+		if (!m->w->drops)
+			m_opens(m, trigger, series, now(m));
 	} else {
 		bool moves = chance(m, 4);
 
@@ -357,13 +377,16 @@ static void some_ack(struct model *m)
 
 static void outcomes(struct model *m)
 {
+	bool fail = chance(m, 3);
+
 	for (size_t i = 0; i < m->w->nr_held; i++)
-		ck_assert(world_outcome(m->w, &m->w->held[i], SENT_OUTCOME_DELIVERED));
+		ck_assert(world_outcome(m->w, &m->w->held[i], fail ? SENT_OUTCOME_GAVE_UP : SENT_OUTCOME_DELIVERED));
 	m->w->nr_held = 0;
 	for (int i = 0; i < m->nr; i++)
 		for (int r = 0; r < RECEIVERS; r++)
 			if (m->incidents[i].told[r].pending) {
 				m->incidents[i].told[r].pending = false;
+				m->incidents[i].told[r].failed = fail;
 				m->incidents[i].told[r].at_s = now(m);
 			}
 }
@@ -390,10 +413,27 @@ static void restart(struct model *m, const bool *came)
 		}
 }
 
+/* What operators and the world outside do. */
+static void controls(struct model *m)
+{
+	if (chance(m, 8))
+		m->w->pauses = !m->w->pauses && chance(m, 3);
+	if (chance(m, 8))
+		m->w->drops = !m->w->drops && chance(m, 4);
+	if (chance(m, 5))
+		m->w->holds = !m->w->holds;
+	if (chance(m, 5))
+		m->w->outcome = chance(m, 3) ? SENT_OUTCOME_GAVE_UP : SENT_OUTCOME_DELIVERED;
+	m->w->aborts = chance(m, 3);
+	desk_recheck(m->w->desk);
+}
+
 static void happen(struct model *m)
 {
 	bool came[TRIGGERS] = {false}, late = chance(m, 60);
 
+	if (chance(m, 20))
+		controls(m);
 	for (int trigger = 0; trigger < TRIGGERS; trigger++) {
 		came[trigger] = chance(m, 90);
 		if (came[trigger])
@@ -406,13 +446,6 @@ static void happen(struct model *m)
 		some_silence(m);
 	if (chance(m, 200))
 		some_ack(m);
-	if (chance(m, 150)) {
-		m->w->pauses = !m->w->pauses && chance(m, 3);
-		desk_recheck(m->w->desk);
-	}
-	if (chance(m, 100))
-		m->w->holds = !m->w->holds;
-	m->w->aborts = chance(m, 50);
 	if (late)
 		outcomes(m);
 	else if (chance(m, 150))
@@ -452,7 +485,8 @@ static void make_receivers(struct model *m)
 		struct m_receiver *to = &m->receivers[r];
 		struct receiver row = world_plain_receiver(names[r]);
 
-		*to = (struct m_receiver){any_of(m, waits, 3), any_of(m, intervals, 3), any_of(m, repeats, 3), any_of(m, afters, 3), !chance(m, 4), r > 0 && !chance(m, 3), -1};
+		*to = (struct m_receiver){any_of(m, waits, 3), any_of(m, intervals, 3), any_of(m, repeats, 3), any_of(m, afters, 3), !chance(m, 4),
+					  r > 0 && !chance(m, 3), -1};
 		to->to = chance(m, 3) ? -1 : (int)((unsigned)(r + 1 + (int)unit_random_below(&m->random, RECEIVERS - 1)) % RECEIVERS);
 		row.group_wait_ms = to->wait_s * 1000;
 		row.group_interval_ms = to->interval_s * 1000;
@@ -479,8 +513,10 @@ START_TEST(random_life)
 	m->latest[0] = m->latest[1] = -1;
 	m->w->now_s = 1000000;
 	make_receivers(m);
-	for (int i = 0; i < SECONDS; i++, m->w->now_s++)
+	for (int i = 0; i < SECONDS; i++) {
 		second(m);
+		m->w->now_s += chance(m, 400) ? 1 + (int64_t)unit_random_below(&m->random, 2500) : 1;
+	}
 	ck_assert_uint_gt(m->total, 5);
 	world_free(m->w);
 	free(m);

@@ -1,4 +1,5 @@
-/* test_desk_nomem.c - a desk without memory, at each allocation in turn: what was called for is called for again, and in the end it is told as if nothing had been. */
+/* test_desk_nomem.c - a desk without memory, at each allocation in turn: what was called for is called for again, and in the end all is told as if
+ * nothing had been. */
 #include "tests/unit/fail_alloc.h"
 #include "tests/unit/notify/desk_world.h"
 
@@ -83,8 +84,8 @@ static void turn(struct life *l, int64_t now_ms)
 	while ((rc = desk_next_job(l->desk, now_ms, &l->arena, &job, &err)) != 0) {
 		if (again(l, rc, &err))
 			continue;
-		snprintf(l->told + strlen(l->told), sizeof(l->told) - strlen(l->told), "%lld %lld %d %zu, ", (long long)now_ms, (long long)job.sequence, job.state,
-			 job.alerts_len);
+		snprintf(l->told + strlen(l->told), sizeof(l->told) - strlen(l->told), "%lld %lld %d %zu, ", (long long)now_ms,
+			 (long long)job.sequence, job.state, job.alerts_len);
 		ck_assert(desk_outcome(l->desk, now_ms, job.incident_id, job.receiver_id, job.sequence, SENT_OUTCOME_DELIVERED, 1, STR("once in vain")));
 		arena_clear(&l->arena);
 	}

@@ -174,6 +174,42 @@ static void add_piece(char *text, size_t size, const char *piece)
 	snprintf(text + len, size - len, "%s", piece);
 }
 
+/* Wherever the break falls: no encoded word begins or ends inside of a character (RFC 2047 5). */
+START_TEST(encoded_words_are_of_whole_characters)
+{
+	for (int before = 0; before < 6; before++) {
+		char name[64] = "", bytes[200];
+		struct maker m;
+		struct notification n;
+		char *text, *at;
+		int words = 0;
+
+		for (int i = 0; i < before; i++)
+			add_piece(name, sizeof(name), "x");
+		for (int i = 0; i < 20; i++)
+			add_piece(name, sizeof(name), "\xc3\xa4");
+		maker_init(&m);
+		m.incident.site_name = str_from(name);
+		n = maker_notification(&m);
+		text = written(&n, &target);
+		for (at = strstr(text, "=?utf-8?Q?"); at; at = strstr(at, "=?utf-8?Q?"), words++) {
+			size_t len = 0;
+
+			for (at += 10; strncmp(at, "?=", 2) != 0; at++) {
+				bytes[len++] = *at;
+				if (*at == '=') {
+					bytes[len - 1] = (char)(nibble(at[1]) << 4 | nibble(at[2]));
+					at += 2;
+				}
+			}
+			ck_assert(str_is_utf8((struct str){bytes, len}));
+		}
+		ck_assert_int_ge(words, 3);
+		free(text);
+	}
+}
+END_TEST
+
 /* Hostile strings in all places: the head has the lines that it has, none too long, and the text says what they said. */
 START_TEST(any_text_is_only_text)
 {
@@ -307,6 +343,7 @@ int main(void)
 	tcase_add_test(tc, the_first_refers_to_none);
 	tcase_add_loop_test(tc, a_subject_is_one_header, 0, NR(subjects));
 	tcase_add_test(tc, an_id_is_a_word);
+	tcase_add_test(tc, encoded_words_are_of_whole_characters);
 	tcase_add_test(tc, any_text_is_only_text);
 	tcase_add_loop_test(tc, addresses_are_checked, 0, NR(addresses));
 	tcase_add_test(tc, recipients_are_bounded);

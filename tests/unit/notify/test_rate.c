@@ -4,7 +4,7 @@
 #include "common/clock.h"
 #include "tests/unit/unit.h"
 
-static struct str shop = {"shop", 4};
+static const struct str shop = {"shop", 4};
 
 static int64_t take(struct rate *r, struct str site, int64_t now_ms)
 {
@@ -40,6 +40,9 @@ START_TEST(an_hour)
 	for (int i = 0; i < 60; i++)
 		ck_assert_int_eq(take(&r, shop, INT64_C(1) << 50), 0); /* nor does one that leaps more than a bucket */
 	ck_assert_int_eq(take(&r, shop, INT64_C(1) << 50), 60000);
+	for (int i = 0; i < 61; i++) /* nor less than one, on top of what is there */
+		ck_assert_int_eq(take(&r, (struct str){"third", 5}, i == 0 ? 0 : 59 * 60000), 0);
+	ck_assert_int_eq(take(&r, (struct str){"third", 5}, 59 * 60000), 60000);
 	rate_fini(&r);
 }
 END_TEST

@@ -3,7 +3,7 @@
 
 #include "tests/unit/unit.h"
 
-static struct str shop = {"shop", 4}, other = {"other", 5};
+static const struct str shop = {"shop", 4}, other = {"other", 5};
 
 static struct receiver plain(const char *id)
 {

@@ -35,16 +35,18 @@ static void link_to(const char *dir, const char *name, const char *target)
 
 static void house_init(struct house *h)
 {
-	char sub[160];
+	char sub[160], alike[160];
 
 	snprintf(h->base, sizeof(h->base), "/tmp/millrace-secret-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(h->base));
 	snprintf(h->dir, sizeof(h->dir), "%s/secrets", h->base);
 	snprintf(h->outside, sizeof(h->outside), "%s/secrets-outside", h->base);
 	snprintf(sub, sizeof(sub), "%s/sub", h->dir);
-	ck_assert(mkdir(h->dir, 0700) == 0 && mkdir(sub, 0700) == 0 && mkdir(h->outside, 0700) == 0);
+	snprintf(alike, sizeof(alike), "%s/-outside", h->dir);
+	ck_assert(mkdir(h->dir, 0700) == 0 && mkdir(alike, 0700) == 0 && mkdir(sub, 0700) == 0 && mkdir(h->outside, 0700) == 0);
 	put(h->dir, "key", "inside\n", 7);
 	put(sub, "key", "below", 5);
+	put(alike, "key", "another", 7); /* what secrets-outside/key would be, cut off in the middle of a name */
 	put(h->outside, "key", "outside", 7);
 	link_to(h->dir, "link", "sub/key");
 	link_to(h->dir, "up", "sub/../key");
@@ -208,11 +210,17 @@ START_TEST(a_pipe_is_none)
 	struct secret s;
 	struct err err = ERR_INIT;
 	struct house h;
+	int fd, kept;
 
 	house_init(&h);
 	snprintf(path, sizeof(path), "%s/pipe", h.dir);
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	kept = open(path, O_RDONLY | O_NONBLOCK); /* so that there is something in it, and an end behind it */
+	fd = open(path, O_WRONLY);
+	ck_assert_int_eq(write(fd, "secret", 6), 6);
+	close(fd);
 	ck_assert_int_eq(secret_read(&s, h.dir, STR("pipe"), &err), -1);
+	close(kept);
 	ck_assert_int_eq(secret_read(&s, h.dir, (struct str){"key\0x", 5}, &err), -1);
 	house_fini(&h);
 }

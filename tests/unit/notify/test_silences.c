@@ -3,7 +3,7 @@
 
 #include "tests/unit/unit.h"
 
-static struct tag tags[] = {{{"host", 4}, {"web1", 4}}, {{"zone", 4}, {"eu", 2}}};
+static const struct tag tags[] = {{{"host", 4}, {"web1", 4}}, {{"zone", 4}, {"eu", 2}}};
 
 static struct silence plain(const char *id, int64_t from, int64_t until)
 {
@@ -111,6 +111,7 @@ START_TEST(bounded)
 {
 	struct silences s = SILENCES_INIT;
 	struct err err = ERR_INIT;
+	struct silence last;
 	char id[16];
 
 	for (int i = 0; i < SILENCES_MAX; i++) {
@@ -120,8 +121,10 @@ START_TEST(bounded)
 		one = plain(id, 0, i == 17 ? 1000 : 9000);
 		ck_assert_int_eq(take(&s, &one, &err), 0);
 	}
-	ck_assert_int_eq(take(&s, &(struct silence){.id = STR("zzzzzzzz"), .reason = STR("r"), .author = STR("a"), .starts_at = 0, .ends_at = 9000, .created_at = 999}, &err), -1);
-	ck_assert_int_eq(take(&s, &(struct silence){.id = STR("zzzzzzzz"), .reason = STR("r"), .author = STR("a"), .starts_at = 1000, .ends_at = 9000, .created_at = 1000}, &err), 0);
+	last = plain("zzzzzzzz", 999, 9000);
+	ck_assert_int_eq(take(&s, &last, &err), -1);
+	last.created_at = 1000;
+	ck_assert_int_eq(take(&s, &last, &err), 0);
 	ck_assert_ptr_null(rows_find(&s.rows, STR("s0000017")));
 	ck_assert_uint_eq(s.rows.len, SILENCES_MAX);
 	silences_fini(&s);

@@ -18,7 +18,7 @@ static struct trigger trigger_of(int absent, enum trigger_field field, enum trig
 }
 
 /* One letter a minute. What happens in it: q nobody listens, the next record comes after the run of them; c ingest is closed; w an agent says that it has older payloads;
- * l a flush takes it, and there is no room to keep it; f a flush in the middle of it; m the trigger is muted; r the task is saved and restored after it. */
+ * l a flush takes it, and there is no room to keep it; f a flush in the middle of it, and at its end; g the same, saved and restored in between, without the end; m the trigger is muted; r the task is saved and restored after it. */
 static char letter(const char *text, int minute)
 {
 	return (int)strlen(text) > minute ? text[minute] : ' ';
@@ -31,6 +31,7 @@ static void flush(struct world *w, bool keep)
 	w->rules.judging.shadow_bytes = keep ? 1 << 20 : 0;
 	ck_assert_int_eq(task_close(w->task, w->task->watermark_ms, &w->rules, &err), 0);
 	ck_assert_int_eq(task_flush(w->task, &err), 0);
+	j_read(w, -1);
 	while (w->task->outbox.len)
 		pane_free(pane_list_take(&w->task->outbox, w->task->outbox.len - 1), &w->task->windows.series);
 }
@@ -41,17 +42,17 @@ static void send_minute(struct world *w, int minute, char value, char what, int6
 	int64_t t_ms = j_minute(minute) + 20000;
 
 	j_value(w, -1, t_ms, 1, now_ms, what == 'w');
-	if (value != '.' && what == 'f') {
-		j_value(w, 0, t_ms, value - '0' - 0.5, now_ms, false);
-		flush(w, true);
-		j_value(w, 0, t_ms, 0.5, now_ms, false);
+	if (value != '.' && strchr("fgl", what)) {
+		j_value(w, 0, t_ms, (value - '0') / 2.0, now_ms, false);
+		flush(w, what != 'l');
+		if (what == 'g')
+			j_restore(w);
+		j_value(w, 0, t_ms, (value - '0') / 2.0, now_ms, false);
 	} else if (value != '.') {
 		j_value(w, 0, t_ms, value - '0', now_ms, false);
 	}
-	if (what == 'l')
-		flush(w, false);
-	else if (what == 'f')
-		flush(w, true);
+	if (what == 'f' || (what == 'l' && value == '.'))
+		flush(w, what == 'f');
 }
 
 /* Plays a history. */
@@ -74,6 +75,7 @@ static void play(struct world *w, const char *values, const char *what)
 		if (letter(what, i) == 'r')
 			j_restore(w);
 	}
+	ck_assert_uint_eq(w->task->shadow.panes.len, 0);
 }
 
 static const struct {
@@ -104,9 +106,10 @@ static const struct {
 	{"nobody listened for two minutes", 0, TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4, 1, 1, "5......", " qq", "+0 -1 "},
 	{"what was sent meanwhile counts", 0, TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4, 1, 1, "55.1...", " qqqq", "+0 -3 "},
 	{"a flush changes nothing", 0, TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4, 2, 1, "1551", " ff", "+2 -3 "},
+	{"two halves of a flushed minute", 0, TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4, 1, 1, "1515", " f g", "+1 -2 +3 "},
 	{"a flush of what memory is too short for", 0, TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4, 2, 1, "1555111", "  l l", "+3 -5 "},
 	{"restored at any time", 0, TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4, 3, 3, "5551115", "rrrrrrr", "+2 -5 "},
-	{"restored while flushed", 0, TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4, 1, 1, "151", "fff", "+1 -2 "},
+	{"restored while flushed", 0, TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4, 1, 1, "151", "ggg", "+1 -2 "},
 	{"absent", 3, 0, 0, 0, 0, 1, "1.....1", "", "+3 -6 "},
 	{"absent is not begun by silence", 3, 0, 0, 0, 0, 1, "......", "", ""},
 	{"absent begins anew with each sign", 3, 0, 0, 0, 0, 2, "1..1..1...11", "", "+9 -11 "},
@@ -148,9 +151,7 @@ static char model_end(const char *what, int minute, int nr)
 /* Is a minute that has a window lost? Those of a run but for its last two are judged by the closing that comes before the flush. */
 static bool model_lost(const char *what, int minute, int nr)
 {
-	if (letter(what, minute) == 'q' && letter(what, minute + 1) == 'q')
-		return false;
-	return model_end(what, minute, nr) == 'l';
+	return model_end(what, minute, nr) == 'l' && !(letter(what, minute) == 'q' && letter(what, minute + 1) == 'q');
 }
 
 /* Is silence unknown in a minute? A run of q from a to b-1 is a span from 45 s into minute a to 30 s into minute b. */
@@ -215,7 +216,7 @@ static void model(const struct trigger *t, const char *values, const char *what,
 
 static void draw(struct unit_random *r, char *values, char *what, int nr)
 {
-	static const char whats[] = "      qqcwlfmr";
+	static const char whats[] = "      qqcwlfgmr";
 	int sticky = 1 + (int)unit_random_below(r, 4);
 
 	for (int i = 0; i < nr; i++) {

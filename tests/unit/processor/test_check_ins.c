@@ -194,6 +194,31 @@ START_TEST(a_job_begins_to_be_watched_with_its_trigger)
 }
 END_TEST
 
+START_TEST(a_job_is_watched_in_the_one_partition_that_it_belongs_to)
+{
+	const struct route all = {.effective_from = 0, .cell = STR("main"), .shards = 4};
+	struct trigger t = job_of("", 3, 0, 0);
+	int nr_watching = 0;
+
+	for (int32_t partition = 0; partition < 4; partition++) {
+		struct world w;
+
+		j_init(&w, INPUT_EVENTS);
+		task_free(w.task);
+		w.task = task_new(4 + partition, INPUT_EVENTS);
+		w.placements.partitions = 4;
+		j_route(&w, &all, 1);
+		j_trigger(&w, t.id, &t);
+		for (int64_t m = 0; m < 9; m++)
+			j_close(&w, m);
+		nr_watching += w.task->alerts.nr == 1 && w.told_len > 0;
+		ck_assert(w.task->alerts.nr == 1 || w.told_len == 0);
+		j_fini(&w);
+	}
+	ck_assert_int_eq(nr_watching, 1);
+}
+END_TEST
+
 static void group_of(int number, uint8_t out[MAP_KEY_BYTES])
 {
 	memset(out, 0, MAP_KEY_BYTES);
@@ -272,6 +297,7 @@ int main(void)
 	tcase_add_test(tc, histories_are_judged_as_the_model_does);
 	tcase_add_test(tc, the_value_is_how_long_it_has_been_silent);
 	tcase_add_test(tc, a_job_begins_to_be_watched_with_its_trigger);
+	tcase_add_test(tc, a_job_is_watched_in_the_one_partition_that_it_belongs_to);
 	tcase_add_test(tc, the_latest_of_each_is_remembered);
 	tcase_add_test(tc, a_site_has_so_many_jobs_and_no_more);
 	tcase_add_test(tc, old_ones_are_forgotten_unless_somebody_asks);

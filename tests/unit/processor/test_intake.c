@@ -143,7 +143,7 @@ static int take_known(struct window_store *ws, struct dedup *dedup, const struct
 {
 	struct request_keys keys = REQUEST_KEYS_INIT;
 	struct baselines baselines = BASELINES_INIT;
-	int rc = take_into(&(struct intake_state){ws, dedup, &keys, &baselines, NULL, NULL}, b, counts, err);
+	int rc = take_into(&(struct intake_state){ws, dedup, &keys, &baselines, NULL, NULL, NULL}, b, counts, err);
 
 	ck_assert(keys.keys.len == 0 && baselines.by_series.len == 0);
 	request_keys_fini(&keys);
@@ -174,7 +174,7 @@ struct state {
 static void state_init(struct state *s)
 {
 	*s = (struct state){.windows = WINDOW_STORE_INIT, .dedup = DEDUP_INIT, .keys = REQUEST_KEYS_INIT, .baselines = BASELINES_INIT};
-	s->to = (struct intake_state){&s->windows, &s->dedup, &s->keys, &s->baselines, NULL, NULL};
+	s->to = (struct intake_state){&s->windows, &s->dedup, &s->keys, &s->baselines, NULL, NULL, NULL};
 }
 
 static void state_fini(struct state *s)
