@@ -22,7 +22,7 @@ from millrace_local.ledger import Ledger  # noqa: E402
 FEED_SECONDS = 5
 DATAGRAM_BYTES = 1400
 SEND_SECONDS = 5
-BURST_EDGE_SECONDS = 5  # that a burst ends behind its minute, and the first begins before it
+BURST_EDGE_SECONDS = 3  # that a burst ends behind its minute, and the first begins before it
 TYPES = {"counter": "c", "gauge": "g", "distribution": "d"}
 
 
