@@ -450,11 +450,13 @@ static int gather(struct testing *test, const struct store *s, struct err *err)
 	const struct store_item **items = store_list(s, STORE_TRIGGERS, &nr, err);
 	int rc = items ? 0 : -1;
 
+	if (rc == 0 && (args->nr_rest > RULES_MAX || (!args->nr_rest && nr > RULES_MAX)))
+		rc = err_set(err, ERR_REJECT, "more than %d triggers: try fewer at a time", RULES_MAX);
 	for (size_t i = 0; rc == 0 && i < nr && !args->nr_rest; i++)
-		if (!items[i]->fault && test->nr < RULES_MAX)
+		if (!items[i]->fault)
 			test->tried[test->nr++].trigger = &items[i]->v.trigger;
 	free(items);
-	for (int i = 0; rc == 0 && i < args->nr_rest && test->nr < RULES_MAX; i++) {
+	for (int i = 0; rc == 0 && i < args->nr_rest; i++) {
 		const struct trigger *t = store_trigger(s, str_from(args->rest[i]));
 
 		if (!t)
