@@ -27,24 +27,24 @@ static void add_trigger(struct grid *g, const struct trigger *t)
 	grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(t->id));
 	grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(t->site));
 	grid_add(g, t->severity == ALERT_SEVERITY_CRITICAL ? GRID_BAD : GRID_PLAIN, "%s", alert_severity_name(t->severity));
-	grid_add(g, GRID_PLAIN, "%d m", (int)(t->warm_up_minutes ? t->warm_up_minutes : 1));
-	grid_add(g, GRID_PLAIN, "%d m", (int)(t->cooldown_minutes ? t->cooldown_minutes : 1));
+	grid_add(g, GRID_PLAIN, "%dm", (int)(t->warm_up_minutes ? t->warm_up_minutes : 1));
+	grid_add(g, GRID_PLAIN, "%dm", (int)(t->cooldown_minutes ? t->cooldown_minutes : 1));
 	add_texts(g, t->receivers, t->receivers_len, "by filter");
 	grid_add(g, GRID_PLAIN, "%s", trigger_condition(t, condition));
 }
 
 static void add_duration(struct grid *g, int64_t ms, const char *none)
 {
-	char text[GRID_NUMBER_SIZE];
+	char text[RULE_DURATION_SIZE];
 
-	grid_add(g, ms ? GRID_PLAIN : GRID_DIM, "%s", ms ? grid_duration(ms, text) : none);
+	grid_add(g, ms ? GRID_PLAIN : GRID_DIM, "%s", ms ? rule_json_duration(ms, text) : none);
 }
 
 static void add_receiver(struct grid *g, const struct receiver *r)
 {
 	struct str severities[3];
 	size_t nr = 0;
-	char after[GRID_NUMBER_SIZE];
+	char after[RULE_DURATION_SIZE];
 
 	for (; nr < r->severities_len && nr < sizeof(severities) / sizeof(severities[0]); nr++)
 		severities[nr] = str_from(alert_severity_name(r->severities[nr]));
@@ -55,7 +55,7 @@ static void add_receiver(struct grid *g, const struct receiver *r)
 	add_duration(g, r->group_interval_ms, "none");
 	add_duration(g, r->repeat_ms, "never");
 	if (r->escalate_to.len)
-		grid_add(g, GRID_PLAIN, STR_FMT " after %s", STR_ARG(r->escalate_to), grid_duration(r->escalate_after_ms, after));
+		grid_add(g, GRID_PLAIN, STR_FMT " after %s", STR_ARG(r->escalate_to), rule_json_duration(r->escalate_after_ms, after));
 	else
 		grid_add(g, GRID_DIM, "to nobody");
 	if (r->has_webhook)
