@@ -289,6 +289,15 @@ static int judge_silent(struct judge *j, struct alert *alert, struct err *err)
 	return step(j, alert, &f, err);
 }
 
+/* From when on a job owes signs of life. A partition in which nothing happens has not closed a minute for long, and nobody owed one before there was a trigger;
+ * but whoever wrote that may have had a clock that is wrong: it is not believed beyond now. */
+static int64_t watched_since(const struct judge *j, const struct trigger *t)
+{
+	int64_t written_ms = t->updated_at < j->with->now_ms ? t->updated_at : j->with->now_ms;
+
+	return written_ms > j->minute_ms ? written_ms : j->minute_ms;
+}
+
 /* Jobs that are to be watched from this minute on. */
 static int begin_jobs(struct judge *j, struct err *err)
 {
@@ -303,8 +312,8 @@ static int begin_jobs(struct judge *j, struct err *err)
 			continue;
 		if (begin(j, index, NULL, &alert, err) < 0)
 			return -1;
-		if (alert) /* a partition in which nothing happens has not closed a minute for long: nobody owed a sign of life before there was a trigger */
-			alert->since_ms = rule->trigger.updated_at > j->minute_ms ? rule->trigger.updated_at : j->minute_ms;
+		if (alert)
+			alert->since_ms = watched_since(j, &rule->trigger);
 	}
 	return 0;
 }
