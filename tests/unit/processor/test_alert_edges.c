@@ -144,7 +144,7 @@ START_TEST(a_route_changes_while_nobody_listens_for_days)
 	must_be_told(&w, "+0 ");
 	j_close(&w, 3000);
 	j_close(&w, 3001);
-	must_be_told(&w, "-3001 moved ");
+	must_be_told(&w, "-3000 moved ");
 	j_fini(&w);
 }
 END_TEST
