@@ -25,6 +25,7 @@ MUTANTS = [
     of("job-everywhere", "judge.c", "!j->place_moves && !rule->trigger.has_check_in", "!j->place_moves", "check_ins"),
     of("moved-stays", "judge.c", "if (place == PLACE_ELSEWHERE)", "if (place == PLACE_ELSEWHERE && alert->untold)", "alert_life"),
     of("never-forgotten", "judge.c", "alert->silent >= FORGET_MINUTES ||", "alert->silent < 0 ||", "alert_life"),
+    of("key-twice-rule-twice", "rules_index.c", "|| !is_first(id, i))", "|| is_first(id, i) == 2)", "rules"),
     of("low-for-ever", "judge.c", "	if (alert->series)\n		alert->silent += ", "	if (alert->held)\n		alert->silent += ", "alert_edges"),
     of("moved-while-away", "judge.c", "day_ms < j->from_ms ? day_ms : j->from_ms);", "day_ms);", "alert_edges"),
     of("nobody-asks-who-moved", "judge.c", "minute_ms < closed_ms - CLOCK_MINUTE_MS && quiet", "quiet", "alert_edges"),
