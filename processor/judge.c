@@ -36,8 +36,9 @@ struct finding {
 	double value;
 };
 
-static bool is_muted(struct judge *j, int64_t index)
+static bool is_muted(void *ctx, int64_t index)
 {
+	struct judge *j = ctx;
 	const struct trigger *t = &j->rules->rule[index].trigger;
 	uint8_t *known = &j->muted[index];
 
@@ -341,7 +342,7 @@ static int judge_minute(struct judge *j, int64_t minute_ms, struct err *err)
 			return -1;
 	}
 	shadow_drop(j->of->shadow, &j->of->windows->series, minute_ms);
-	return telling_catch_up(j->of, j->with, minute_ms, err);
+	return telling_catch_up(j->of, j->with, minute_ms, is_muted, j, err);
 }
 
 bool judge_wants_minutes(const struct alerts *a, bool of_events)

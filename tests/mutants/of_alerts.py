@@ -27,6 +27,8 @@ MUTANTS = [
     of("never-forgotten", "judge.c", "alert->silent >= FORGET_MINUTES ||", "alert->silent < 0 ||", "alert_life"),
     of("key-twice-rule-twice", "rules_index.c", "|| !is_first(id, i))", "|| (!is_first(id, i) && !id))", "rules"),
     of("late-without-being-behind", "due.c", "rules->conf->alerts_max_age_ms > least_ms ?", "least_ms > 0 ?", "due"),
+    of("muted-told-afterwards", "telling.c", "!alert->untold || is_muted(ctx, alert->rule->index))", "!alert->untold)", "alert_edges"),
+    of("muted-summed-up", "telling.c", "!rule->unseen_opened || is_muted(ctx, rule->index))", "!rule->unseen_opened)", "alert_edges"),
     of("low-for-ever", "judge.c", "	if (alert->series)\n		alert->silent += ", "	if (alert->held)\n		alert->silent += ", "alert_edges"),
     of("moved-while-away", "judge.c", "day_ms < j->from_ms ? day_ms : j->from_ms);", "day_ms);", "alert_edges"),
     of("nobody-asks-who-moved", "judge.c", "minute_ms < closed_ms - CLOCK_MINUTE_MS && quiet", "quiet", "alert_edges"),

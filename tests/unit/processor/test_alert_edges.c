@@ -177,6 +177,34 @@ START_TEST(a_trigger_comes_in_a_minute_that_was_flushed)
 }
 END_TEST
 
+/* What opened while the processor was behind is told by no minute in which it is muted. */
+START_TEST(what_is_muted_is_not_told_afterwards_either)
+{
+	struct trigger t = a_trigger(TRIGGER_FIELD_SUM, TRIGGER_COMPARISON_GT, 4);
+	struct world w;
+
+	j_init(&w, INPUT_SAMPLES);
+	j_trigger(&w, t.id, &t);
+	w.rules.judging.max_age_ms = 600000;
+	w.rules.judging.now_ms = j_minute(100);
+	j_value(&w, 0, j_minute(0) + 1000, 5, j_minute(0) + 30000, false);
+	j_value(&w, 1, j_minute(0) + 1000, 5, j_minute(0) + 30000, false);
+	pass(&w, 0);
+	j_value(&w, 0, j_minute(1) + 1000, 5, j_minute(1) + 30000, false);
+	pass(&w, 1); /* the other has come and gone */
+	j_mute(&w, "t", 2, 4);
+	w.rules.judging.now_ms = j_minute(3);
+	pass(&w, 2);
+	must_be_told(&w, "");
+	j_restore(&w);
+	w.clock.start_ms = j_minute(5);
+	j_value(&w, 0, j_minute(3) + 1000, 5, j_minute(3) + 30000, false);
+	pass(&w, 3);
+	must_be_told(&w, "+0@3 sum 0..1 2/1 ");
+	j_fini(&w);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("alert_edges");
@@ -188,6 +216,7 @@ int main(void)
 	tcase_add_test(tc, a_series_that_is_gone_is_not_low_for_ever);
 	tcase_add_test(tc, a_route_changes_while_nobody_listens_for_days);
 	tcase_add_test(tc, a_trigger_comes_in_a_minute_that_was_flushed);
+	tcase_add_test(tc, what_is_muted_is_not_told_afterwards_either);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
