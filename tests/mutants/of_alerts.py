@@ -73,9 +73,10 @@ MUTANTS = [
     of("held-series-not-saved", "snapshot.c", "	alerts_mark(&t->alerts, mark);\n", ""),
     # jobs
     of("beat-a-minute-later", "job_verdict.c", "(int64_t)rule->every_minutes + rule->grace_minutes);", "(int64_t)rule->every_minutes + rule->grace_minutes + 1);", "check_ins"),
-    of("a-minute-early-is-too-early", "job_verdict.c", "< due_ms - CLOCK_MINUTE_MS)", "< due_ms)", "check_ins"),
+    of("a-minute-early-is-too-early", "job_verdict.c", "< alert->due_ms - CLOCK_MINUTE_MS)", "< alert->due_ms)", "check_ins"),
     of("cron-without-grace", "job_verdict.c", "end_ms - minutes(rule->trigger.check_in.grace_minutes);", "end_ms;", "check_ins"),
     of("finish-not-asked-for", "job_verdict.c", "job->finish_ms < due_ms;", "job->finish_ms < 0;", "check_ins"),
+    of("last-run-alone", "job_verdict.c", "		due_ms = cron_last_ms(&rule->cron, limit_ms);", "		return false;", "check_ins"),
     of("due-only-once", "job_verdict.c", "		alert->next_ms = cron_next_ms(&rule->cron, alert->due_ms + CLOCK_MINUTE_MS);\n	}", "		alert->next_ms = -1;\n	}", "check_ins"),
     of("jobs-without-bound", "check_ins.c", "site->nr >= CHECK_INS_SITE_MAX", "site->nr >= SIZE_MAX", "check_ins"),
     of("another-sites-job", "check_ins.c", "rc > 0 || !str_eq(site_id(job->site), site)", "rc > 0", "check_ins"),
