@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/retry.h"
 #include "sink/notify/dialog.h"
@@ -30,7 +31,7 @@ struct request {
 	bool talks;               /* it has begun */
 	struct secret token;      /* of Authorization, to be kept out of errors */
 	struct guard_visit visit;
-	bool is_mail, answered;
+	bool is_mail, answered, packed;
 	size_t answer_bytes, head_bytes, kept;
 	char answer[KEPT_MAX];
 	char error[CURL_ERROR_SIZE];
@@ -65,7 +66,23 @@ static size_t on_answer(char *bytes, size_t size, size_t n, void *ctx)
 	return len;
 }
 
-/* The empty line ends a block of headers, of which a 1xx has one of its own. */
+/* libcurl unpacks what is packed for the transfer, asked for or not: of a few hundred bytes that are packed several times over it makes hours of
+ * work, inside of a call, for the empty blocks that come out are no answer that could grow too long. */
+static bool is_packed(struct str line)
+{
+	static const char name[] = "transfer-encoding:", plain[] = "chunked";
+	size_t len = sizeof(name) - 1;
+
+	if (line.len < len || strncasecmp(line.p, name, len) != 0)
+		return false;
+	while (len < line.len && (line.p[len] == ' ' || line.p[len] == '\t'))
+		len++;
+	while (line.len > len && strchr(" \t\r\n", line.p[line.len - 1]))
+		line.len--;
+	return line.len - len != sizeof(plain) - 1 || strncasecmp(line.p + len, plain, sizeof(plain) - 1) != 0;
+}
+
+/* The empty line ends a block of headers, of which a 1xx has one of its own. What follows is not read where it is packed. */
 static size_t on_head(char *bytes, size_t size, size_t n, void *ctx)
 {
 	struct request *r = ctx;
@@ -74,11 +91,12 @@ static size_t on_head(char *bytes, size_t size, size_t n, void *ctx)
 	r->head_bytes += size * n;
 	if (r->head_bytes > REQUEST_HEADERS_MAX)
 		return 0;
+	r->packed = r->packed || is_packed((struct str){bytes, size * n});
 	if (!r->is_mail && size * n <= 2 && (bytes[0] == '\r' || bytes[0] == '\n')) {
 		curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &status);
 		r->answered = r->answered || status >= 200;
 	}
-	return size * n;
+	return r->answered && r->packed ? 0 : size * n;
 }
 
 struct request *request_new(const struct request_conf *conf, struct err *err)
@@ -268,7 +286,7 @@ int request_prepare(struct request *r, const struct notification *n, const struc
 	forget(r);
 	r->visit = (struct guard_visit){.guard = &r->conf->guard};
 	r->is_mail = receiver->has_mail;
-	r->answered = false;
+	r->answered = r->packed = false;
 	r->talks = false;
 	r->answer_bytes = r->head_bytes = r->kept = 0;
 	r->error[0] = '\0';

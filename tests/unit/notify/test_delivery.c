@@ -31,6 +31,7 @@ static const struct {
 	{{"HTTP/1.1 425 No\r\nContent-Length: 0\r\n\r\n", OK}, 2, SERVER_KEEPS, DELIVERY_DELIVERED, 2, "status 425"},
 	{{"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n", OK}, 2, SERVER_KEEPS, DELIVERY_DELIVERED, 2, "status 429"},
 	{{"HTTP/1.1 400 No\r\nContent-Length: 12\r\n\r\nyour\x1b[1m own\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 400: your[1m own"},
+	{{"HTTP/1.1 400 No\r\nTransfer-Encoding: Chunked \r\n\r\n3\r\nlow\r\n0\r\n\r\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 400: low"},
 	{{"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 401"},
 	{{"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 404"},
 	{{"HTTP/1.1 410 No\r\nContent-Length: 0\r\n\r\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 410"},
@@ -60,6 +61,48 @@ START_TEST(answers_mean_what_they_mean)
 	ck_assert_uint_le(b.server.sent, 8 << 20);
 	ck_assert_uint_eq(bench_stats(&b).queued, 0);
 	ck_assert_uint_eq(bench_stats(&b).bytes, 0);
+	bench_fini(&b);
+}
+END_TEST
+
+/* "hello", packed: that it is not read is seen from the error. */
+static const char packed[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00";
+
+static const struct {
+	const char *status, *encoding;
+	enum delivery_outcome outcome;
+	const char *error;
+} packings[] = {
+	{"400 No", "Transfer-Encoding: gzip", DELIVERY_GAVE_UP, "status 400"},
+	{"400 No", "transfer-encoding:\tGZIP, gzip", DELIVERY_GAVE_UP, "status 400"},
+	{"400 No", "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip", DELIVERY_GAVE_UP, "status 400"},
+	{"400 No", "Transfer-Encoding: gzip, chunked", DELIVERY_GAVE_UP, "status 400"},
+	{"200 Yes", "Transfer-Encoding: gzip", DELIVERY_DELIVERED, ""},
+};
+
+static enum server_then answer_packed(void *ctx, const struct server_request *r, struct buf *out)
+{
+	struct bench *b = ctx;
+	int i = (int)(b->nr_answers - 1);
+
+	(void)r;
+	buf_printf(out, "HTTP/1.1 %s\r\n%s\r\n\r\n", packings[i].status, packings[i].encoding);
+	buf_add(out, packed, sizeof(packed));
+	b->nr_asked++;
+	return SERVER_CLOSES;
+}
+
+/* Packed often enough, a hundred bytes are hours of work. */
+START_TEST(an_answer_is_not_unpacked)
+{
+	struct bench b;
+
+	bench_init(&b, answer_packed, NULL, (size_t)_i + 1);
+	bench_submit(&b, "ops", 1, 1);
+	bench_run(&b, 1);
+	ck_assert_int_eq(b.done[0].outcome, packings[_i].outcome);
+	ck_assert_str_eq(b.done[0].error, packings[_i].error);
+	ck_assert_uint_eq(b.nr_asked, 1);
 	bench_fini(&b);
 }
 END_TEST
@@ -560,6 +603,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, answers_mean_what_they_mean, 0, NR(answers));
+	tcase_add_loop_test(tc, an_answer_is_not_unpacked, 0, NR(packings));
 	tcase_add_test(tc, a_request_is_whole);
 	tcase_add_test(tc, without_its_secret_nothing_is_sent);
 	tcase_add_loop_test(tc, retry_after_is_kept, 0, NR(waits));
