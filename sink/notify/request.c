@@ -243,6 +243,10 @@ static int prepare_webhook(struct request *r, const struct notification *n, cons
 	return 0;
 }
 
+/* libcurl takes the first it knows of what a server offers, and of GSSAPI and NTLM it would ask this house, inside of a call, and not come back to the
+ * password. */
+#define BY_PASSWORD "AUTH=PLAIN;AUTH=LOGIN;AUTH=CRAM-MD5;AUTH=DIGEST-MD5"
+
 /* A password goes over TLS, whatever require_tls says, unless plain text is allowed everywhere. */
 static int set_login(struct request *r, const struct mail_target *t, struct err *err)
 {
@@ -258,7 +262,8 @@ static int set_login(struct request *r, const struct mail_target *t, struct err 
 		return -1;
 	user = strndup(t->user.p, t->user.len);
 	if (!user || curl_easy_setopt(r->curl, CURLOPT_USERNAME, user) != CURLE_OK ||
-	    curl_easy_setopt(r->curl, CURLOPT_PASSWORD, password.bytes) != CURLE_OK)
+	    curl_easy_setopt(r->curl, CURLOPT_PASSWORD, password.bytes) != CURLE_OK ||
+	    curl_easy_setopt(r->curl, CURLOPT_LOGIN_OPTIONS, BY_PASSWORD) != CURLE_OK)
 		rc = err_nomem(err, "a request");
 	free(user);
 	secret_forget(&password);
