@@ -3,7 +3,7 @@
  * libcurl follows nothing and believes nothing of the environment here: no redirects, no proxy, no .netrc, two protocols, and its sockets come from the
  * guard. Each request has a connection of its own, so that none goes by what the guard said another time, of another list. Errors that are quoted
  * come from libcurl (hosts and ports, never a path: that of a webhook is often its secret) and from the answer's first bytes, unless the bearer's
- * token is in it. */
+ * token, or a piece of the path, is in it. */
 #include "sink/notify/request.h"
 
 #include <stdio.h>
@@ -21,6 +21,8 @@
 /* Where a token that begins in the excerpt must have ended. */
 enum { KEPT_MAX = REQUEST_EXCERPT_MAX + SECRET_BYTES_MAX };
 
+enum { SECRET_PIECE_MIN = 8 }; /* bytes of a URL's piece that an answer is not quoted for */
+
 struct request {
 	const struct request_conf *conf;
 	CURL *curl;
@@ -29,7 +31,7 @@ struct request {
 	struct buf body;
 	struct dialog dialog;     /* a mail's */
 	bool talks;               /* it has begun */
-	struct secret token;      /* of Authorization, to be kept out of errors */
+	struct secret token;      /* of Authorization, or a mail's password, to be kept out of errors */
 	struct guard_visit visit;
 	bool is_mail, answered, packed;
 	size_t answer_bytes, head_bytes, kept;
@@ -251,22 +253,20 @@ static int prepare_webhook(struct request *r, const struct notification *n, cons
 static int set_login(struct request *r, const struct mail_target *t, struct err *err)
 {
 	bool needs_tls = t->require_tls || (t->user.len && !r->conf->guard.allow_http);
-	struct secret password;
 	char *user;
 	int rc = 0;
 
 	curl_easy_setopt(r->curl, CURLOPT_USE_SSL, (long)(needs_tls ? CURLUSESSL_ALL : CURLUSESSL_TRY));
 	if (t->user.len == 0)
 		return 0;
-	if (secret_read(&password, r->conf->secrets_dir, t->password_file, err) < 0)
+	if (secret_read(&r->token, r->conf->secrets_dir, t->password_file, err) < 0)
 		return -1;
 	user = strndup(t->user.p, t->user.len);
 	if (!user || curl_easy_setopt(r->curl, CURLOPT_USERNAME, user) != CURLE_OK ||
-	    curl_easy_setopt(r->curl, CURLOPT_PASSWORD, password.bytes) != CURLE_OK ||
+	    curl_easy_setopt(r->curl, CURLOPT_PASSWORD, r->token.bytes) != CURLE_OK ||
 	    curl_easy_setopt(r->curl, CURLOPT_LOGIN_OPTIONS, BY_PASSWORD) != CURLE_OK)
 		rc = err_nomem(err, "a request");
 	free(user);
-	secret_forget(&password);
 	return rc;
 }
 
@@ -364,12 +364,42 @@ static int64_t asked_to_wait_ms(struct request *r, int64_t wall_ms)
 	return retry_after_ms(header(r, "Retry-After"), date[0] ? date : NULL, wall_ms, &bounds);
 }
 
+/* Does text hold a piece of the URL's part that may be a secret, as those of chats' webhooks are? Servers repeat what they do not know. */
+static bool has_piece(const char *part, struct str text)
+{
+	static const char ends[] = "/?&=";
+
+	for (const char *piece = part + strspn(part, ends); *piece; piece += strspn(piece, ends)) {
+		size_t len = strcspn(piece, ends);
+
+		if (len >= SECRET_PIECE_MIN && memmem(text.p, text.len, piece, len))
+			return true;
+		piece += len;
+	}
+	return false;
+}
+
+static bool tells_secret(const struct request *r, struct str text)
+{
+	static const CURLUPart parts[] = {CURLUPART_PATH, CURLUPART_QUERY};
+	bool tells = r->token.len && memmem(text.p, text.len, r->token.bytes, r->token.len);
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !tells; i++) {
+		char *part = NULL;
+
+		if (curl_url_get(r->url, parts[i], &part, 0) == CURLUE_OK)
+			tells = has_piece(part, text);
+		curl_free(part);
+	}
+	return tells;
+}
+
 /* Printable ASCII alone, as nobody knows what the bytes are meant to be. */
 static void quote_answer(const struct request *r, char *out, size_t size)
 {
 	size_t n = r->kept < REQUEST_EXCERPT_MAX ? r->kept : REQUEST_EXCERPT_MAX, at = 0;
 
-	if (r->token.len && memmem(r->answer, r->kept, r->token.bytes, r->token.len))
+	if (tells_secret(r, (struct str){r->answer, r->kept}))
 		n = 0;
 	for (size_t i = 0; i < n && at + 1 < size; i++)
 		if (r->answer[i] >= ' ' && r->answer[i] <= '~')
@@ -382,6 +412,14 @@ static const char *words_of(const struct request *r, CURLcode code)
 	return r->error[0] && !strchr(r->error, '@') ? r->error : curl_easy_strerror(code);
 }
 
+static void describe_mail(const struct request *r, int status, char out[REQUEST_ERROR_SIZE])
+{
+	if (status && tells_secret(r, str_from(r->dialog.words)))
+		snprintf(out, REQUEST_ERROR_SIZE, "the mail server said %d", status);
+	else
+		snprintf(out, REQUEST_ERROR_SIZE, "%s%s", status ? "the mail server said " : "the mail server broke off, or fell silent", r->dialog.words);
+}
+
 static void describe(const struct request *r, CURLcode code, int status, char out[REQUEST_ERROR_SIZE])
 {
 	char quoted[REQUEST_EXCERPT_MAX + 1];
@@ -392,7 +430,7 @@ static void describe(const struct request *r, CURLcode code, int status, char ou
 		quote_answer(r, quoted, sizeof(quoted));
 		snprintf(out, REQUEST_ERROR_SIZE, "status %d%s%s", status, quoted[0] ? ": " : "", quoted);
 	} else if (r->talks) {
-		snprintf(out, REQUEST_ERROR_SIZE, "%s%s", status ? "the mail server said " : "the mail server broke off, or fell silent", r->dialog.words);
+		describe_mail(r, status, out);
 	} else if (code == CURLE_OK) {
 		snprintf(out, REQUEST_ERROR_SIZE, "no HTTP answer");
 	} else {

@@ -194,6 +194,36 @@ START_TEST(a_request_is_whole)
 END_TEST
 
 /* A secret that is not there is awaited: nothing goes out unsigned. */
+/* Many servers repeat what they were asked for; that of a chat's webhook is all that it takes to write there. */
+static const struct {
+	const char *answer, *error;
+} echoes[] = {
+	{"Cannot POST /services/T0123/abcdefgh", "status 404"},
+	{"no such page: /services/T0123/abcdefgh?sig=12345678", "status 404"},
+	{"invalid sig: 12345678", "status 404"},
+	{"no service", "status 404: no service"},
+	{"Cannot POST /services/T0123/", "status 404"},
+};
+
+START_TEST(an_address_is_not_quoted)
+{
+	char answer[200], url[128];
+	const char *const answers_here[] = {answer};
+	struct receiver r;
+	struct bench b;
+
+	snprintf(answer, sizeof(answer), "HTTP/1.1 404 No\r\nContent-Length: %zu\r\n\r\n%s", strlen(echoes[_i].answer), echoes[_i].answer);
+	bench_init(&b, NULL, answers_here, 1);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/services/T0123/abcdefgh?sig=12345678", b.server.port);
+	r = bench_receiver(&b, "ops");
+	r.webhook.url = str_from(url);
+	bench_submit_to(&b, &r, "shop", 1, 1);
+	bench_run(&b, 1);
+	ck_assert_str_eq(b.done[0].error, echoes[_i].error);
+	bench_fini(&b);
+}
+END_TEST
+
 START_TEST(without_its_secret_nothing_is_sent)
 {
 	char dir[] = "/tmp/millrace-delivery-XXXXXX", command[64];
@@ -605,6 +635,7 @@ int main(void)
 	tcase_add_loop_test(tc, answers_mean_what_they_mean, 0, NR(answers));
 	tcase_add_loop_test(tc, an_answer_is_not_unpacked, 0, NR(packings));
 	tcase_add_test(tc, a_request_is_whole);
+	tcase_add_loop_test(tc, an_address_is_not_quoted, 0, NR(echoes));
 	tcase_add_test(tc, without_its_secret_nothing_is_sent);
 	tcase_add_loop_test(tc, retry_after_is_kept, 0, NR(waits));
 	tcase_add_test(tc, after_a_day_it_is_given_up);

@@ -322,6 +322,23 @@ START_TEST(what_was_not_sent_is_not_taken)
 }
 END_TEST
 
+START_TEST(a_password_is_not_quoted)
+{
+	struct mail_bench m;
+
+	open_mail(&m, true);
+	m.smtp.ehlo = "250 AUTH PLAIN\r\n";
+	m.smtp.to = "550 nobody comes in by pass-word\r\n";
+	m.receiver.mail.user = STR("me");
+	m.receiver.mail.password_file = STR("password");
+	submit_mail(&m);
+	while (m.b.nr_done == 0)
+		turn_mail(&m);
+	ck_assert_str_eq(m.b.done[0].error, "the mail server said 550");
+	close_mail(&m);
+}
+END_TEST
+
 /* Replies byte by byte, of many lines, and things that are none. */
 static const struct {
 	const char *reply; /* to RCPT */
@@ -474,6 +491,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_password_is_a_password, 0, 4);
 	tcase_add_loop_test(tc, a_login_that_is_refused_is_the_end, 0, 2);
 	tcase_add_loop_test(tc, what_was_not_sent_is_not_taken, 0, 2);
+	tcase_add_test(tc, a_password_is_not_quoted);
 	tcase_add_loop_test(tc, replies_are_read, 0, NR(replies));
 	tcase_add_loop_test(tc, a_reply_is_bounded, 0, 2);
 	tcase_add_test(tc, one_that_is_unknown_leaves_the_others_theirs);
