@@ -414,10 +414,14 @@ static const char *words_of(const struct request *r, CURLcode code)
 
 static void describe_mail(const struct request *r, int status, char out[REQUEST_ERROR_SIZE])
 {
-	if (status && tells_secret(r, str_from(r->dialog.words)))
-		snprintf(out, REQUEST_ERROR_SIZE, "the mail server said %d", status);
+	const char *words = tells_secret(r, str_from(r->dialog.words)) ? "" : r->dialog.words;
+
+	if (status)
+		snprintf(out, REQUEST_ERROR_SIZE, "the mail server said %s", words);
 	else
-		snprintf(out, REQUEST_ERROR_SIZE, "%s%s", status ? "the mail server said " : "the mail server broke off, or fell silent", r->dialog.words);
+		snprintf(out, REQUEST_ERROR_SIZE, "the mail server broke off, or fell silent%s%s", *words ? ": " : "", words);
+	if (status && !*words)
+		snprintf(out, REQUEST_ERROR_SIZE, "the mail server said %d", status);
 }
 
 static void describe(const struct request *r, CURLcode code, int status, char out[REQUEST_ERROR_SIZE])

@@ -324,17 +324,22 @@ END_TEST
 
 START_TEST(a_password_is_not_quoted)
 {
+	static const struct {
+		const char *reply, *error;
+	} told[] = {{"550 nobody comes in by pass-word\r\n", "the mail server said 550"}, {"pass-word?\r\n", "the mail server broke off, or fell silent"},
+		    {"what?\r\n", "the mail server broke off, or fell silent: what?"}};
 	struct mail_bench m;
 
 	open_mail(&m, true);
 	m.smtp.ehlo = "250 AUTH PLAIN\r\n";
-	m.smtp.to = "550 nobody comes in by pass-word\r\n";
+	m.smtp.to = told[_i].reply;
 	m.receiver.mail.user = STR("me");
 	m.receiver.mail.password_file = STR("password");
 	submit_mail(&m);
-	while (m.b.nr_done == 0)
+	while (m.b.nr_done == 0 && bench_stats(&m.b).attempts == 0)
 		turn_mail(&m);
-	ck_assert_str_eq(m.b.done[0].error, "the mail server said 550");
+	delivery_cancel(m.b.d, NULL, NULL);
+	ck_assert_str_eq(m.b.done[0].error, told[_i].error);
 	close_mail(&m);
 }
 END_TEST
@@ -491,7 +496,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_password_is_a_password, 0, 4);
 	tcase_add_loop_test(tc, a_login_that_is_refused_is_the_end, 0, 2);
 	tcase_add_loop_test(tc, what_was_not_sent_is_not_taken, 0, 2);
-	tcase_add_test(tc, a_password_is_not_quoted);
+	tcase_add_loop_test(tc, a_password_is_not_quoted, 0, 3);
 	tcase_add_loop_test(tc, replies_are_read, 0, NR(replies));
 	tcase_add_loop_test(tc, a_reply_is_bounded, 0, 2);
 	tcase_add_test(tc, one_that_is_unknown_leaves_the_others_theirs);
