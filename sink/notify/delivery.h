@@ -30,7 +30,7 @@ enum {
 struct delivery_conf {
 	bool allow_http;              /* webhooks by http, too; and a mail's password without TLS */
 	const char *allow_networks;   /* notify.allow_networks: "10.0.0.0/8, ::1/128" */
-	const char *secrets_dir;      /* where secret_file, bearer_file, password_file stand; empty: their paths are absolute */
+	const char *secrets_dir;      /* where secret_file, bearer_file, password_file stand; empty: none is read */
 	const char *ca_file;          /* PEM; empty: the system's */
 	const char *external_url;     /* of the alerts' page, for links; empty: none */
 	const char *user_agent;       /* empty: millrace-notify/VERSION */
