@@ -28,6 +28,7 @@ struct look {
 	int64_t held_since_ms; /* when the first of what is held up was due */
 	struct plan_view view;
 	bool drops, pauses;
+	bool owes;      /* somebody is to be told something, if not now */
 	bool told_more; /* what follows from that is not reckoned yet: escalations, repeats */
 };
 
@@ -185,6 +186,7 @@ static int look_at_members(struct look *l, struct err *err)
 		due[nr_due] = (struct due){m, plan_next(l->c, m, l->view.news_version, reappears)};
 		nr_due += due[nr_due].next.what != PLAN_NOTHING;
 	}
+	l->owes = nr_due > 0;
 	if (nr_due > 1)
 		qsort(due, nr_due, sizeof(*due), compare_due);
 	for (size_t i = 0; i < nr_due; i++)
@@ -206,8 +208,8 @@ static void refresh(struct look *l)
 	at_latest(l, c->rec.updated_at + REFRESH_MS);
 }
 
-/* What becomes of a case without an event. *gone: it is freed. */
-static int age(struct look *l, bool behind, bool *gone, struct err *err)
+/* What becomes of a case without an event. */
+static int age(struct look *l, bool behind, struct err *err)
 {
 	struct one_case *c = l->c;
 	const struct ack *ack = acks_find(&l->d->acks, c->rec.id);
@@ -218,29 +220,36 @@ static int age(struct look *l, bool behind, bool *gone, struct err *err)
 		at_latest(l, cases_expire(&l->d->cases, c, l->now_ms));
 	else if (c->nr_moved > 0)
 		at_latest(l, l->now_ms + LOOK_AGAIN_MS);
-	if (c->rec.state == INCIDENT_STATE_OPEN) {
+	if (c->rec.state == INCIDENT_STATE_OPEN)
 		refresh(l);
-		return 0;
-	}
-	if (l->now_ms - c->rec.resolved_at < CASE_KEPT_MS) {
-		at_latest(l, c->rec.resolved_at + CASE_KEPT_MS);
-		return 0;
-	}
-	*gone = cases_forget(&l->d->cases, c);
-	at_latest(l, l->now_ms + LOOK_AGAIN_MS);
 	return 0;
+}
+
+/* Forgets a case that has been over for long: later when somebody is still to be told of it. */
+static bool forget(struct look *l)
+{
+	struct one_case *c = l->c;
+	int64_t kept_ms = l->owes ? CASE_OWED_MS : CASE_KEPT_MS;
+
+	if (c->rec.state == INCIDENT_STATE_OPEN)
+		return false;
+	if (l->now_ms - c->rec.resolved_at < kept_ms) {
+		at_latest(l, c->rec.resolved_at + kept_ms);
+		return false;
+	}
+	if (cases_forget(&l->d->cases, c))
+		return true;
+	at_latest(l, l->now_ms + LOOK_AGAIN_MS);
+	return false;
 }
 
 static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behind, struct err *err)
 {
 	struct look l = {.d = d, .c = c, .now_ms = now_ms, .next_ms = INT64_MAX, .held_since_ms = INT64_MAX,
 			 .drops = desk_drops(d, c), .pauses = desk_pauses(d, c)};
-	bool gone = false;
 
-	if (age(&l, behind, &gone, err) < 0)
+	if (age(&l, behind, err) < 0)
 		return -1;
-	if (gone)
-		return 0;
 	d->cases.nr_waiting -= c->waiting;
 	c->waiting = false;
 	l.view = plan_view(&d->silences, c, now_ms);
@@ -248,6 +257,8 @@ static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behi
 		at_latest(&l, l.view.end_ms);
 	if (look_at_members(&l, err) < 0)
 		return -1;
+	if (forget(&l))
+		return 0;
 	if (l.told_more)
 		l.next_ms = now_ms;
 	else if (l.next_ms <= now_ms)

@@ -25,6 +25,7 @@ static void take_receiver(struct world *w, const char *rest)
 	r.only_named = number_behind(rest, "named=", 0);
 	r.escalate_to = str_from(to);
 	r.escalate_after_ms = 1000 * number_behind(rest, "after=", 0);
+	r.updated_at = w->now_s * 1000;
 	world_receiver(w, &r);
 }
 
@@ -47,7 +48,7 @@ static void take_silence(struct world *w, const char *rest)
 
 static void take_summary(struct world *w, const char *rest)
 {
-	struct alert_event ev = {.kind = ALERT_EVENT_KIND_SUMMARY, .trigger = STR("slow"), .cell = STR("main"), .site = STR("shop"), .at = w->now_s * 1000};
+	struct alert_event ev = {.kind = ALERT_EVENT_KIND_SUMMARY, .trigger = STR("slow"), .cell = STR("main"), .site = STR("shop"), .at = (w->now_s - w->late_s) * 1000};
 	long long opened_s, opened, closed;
 
 	ck_assert_int_eq(sscanf(rest, "%lld %lld %lld", &opened_s, &opened, &closed), 3);
@@ -115,6 +116,8 @@ static void take(struct world *w, const char *verb, const char *rest)
 		world_ack(w, id);
 	} else if (strcmp(verb, "fail") == 0) {
 		w->outcome = SENT_OUTCOME_GAVE_UP;
+	} else if (strcmp(verb, "late") == 0) {
+		w->late_s = strtoll(rest, NULL, 10);
 	} else if (strcmp(verb, "restart") == 0) {
 		world_restart(w);
 	} else if (strcmp(verb, "outcome") == 0) {
@@ -412,6 +415,7 @@ START_TEST(forgotten)
 	ck_assert_uint_eq(f.incidents, 1);
 	ck_assert_uint_eq(f.incidents_open, 1);
 	world_restart(w); /* its record is still there, and too old */
+	world_turn(w);
 	desk_figures(w->desk, &f);
 	ck_assert_uint_eq(f.incidents, 1);
 	world_free(w);
