@@ -356,49 +356,6 @@ START_TEST(a_queue_is_bounded)
 }
 END_TEST
 
-/* A notification with as many alerts as an incident lists, each with this much text. */
-static int submit_large(struct bench *b, const char *receiver, int64_t sequence)
-{
-	static char text[4096];
-	const struct incident_alert *alerts[MAKER_ALERTS_MAX];
-	struct tag tag = {STR("k"), {memset(text, 'x', sizeof(text)), sizeof(text)}};
-	struct receiver r = bench_receiver(b, receiver);
-	struct delivery_job job;
-	struct maker m;
-	struct err err = ERR_INIT;
-	int rc;
-
-	maker_init(&m);
-	for (size_t i = 0; i < MAKER_ALERTS_MAX; i++)
-		alerts[i] = maker_add(&m, "m", &tag, 1);
-	m.incident.id[15] = (uint8_t)sequence;
-	m.incident.acked_by = m.incident.ack_reason = STR("");
-	job = (struct delivery_job){.incident = &m.incident, .receiver = &r, .sequence = sequence, .alerts = alerts, .alerts_len = MAKER_ALERTS_MAX};
-	rc = delivery_submit(b->d, &job, &err);
-	ck_assert_msg(rc >= 0, "%s", err.msg);
-	return rc;
-}
-
-/* Receivers that hang with all that they may hold leave room for others. */
-START_TEST(memory_of_those_that_hang_is_bounded)
-{
-	struct bench b;
-
-	bench_init(&b, NULL, ok, NR(ok));
-	for (int64_t i = 1; submit_large(&b, "a", i) == 0; i++)
-		ck_assert_int_le(i, DELIVERY_QUEUE_MAX);
-	for (int64_t i = 1; submit_large(&b, "b", i) == 0; i++)
-		ck_assert_int_le(i, DELIVERY_QUEUE_MAX);
-	ck_assert_int_eq(submit_large(&b, "c", 1), 0);
-	ck_assert_int_eq(bench_submit(&b, "d", 1, 1), 0);
-	ck_assert_uint_le(bench_stats(&b).bytes, DELIVERY_BYTES_MAX);
-	for (char id = 'e'; id <= 'z'; id++)
-		submit_large(&b, (char[]){id, 0}, 1);
-	ck_assert_uint_le(bench_stats(&b).bytes, DELIVERY_BYTES_MAX);
-	bench_fini(&b);
-}
-END_TEST
-
 START_TEST(what_is_under_way_is_not_superseded)
 {
 	struct bench b;
@@ -611,7 +568,6 @@ int main(void)
 	tcase_add_test(tc, one_that_chokes_a_receiver_lets_others_by);
 	tcase_add_test(tc, in_order_one_at_a_time);
 	tcase_add_test(tc, a_queue_is_bounded);
-	tcase_add_test(tc, memory_of_those_that_hang_is_bounded);
 	tcase_add_test(tc, what_is_under_way_is_not_superseded);
 	tcase_add_test(tc, what_waits_can_be_thrown_away);
 	tcase_add_test(tc, a_site_may_be_paused);
