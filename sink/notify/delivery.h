@@ -21,6 +21,7 @@
 enum {
 	DELIVERY_QUEUE_MAX = 64,                      /* notifications a receiver, the one under way included */
 	DELIVERY_BYTES_MAX = 32 << 20,                /* of all queues together */
+	DELIVERY_WAITING_BYTES_MAX = 16 << 20,        /* beyond this only a receiver with nothing on its way is given something */
 	DELIVERY_IN_FLIGHT_MAX = 256,                 /* requests at once, of as many receivers */
 	DELIVERY_GIVE_UP_MS = 24 * 3600 * 1000,       /* real, since it was submitted */
 	DELIVERY_ERROR_SIZE = 400,                    /* bytes of an error's text, with its NUL */

@@ -85,6 +85,7 @@ MUTANTS = [
     of("first-line-of-many", "dialog.c", "	if (d->line_len > 3 && l[3] == '-')\n		return;\n", "", "delivery_mail"),
     of("reply-without-end", "dialog.c", "!good || ++d->lines > DIALOG_LINES_MAX", "!good", "delivery_mail"),
     of("text-refused-is-taken", "dialog.c", "	} else if (reply / 100 != wanted) {", "	} else if (reply / 100 != wanted && d->state != DIALOG_TEXT) {", "delivery_mail"),
+    of("hung-ones-take-all-memory", "delivery.c", "l->nr ? DELIVERY_WAITING_BYTES_MAX : DELIVERY_BYTES_MAX", "DELIVERY_BYTES_MAX", "delivery_memory"),
     # those who are notified in tests
     script("any-signature-will-do", "tests/e2e/receivers.py", "return None if hmac.compare_digest(wanted, given) else ", "return None if given else ", "test_receivers"),
     script("old-signatures-will-do", "tests/e2e/receivers.py", "> OLDEST_SIGNATURE:", "> 1e12:", "test_receivers"),
