@@ -16,6 +16,14 @@ static int64_t whole_seconds(const char *text)
 	return p > text && p[strspn(p, " \t")] == '\0' ? s : -1;
 }
 
+/* Any year that an int can hold may come in a date: its milliseconds fit into nothing. */
+static int64_t ms_of(time_t s)
+{
+	const int64_t most = INT64_MAX / 4000;
+
+	return 1000 * ((int64_t)s > most ? most : (int64_t)s < -most ? -most : (int64_t)s);
+}
+
 int64_t retry_after_ms(const char *retry_after, const char *date, int64_t wall_ms, const struct retry_bounds *bounds)
 {
 	int64_t wait_ms, from_ms = wall_ms;
@@ -30,8 +38,8 @@ int64_t retry_after_ms(const char *retry_after, const char *date, int64_t wall_m
 		if (at == -1)
 			return -1;
 		if (sent != -1)
-			from_ms = (int64_t)sent * 1000;
-		wait_ms = (int64_t)at * 1000 - from_ms;
+			from_ms = ms_of(sent);
+		wait_ms = ms_of(at) - from_ms;
 	}
 	if (wait_ms < bounds->min_ms)
 		return bounds->min_ms;

@@ -204,7 +204,7 @@ static struct judging judging_now(const struct checkpoint *cp, int64_t now_ms)
 	if (!tables || !cp->triggers)
 		return (struct judging){0};
 	return (struct judging){cp->triggers, tables->placements, tables->closures, tables->controls, cp->with.topics->cell, cp->with.topics->epoch, now_ms,
-				cp->with.conf->alerts_max_age_ms, cp->with.conf->alerts_held_max, cp->shadow_bytes};
+				due_max_age_ms(&cp->rules), cp->with.conf->alerts_held_max, cp->shadow_bytes};
 }
 
 /* Goes by what triggers are now. -1 with ERR_FATAL: minutes must not close unjudged. */

@@ -44,7 +44,8 @@ const struct conf_field processor_conf_fields[] = {
 	{"series.record_max", CONF_INT, ROW(series_record_max), "10000", 1, SERIES_CAPS_LIMIT,
 	 "series that one record may bring that are new to the partition; likewise"},
 	{"alerts.max_age", CONF_MS, ROW(alerts_max_age_ms), "10m", 60000, 86400000,
-	 "an alert that opens in a minute older than this, as processing is behind, is told once it has caught up, if it is still open"},
+	 "an alert that opens in a minute older than this, as processing is behind, is told once it has caught up, if it is still open; a minute more than window.grace "
+	 "and checkpoint.stagger at least"},
 	{"alerts.held_max", CONF_INT, ROW(alerts_held_max), "10000", 0, 1000000,
 	 "series of one site that a partition watches for triggers about absence; those beyond are not missed when they fall silent"},
 	{0},

@@ -20,6 +20,13 @@ struct late_rules due_late_rules(const struct due_rules *rules)
 	return (struct late_rules){rules->conf->late_idle_ms, rules->conf->late_max_ms};
 }
 
+int64_t due_max_age_ms(const struct due_rules *rules)
+{
+	int64_t least_ms = rules->conf->grace_ms + rules->conf->stagger_ms + CLOCK_MINUTE_MS;
+
+	return rules->conf->alerts_max_age_ms > least_ms ? rules->conf->alerts_max_age_ms : least_ms;
+}
+
 int64_t due_stagger_ms(const struct due_rules *rules, int32_t partition)
 {
 	int32_t nr = rules->partitions > 0 ? rules->partitions : 1;

@@ -24,6 +24,9 @@ struct due_rules {
 /* The late rules of the settings. */
 struct late_rules due_late_rules(const struct due_rules *rules);
 
+/* The age beyond which a minute is judged late (judging.h): that of the settings, but never less than what a partition that is not behind has at its closing. Virtual. */
+int64_t due_max_age_ms(const struct due_rules *rules);
+
 /* How much later than the first partition this one closes its minutes. Virtual. */
 int64_t due_stagger_ms(const struct due_rules *rules, int32_t partition);
 

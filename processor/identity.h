@@ -32,11 +32,11 @@ static inline struct identity identity_of_events(const struct event_batch *b)
 				 b->created_at};
 }
 
-/* When a payload's agent said that older ones were still to come; 0: it did not. No later than the watermark, whatever the sender's clock says: a site whose
- * clock is wrong would be taken for one that waits for ever. */
+/* When a payload's agent said that older ones were still to come; 0: it did not, or by a clock before 1970, which no snapshot may hold. No later than the
+ * watermark, whatever the sender's clock says: a site whose clock is wrong would be taken for one that waits for ever. */
 static inline int64_t identity_waiting_ms(const struct identity *who, int64_t watermark_ms)
 {
-	if (!who->agent_id || who->floor >= who->seq)
+	if (!who->agent_id || who->floor >= who->seq || who->created_ms < 0)
 		return 0;
 	return who->created_ms < watermark_ms ? who->created_ms : watermark_ms;
 }

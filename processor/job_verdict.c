@@ -32,17 +32,27 @@ static bool was_due(const struct rule *rule, struct alert *alert, int64_t end_ms
 	return alert->due_ms > 0;
 }
 
-static bool cron_missed(const struct rule *rule, struct alert *alert, const struct check_in *job, int64_t end_ms)
+/* Is there a run that should be through by now and is not? The last that was due so long ago, which may not be the last that was due: a job may run for as long as
+ * until it is due again, or longer. */
+static bool is_overdue(const struct rule *rule, const struct alert *alert, const struct check_in *job, int64_t end_ms)
 {
 	const struct check_in_rule *c = &rule->trigger.check_in;
-	int64_t due_ms;
+	int64_t limit_ms = end_ms - minutes((int64_t)c->grace_minutes + c->runtime_minutes) - 1, due_ms = alert->due_ms;
 
+	if (!c->runtime_minutes || job->finish_ms >= due_ms)
+		return false;
+	if (due_ms > limit_ms)
+		due_ms = cron_last_ms(&rule->cron, limit_ms);
+	return due_ms >= alert->since_ms && due_ms <= limit_ms && job->finish_ms < due_ms;
+}
+
+static bool cron_missed(const struct rule *rule, struct alert *alert, const struct check_in *job, int64_t end_ms)
+{
 	if (!was_due(rule, alert, end_ms))
 		return false;
-	due_ms = alert->due_ms;
-	if (!job || later(job->start_ms, job->finish_ms) < due_ms - CLOCK_MINUTE_MS)
+	if (!job || later(job->start_ms, job->finish_ms) < alert->due_ms - CLOCK_MINUTE_MS)
 		return true;
-	return c->runtime_minutes > 0 && end_ms > due_ms + minutes((int64_t)c->grace_minutes + c->runtime_minutes) && job->finish_ms < due_ms;
+	return is_overdue(rule, alert, job, end_ms);
 }
 
 enum alert_verdict job_verdict(const struct rule *rule, struct alert *alert, const struct check_in *job, int64_t minute_ms, bool *has_value,

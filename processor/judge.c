@@ -22,7 +22,9 @@ struct judge {
 	struct rules *rules;
 	uint8_t *muted;     /* enum mute, by rule */
 	int64_t minute_ms;
+	int64_t from_ms;        /* the first of the closing */
 	bool is_still, is_lost; /* quiet.h */
+	bool is_flushed;        /* a flush took a part of it, of which only what triggers asked about then is known (shadow.h) */
 	const struct site_place *place; /* of the last rule that was asked where its series belong ... */
 	bool place_moves;               /* ... and what of it */
 };
@@ -34,8 +36,9 @@ struct finding {
 	double value;
 };
 
-static bool is_muted(struct judge *j, int64_t index)
+static bool is_muted(void *ctx, int64_t index)
 {
+	struct judge *j = ctx;
 	const struct trigger *t = &j->rules->rule[index].trigger;
 	uint8_t *known = &j->muted[index];
 
@@ -49,8 +52,10 @@ static bool is_muted(struct judge *j, int64_t index)
 static enum place place_of(struct judge *j, const struct rule *rule, const uint8_t *key)
 {
 	if (rule->place != j->place) {
+		int64_t day_ms = j->minute_ms - 24 * CLOCK_HOUR_MS;
+
 		j->place = rule->place;
-		j->place_moves = site_place_moves(rule->place, j->minute_ms - 24 * CLOCK_HOUR_MS);
+		j->place_moves = site_place_moves(rule->place, day_ms < j->from_ms ? day_ms : j->from_ms);
 	}
 	if (!j->place_moves && !rule->trigger.has_check_in)
 		return PLACE_HERE;
@@ -157,12 +162,12 @@ static int judge_rule(struct judge *j, uint32_t index, struct alert *alert, stru
 {
 	const struct trigger *t = &j->rules->rule[index].trigger;
 	struct finding f = {.verdict = ALERT_HOLDS_NOT};
-	bool muted = is_muted(j, index);
+	bool muted = is_muted(j, index), unknown = muted || (j->is_flushed && t->updated_at >= j->minute_ms);
 
 	if (t->has_threshold)
 		f = find_threshold(t, point);
 	if (!alert) {
-		if ((muted || f.verdict != ALERT_HOLDS) && !t->has_absent_minutes)
+		if ((unknown || f.verdict != ALERT_HOLDS) && !t->has_absent_minutes)
 			return 0;
 		if (begin(j, index, series, &alert, err) < 0)
 			return -1;
@@ -171,8 +176,8 @@ static int judge_rule(struct judge *j, uint32_t index, struct alert *alert, stru
 	}
 	alert->judged_ms = j->minute_ms;
 	alert->silent = 0;
-	if (muted) {
-		stand_still(j, alert, true);
+	if (unknown) {
+		stand_still(j, alert, muted);
 		return 0;
 	}
 	return step(j, alert, &f, err);
@@ -234,6 +239,7 @@ static int judge_windows(struct judge *j, struct err *err)
 			*err = why;
 		return -1;
 	}
+	j->is_flushed = pane != NULL;
 	if (!pane)
 		pane = pane_list_find(&j->of->windows->panes[PANE_MINUTE], j->minute_ms);
 	while (pane && (w = pane_next(pane, &at)) != NULL) {
@@ -251,10 +257,11 @@ static struct finding find_silent(struct judge *j, struct alert *alert)
 	const struct rule *rule = &j->rules->rule[alert->rule->index];
 	struct finding f = {.verdict = ALERT_HOLDS_NOT};
 
+	if (alert->series)
+		alert->silent += alert->silent < SILENT_MAX;
 	if (rule->trigger.has_threshold)
 		return find_threshold(&rule->trigger, NULL);
 	if (rule->trigger.has_absent_minutes) {
-		alert->silent += alert->silent < SILENT_MAX;
 		f.verdict = alert->silent >= rule->trigger.absent_minutes ? ALERT_HOLDS : ALERT_HOLDS_NOT;
 		return f;
 	}
@@ -262,11 +269,12 @@ static struct finding find_silent(struct judge *j, struct alert *alert)
 	return f;
 }
 
-/* An absence that lasts so long is no news any more, and the series is not coming back. */
+/* A silence that lasts so long is no news any more, and the series is not coming back: of what has gone a count is below its threshold for ever. */
 static bool is_forgotten(const struct judge *j, const struct alert *alert)
 {
-	return alert->series && alert->held &&
-	       (alert->silent >= FORGET_MINUTES || (alert_is_open(alert) && j->minute_ms - alert->state.opened_ms >= FORGET_MINUTES * CLOCK_MINUTE_MS));
+	if (!alert->series || alert->silent >= FORGET_MINUTES)
+		return alert->series;
+	return alert->held && alert_is_open(alert) && j->minute_ms - alert->state.opened_ms >= FORGET_MINUTES * CLOCK_MINUTE_MS;
 }
 
 /* An alert without a window in this minute, or one whose window does not count. */
@@ -289,6 +297,15 @@ static int judge_silent(struct judge *j, struct alert *alert, struct err *err)
 	return step(j, alert, &f, err);
 }
 
+/* From when on a job owes signs of life. A partition in which nothing happens has not closed a minute for long, and nobody owed one before there was a trigger;
+ * but whoever wrote that may have had a clock that is wrong: it is not believed beyond now. */
+static int64_t watched_since(const struct judge *j, const struct trigger *t)
+{
+	int64_t written_ms = t->updated_at < j->with->now_ms ? t->updated_at : j->with->now_ms;
+
+	return written_ms > j->minute_ms ? written_ms : j->minute_ms;
+}
+
 /* Jobs that are to be watched from this minute on. */
 static int begin_jobs(struct judge *j, struct err *err)
 {
@@ -303,8 +320,8 @@ static int begin_jobs(struct judge *j, struct err *err)
 			continue;
 		if (begin(j, index, NULL, &alert, err) < 0)
 			return -1;
-		if (alert) /* a partition in which nothing happens has not closed a minute for long: nobody owed a sign of life before there was a trigger */
-			alert->since_ms = rule->trigger.updated_at > j->minute_ms ? rule->trigger.updated_at : j->minute_ms;
+		if (alert)
+			alert->since_ms = watched_since(j, &rule->trigger);
 	}
 	return 0;
 }
@@ -325,7 +342,7 @@ static int judge_minute(struct judge *j, int64_t minute_ms, struct err *err)
 			return -1;
 	}
 	shadow_drop(j->of->shadow, &j->of->windows->series, minute_ms);
-	return telling_catch_up(j->of, j->with, minute_ms, err);
+	return telling_catch_up(j->of, j->with, minute_ms, is_muted, j, err);
 }
 
 bool judge_wants_minutes(const struct alerts *a, bool of_events)
@@ -342,14 +359,15 @@ static int64_t first_pane(const struct pane_list *list, int64_t minute_ms, int64
 	return limit_ms;
 }
 
-/* The next minute, from this one on, that is to be judged, or closed_ms. Where nobody listened and nothing came there is nothing to find out. */
+/* The next minute, from this one on, that is to be judged, or closed_ms. Where nobody listened and nothing came there is nothing to find out, but for who has moved
+ * away meanwhile: that is asked in the last minute of a closing. */
 static int64_t next_minute(const struct judge *j, int64_t minute_ms, int64_t closed_ms)
 {
 	int64_t pane_ms = first_pane(&j->of->windows->panes[PANE_MINUTE], minute_ms, first_pane(&j->of->shadow->panes, minute_ms, closed_ms));
 
 	if (!judge_wants_minutes(j->of->alerts, j->of->of_events))
 		return pane_ms;
-	while (minute_ms < pane_ms && quiet_is_still(j->of->quiet, minute_ms))
+	while (minute_ms < pane_ms && minute_ms < closed_ms - CLOCK_MINUTE_MS && quiet_is_still(j->of->quiet, minute_ms))
 		minute_ms += CLOCK_MINUTE_MS;
 	return minute_ms;
 }
@@ -371,6 +389,7 @@ int judge_minutes(const struct judged *of, const struct judging *with, int64_t c
 		return err_nomem(err, "what is muted");
 	if (from_ms == 0) /* the first closing: nothing can have been silent before there was anything */
 		from_ms = first_pane(&of->windows->panes[PANE_MINUTE], 0, closed_ms - CLOCK_MINUTE_MS);
+	j.from_ms = from_ms;
 	for (int64_t m = next_minute(&j, from_ms, closed_ms); m < closed_ms && rc == 0; m = next_minute(&j, m + CLOCK_MINUTE_MS, closed_ms))
 		rc = judge_minute(&j, m, err);
 	free(j.muted);

@@ -8,7 +8,7 @@
  * all selectors are counted, then each rule takes its best.
  *
  * Invariants:
- *  I1  A series meets a rule in one node at most: it has one value of a key, and no selector has a value twice (trigger_check()).
+ *  I1  A series meets a rule in one node at most: of a key that a hostile record repeats its first value counts, and no selector has a value twice (trigger_check()).
  *  I2  Sets hold ascending indices, and equal sets have one number: they are found by XXH3-128 of their bytes, which nobody chooses.
  *  I3  A key's node knows all lengths of beginnings and ends that stand behind it: no others are looked up. */
 #include "processor/rules_index.h"
@@ -331,6 +331,15 @@ static uint32_t intern(struct rules_index *x)
 	return (uint32_t)x->nr_sets++;
 }
 
+/* (I1), as trigger_matches() has it. */
+static bool is_first(const struct series_id *id, size_t tag)
+{
+	for (size_t i = 0; i < tag; i++)
+		if (str_eq(id->tags[i].key, id->tags[tag].key))
+			return false;
+	return true;
+}
+
 uint32_t rules_index_match(struct rules_index *x, const struct series_id *id)
 {
 	const struct node *metric = find_node(x, find_node(x, NULL, NODE_SITE, id->site), NODE_METRIC, id->name);
@@ -342,7 +351,7 @@ uint32_t rules_index_match(struct rules_index *x, const struct series_id *id)
 	for (size_t i = 0; i < id->tags_len; i++) {
 		const struct node *key = find_node(x, metric, NODE_KEY, id->tags[i].key);
 
-		if (!key || !key->ends)
+		if (!key || !key->ends || !is_first(id, i))
 			continue;
 		if (key->ends->values)
 			ask(x, find_node(x, key, NODE_VALUE, id->tags[i].value), id);

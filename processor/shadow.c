@@ -37,9 +37,9 @@ static struct pane *take_pane(struct shadow *s, struct window_store *ws, int64_t
 }
 
 /* Adds the windows of src whose series have triggers to the minute's. -1 when memory is short. */
-static int add(struct shadow *s, struct window_store *ws, struct rules *rules, const struct pane *src)
+static int add(struct shadow *s, struct rules *rules, const struct pane *src)
 {
-	struct pane *dst = pane_list_find(&s->panes, src->start_ms);
+	struct pane *dst = pane_list_find(&s->panes, src->start_ms); /* of each minute that is flushed there is one */
 	const struct window *w;
 	size_t at = 0;
 
@@ -52,9 +52,7 @@ static int add(struct shadow *s, struct window_store *ws, struct rules *rules, c
 			return -1;
 		if (set == RULES_NONE)
 			continue;
-		if (!dst)
-			dst = take_pane(s, ws, src->start_ms);
-		if (!dst || pane_merge_one(dst, w) < 0)
+		if (pane_merge_one(dst, w) < 0)
 			return -1;
 	}
 	return 0;
@@ -69,6 +67,8 @@ static void shrink(struct shadow *s, struct series_table *series, struct quiet *
 		for (size_t i = 1; i < s->panes.len; i++)
 			if (pane_bytes(s->panes.panes[i]) > pane_bytes(s->panes.panes[largest]))
 				largest = i;
+		if (!s->panes.panes[largest]->len) /* nothing is kept of any */
+			return;
 		quiet_note_lost(quiet, s->panes.panes[largest]->start_ms);
 		pane_free(pane_list_take(&s->panes, largest), series);
 	}
@@ -78,10 +78,10 @@ int shadow_take(struct shadow *s, struct window_store *ws, struct rules *rules, 
 {
 	const struct pane_list *minutes = &ws->panes[PANE_MINUTE];
 
-	for (size_t i = 0; rules && rules->nr && i < minutes->len; i++) {
+	for (size_t i = 0; rules && i < minutes->len; i++) {
 		if (quiet_is_lost(quiet, minutes->panes[i]->start_ms))
 			continue;
-		if (add(s, ws, rules, minutes->panes[i]) < 0)
+		if (!take_pane(s, ws, minutes->panes[i]->start_ms) || add(s, rules, minutes->panes[i]) < 0)
 			return err_nomem(err, "what triggers need of a flush");
 		shrink(s, &ws->series, quiet);
 	}
@@ -93,7 +93,7 @@ struct pane *shadow_complete(struct shadow *s, struct window_store *ws, struct r
 	const struct pane *rest = pane_list_find(&ws->panes[PANE_MINUTE], minute_ms);
 	struct pane *kept = pane_list_find(&s->panes, minute_ms);
 
-	if (kept && rest && add(s, ws, rules, rest) < 0) {
+	if (kept && rest && add(s, rules, rest) < 0) {
 		err_nomem(err, "a minute that was flushed");
 		return NULL;
 	}

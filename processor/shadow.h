@@ -1,7 +1,8 @@
 /* shadow.h - windows that a flush took out of open minutes, kept back for the triggers.
  *
  * A flush by the budget hands over windows before their minute is judged (window_store.h). What triggers will ask about is copied here first, and is judged together
- * with what comes later for the same minute; none of it is emitted. It is freed when its minute has been judged. When it takes more than it may, the
+ * with what comes later for the same minute; none of it is emitted. A minute of which nothing is kept has an empty pane here: what a trigger that comes later asks
+ * about is gone. It is freed when its minute has been judged. When it takes more than it may, the
  * largest minute goes, and is then unknown to all triggers (quiet.h).
  * Not thread-safe: its task owns it. */
 #ifndef MILLRACE_PROCESSOR_SHADOW_H

@@ -118,7 +118,8 @@ int telling_summary(const struct judged *of, const struct judging *with, struct 
 	return 0;
 }
 
-int telling_catch_up(const struct judged *of, const struct judging *with, int64_t minute_ms, struct err *err)
+int telling_catch_up(const struct judged *of, const struct judging *with, int64_t minute_ms, bool (*is_muted)(void *ctx, int64_t index), void *ctx,
+		     struct err *err)
 {
 	struct alerts *a = of->alerts;
 	struct alert_rule *next;
@@ -128,7 +129,7 @@ int telling_catch_up(const struct judged *of, const struct judging *with, int64_
 	for (struct alert *alert = a->first; alert && a->nr_untold; alert = alert->next) {
 		struct telling t = {&a->rules->rule[alert->rule->index].trigger, alert->state.opened_ms, alert->has_value, alert->value};
 
-		if (!alert->untold)
+		if (!alert->untold || is_muted(ctx, alert->rule->index))
 			continue;
 		if (tell(of, with, alert, &t, ALERT_EVENT_KIND_OPENED, "", err) < 0)
 			return -1;
@@ -136,7 +137,7 @@ int telling_catch_up(const struct judged *of, const struct judging *with, int64_
 	}
 	for (struct alert_rule *rule = a->first_rule; rule; rule = next) {
 		next = rule->next;
-		if (!rule->unseen_opened)
+		if (!rule->unseen_opened || is_muted(ctx, rule->index))
 			continue;
 		if (telling_summary(of, with, rule, &a->rules->rule[rule->index].trigger, err) < 0)
 			return -1;

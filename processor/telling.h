@@ -21,8 +21,10 @@ int telling_opened(const struct judged *of, const struct judging *with, struct a
 /* It has closed, or moved (reason "moved"): told, or counted when its opening was not. */
 int telling_ended(const struct judged *of, const struct judging *with, struct alert *alert, const struct telling *t, const char *reason, struct err *err);
 
-/* A minute that is not late has been judged: tells openings that were not told, and one summary a trigger of what has closed unseen. */
-int telling_catch_up(const struct judged *of, const struct judging *with, int64_t minute_ms, struct err *err);
+/* A minute that is not late has been judged: tells openings that were not told, and one summary a trigger of what has closed unseen; but of none that is_muted(ctx, its
+ * index among the rules), which waits. */
+int telling_catch_up(const struct judged *of, const struct judging *with, int64_t minute_ms, bool (*is_muted)(void *ctx, int64_t index), void *ctx,
+		     struct err *err);
 
 /* The summary of one trigger, if there is anything in it; and forgets what it counts. */
 int telling_summary(const struct judged *of, const struct judging *with, struct alert_rule *rule, const struct trigger *trigger, struct err *err);

@@ -66,9 +66,13 @@ static int add_alert(struct cases *cs, struct one_case *c, const struct alert_ev
 		if (!*a)
 			return -1;
 		open_alert(*a, ev);
+		(*a)->doubles = c->nr_unknown > 0;
 	} else {
 		c->nr_unknown++;
 	}
+	/* Of what is but a number after a restart nothing tells its minute, and a closing from before the incident is not taken for its. */
+	if ((!*a || !(*a)->listed) && ev->opened_at < c->rec.opened_at)
+		c->rec.opened_at = ev->opened_at;
 	c->rec.alerts_total++;
 	c->rec.open_alerts++;
 	return 0;
@@ -115,18 +119,6 @@ static int open_in(struct cases *cs, struct one_case *c, int64_t now_ms, const s
 	return 0;
 }
 
-/* Room for one more: the longest resolved of which nothing is on its way gives way. */
-static bool has_room(struct cases *cs)
-{
-	struct one_case *c, *next;
-
-	for (c = TAILQ_FIRST(&cs->resolved); c && (cs->by_id.len >= cs->nr_max || cs->bytes >= cs->bytes_max); c = next) {
-		next = TAILQ_NEXT(c, in_resolved);
-		cases_forget(cs, c);
-	}
-	return cs->by_id.len < cs->nr_max && cs->bytes < cs->bytes_max;
-}
-
 /* A case of the event's id: the one there is, which begins again, or a new one. NULL with *out REFUSED, or with *err set. */
 static struct one_case *begin(struct cases *cs, int64_t now_ms, const struct alert_event *ev, enum case_taken *out, bool *is_new, struct err *err)
 {
@@ -138,7 +130,7 @@ static struct one_case *begin(struct cases *cs, int64_t now_ms, const struct ale
 	*is_new = !c;
 	if (c)
 		return cases_make_latest(cs, c, err) == 0 ? c : NULL;
-	if (has_room(cs))
+	if (cases_make_room(cs))
 		return cases_add(cs, now_ms, &rec, err);
 	*out = CASE_REFUSED;
 	return NULL;
@@ -168,6 +160,31 @@ static int apply_opened(struct cases *cs, int64_t now_ms, const struct alert_eve
 	return 0;
 }
 
+/* When that which was judged at at_ms is taken to have become so: to the clock that all else follows it is now, but not what is long past. */
+static int64_t taken_at(int64_t now_ms, int64_t at_ms)
+{
+	if (at_ms >= now_ms - CASE_LATE_MS)
+		return now_ms;
+	return at_ms > 0 ? at_ms : 0;
+}
+
+/* An ending of an episode before the one that is known: then it was one of those that are but a number before it opened elsewhere, and has been counted as
+ * two. False: it was not. */
+static bool was_counted_twice(struct cases *cs, struct one_case *c, const struct alert_event *ev, int64_t now_ms)
+{
+	struct case_alert *a = map_get(&c->alerts, ev->fingerprint);
+
+	if (!a || !a->doubles || has_episode(a, ev) || ev->opened_at >= a->episode_ms || c->nr_unknown == 0)
+		return false;
+	a->doubles = false;
+	c->nr_unknown--;
+	c->rec.open_alerts--;
+	c->rec.alerts_total--;
+	cases_settle(cs, c, taken_at(now_ms, ev->at));
+	cases_touch(cs, c, now_ms, c->rec.state == INCIDENT_STATE_RESOLVED);
+	return true;
+}
+
 /* The alert that an ending is about: one that the case knows, or one of those that are but a number, which it becomes known by; nameless, with too many
  * of them. NULL: none, or *err is set. */
 static struct case_alert *alert_of(struct cases *cs, struct one_case *c, const struct alert_event *ev, struct case_alert *nameless, int *rc,
@@ -191,8 +208,10 @@ static struct case_alert *alert_of(struct cases *cs, struct one_case *c, const s
 }
 
 /* minute_ms: the one that was judged, as in a Kafka that is behind it is not now. */
-static void close_alert(struct one_case *c, struct case_alert *a, int64_t minute_ms)
+static void close_alert(struct one_case *c, struct case_alert *a, int64_t minute_ms, int64_t ended_ms)
 {
+	if (ended_ms > c->ended_ms)
+		c->ended_ms = ended_ms;
 	c->nr_moved -= a->state == INCIDENT_ALERT_STATE_MOVED;
 	a->state = INCIDENT_ALERT_STATE_CLOSED;
 	a->has_closed = true;
@@ -216,14 +235,19 @@ static int apply_ending(struct cases *cs, int64_t now_ms, const struct alert_eve
 
 	if (!c || c->rec.state == INCIDENT_STATE_RESOLVED)
 		return 0;
+	if (was_counted_twice(cs, c, ev, now_ms)) {
+		*out = CASE_TAKEN;
+		*of = c;
+		return 0;
+	}
 	a = alert_of(cs, c, ev, &nameless, &rc, err);
 	if (!a || (ev->kind == ALERT_EVENT_KIND_MOVED && a->state == INCIDENT_ALERT_STATE_MOVED))
 		return rc;
 	*out = CASE_TAKEN;
 	*of = c;
 	if (ev->kind == ALERT_EVENT_KIND_CLOSED) {
-		close_alert(c, a, ev->minute);
-		cases_settle(cs, c, now_ms);
+		close_alert(c, a, ev->minute, taken_at(now_ms, ev->at));
+		cases_settle(cs, c, c->ended_ms);
 		cases_touch_alert(cs, c, now_ms, a);
 		return 0;
 	}
@@ -283,7 +307,7 @@ static int apply_summary(struct cases *cs, int64_t now_ms, const struct alert_ev
 	}
 	c->rec.behind_opened += ev->opened;
 	c->rec.behind_closed += ev->closed;
-	cases_settle(cs, c, now_ms);
+	cases_settle(cs, c, taken_at(now_ms, ev->at));
 	cases_touch(cs, c, now_ms, c->rec.state == INCIDENT_STATE_RESOLVED);
 	*out = CASE_TAKEN;
 	*of = c;
@@ -320,10 +344,10 @@ int64_t cases_expire(struct cases *cs, struct one_case *c, int64_t now_ms)
 			next_ms = a->join_until_ms < next_ms ? a->join_until_ms : next_ms;
 			continue;
 		}
-		close_alert(c, a, a->join_until_ms);
+		close_alert(c, a, a->join_until_ms, taken_at(now_ms, a->join_until_ms));
 		cases_touch_alert(cs, c, now_ms, a);
 	}
-	cases_settle(cs, c, now_ms);
+	cases_settle(cs, c, c->ended_ms);
 	return next_ms == INT64_MAX ? next_ms : next_ms + 1;
 }
 

@@ -290,7 +290,18 @@ void cases_touch_alert(struct cases *cs, struct one_case *c, int64_t now_ms, str
 		c->unlisted_changed = c->rec.version;
 }
 
-void cases_settle(struct cases *cs, struct one_case *c, int64_t now_ms)
+bool cases_make_room(struct cases *cs)
+{
+	struct one_case *c, *next;
+
+	for (c = TAILQ_FIRST(&cs->resolved); c && (cs->by_id.len >= cs->nr_max || cs->bytes >= cs->bytes_max); c = next) {
+		next = TAILQ_NEXT(c, in_resolved);
+		cases_forget(cs, c);
+	}
+	return cs->by_id.len < cs->nr_max && cs->bytes < cs->bytes_max;
+}
+
+void cases_settle(struct cases *cs, struct one_case *c, int64_t at_ms)
 {
 	bool open = c->rec.open_alerts > 0;
 
@@ -308,5 +319,5 @@ void cases_settle(struct cases *cs, struct one_case *c, int64_t now_ms)
 	TAILQ_INSERT_TAIL(&cs->resolved, c, in_resolved);
 	c->rec.state = INCIDENT_STATE_RESOLVED;
 	c->rec.has_resolved_at = true;
-	c->rec.resolved_at = now_ms;
+	c->rec.resolved_at = at_ms;
 }

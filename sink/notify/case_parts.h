@@ -28,7 +28,10 @@ struct case_alert *cases_add_alert(struct cases *cs, struct one_case *c, const s
 /* cases_touch() for an alert that opened or closed; NULL: one that is but a number. */
 void cases_touch_alert(struct cases *cs, struct one_case *c, int64_t now_ms, struct case_alert *a);
 
-/* Its state follows from the number of its open alerts. */
-void cases_settle(struct cases *cs, struct one_case *c, int64_t now_ms);
+/* Its state follows from the number of its open alerts; if it is over, since at_ms. */
+void cases_settle(struct cases *cs, struct one_case *c, int64_t at_ms);
+
+/* Room for one more: the longest resolved of which nothing is on its way give way. False when there is none. */
+bool cases_make_room(struct cases *cs);
 
 #endif

@@ -100,7 +100,9 @@ int cases_load(struct cases *cs, int64_t now_ms, const struct incident *incident
 		return 0;
 	if (c)
 		cases_drop(cs, c);
-	if (incident->state == INCIDENT_STATE_RESOLVED && now_ms - incident->resolved_at >= CASE_KEPT_MS)
+	if (incident->state == INCIDENT_STATE_RESOLVED && now_ms - incident->resolved_at >= CASE_OWED_MS)
+		return 0;
+	if (incident->state == INCIDENT_STATE_RESOLVED && !cases_make_room(cs))
 		return 0;
 	other = cases_latest(cs, incident->site, incident->trigger);
 	c = cases_add(cs, now_ms, incident, err);

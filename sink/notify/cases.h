@@ -3,7 +3,9 @@
  * A case is an incident (one trigger on one site, from the first alert that opens to the last that closes) with what each receiver was told of it.
  * Of its alerts the first CASE_LISTED_MAX are known as they are, the next only by fingerprint and episode, so that their closing counts, and those
  * beyond, or of before a restart, are but a number: a closing of one that is not known is taken for theirs. A case that is resolved is
- * forgotten after CASE_KEPT_MS; until then it knows its alerts again, and one with its id opens it again. Not thread-safe. */
+ * forgotten after CASE_KEPT_MS, or CASE_OWED_MS while somebody is still to be told of it; until then it knows its alerts again, and one with its id opens it
+ * again. What is heard of more than CASE_LATE_MS after it happened has its own time: a case that was over before we heard of it has a resolved_at
+ * before its created_at. Not thread-safe. */
 #ifndef MILLRACE_NOTIFY_CASES_H
 #define MILLRACE_NOTIFY_CASES_H
 
@@ -29,6 +31,8 @@ enum {
 };
 
 #define CASE_KEPT_MS (24 * CLOCK_HOUR_MS)
+#define CASE_OWED_MS (7 * 24 * CLOCK_HOUR_MS)
+#define CASE_LATE_MS CLOCK_HOUR_MS
 #define CASE_JOIN_MINUTES 5 /* beyond warm-up and cooldown, for a series that is judged elsewhere to open there */
 
 /* One series' part. */
@@ -36,6 +40,7 @@ struct case_alert {
 	uint8_t fingerprint[16], episode[16];
 	enum incident_alert_state state;
 	bool listed; /* else name, tags, value are not known */
+	bool doubles; /* it may be one of nr_unknown, too, under an older episode */
 	bool has_kind, has_value, has_closed;
 	enum series_kind kind;
 	int64_t opened_ms, closed_ms;
@@ -57,6 +62,7 @@ struct one_case {
 	size_t nr_listed;
 	size_t nr_moved;
 	int64_t nr_unknown;        /* open ones that are but a number */
+	int64_t ended_ms;          /* when the latest ending of an alert was; 0: of none that was heard of here */
 	int64_t unlisted_changed;  /* version in which one that is not listed opened or closed last */
 	uint8_t (*summaries)[16];
 	size_t nr_summaries;
@@ -92,7 +98,8 @@ void case_id(struct str site, struct str trigger, int64_t opened_ms, uint8_t out
 /* Of an id, or NULL. */
 struct one_case *cases_find(const struct cases *cs, const uint8_t id[16]);
 
-/* Takes an Incident record in the place of an older version; copies. One that was resolved so long ago that it would be forgotten is. -1 with *err
+/* Takes an Incident record in the place of an older version; copies. One that was resolved so long ago that it would be forgotten, or for which there is no
+ * room, is left out. -1 with *err
  * set: ERR_FATAL, memory is short; ERR_REJECT, its names are longer than any of ours. */
 int cases_load(struct cases *cs, int64_t now_ms, const struct incident *incident, struct err *err);
 

@@ -4,7 +4,8 @@
  *  I1  An entry leaves its lane by end_entry() alone, which tells of it, or with everything (delivery_clear(), delivery_free()).
  *  I2  A lane has one request under way at most, and none that is not of its first entry of that incident.
  *  I3  Lanes take turns at what is bounded for all: a turn begins where the last one ended.
- *  I4  nr_in_flight is the number of lanes with something under way, bytes the sum of entry_bytes() over all lanes. */
+ *  I4  nr_in_flight is the number of lanes with something under way, bytes the sum of entry_bytes() over all lanes.
+ *  I5  What waits behind another notification of its receiver takes half of the memory at most, so that those that hang do not hold up the others. */
 #include "sink/notify/delivery.h"
 
 #include <curl/curl.h>
@@ -283,7 +284,7 @@ int delivery_submit(struct delivery *d, const struct delivery_job *job, struct e
 	e = entry_new(job, clock_mono_ms(), clock_wall_ms(), err);
 	if (!e)
 		return -1;
-	if (d->stats.bytes + entry_bytes(e) > DELIVERY_BYTES_MAX) {
+	if (d->stats.bytes + entry_bytes(e) > (size_t)(l->nr ? DELIVERY_WAITING_BYTES_MAX : DELIVERY_BYTES_MAX)) { /* (I5) */
 		entry_free(e);
 		return 1;
 	}

@@ -21,6 +21,7 @@
 enum {
 	DELIVERY_QUEUE_MAX = 64,                      /* notifications a receiver, the one under way included */
 	DELIVERY_BYTES_MAX = 32 << 20,                /* of all queues together */
+	DELIVERY_WAITING_BYTES_MAX = 16 << 20,        /* beyond this only a receiver with nothing on its way is given something */
 	DELIVERY_IN_FLIGHT_MAX = 256,                 /* requests at once, of as many receivers */
 	DELIVERY_GIVE_UP_MS = 24 * 3600 * 1000,       /* real, since it was submitted */
 	DELIVERY_ERROR_SIZE = 400,                    /* bytes of an error's text, with its NUL */
@@ -30,7 +31,7 @@ enum {
 struct delivery_conf {
 	bool allow_http;              /* webhooks by http, too; and a mail's password without TLS */
 	const char *allow_networks;   /* notify.allow_networks: "10.0.0.0/8, ::1/128" */
-	const char *secrets_dir;      /* where secret_file, bearer_file, password_file stand; empty: their paths are absolute */
+	const char *secrets_dir;      /* where secret_file, bearer_file, password_file stand; empty: none is read */
 	const char *ca_file;          /* PEM; empty: the system's */
 	const char *external_url;     /* of the alerts' page, for links; empty: none */
 	const char *user_agent;       /* empty: millrace-notify/VERSION */

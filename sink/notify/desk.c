@@ -211,11 +211,14 @@ static int hand_incident(struct desk *d, struct one_case *c, struct buf *key, st
 	return 1;
 }
 
-/* Likewise. */
+/* Likewise. What is news since the decision is in this transaction, too, and is told by the same number: in a storm there is always some, and a job that
+ * was called off for it each time would never go out. */
 static int hand_sent(struct desk *d, struct told *t, struct buf *key, struct buf *value, struct err *err)
 {
 	struct sent sent;
 
+	if (t->stage == TOLD_DECIDED && t->state == t->of->rec.state)
+		t->version = t->of->rec.version;
 	told_record(t, t->of->rec.id, &sent);
 	if (sent_encode(&sent, value, err) < 0)
 		return -1;

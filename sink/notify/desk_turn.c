@@ -4,8 +4,12 @@
  *  I1  A look that decides nothing leaves its incident due later than now. One that decides something is followed by another at once, for what follows
  *      from that, and there are only so many receivers. So turns come to an end, and a thousand incidents that are due at once are a few of them.
  *  I2  A told whose stage is not TOLD_RESTS is left alone: one job at a time for an incident and receiver.
- *  I3  What is decided is only written here; it is given out when that is committed. */
+ *  I3  What is decided is only written here; it is given out when that is committed.
+ *  I4  What is scarce, as a site's rate or room at a receiver, goes to what has been due for longest, among incidents as among the receivers of one: by
+ *      any other order the noisiest could take all, and a new one be told of never. */
 #include "sink/notify/desk_state.h"
+
+#include <stdlib.h>
 
 enum {
 	LOOK_AGAIN_MS = 5000, /* at what a control holds up, as one may expire unheard */
@@ -21,8 +25,10 @@ struct look {
 	struct desk *d;
 	struct one_case *c;
 	int64_t now_ms, next_ms;
+	int64_t held_since_ms; /* when the first of what is held up was due */
 	struct plan_view view;
 	bool drops, pauses;
+	bool owes;      /* somebody is to be told something, if not now */
 	bool told_more; /* what follows from that is not reckoned yet: escalations, repeats */
 };
 
@@ -33,8 +39,10 @@ static void at_latest(struct look *l, int64_t at_ms)
 }
 
 /* Held up though due. */
-static void hold(struct look *l, int64_t until_ms)
+static void hold(struct look *l, int64_t due_ms, int64_t until_ms)
 {
+	if (due_ms < l->held_since_ms)
+		l->held_since_ms = due_ms;
 	l->d->cases.nr_waiting += !l->c->waiting;
 	l->c->waiting = true;
 	at_latest(l, until_ms);
@@ -98,63 +106,91 @@ static int decide(struct look *l, const struct plan_member *m, bool again, struc
 	return 0;
 }
 
-/* What is due may be held up by the silences, a pause, the receiver, the rate, in this order: a token is taken when nothing else stands in the way. */
-static int tell(struct look *l, const struct plan_member *m, enum plan_what what, struct err *err)
+/* What is due may be held up by the silences, a pause, the receiver, the rate, in this order: a token is taken when nothing else stands in the way.
+ * A number without an outcome has taken its token. */
+static int tell(struct look *l, const struct plan_member *m, struct plan_step next, struct err *err)
 {
+	bool paid = m->told && m->told->outcome == SENT_OUTCOME_UNDER_WAY;
 	int64_t when_ms;
 
 	if (l->view.silenced) {
-		if (what == PLAN_FIRST && l->c->rec.state == INCIDENT_STATE_RESOLVED)
+		if (next.what == PLAN_FIRST && l->c->rec.state == INCIDENT_STATE_RESOLVED)
 			return pass_over(l, m, SENT_OUTCOME_SILENCED, err); /* it came and went unheard */
 		return 0;
 	}
 	if (l->pauses) {
-		hold(l, l->now_ms + LOOK_AGAIN_MS);
+		hold(l, next.due_ms, l->now_ms + LOOK_AGAIN_MS);
 		return 0;
 	}
 	if (m->to->under_way >= DESK_UNDER_WAY_MAX || (!m->told && l->d->cases.bytes >= 2 * l->d->cases.bytes_max)) {
-		hold(l, l->now_ms + ROOM_MS * (int64_t)(1 + l->d->cases.by_id.len / ROOM_INCIDENTS));
+		hold(l, next.due_ms, l->now_ms + ROOM_MS * (int64_t)(1 + l->d->cases.by_id.len / ROOM_INCIDENTS));
 		return 0;
 	}
-	if (what != PLAN_AGAIN) {
+	if (!paid) {
 		when_ms = rate_take(&l->d->rate, l->c->rec.site, l->now_ms);
 		if (when_ms > l->now_ms) {
 			l->d->counted.notifications[SENT_OUTCOME_LIMITED]++;
-			hold(l, when_ms);
+			hold(l, next.due_ms, when_ms);
 			return 0;
 		}
 	}
-	return decide(l, m, what == PLAN_AGAIN, err);
+	return decide(l, m, next.what == PLAN_AGAIN, err);
 }
 
-/* Under a drop what waits is thrown away, be it due or not; but a repeat is not waiting before it is due. */
-static int look_at_member(struct look *l, const struct plan_member *m, struct err *err)
-{
-	bool reappears = m->told && plan_reappears(&l->d->silences, l->c, m->told, l->now_ms);
-	struct plan_step next = plan_next(l->c, m, l->view.news_version, reappears);
+/* What a member is to be told next. */
+struct due {
+	const struct plan_member *m;
+	struct plan_step next;
+};
 
-	if (next.what == PLAN_NOTHING)
-		return 0;
+/* Under a drop what waits is thrown away, be it due or not; but a repeat is not waiting before it is due. */
+static int look_at_due(struct look *l, const struct due *due, struct err *err)
+{
+	const struct plan_step next = due->next;
+
 	if (l->drops && (next.what != PLAN_REPEAT || next.due_ms <= l->now_ms))
-		return pass_over(l, m, SENT_OUTCOME_DROPPED, err);
+		return pass_over(l, due->m, SENT_OUTCOME_DROPPED, err);
 	if (next.due_ms <= l->now_ms)
-		return tell(l, m, next.what, err);
+		return tell(l, due->m, next, err);
 	at_latest(l, next.due_ms);
 	return 0;
 }
 
+/* Who has been waiting for longest comes first; among equals the order of ids. */
+static int compare_due(const void *a, const void *b)
+{
+	const struct due *x = a, *y = b;
+
+	if (x->next.due_ms != y->next.due_ms)
+		return x->next.due_ms < y->next.due_ms ? -1 : 1;
+	return x->m < y->m ? -1 : x->m > y->m;
+}
+
 static int look_at_members(struct look *l, struct err *err)
 {
+	struct arena *scratch = &l->d->scratch;
 	struct plan_member *members;
-	size_t nr;
+	struct due *due;
+	size_t nr, nr_due = 0;
 
-	arena_clear(&l->d->scratch);
-	members = arena_calloc(&l->d->scratch, l->d->receivers.rows.len, sizeof(*members));
-	if (!members)
+	arena_clear(scratch);
+	members = arena_calloc(scratch, l->d->receivers.rows.len, sizeof(*members));
+	due = arena_calloc(scratch, l->d->receivers.rows.len, sizeof(*due));
+	if (!members || !due)
 		return err_nomem(err, "receivers");
 	nr = plan_members(&l->d->receivers, l->c, l->now_ms, members, &l->next_ms);
-	for (size_t i = 0; i < nr; i++)
-		if (look_at_member(l, &members[i], err) < 0)
+	for (size_t i = 0; i < nr; i++) {
+		const struct plan_member *m = &members[i];
+		bool reappears = m->told && plan_reappears(&l->d->silences, l->c, m->told, l->now_ms);
+
+		due[nr_due] = (struct due){m, plan_next(l->c, m, l->view.news_version, reappears)};
+		nr_due += due[nr_due].next.what != PLAN_NOTHING;
+	}
+	l->owes = nr_due > 0;
+	if (nr_due > 1)
+		qsort(due, nr_due, sizeof(*due), compare_due);
+	for (size_t i = 0; i < nr_due; i++)
+		if (look_at_due(l, &due[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -172,8 +208,8 @@ static void refresh(struct look *l)
 	at_latest(l, c->rec.updated_at + REFRESH_MS);
 }
 
-/* What becomes of a case without an event. *gone: it is freed. */
-static int age(struct look *l, bool behind, bool *gone, struct err *err)
+/* What becomes of a case without an event. */
+static int age(struct look *l, bool behind, struct err *err)
 {
 	struct one_case *c = l->c;
 	const struct ack *ack = acks_find(&l->d->acks, c->rec.id);
@@ -184,28 +220,36 @@ static int age(struct look *l, bool behind, bool *gone, struct err *err)
 		at_latest(l, cases_expire(&l->d->cases, c, l->now_ms));
 	else if (c->nr_moved > 0)
 		at_latest(l, l->now_ms + LOOK_AGAIN_MS);
-	if (c->rec.state == INCIDENT_STATE_OPEN) {
+	if (c->rec.state == INCIDENT_STATE_OPEN)
 		refresh(l);
-		return 0;
-	}
-	if (l->now_ms - c->rec.resolved_at < CASE_KEPT_MS) {
-		at_latest(l, c->rec.resolved_at + CASE_KEPT_MS);
-		return 0;
-	}
-	*gone = cases_forget(&l->d->cases, c);
-	at_latest(l, l->now_ms + LOOK_AGAIN_MS);
 	return 0;
+}
+
+/* Forgets a case that has been over for long: later when somebody is still to be told of it. */
+static bool forget(struct look *l)
+{
+	struct one_case *c = l->c;
+	int64_t kept_ms = l->owes ? CASE_OWED_MS : CASE_KEPT_MS;
+
+	if (c->rec.state == INCIDENT_STATE_OPEN)
+		return false;
+	if (l->now_ms - c->rec.resolved_at < kept_ms) {
+		at_latest(l, c->rec.resolved_at + kept_ms);
+		return false;
+	}
+	if (cases_forget(&l->d->cases, c))
+		return true;
+	at_latest(l, l->now_ms + LOOK_AGAIN_MS);
+	return false;
 }
 
 static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behind, struct err *err)
 {
-	struct look l = {.d = d, .c = c, .now_ms = now_ms, .next_ms = INT64_MAX, .drops = desk_drops(d, c), .pauses = desk_pauses(d, c)};
-	bool gone = false;
+	struct look l = {.d = d, .c = c, .now_ms = now_ms, .next_ms = INT64_MAX, .held_since_ms = INT64_MAX,
+			 .drops = desk_drops(d, c), .pauses = desk_pauses(d, c)};
 
-	if (age(&l, behind, &gone, err) < 0)
+	if (age(&l, behind, err) < 0)
 		return -1;
-	if (gone)
-		return 0;
 	d->cases.nr_waiting -= c->waiting;
 	c->waiting = false;
 	l.view = plan_view(&d->silences, c, now_ms);
@@ -213,10 +257,13 @@ static int look_at(struct desk *d, struct one_case *c, int64_t now_ms, bool behi
 		at_latest(&l, l.view.end_ms);
 	if (look_at_members(&l, err) < 0)
 		return -1;
+	if (forget(&l))
+		return 0;
 	if (l.told_more)
 		l.next_ms = now_ms;
 	else if (l.next_ms <= now_ms)
 		l.next_ms = now_ms + 1;
+	c->item.since_ms = l.held_since_ms < INT64_MAX ? l.held_since_ms : c->rec.created_at; /* (I4) */
 	agenda_move(&d->cases.agenda, &c->item, l.next_ms);
 	return 0;
 }

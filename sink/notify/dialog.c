@@ -92,7 +92,7 @@ static void take_reply(struct dialog *d, int reply)
 	d->at += d->state != DIALOG_OVER;
 }
 
-/* A whole line, without its end. */
+/* A whole line, without its end. A refusal may come early; who says yes to what was not sent yet means something else. */
 static void take_line(struct dialog *d)
 {
 	const char *l = d->line;
@@ -106,7 +106,10 @@ static void take_line(struct dialog *d)
 	if (d->line_len > 3 && l[3] == '-')
 		return;
 	d->lines = 0;
-	take_reply(d, (l[0] - '0') * 100 + (l[1] - '0') * 10 + (l[2] - '0'));
+	if (l[0] < '4' && dialog_wants_write(d))
+		refuse(d, 0);
+	else
+		take_reply(d, (l[0] - '0') * 100 + (l[1] - '0') * 10 + (l[2] - '0'));
 }
 
 static void take_byte(struct dialog *d, char c)

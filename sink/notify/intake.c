@@ -26,7 +26,7 @@ struct part {
 	int64_t committed; /* ... and what of it is committed; -1: nothing */
 	int64_t held_until_mono_ms; /* 0: it is not held */
 	int64_t complained; /* of this offset; -1: of none */
-	bool at_end;
+	bool at_end, was_at_end; /* now; once */
 };
 
 struct intake {
@@ -217,7 +217,7 @@ static int take_event(struct intake *i, const rd_kafka_message_t *m, struct part
 	switch (m->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
 		if (part && !part->held_until_mono_ms) {
-			part->at_end = true;
+			part->at_end = part->was_at_end = true;
 			if (m->offset > part->next)
 				part->next = m->offset;
 		}
@@ -339,6 +339,14 @@ bool intake_behind(const struct intake *i)
 		if (!i->parts[id].at_end && !i->parts[id].held_until_mono_ms)
 			return true;
 	return false;
+}
+
+bool intake_caught_up(const struct intake *i)
+{
+	for (int32_t id = 0; id < i->spec.partitions; id++)
+		if (!i->parts[id].was_at_end && !i->parts[id].held_until_mono_ms)
+			return false;
+	return true;
 }
 
 int64_t intake_lag(const struct intake *i)

@@ -66,6 +66,9 @@ void intake_committed(struct intake *i);
 /* Are there records that were written before now and have not been taken? Held partitions do not count. */
 bool intake_behind(const struct intake *i);
 
+/* Has each partition been at its end once, or is it held? So all is taken that was there at the beginning. */
+bool intake_caught_up(const struct intake *i);
+
 /* Records that have been written and not been taken, as far as the client knows. */
 int64_t intake_lag(const struct intake *i);
 

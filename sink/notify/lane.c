@@ -5,19 +5,31 @@
 #include <string.h>
 
 #include "common/retry.h"
+#include "sink/notify/notification.h"
 
-/* The incident with the job's alerts in place of all. */
+/* Those of the job's alerts that a body has room for, in its order. */
+static size_t pick_alerts(const struct delivery_job *job, struct incident_alert *out)
+{
+	size_t nr = 0;
+
+	for (int closed = 0; closed <= 1; closed++)
+		for (size_t i = 0; i < job->alerts_len && nr < NOTIFICATION_ALERTS_MAX; i++)
+			if (notification_is_closed(job->alerts[i]) == closed)
+				out[nr++] = *job->alerts[i];
+	return nr;
+}
+
+/* The incident with what is to be told of it in place of all alerts; the others are counted: a queue holds up to a day of notifications. */
 static int encode_incident(struct entry *e, const struct delivery_job *job, struct err *err)
 {
 	struct incident told = *job->incident;
 	int rc;
 
-	told.alerts = calloc(job->alerts_len ? job->alerts_len : 1, sizeof(*told.alerts));
+	told.alerts = calloc(NOTIFICATION_ALERTS_MAX, sizeof(*told.alerts));
 	if (!told.alerts)
 		return err_nomem(err, "a notification");
-	for (size_t i = 0; i < job->alerts_len; i++)
-		told.alerts[i] = *job->alerts[i];
-	told.alerts_len = job->alerts_len;
+	told.alerts_len = pick_alerts(job, told.alerts);
+	e->beyond += (int64_t)(job->alerts_len - told.alerts_len);
 	rc = incident_encode(&told, &e->incident, err);
 	free(told.alerts);
 	return rc;

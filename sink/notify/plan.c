@@ -123,6 +123,13 @@ static struct plan_step step(enum plan_what what, int64_t due_ms)
 	return (struct plan_step){what, due_ms};
 }
 
+/* Is a case that is over, and that r was not told of, to be told it as over? Not if it was before we heard of it, as after a long absence there would be
+ * thousands, nor before r was what it is. */
+static bool tells_of_the_past(const struct one_case *c, const struct receiver *r)
+{
+	return c->rec.resolved_at >= c->rec.created_at && c->rec.resolved_at >= r->updated_at;
+}
+
 /* Of a case that is over. Who was told of it hears of its end at once, and the group wait holds back only what nobody has heard of. */
 static struct plan_step next_of_resolved(const struct one_case *c, const struct plan_member *m, bool news)
 {
@@ -132,7 +139,7 @@ static struct plan_step next_of_resolved(const struct one_case *c, const struct 
 	if (!r->resolve)
 		return step(PLAN_NOTHING, 0);
 	if (!t)
-		return m->gets && !m->by_escalation ? step(PLAN_FIRST, later(c->rec.created_at, r->group_wait_ms)) : step(PLAN_NOTHING, 0);
+		return m->gets && !m->by_escalation && tells_of_the_past(c, r) ? step(PLAN_FIRST, later(c->rec.created_at, r->group_wait_ms)) : step(PLAN_NOTHING, 0);
 	if (!was_told(t) || (t->state == INCIDENT_STATE_RESOLVED && !news))
 		return step(PLAN_NOTHING, 0);
 	return step(PLAN_NEWS, t->state == INCIDENT_STATE_OPEN ? c->rec.resolved_at : later(t->at_ms, r->group_interval_ms));

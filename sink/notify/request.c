@@ -3,12 +3,13 @@
  * libcurl follows nothing and believes nothing of the environment here: no redirects, no proxy, no .netrc, two protocols, and its sockets come from the
  * guard. Each request has a connection of its own, so that none goes by what the guard said another time, of another list. Errors that are quoted
  * come from libcurl (hosts and ports, never a path: that of a webhook is often its secret) and from the answer's first bytes, unless the bearer's
- * token is in it. */
+ * token, or a piece of the path, is in it. */
 #include "sink/notify/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/retry.h"
 #include "sink/notify/dialog.h"
@@ -20,6 +21,8 @@
 /* Where a token that begins in the excerpt must have ended. */
 enum { KEPT_MAX = REQUEST_EXCERPT_MAX + SECRET_BYTES_MAX };
 
+enum { SECRET_PIECE_MIN = 8 }; /* bytes of a URL's piece that an answer is not quoted for */
+
 struct request {
 	const struct request_conf *conf;
 	CURL *curl;
@@ -28,9 +31,9 @@ struct request {
 	struct buf body;
 	struct dialog dialog;     /* a mail's */
 	bool talks;               /* it has begun */
-	struct secret token;      /* of Authorization, to be kept out of errors */
+	struct secret token;      /* of Authorization, or a mail's password, to be kept out of errors */
 	struct guard_visit visit;
-	bool is_mail, answered;
+	bool is_mail, answered, packed;
 	size_t answer_bytes, head_bytes, kept;
 	char answer[KEPT_MAX];
 	char error[CURL_ERROR_SIZE];
@@ -65,7 +68,23 @@ static size_t on_answer(char *bytes, size_t size, size_t n, void *ctx)
 	return len;
 }
 
-/* The empty line ends a block of headers, of which a 1xx has one of its own. */
+/* libcurl unpacks what is packed for the transfer, asked for or not: of a few hundred bytes that are packed several times over it makes hours of
+ * work, inside of a call, for the empty blocks that come out are no answer that could grow too long. */
+static bool is_packed(struct str line)
+{
+	static const char name[] = "transfer-encoding:", plain[] = "chunked";
+	size_t len = sizeof(name) - 1;
+
+	if (line.len < len || strncasecmp(line.p, name, len) != 0)
+		return false;
+	while (len < line.len && (line.p[len] == ' ' || line.p[len] == '\t'))
+		len++;
+	while (line.len > len && strchr(" \t\r\n", line.p[line.len - 1]))
+		line.len--;
+	return line.len - len != sizeof(plain) - 1 || strncasecmp(line.p + len, plain, sizeof(plain) - 1) != 0;
+}
+
+/* The empty line ends a block of headers, of which a 1xx has one of its own. What follows is not read where it is packed. */
 static size_t on_head(char *bytes, size_t size, size_t n, void *ctx)
 {
 	struct request *r = ctx;
@@ -74,11 +93,12 @@ static size_t on_head(char *bytes, size_t size, size_t n, void *ctx)
 	r->head_bytes += size * n;
 	if (r->head_bytes > REQUEST_HEADERS_MAX)
 		return 0;
+	r->packed = r->packed || is_packed((struct str){bytes, size * n});
 	if (!r->is_mail && size * n <= 2 && (bytes[0] == '\r' || bytes[0] == '\n')) {
 		curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &status);
 		r->answered = r->answered || status >= 200;
 	}
-	return size * n;
+	return r->answered && r->packed ? 0 : size * n;
 }
 
 struct request *request_new(const struct request_conf *conf, struct err *err)
@@ -225,25 +245,28 @@ static int prepare_webhook(struct request *r, const struct notification *n, cons
 	return 0;
 }
 
+/* libcurl takes the first it knows of what a server offers, and of GSSAPI and NTLM it would ask this house, inside of a call, and not come back to the
+ * password. */
+#define BY_PASSWORD "AUTH=PLAIN;AUTH=LOGIN;AUTH=CRAM-MD5;AUTH=DIGEST-MD5"
+
 /* A password goes over TLS, whatever require_tls says, unless plain text is allowed everywhere. */
 static int set_login(struct request *r, const struct mail_target *t, struct err *err)
 {
 	bool needs_tls = t->require_tls || (t->user.len && !r->conf->guard.allow_http);
-	struct secret password;
 	char *user;
 	int rc = 0;
 
 	curl_easy_setopt(r->curl, CURLOPT_USE_SSL, (long)(needs_tls ? CURLUSESSL_ALL : CURLUSESSL_TRY));
 	if (t->user.len == 0)
 		return 0;
-	if (secret_read(&password, r->conf->secrets_dir, t->password_file, err) < 0)
+	if (secret_read(&r->token, r->conf->secrets_dir, t->password_file, err) < 0)
 		return -1;
 	user = strndup(t->user.p, t->user.len);
 	if (!user || curl_easy_setopt(r->curl, CURLOPT_USERNAME, user) != CURLE_OK ||
-	    curl_easy_setopt(r->curl, CURLOPT_PASSWORD, password.bytes) != CURLE_OK)
+	    curl_easy_setopt(r->curl, CURLOPT_PASSWORD, r->token.bytes) != CURLE_OK ||
+	    curl_easy_setopt(r->curl, CURLOPT_LOGIN_OPTIONS, BY_PASSWORD) != CURLE_OK)
 		rc = err_nomem(err, "a request");
 	free(user);
-	secret_forget(&password);
 	return rc;
 }
 
@@ -268,7 +291,7 @@ int request_prepare(struct request *r, const struct notification *n, const struc
 	forget(r);
 	r->visit = (struct guard_visit){.guard = &r->conf->guard};
 	r->is_mail = receiver->has_mail;
-	r->answered = false;
+	r->answered = r->packed = false;
 	r->talks = false;
 	r->answer_bytes = r->head_bytes = r->kept = 0;
 	r->error[0] = '\0';
@@ -341,12 +364,42 @@ static int64_t asked_to_wait_ms(struct request *r, int64_t wall_ms)
 	return retry_after_ms(header(r, "Retry-After"), date[0] ? date : NULL, wall_ms, &bounds);
 }
 
+/* Does text hold a piece of the URL's part that may be a secret, as those of chats' webhooks are? Servers repeat what they do not know. */
+static bool has_piece(const char *part, struct str text)
+{
+	static const char ends[] = "/?&=";
+
+	for (const char *piece = part + strspn(part, ends); *piece; piece += strspn(piece, ends)) {
+		size_t len = strcspn(piece, ends);
+
+		if (len >= SECRET_PIECE_MIN && memmem(text.p, text.len, piece, len))
+			return true;
+		piece += len;
+	}
+	return false;
+}
+
+static bool tells_secret(const struct request *r, struct str text)
+{
+	static const CURLUPart parts[] = {CURLUPART_PATH, CURLUPART_QUERY};
+	bool tells = r->token.len && memmem(text.p, text.len, r->token.bytes, r->token.len);
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !tells; i++) {
+		char *part = NULL;
+
+		if (curl_url_get(r->url, parts[i], &part, 0) == CURLUE_OK)
+			tells = has_piece(part, text);
+		curl_free(part);
+	}
+	return tells;
+}
+
 /* Printable ASCII alone, as nobody knows what the bytes are meant to be. */
 static void quote_answer(const struct request *r, char *out, size_t size)
 {
 	size_t n = r->kept < REQUEST_EXCERPT_MAX ? r->kept : REQUEST_EXCERPT_MAX, at = 0;
 
-	if (r->token.len && memmem(r->answer, r->kept, r->token.bytes, r->token.len))
+	if (tells_secret(r, (struct str){r->answer, r->kept}))
 		n = 0;
 	for (size_t i = 0; i < n && at + 1 < size; i++)
 		if (r->answer[i] >= ' ' && r->answer[i] <= '~')
@@ -359,6 +412,18 @@ static const char *words_of(const struct request *r, CURLcode code)
 	return r->error[0] && !strchr(r->error, '@') ? r->error : curl_easy_strerror(code);
 }
 
+static void describe_mail(const struct request *r, int status, char out[REQUEST_ERROR_SIZE])
+{
+	const char *words = tells_secret(r, str_from(r->dialog.words)) ? "" : r->dialog.words;
+
+	if (status)
+		snprintf(out, REQUEST_ERROR_SIZE, "the mail server said %s", words);
+	else
+		snprintf(out, REQUEST_ERROR_SIZE, "the mail server broke off, or fell silent%s%s", *words ? ": " : "", words);
+	if (status && !*words)
+		snprintf(out, REQUEST_ERROR_SIZE, "the mail server said %d", status);
+}
+
 static void describe(const struct request *r, CURLcode code, int status, char out[REQUEST_ERROR_SIZE])
 {
 	char quoted[REQUEST_EXCERPT_MAX + 1];
@@ -369,7 +434,7 @@ static void describe(const struct request *r, CURLcode code, int status, char ou
 		quote_answer(r, quoted, sizeof(quoted));
 		snprintf(out, REQUEST_ERROR_SIZE, "status %d%s%s", status, quoted[0] ? ": " : "", quoted);
 	} else if (r->talks) {
-		snprintf(out, REQUEST_ERROR_SIZE, "%s%s", status ? "the mail server said " : "the mail server broke off, or fell silent", r->dialog.words);
+		describe_mail(r, status, out);
 	} else if (code == CURLE_OK) {
 		snprintf(out, REQUEST_ERROR_SIZE, "no HTTP answer");
 	} else {

@@ -68,15 +68,15 @@ static int open_beneath(const char *dir, const char *relative)
 
 static int open_secret(const char *dir, const char *path, struct err *err)
 {
-	bool has_dir = dir && *dir;
-	const char *relative = has_dir ? below(dir, path) : path;
+	const char *relative;
 	int fd;
 
-	if (!has_dir && path[0] != '/')
-		return err_set(err, ERR_RETRY, "%.200s: a relative path, and notify.secrets_dir is not set", path);
+	if (!dir || !*dir)
+		return err_set(err, ERR_RETRY, "%.200s: notify.secrets_dir is not set", path);
+	relative = below(dir, path);
 	if (!relative)
 		return err_set(err, ERR_RETRY, "%.200s: not below notify.secrets_dir", path);
-	fd = has_dir ? open_beneath(dir, relative) : open(path, OPEN_FLAGS);
+	fd = open_beneath(dir, relative);
 	if (fd < 0)
 		return err_set(err, ERR_RETRY, "%.200s: %s", path, errno == EXDEV ? "not below notify.secrets_dir" : strerror(errno));
 	return fd;

@@ -1,7 +1,7 @@
 /* secret.h - a secret of a receiver: the content of a small file.
  *
- * Receivers name files, and are written by people who may not read the notifier's disk: with a directory set (notify.secrets_dir), nothing outside
- * of it is opened, whatever the path or its links say. Read anew for each delivery, so that a file that is replaced holds from then on. */
+ * Receivers name files, and are written by people who may not read the notifier's disk, and say where to what is read is sent: nothing outside of one
+ * directory (notify.secrets_dir) is opened, whatever the path or its links say, and without one nothing at all. Read anew for each delivery, so that a file that is replaced holds from then on. */
 #ifndef MILLRACE_NOTIFY_SECRET_H
 #define MILLRACE_NOTIFY_SECRET_H
 
@@ -18,7 +18,7 @@ struct secret {
 	size_t len;
 };
 
-/* The file's content without the line end behind it. dir: path is below it, relative or written out; NULL or empty: path is absolute. A regular file
+/* The file's content without the line end behind it. dir: path is below it, relative or written out; NULL or empty: refused. A regular file
  * of at least one byte and at most SECRET_BYTES_MAX. ERR_RETRY otherwise (who mends the file has it tried again), naming path and cause, never
  * content; *out is then empty. */
 int secret_read(struct secret *out, const char *dir, struct str path, struct err *err);

@@ -14,7 +14,7 @@ const struct conf_field notify_conf_fields[] = {
 	 "networks (10.1.0.0/16,fd00::/8) that deliveries may go to though they are internal"},
 	{"notify.site_rate", CONF_INT, AT(site_rate), "60", 0, 1000000, "notifications an hour and site; 0 is without limit"},
 	{"notify.external_url", CONF_STR, AT(external_url), "", 0, 1024, "address that notifications link to, with /incidents/ID behind it; empty: to none"},
-	{"notify.secrets_dir", CONF_STR, AT(secrets_dir), "", 0, 1024, "folder of the receivers' key, token and password files"},
+	{"notify.secrets_dir", CONF_STR, AT(secrets_dir), "", 0, 1024, "folder of the receivers' key, token and password files; without it none is read"},
 	{"notify.timeout", CONF_MS, AT(timeout_ms), "10s", 100, 300000, "real time that one attempt at a delivery may take"},
 	{0},
 };

@@ -11,7 +11,7 @@ struct notify_conf {
 	bool allow_http;       /* webhooks by http: and mail without TLS beside https: */
 	char *allow_networks;  /* CIDR, separated by commas, that deliveries may go to though they are internal; empty: none */
 	char *external_url;    /* what the bodies link to; empty: none */
-	char *secrets_dir;     /* receivers' files are looked up in it, and only there; empty: anywhere, by absolute paths */
+	char *secrets_dir;     /* receivers' files are looked up in it, and only there; empty: nowhere */
 	int64_t site_rate;     /* notifications an hour and site; 0: no limit */
 	int64_t timeout_ms;    /* of one attempt at a delivery, real time */
 };

@@ -4,7 +4,11 @@
  *  T2  Each transaction carries the positions of all partitions whose position is known, and there is at least one: by the group metadata beside them the broker
  *      tells a former owner from the owner. Without valid metadata nothing is written.
  *  T3  What was committed an hour ago is committed again, though nothing has moved: Kafka forgets offsets of a topic that no member subscribes to.
- *  T4  Whoever finds out that a term is over only marks it (tenure); it is taken down in one place, between turns, as some find out inside callbacks. */
+ *  T4  Whoever finds out that a term is over only marks it (tenure); it is taken down in one place, between turns, as some find out inside callbacks.
+ *  T5  Nothing is decided before all events are taken that were there when the term began: what an absence of days has piled up is told as it is in the
+ *      end. Not for ever, as a partition may be away.
+ *  T6  What is written is an incident as a whole, up to a mebibyte for one alert more: so after large ones there is a pause, as long as their size
+ *      commands. Small ones are let be, as a crowd of them is not written over and over. */
 #include "sink/notify/term.h"
 
 #include <stdlib.h>
@@ -19,11 +23,16 @@
 enum {
 	EVENTS_A_TURN = 1000,
 	WRITE_MS = 100,        /* between two transactions */
+	BYTES_A_MS = 256,      /* (T6) that is what goes into the topics in the long run ... */
+	PAUSE_MAX_MS = 3000,   /* ... unless there are many of them, as notifications wait for it */
+	LARGE_BYTES = 4096,
 	OFFSETS_MS = 1000,     /* the same, when nothing but offsets has moved */
 	AGAIN_MS = 3600000,    /* (T3) */
 	RETRY_MS = 500,
 	HOLD_MS = 5000,        /* until a record of an unknown schema is looked at again */
 	ASK_MS = 500,
+	CATCH_UP_MS = 600000,  /* (T5) */
+	REFUSAL_MS = 3600000,  /* between two Notices of the same */
 };
 
 struct term {
@@ -39,7 +48,10 @@ struct term {
 	struct letters letters;
 	struct arena arena;      /* of one event */
 	struct buf key, value;   /* of one record */
-	int64_t next_try_mono_ms, next_write_mono_ms, written_mono_ms;
+	int64_t next_try_mono_ms, next_write_mono_ms, written_mono_ms, active_mono_ms;
+	uint64_t bytes;          /* of the large records in the last transaction */
+	int64_t next_refusal_mono_ms;
+	bool caught_up;          /* (T5) */
 	bool left_behind;
 	struct log_repeat complaint;
 };
@@ -191,10 +203,25 @@ static int acquire(struct term *t, struct err *err)
 	if (begin_intake(t, err) < 0)
 		return -1;
 	t->next_write_mono_ms = t->written_mono_ms = 0;
+	t->active_mono_ms = clock_mono_ms();
+	t->caught_up = false;
 	tenure_acquired(owner_tenure(t->owner));
 	metric_set(t->spec.meters->active, 1);
 	log_info(t->log, "active", LOG_STR("cell", t->spec.cell->name), LOG_INT("epoch", t->spec.cell->epoch));
 	return 0;
+}
+
+/* Somebody will not be told of something, and an operator has to know why. */
+static void tell_of_refusal(struct term *t)
+{
+	static const char text[] = "there is no room for more incidents (memory.budget): alerts that opened are in none, and nobody is told of them";
+	const struct tag fields[] = {{STR("cell"), str_from(t->spec.cell->name)}};
+
+	if (clock_mono_ms() < t->next_refusal_mono_ms)
+		return;
+	t->next_refusal_mono_ms = clock_mono_ms() + REFUSAL_MS;
+	log_error(t->log, "alerts_refused", LOG_STR("text", text));
+	report_notice(t->spec.report, SEVERITY_ALARM, "alerts_refused", text, fields, 1);
 }
 
 /* An event that was thrown away is charged to the control that did it. */
@@ -208,6 +235,8 @@ static int give_to_desk(struct term *t, const struct alert_event *event, struct 
 	desk_figures(t->desk, &after);
 	if (after.events_dropped != before.events_dropped)
 		drops_count(t->spec.drops, event->site, after.events_dropped - before.events_dropped, 0);
+	if (after.events_refused != before.events_refused)
+		tell_of_refusal(t);
 	return 0;
 }
 
@@ -283,13 +312,16 @@ static int add_all(struct term *t, struct err *err)
 	enum desk_topic topic;
 	int rc;
 
+	t->bytes = 0;
 	for (size_t i = 0; i < t->letters.nr; i++)
 		if (journal_add(t->journal, JOURNAL_DEADLETTER, (struct str){0}, buf_str(&t->letters.letter[i]), err) < 0)
 			return -1;
-	while ((rc = desk_next_record(t->desk, &topic, &t->key, &t->value, err)) > 0)
+	while ((rc = desk_next_record(t->desk, &topic, &t->key, &t->value, err)) > 0) {
+		t->bytes += t->value.len > LARGE_BYTES ? t->value.len : 0;
 		if (journal_add(t->journal, topic == DESK_INCIDENTS ? JOURNAL_INCIDENTS : JOURNAL_SENT, buf_str(&t->key), buf_str(&t->value),
 				err) < 0)
 			return -1;
+	}
 	return rc;
 }
 
@@ -298,6 +330,15 @@ static enum journal_outcome transact(struct term *t, const rd_kafka_topic_partit
 	if (journal_begin(t->journal, err) < 0 || add_all(t, err) < 0)
 		return journal_abort(t->journal);
 	return journal_commit(t->journal, offsets, owner_group(t->owner), err);
+}
+
+int64_t term_pause_ms(uint64_t bytes)
+{
+	uint64_t pause_ms = bytes / BYTES_A_MS;
+
+	if (pause_ms < WRITE_MS)
+		return WRITE_MS;
+	return pause_ms < PAUSE_MAX_MS ? (int64_t)pause_ms : PAUSE_MAX_MS;
 }
 
 static void settle(struct term *t, enum journal_outcome outcome, const struct err *why)
@@ -310,7 +351,7 @@ static void settle(struct term *t, enum journal_outcome outcome, const struct er
 		letters_clear(&t->letters);
 		metric_add(t->spec.meters->transactions, 1);
 		t->written_mono_ms = now;
-		t->next_write_mono_ms = now + WRITE_MS;
+		t->next_write_mono_ms = now + term_pause_ms(t->bytes);
 		return;
 	}
 	desk_aborted(t->desk);
@@ -346,7 +387,8 @@ static int serve(struct term *t, struct err *err)
 		return 1;
 	if (intake_turn(t->intake, &why) < 0)
 		complain(t, "alerts_not_read", &why);
-	if (desk_next_ms(t->desk) <= now_ms(t) && desk_turn(t->desk, now_ms(t), intake_behind(t->intake), err) < 0)
+	t->caught_up = t->caught_up || intake_caught_up(t->intake) || clock_mono_ms() >= t->active_mono_ms + CATCH_UP_MS;
+	if (t->caught_up && desk_next_ms(t->desk) <= now_ms(t) && desk_turn(t->desk, now_ms(t), intake_behind(t->intake), err) < 0)
 		return -1;
 	if (is_due(t, clock_mono_ms()))
 		term_write(t);

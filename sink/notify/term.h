@@ -43,6 +43,9 @@ int term_turn(struct term *t, struct err *err);
 /* Writes now what is due, whenever the last time was: before the end. */
 void term_write(struct term *t);
 
+/* How long (real) no transaction follows one with so many bytes of large records. */
+int64_t term_pause_ms(uint64_t bytes);
+
 /* Is this instance the owner, with its state read? */
 bool term_is_active(const struct term *t);
 

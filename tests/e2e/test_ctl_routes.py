@@ -113,7 +113,7 @@ def test_an_announced_route_is_taken_back(world):
     assert world.routes() == [(0, "main", 2), (at, "other", 3)]
     notice, = world.notices("site_moved")
     assert (notice["author"], notice["site"], notice["cell"]) == ("tester", "shop", "other")
-    assert notice["fields"] == {"effective_from": str(at), "cell_before": "main"}
+    assert notice["fields"].items() >= {"effective_from": str(at), "cell_before": "main"}.items()
     assert "announced already" in world.ctl("site", "move", "shop", "other", "--shards", "3")[0]
     assert "millrace-ctl site stay shop" in world.ctl("site", "shards", "shop", "4", code=1)[1]
     assert "millrace-ctl site stay shop" in world.ctl("site", "move", "shop", "main", code=1)[1]

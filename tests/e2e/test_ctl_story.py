@@ -289,11 +289,11 @@ def test_old_silences_are_swept(world):
 
 def incident(number, opened, **more):
     alert = {"fingerprint": b"f" * 16, "episode": b"e" * 16, "state": "open", "series_kind": "gauge", "name": "queue.depth", "tags": {"host": "h-1"},
-             "opened_at": opened, "closed_at": None, "value": 4.0, "join_until": None}
+             "opened_at": opened, "closed_at": None, "value": 4.0, "join_until": None, "changed_version": 1}
     return {"id": bytes.fromhex(number), "cell": "main", "site": "shop", "site_name": "shop", "trigger": "deep", "description": "too deep",
             "severity": "critical", "condition": "max of queue.depth >= 3", "receivers": [], "state": "open", "version": 1, "opened_at": opened,
             "created_at": opened + MINUTE, "updated_at": opened + MINUTE, "resolved_at": None, "acked_at": None, "acked_by": None, "ack_reason": None,
-            "alerts": [alert], "alerts_total": 1, "open_alerts": 1, "behind_opened": 0, "behind_closed": 0, **more}
+            "alerts": [alert], "alerts_total": 1, "open_alerts": 1, "behind_opened": 0, "behind_closed": 0, "changed_version": 1, **more}
 
 
 def test_incidents(world):

@@ -22,7 +22,7 @@ from test_offsets import World as OffsetsWorld
 FORGET = "millrace-ctl offsets confirm main --reason R --forget-state begins anew, without it"
 ACCEPT = "millrace-ctl offsets confirm main --reason R accepts it"
 NO_HELP = "nothing but the build that wrote it helps"
-NEWER_BODY = b"\x0c"  # version 6: the snapshot's version is an Avro int and comes first
+NEWER_BODY = b"\x0e"  # version 7: the snapshot's version is an Avro int and comes first
 FIRST = 3             # payloads of each partition before anything is spoilt
 
 (SOUND, GONE, OTHER_SIZE, BAD_CRC, NO_SNAPSHOT, OTHER_POSITION, OTHER_ID, NEWER, NEWER_CHUNK, NEWER_METADATA,

@@ -285,7 +285,7 @@ def test_the_operator_log_says_so(world):
     notices = {notice["event"]: notice for notice in world.view.records("millrace.notices") if notice["site"] == SITE}
     resharded, moved = notices["site_resharded"], notices["site_moved"]
     assert (resharded["author"], resharded["cell"], moved["cell"]) == ("tester", "main", "other")
-    assert moved["fields"] == {"effective_from": str(world.changes[1]), "cell_before": "main"}
+    assert moved["fields"].items() >= {"effective_from": str(world.changes[1]), "cell_before": "main"}.items()
     routes = world.view.table("millrace.sites")[SITE]["routes"]
     assert routes == [{"effective_from": at, "cell": cell, "shards": shards}
                       for at, cell, shards in zip([0, *world.changes], ("main", "main", "other"), (2, 4, 3))]

@@ -64,7 +64,7 @@ def show(inserts, begun):
 def test_slow_set_is_drained_gently(stack):
     cell = Cell(stack, "slow")
     base = stack.settings["base_port"]
-    cell.write(1000)
+    cell.write(2000)
     with Toxiproxy(stack.directory, base + 40) as proxy, Tap(base + 41) as tap:
         proxy.add("database", base + 41, stack.databases[0].port)
         sink = Sink(stack, cell, mongo_uri=f"mongodb://127.0.0.1:{tap.port}/?retryWrites=false").run()

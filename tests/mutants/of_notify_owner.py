@@ -13,6 +13,8 @@ def e2e(name, module, find, replace, one):
 
 
 MUTANTS = [
+    of("notify-writes-large-ones-without-pause", "term", "	uint64_t pause_ms = bytes / BYTES_A_MS;\n", "	uint64_t pause_ms = bytes / BYTES_A_MS / 1000;\n"),
+    of("notify-caught-up-at-once", "intake", "if (!i->parts[id].was_at_end &&", "if (0 &&"),
     of("notify-fenced-and-at-once-again", "tenure", "	if (fenced)\n", "	if (fenced && 0)\n"),
     of("notify-broken-waits-too", "tenure", "	if (fenced)\n", "	if (fenced || 1)\n"),
     of("notify-assigned-again-is-the-same-term", "tenure", "	t->not_before_mono_ms = 0;\n	t->term++;\n}\n\nvoid tenure_revoked", "	t->not_before_mono_ms = 0;\n}\n\nvoid tenure_revoked"),

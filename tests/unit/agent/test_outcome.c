@@ -56,6 +56,9 @@ static const struct {
 	{"Mon, 01 Jan 2001 00:00:30 GMT", "Mon, 01 Jan 2001 00:00:00 GMT", 30000}, /* the server's clock is another one */
 	{"Sun, 06 Nov 1994 08:50:37 GMT", "now", 60000},
 	{"30", "Mon, 01 Jan 2001 00:00:00 GMT", 30000},
+	{"Fri, 01 Jan 2147483647 00:00:00 GMT", NULL, 900000}, /* more milliseconds than there are numbers for */
+	{"Fri, 01 Jan 300000000 00:00:00 GMT", NULL, 900000},
+	{"Sun, 06 Nov 1994 08:50:37 GMT", "Fri, 01 Jan 300000000 00:00:00 GMT", 1000},
 };
 
 START_TEST(retry_after_is_read)

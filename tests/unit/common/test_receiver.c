@@ -180,7 +180,7 @@ enum { NODES = 24, NOBODY = -1, GONE = -2 };
 
 struct graph {
 	struct receiver nodes[NODES];
-	char ids[NODES][4];
+	char ids[NODES][16];
 	int to[NODES];
 	int asked;
 };

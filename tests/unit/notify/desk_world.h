@@ -29,7 +29,7 @@ typedef void (*world_job_fn)(void *ctx, int64_t now_s, const struct desk_job *jo
 struct world {
 	struct desk *desk;
 	struct desk_conf conf;
-	int64_t now_s;
+	int64_t now_s, late_s; /* late: how long ago events were made that are taken now */
 	struct world_record records[WORLD_RECORDS_MAX]; /* committed; the newest of each key */
 	size_t nr_records, nr_in_txn;
 	bool pauses, drops;
@@ -155,7 +155,7 @@ static inline void world_event(struct world *w, enum alert_event_kind kind, cons
 		.kind = kind, .trigger = str_from(trigger), .cell = STR("main"), .site = STR("shop"), .site_name = STR("Shop"), .description = STR("slow"),
 		.severity = ALERT_SEVERITY_WARNING, .condition = STR("p95 > 1"), .warm_up_minutes = 1, .cooldown_minutes = 1, .name = STR("http.duration"),
 		.has_series_kind = true, .series_kind = SERIES_KIND_DISTRIBUTION, .tags = &tag, .tags_len = 1, .opened_at = opened_s * 1000,
-		.minute = minute_s * 1000, .reason = STR(""), .at = w->now_s * 1000,
+		.minute = minute_s * 1000, .reason = STR(""), .at = (w->now_s - w->late_s) * 1000,
 	};
 	struct err err = ERR_INIT;
 

@@ -195,6 +195,52 @@ START_TEST(more_than_are_listed)
 }
 END_TEST
 
+/* Partitions are read in no order: what opened a minute earlier may come later, and be but a number after a restart. Its closing counts. */
+START_TEST(unlisted_of_an_earlier_minute)
+{
+	struct cases cs;
+	struct one_case *c = NULL, *of;
+
+	cases_init(&cs, 100, 64 << 20);
+	for (uint32_t i = 0; i < CASE_LISTED_MAX + 10; i++)
+		opens(&cs, i, i < CASE_LISTED_MAX ? 120000 : 60000, &c);
+	c = reload(&cs, c, 200000);
+	ck_assert_int_eq(c->nr_unknown, 10);
+	for (uint32_t i = 0; i < CASE_LISTED_MAX + 10; i++)
+		ck_assert_int_eq(closes(&cs, i, i < CASE_LISTED_MAX ? 120000 : 60000, &of), CASE_TAKEN);
+	ck_assert_int_eq(c->rec.state, INCIDENT_STATE_RESOLVED);
+	cases_fini(&cs);
+}
+END_TEST
+
+/* One that is but a number opens elsewhere before it is said to have moved: it is one alert, not two of which one never ends. */
+START_TEST(unlisted_moves)
+{
+	enum { X = CASE_LISTED_MAX };
+	struct cases cs;
+	struct one_case *c = NULL, *of;
+	struct alert_event moved = event(ALERT_EVENT_KIND_MOVED, X, 60000);
+
+	cases_init(&cs, 100, 64 << 20);
+	for (uint32_t i = 0; i <= X; i++)
+		opens(&cs, i, 60000, &c);
+	c = reload(&cs, c, 200000);
+	opens(&cs, X, 120000, &of);
+	if (_i)
+		moved.kind = ALERT_EVENT_KIND_CLOSED;
+	ck_assert_int_eq(apply(&cs, &moved, &of), CASE_TAKEN);
+	ck_assert_int_eq(apply(&cs, &moved, &of), CASE_IGNORED);
+	ck_assert_int_eq(c->rec.alerts_total, X + 1);
+	ck_assert_int_eq(c->rec.open_alerts, X + 1);
+	for (uint32_t i = 0; i < X; i++)
+		closes(&cs, i, 60000, &of);
+	ck_assert_int_eq(c->rec.open_alerts, 1);
+	ck_assert_int_eq(closes(&cs, X, 120000, &of), CASE_TAKEN);
+	ck_assert_int_eq(c->rec.state, INCIDENT_STATE_RESOLVED);
+	cases_fini(&cs);
+}
+END_TEST
+
 /* With no memory left for them alerts are a number, and incidents are refused unless one that is over gives way. */
 START_TEST(bounded)
 {
@@ -331,13 +377,38 @@ START_TEST(loading)
 	ck_assert_int_eq(of->rec.id[0], 1);
 	ck_assert_int_eq(of->rec.open_alerts, 4);
 	ck_assert_int_eq(of->nr_unknown, 4);
-	rec.id[0] = 3; /* over for a day */
-	ck_assert_int_eq(cases_load(&cs, 60 + CASE_KEPT_MS, &rec, NULL), 0);
+	rec.id[0] = 3; /* over for a week */
+	ck_assert_int_eq(cases_load(&cs, 60 + CASE_OWED_MS, &rec, NULL), 0);
 	ck_assert_ptr_null(cases_find(&cs, rec.id));
+	ck_assert_int_eq(cases_load(&cs, 59 + CASE_OWED_MS, &rec, NULL), 0); /* somebody may still have to be told */
+	ck_assert_ptr_nonnull(cases_find(&cs, rec.id));
 	rec.id[0] = 2;
 	rec.version = 9;
-	ck_assert_int_eq(cases_load(&cs, 60 + CASE_KEPT_MS, &rec, NULL), 0);
+	ck_assert_int_eq(cases_load(&cs, 60 + CASE_OWED_MS, &rec, NULL), 0);
 	ck_assert_ptr_null(cases_find(&cs, rec.id));
+	cases_fini(&cs);
+}
+END_TEST
+
+/* There may be more in the topic than there is room for: the youngest stay, and whatever is open. */
+START_TEST(loading_is_bounded)
+{
+	struct cases cs;
+	struct incident rec = {.site = STR("shop"), .trigger = STR("slow"), .state = INCIDENT_STATE_RESOLVED, .version = 1, .alerts_total = 1};
+	uint8_t first[16] = {0}, last[16] = {0};
+
+	cases_init(&cs, 100, 1 << 20);
+	for (int64_t i = 1; i <= 1000; i++) {
+		memcpy(rec.id, &i, sizeof(i));
+		memcpy(i == 1 ? first : last, rec.id, sizeof(last));
+		rec.created_at = rec.resolved_at = i;
+		rec.state = i == 1 ? INCIDENT_STATE_OPEN : INCIDENT_STATE_RESOLVED;
+		rec.open_alerts = i == 1;
+		ck_assert_int_eq(cases_load(&cs, 1000, &rec, NULL), 0);
+		ck_assert_uint_le(cs.by_id.len, 100);
+	}
+	ck_assert_ptr_nonnull(cases_find(&cs, first));
+	ck_assert_ptr_nonnull(cases_find(&cs, last));
 	cases_fini(&cs);
 }
 END_TEST
@@ -397,6 +468,9 @@ int main(void)
 	tcase_add_test(tc, large_tags);
 	tcase_add_test(tc, summaries);
 	tcase_add_test(tc, loading);
+	tcase_add_test(tc, loading_is_bounded);
+	tcase_add_test(tc, unlisted_of_an_earlier_minute);
+	tcase_add_loop_test(tc, unlisted_moves, 0, 2);
 	tcase_add_test(tc, text_follows);
 	tcase_add_test(tc, names_too_long);
 	suite_add_tcase(s, tc);

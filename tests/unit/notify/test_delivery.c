@@ -31,6 +31,7 @@ static const struct {
 	{{"HTTP/1.1 425 No\r\nContent-Length: 0\r\n\r\n", OK}, 2, SERVER_KEEPS, DELIVERY_DELIVERED, 2, "status 425"},
 	{{"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n", OK}, 2, SERVER_KEEPS, DELIVERY_DELIVERED, 2, "status 429"},
 	{{"HTTP/1.1 400 No\r\nContent-Length: 12\r\n\r\nyour\x1b[1m own\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 400: your[1m own"},
+	{{"HTTP/1.1 400 No\r\nTransfer-Encoding: Chunked \r\n\r\n3\r\nlow\r\n0\r\n\r\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 400: low"},
 	{{"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 401"},
 	{{"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 404"},
 	{{"HTTP/1.1 410 No\r\nContent-Length: 0\r\n\r\n"}, 1, SERVER_KEEPS, DELIVERY_GAVE_UP, 1, "status 410"},

@@ -6,7 +6,7 @@ struct smtp {
 	int fd, client, port;
 	struct buf in, said, mail; /* said: all commands; mail: the last one's text */
 	bool in_data;
-	const char *greeting, *ehlo, *to, *data; /* data: the reply behind the text */
+	const char *greeting, *ehlo, *auth, *start, *to, *data; /* data: the reply behind the text, start: to DATA */
 	size_t connections;
 };
 
@@ -16,7 +16,7 @@ static void smtp_init(struct smtp *s)
 	socklen_t len = sizeof(at);
 
 	*s = (struct smtp){.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), .client = -1, .greeting = "220 test\r\n",
-			   .ehlo = "250 test\r\n", .to = "250 yes\r\n", .data = "250 taken\r\n"};
+			   .ehlo = "250 test\r\n", .auth = "334 \r\n", .start = "354 go on\r\n", .to = "250 yes\r\n", .data = "250 taken\r\n"};
 	ck_assert_int_eq(bind(s->fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	ck_assert_int_eq(listen(s->fd, 4), 0);
 	ck_assert_int_eq(getsockname(s->fd, (struct sockaddr *)&at, &len), 0);
@@ -42,13 +42,14 @@ static const char *smtp_reply(struct smtp *s, const char *line)
 	if (strncmp(line, "DATA", 4) == 0) {
 		s->in_data = true;
 		buf_clear(&s->mail);
-		return "354 go on\r\n";
+		return s->start;
 	}
 	if (strncmp(line, "QUIT", 4) == 0)
 		return NULL; /* nobody is to wait for it */
 	if (strncmp(line, "AUTH", 4) == 0)
-		return "334 \r\n";
-	if (strncmp(line, "AG1lAHBhc3Mtd29yZA==", 20) == 0) /* me, pass-word */
+		return s->auth;
+	if (strncmp(line, "AG1lAHBhc3Mtd29yZA==", 20) == 0 || /* me, pass-word */
+	    strncmp(line, "AG1lQGNvcnAuZXhhbXBsZQBwYXNzLXdvcmQ=", 36) == 0) /* me@corp.example */
 		return "235 yes\r\n";
 	return "250 yes\r\n";
 }
@@ -265,6 +266,84 @@ START_TEST(one_that_hangs_holds_up_nobody)
 }
 END_TEST
 
+/* What a server offers besides passwords would have libcurl ask the house's Kerberos, and fail. */
+START_TEST(a_password_is_a_password)
+{
+	static const char *const offers[] = {"250 AUTH GSSAPI PLAIN\r\n", "250 AUTH GSSAPI NTLM EXTERNAL PLAIN LOGIN\r\n", "250 AUTH NTLM PLAIN\r\n",
+					     "250 AUTH XOAUTH2 OAUTHBEARER PLAIN\r\n"};
+	struct mail_bench m;
+
+	open_mail(&m, true);
+	m.smtp.ehlo = offers[_i];
+	m.receiver.mail.user = STR("me@corp.example");
+	m.receiver.mail.password_file = STR("password");
+	submit_mail(&m);
+	while (m.b.nr_done == 0 && bench_stats(&m.b).attempts == 0)
+		turn_mail(&m);
+	ck_assert(was_said(&m, "AUTH PLAIN"));
+	ck_assert_uint_eq(m.b.nr_done, 1);
+	ck_assert_int_eq(m.b.done[0].outcome, DELIVERY_DELIVERED);
+	close_mail(&m);
+}
+END_TEST
+
+START_TEST(a_login_that_is_refused_is_the_end)
+{
+	struct mail_bench m;
+
+	open_mail(&m, true);
+	m.smtp.ehlo = "250 AUTH PLAIN\r\n";
+	m.smtp.auth = _i ? "334 \r\n334 \r\n334 \r\n" : "535 no\r\n";
+	m.receiver.mail.user = STR("me");
+	m.receiver.mail.password_file = STR("password");
+	submit_mail(&m);
+	while (m.b.nr_done == 0 && bench_stats(&m.b).attempts == 0)
+		turn_mail(&m);
+	ck_assert(!was_said(&m, "MAIL"));
+	close_mail(&m);
+}
+END_TEST
+
+/* A server that says yes to what it has not had yet has not taken it. */
+START_TEST(what_was_not_sent_is_not_taken)
+{
+	struct mail_bench m;
+
+	open_mail(&m, false);
+	if (_i == 0)
+		m.smtp.to = "250 yes\r\n250 yes\r\n354 go on\r\n250 taken\r\n";
+	else
+		m.smtp.start = "354 go on\r\n250 taken\r\n";
+	submit_mail(&m);
+	while (m.b.nr_done == 0 && bench_stats(&m.b).attempts == 0)
+		turn_mail(&m);
+	ck_assert_uint_eq(m.b.nr_done, 0);
+	close_mail(&m);
+}
+END_TEST
+
+START_TEST(a_password_is_not_quoted)
+{
+	static const struct {
+		const char *reply, *error;
+	} told[] = {{"550 nobody comes in by pass-word\r\n", "the mail server said 550"}, {"pass-word?\r\n", "the mail server broke off, or fell silent"},
+		    {"what?\r\n", "the mail server broke off, or fell silent: what?"}};
+	struct mail_bench m;
+
+	open_mail(&m, true);
+	m.smtp.ehlo = "250 AUTH PLAIN\r\n";
+	m.smtp.to = told[_i].reply;
+	m.receiver.mail.user = STR("me");
+	m.receiver.mail.password_file = STR("password");
+	submit_mail(&m);
+	while (m.b.nr_done == 0 && bench_stats(&m.b).attempts == 0)
+		turn_mail(&m);
+	delivery_cancel(m.b.d, NULL, NULL);
+	ck_assert_str_eq(m.b.done[0].error, told[_i].error);
+	close_mail(&m);
+}
+END_TEST
+
 /* Replies byte by byte, of many lines, and things that are none. */
 static const struct {
 	const char *reply; /* to RCPT */
@@ -312,7 +391,7 @@ START_TEST(a_reply_is_bounded)
 			memcpy(text + i * 10, "250-more\r\n", 11);
 	else
 		memset(text, '2', 2000);
-	m.smtp.to = text;
+	m.smtp.to = "250 yes\r\n250 yes\r\n354 go on\r\n250 taken\r\n";
 	submit_mail(&m);
 	while (bench_stats(&m.b).attempts == 0)
 		turn_mail(&m);
@@ -414,6 +493,10 @@ int main(void)
 	tcase_add_test(tc, a_mail_is_taken);
 	tcase_add_loop_test(tc, replies_mean_what_they_mean, 0, NR(cases));
 	tcase_add_loop_test(tc, one_that_hangs_holds_up_nobody, 0, 4);
+	tcase_add_loop_test(tc, a_password_is_a_password, 0, 4);
+	tcase_add_loop_test(tc, a_login_that_is_refused_is_the_end, 0, 2);
+	tcase_add_loop_test(tc, what_was_not_sent_is_not_taken, 0, 2);
+	tcase_add_loop_test(tc, a_password_is_not_quoted, 0, 3);
 	tcase_add_loop_test(tc, replies_are_read, 0, NR(replies));
 	tcase_add_loop_test(tc, a_reply_is_bounded, 0, 2);
 	tcase_add_test(tc, one_that_is_unknown_leaves_the_others_theirs);

@@ -25,6 +25,7 @@ static void take_receiver(struct world *w, const char *rest)
 	r.only_named = number_behind(rest, "named=", 0);
 	r.escalate_to = str_from(to);
 	r.escalate_after_ms = 1000 * number_behind(rest, "after=", 0);
+	r.updated_at = w->now_s * 1000;
 	world_receiver(w, &r);
 }
 
@@ -47,7 +48,7 @@ static void take_silence(struct world *w, const char *rest)
 
 static void take_summary(struct world *w, const char *rest)
 {
-	struct alert_event ev = {.kind = ALERT_EVENT_KIND_SUMMARY, .trigger = STR("slow"), .cell = STR("main"), .site = STR("shop"), .at = w->now_s * 1000};
+	struct alert_event ev = {.kind = ALERT_EVENT_KIND_SUMMARY, .trigger = STR("slow"), .cell = STR("main"), .site = STR("shop"), .at = (w->now_s - w->late_s) * 1000};
 	long long opened_s, opened, closed;
 
 	ck_assert_int_eq(sscanf(rest, "%lld %lld %lld", &opened_s, &opened, &closed), 3);
@@ -115,6 +116,8 @@ static void take(struct world *w, const char *verb, const char *rest)
 		world_ack(w, id);
 	} else if (strcmp(verb, "fail") == 0) {
 		w->outcome = SENT_OUTCOME_GAVE_UP;
+	} else if (strcmp(verb, "late") == 0) {
+		w->late_s = strtoll(rest, NULL, 10);
 	} else if (strcmp(verb, "restart") == 0) {
 		world_restart(w);
 	} else if (strcmp(verb, "outcome") == 0) {
@@ -186,14 +189,13 @@ START_TEST(story)
 }
 END_TEST
 
-/* Turns, one transaction, and jobs until there are none: as an owner does it. Returns how many jobs there were. */
-static size_t one_round(struct world *w)
+/* One transaction, and jobs until there are none: as an owner does it. Returns how many jobs there were. */
+static size_t write_round(struct world *w)
 {
 	struct arena arena = ARENA_INIT;
 	struct desk_job job;
 	size_t nr = 0;
 
-	ck_assert_int_eq(desk_turn(w->desk, w->now_s * 1000, false, NULL), 0);
 	world_transaction(w);
 	for (; desk_next_job(w->desk, w->now_s * 1000, &arena, &job, NULL) == 1; nr++) {
 		world_hold(w, &job);
@@ -201,6 +203,13 @@ static size_t one_round(struct world *w)
 	}
 	arena_fini(&arena);
 	return nr;
+}
+
+/* The same after a turn. */
+static size_t one_round(struct world *w)
+{
+	ck_assert_int_eq(desk_turn(w->desk, w->now_s * 1000, false, NULL), 0);
+	return write_round(w);
 }
 
 enum { CROWD = 2000 };
@@ -406,6 +415,7 @@ START_TEST(forgotten)
 	ck_assert_uint_eq(f.incidents, 1);
 	ck_assert_uint_eq(f.incidents_open, 1);
 	world_restart(w); /* its record is still there, and too old */
+	world_turn(w);
 	desk_figures(w->desk, &f);
 	ck_assert_uint_eq(f.incidents, 1);
 	world_free(w);
@@ -440,6 +450,90 @@ START_TEST(refreshed)
 }
 END_TEST
 
+/* A storm: alerts of one incident open faster than transactions are written, so that there is news between each decision and its commit. */
+START_TEST(storm)
+{
+	struct world *w = world_new(60);
+	struct receiver r = world_plain_receiver("ops");
+	struct desk_figures f;
+	size_t told = 0;
+
+	r.group_wait_ms = 0;
+	world_receiver(w, &r);
+	for (int i = 0; i < 200; i++) {
+		ck_assert_int_eq(desk_turn(w->desk, 0, false, NULL), 0);
+		world_event(w, ALERT_EVENT_KIND_OPENED, "slow", (char)(i + 1), 0, 0);
+		told += write_round(w);
+		for (; w->nr_held > 0; w->nr_held--)
+			ck_assert(world_outcome(w, &w->held[w->nr_held - 1], SENT_OUTCOME_DELIVERED));
+	}
+	desk_figures(w->desk, &f);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_uint_eq(f.notifications[SENT_OUTCOME_UNDER_WAY], 1);
+	ck_assert_uint_eq(f.notifications[SENT_OUTCOME_LIMITED], 0);
+	world_free(w);
+}
+END_TEST
+
+/* A number that was called off has taken its token: the next one goes out by it. */
+START_TEST(called_off_costs_once)
+{
+	struct world *w = world_new(1);
+	struct receiver r = world_plain_receiver("ops");
+
+	r.group_wait_ms = 0;
+	world_receiver(w, &r);
+	world_event(w, ALERT_EVENT_KIND_OPENED, "slow", 'a', 0, 0);
+	ck_assert_int_eq(desk_turn(w->desk, 0, false, NULL), 0);
+	world_transaction(w);
+	world_event(w, ALERT_EVENT_KIND_CLOSED, "slow", 'a', 0, 0);
+	world_turn(w); /* called off */
+	world_turn(w);
+	ck_assert_str_eq(w->text, "0 ops 2 resolved a-\n");
+	world_free(w);
+}
+END_TEST
+
+static void count_trigger(void *ctx, int64_t now_s, const struct desk_job *job)
+{
+	size_t *told = ctx;
+
+	(void)now_s;
+	told[job->incident->trigger.p[0] == 'q']++;
+	told[2 + job->receiver_id.p[0] - 'a']++;
+}
+
+/* Over its rate a site's tokens go to who has been waiting for longest: neither a noisy incident nor a receiver that comes first takes them all. */
+START_TEST(fair_rate)
+{
+	size_t told[2 + 10] = {0};
+	struct world *w = world_new(60);
+
+	w->on_job = count_trigger;
+	w->ctx = told;
+	for (int i = 0; i < 10; i++) {
+		const char id[2] = {(char)('a' + i), 0};
+		struct receiver r = world_plain_receiver(id);
+
+		world_receiver(w, &r);
+	}
+	world_event(w, ALERT_EVENT_KIND_OPENED, "noisy", 'z', 0, 0);
+	world_event(w, ALERT_EVENT_KIND_OPENED, "noisy", 'a', 0, 0);
+	for (int minute = 1; minute < 360; minute++) {
+		pass(w, 60 * minute);
+		world_event(w, minute % 2 ? ALERT_EVENT_KIND_CLOSED : ALERT_EVENT_KIND_OPENED, "noisy", 'a', minute / 2 * 120, 60 * minute);
+		if (minute == 240)
+			world_event(w, ALERT_EVENT_KIND_OPENED, "quiet", 'q', 60 * minute, 60 * minute);
+		world_turn(w);
+	}
+	ck_assert_uint_gt(told[0], 100);
+	ck_assert_uint_ge(told[1], 10); /* each receiver at least once in two hours */
+	for (int i = 0; i < 10; i++)
+		ck_assert_uint_gt(told[2 + i], 20);
+	world_free(w);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("desk");
@@ -455,6 +549,9 @@ static Suite *suite(void)
 	tcase_add_test(tc, reset);
 	tcase_add_test(tc, forgotten);
 	tcase_add_test(tc, refreshed);
+	tcase_add_test(tc, storm);
+	tcase_add_test(tc, called_off_costs_once);
+	tcase_add_test(tc, fair_rate);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -126,7 +126,7 @@ START_TEST(paths_stay_below)
 }
 END_TEST
 
-/* Without a directory any file may be named, but wholly. */
+/* Without a directory nothing is read: else whoever writes a receiver would be sent any file of the notifier's that fits. */
 START_TEST(without_a_directory)
 {
 	char path[300];
@@ -135,10 +135,12 @@ START_TEST(without_a_directory)
 	struct house h;
 
 	house_init(&h);
-	ck_assert_int_eq(secret_read(&s, NULL, filled("%B/secrets-outside/key", &h, path, sizeof(path)), &err), 0);
+	ck_assert_int_eq(secret_read(&s, _i ? "" : NULL, filled("%B/secrets-outside/key", &h, path, sizeof(path)), &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.msg, "notify.secrets_dir is not set"));
+	ck_assert_str_eq(s.bytes, "");
+	ck_assert_int_eq(secret_read(&s, _i ? "" : NULL, STR("key"), &err), -1);
+	ck_assert_int_eq(secret_read(&s, "/", filled("%B/secrets-outside/key", &h, path, sizeof(path)), &err), 0);
 	ck_assert_str_eq(s.bytes, "outside");
-	ck_assert_int_eq(secret_read(&s, "", STR("key"), &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.msg, "notify.secrets_dir"));
 	house_fini(&h);
 }
 END_TEST
@@ -232,7 +234,7 @@ int main(void)
 	TCase *tc = tcase_create("secret");
 
 	tcase_add_loop_test(tc, paths_stay_below, 0, NR(paths));
-	tcase_add_test(tc, without_a_directory);
+	tcase_add_loop_test(tc, without_a_directory, 0, 2);
 	tcase_add_loop_test(tc, contents_are_cut, 0, NR(contents));
 	tcase_add_test(tc, four_kilobytes_at_most);
 	tcase_add_test(tc, a_pipe_is_none);

@@ -72,6 +72,9 @@ static const struct {
 	{"not due yet", "30 * * * *", 0, 1, 0, "..............", ""},
 	{"starts and does not finish", "*/20 * * * *", 0, 1, 5, "s...........f....", "+6 -12 "},
 	{"starts and finishes", "*/20 * * * *", 0, 1, 5, "s...f............s..", ""},
+	{"may run until it is due again, and does not finish", "*/5 * * * *", 0, 1, 5, "s....s....s....f.", "+6 -15 "},
+	{"does not finish, whenever it starts again", "*/10 * * * *", 0, 1, 4, "s.........s.........s...", "+5 "},
+	{"may run for longer than until it is due again", "*/5 * * * *", 0, 1, 8, "s....s..f.s..f.s..f.s..f", ""},
 	{"nobody asks when it finishes", "*/20 * * * *", 0, 1, 0, "s...............", ""},
 	{"schedule through restores", "*/5 * * * *", 0, 2, 0, "srrrrrrrsrrrrr", "+6 -8 +11 "},
 };
@@ -100,7 +103,7 @@ END_TEST
 static bool missed(const struct trigger *t, int every, const char *text, int minute)
 {
 	const struct check_in_rule *c = &t->check_in;
-	int due = -1, last = -2, finished = -2;
+	int due = -1, over = -1, last = -2, finished = -2;
 
 	if (!c->cron.len) {
 		int since = 0;
@@ -109,8 +112,10 @@ static bool missed(const struct trigger *t, int every, const char *text, int min
 			since = text[i] == 'b' ? i * 60 + 10 : since;
 		return (minute + 1) * 60 - since > 60 * (c->every_minutes + c->grace_minutes);
 	}
-	for (int i = 0; i + c->grace_minutes <= minute + 1; i += every)
+	for (int i = 0; i + c->grace_minutes <= minute + 1; i += every) {
 		due = i;
+		over = i + c->grace_minutes + c->runtime_minutes < minute + 1 ? i : over;
+	}
 	if (due < 0)
 		return false;
 	for (int i = 0; i <= minute; i++) {
@@ -119,7 +124,7 @@ static bool missed(const struct trigger *t, int every, const char *text, int min
 	}
 	if (last < due - 1 || last < 0)
 		return true;
-	return c->runtime_minutes > 0 && minute + 1 > due + c->grace_minutes + c->runtime_minutes && finished < due;
+	return c->runtime_minutes > 0 && over >= 0 && finished < over;
 }
 
 START_TEST(histories_are_judged_as_the_model_does)

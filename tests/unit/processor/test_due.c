@@ -310,6 +310,20 @@ START_TEST(other_triggers_are_gone_by_within_a_second)
 }
 END_TEST
 
+/* Windows may be made to stay open for longer than an alert is news. */
+START_TEST(who_is_not_behind_judges_no_minute_late)
+{
+	struct processor_conf own = conf;
+	const struct due_rules with = {&own, &real_time, PARTITIONS, NULL};
+
+	own.alerts_max_age_ms = 600000;
+	ck_assert_int_eq(due_max_age_ms(&with), 600000);
+	own.grace_ms = 1200000;
+	ck_assert_int_eq(due_max_age_ms(&with), 1200000 + 10000 + 60000);
+	ck_assert(due_stagger_ms(&with, PARTITIONS - 1) + own.grace_ms < due_max_age_ms(&with));
+}
+END_TEST
+
 START_TEST(a_job_is_watched_from_its_trigger_on)
 {
 	struct trigger job = {.id = STR("j"), .site = STR(J_SITE), .has_check_in = true, .check_in = {.name = STR("job"), .cron = STR(""), .every_minutes = 1},
@@ -379,6 +393,7 @@ int main(void)
 	tcase_add_test(tc, an_alert_closes_every_minute);
 	tcase_add_test(tc, what_is_to_be_told_of_alerts_waits_for_nothing);
 	tcase_add_test(tc, other_triggers_are_gone_by_within_a_second);
+	tcase_add_test(tc, who_is_not_behind_judges_no_minute_late);
 	tcase_add_test(tc, a_job_is_watched_from_its_trigger_on);
 	tcase_add_test(tc, what_waits_makes_a_checkpoint_due);
 	tcase_add_test(tc, state_that_a_restore_would_read_again_is_saved_once_a_minute);

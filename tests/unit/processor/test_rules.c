@@ -406,6 +406,28 @@ START_TEST(long_names_have_no_rules)
 }
 END_TEST
 
+/* A hostile record has a key again and again: a rule is found once, as of a key the first tag counts. */
+START_TEST(tags_of_one_key_find_a_rule_once)
+{
+	struct str both[] = {STR("a"), STR("b")};
+	struct tag_selector s = {.key = STR("host"), .op = SELECTOR_OP_ONE_OF, .values = both, .values_len = 2};
+	struct trigger t = plain_trigger("shop", "a", "m");
+	struct tag tags[SERIES_TAGS_MAX];
+	struct house h;
+	size_t nr;
+
+	house_init(&h);
+	t.tags = &s;
+	t.tags_len = 1;
+	put(&h, &t);
+	for (size_t i = 0; i < NR(tags); i++)
+		tags[i] = (struct tag){i % 3 == 2 ? STR("zone") : STR("host"), i % 2 ? STR("a") : STR("b")};
+	rules_set(rules_of(&h), rules_match(rules_of(&h), &(struct series_id){.site = STR("shop"), .name = STR("m"), .tags = tags, .tags_len = NR(tags)}), &nr);
+	ck_assert_uint_eq(nr, 1);
+	house_fini(&h);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("rules");
@@ -420,6 +442,7 @@ int main(void)
 	tcase_add_test(tc, bad_rows_change_nothing);
 	tcase_add_test(tc, there_is_an_end_of_triggers);
 	tcase_add_test(tc, long_names_have_no_rules);
+	tcase_add_test(tc, tags_of_one_key_find_a_rule_once);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
