@@ -192,6 +192,15 @@ def load_ledger():
     return ledger
 
 
+def test_the_one_told_last_is_last(_):
+    """Of several with the same second, as the agent has it; an earlier second that comes later is not."""
+    ledger = load_ledger()
+    for second, value in ((10, 5.0), (10, 4.0), (9, 6.0)):
+        ledger.add("load", "gauge", {"over": "1m"}, MINUTE + second * 1000, value)
+    (entry,) = ledger.minutes[MINUTE].values()
+    assert (entry["last"], entry["last_at"], entry["max"]) == (4.0, MINUTE + 10000, 6.0), entry
+
+
 def test_windows_equal_their_ledger(_):
     sent = load_ledger().minutes[MINUTE]
     one = [fragment([3.0, 1.0, 2.0], MINUTE + 10000)]
