@@ -170,6 +170,19 @@ def test_the_same_is_not_written_again(world):
     assert (world.written(), len(world.notices())) == before
 
 
+def test_a_mute_of_nothing_is_told(world):
+    for scope, says in ((("--trigger", "slwo"), 'there is no trigger "slwo"'), (("--trigger", "slow", "--site", "blog"), "trigger slow is of site shop"),
+                        (("--trigger", "slow", "--site", "shop"), None)):
+        _, err = world.run("control", "set", "--on", "processor", "--do", "mute", *scope, "--reason", "x", "--for", "1m")
+        assert (says in err if says else "warning" not in err), (scope, err)
+        world.run("control", "clear", "--on", "processor", "--do", "mute", *scope)
+
+
+def test_status_misses_a_notifier(world):
+    out, _ = world.run("status", code=1)
+    assert "cell main has triggers (3), and no notifier that is ready: nobody is told of alerts" in out, out
+
+
 def test_lists(world):
     out, _ = world.run("trigger", "list")
     assert "p95 of http.duration" in out and "check-in nightly missed" in out and out.splitlines()[0].split()[:2] == ["TRIGGER", "SITE"]
