@@ -79,8 +79,7 @@ static int complete(struct settler *st)
 		v->host = v->host.len ? v->host : host;
 		v->environment = v->environment.len ? v->environment : environment;
 		v->revision = v->revision.len ? v->revision : revision;
-		if (group_name(&p->events[i], st->site, p->arena) < 0)
-			return -1;
+		group_name(&p->events[i], st->site);
 	}
 	return 0;
 }
