@@ -62,6 +62,13 @@ bool trigger_value(enum trigger_field field, const struct trigger_point *point, 
 /* value COMPARISON threshold. Of NaN none holds. */
 bool trigger_compares(const struct threshold_rule *rule, double value);
 
+/* Is a job by every_minutes overdue at end_ms? last_ms: its last sign of life, or when it was first asked for. */
+bool trigger_misses_beat(const struct check_in_rule *rule, int64_t last_ms, int64_t end_ms);
+
+/* Has a job by cron missed due_ms, which was grace ago or longer at end_ms? start_ms, finish_ms: the last of each; long before due_ms for never. Either will do for
+ * having come, up to a minute early, by its own clock; where the rule has a runtime it must have finished in it, too. */
+bool trigger_misses_run(const struct check_in_rule *rule, int64_t due_ms, int64_t start_ms, int64_t finish_ms, int64_t end_ms);
+
 /* The condition in words: "p95 of http.duration > 500", "http.requests absent for 5 minutes", "check-in backup missed (cron 0 3 * * *)", with its selectors
  * in braces behind the metric where there are some: p95 of http.duration{host, path~"/api*", region=("eu","us"), route="/a", !zone} > 500. One line of
  * UTF-8; what does not fit is cut and ends in "...". Returns out. */

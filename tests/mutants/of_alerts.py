@@ -43,7 +43,7 @@ MUTANTS = [
     of("waits-no-more", "quiet.c", "s->waiting_ms >= minute_ms;", "s->waiting_ms > minute_ms + CLOCK_MINUTE_MS;"),
     # what is told
     of("late-a-millisecond-early", "telling.c", "(minute_ms + CLOCK_MINUTE_MS) > with->max_age_ms;", "(minute_ms + CLOCK_MINUTE_MS) >= with->max_age_ms;", "alert_life"),
-    of("late-opening-told", "telling.c", "	if (!telling_is_late(with, t->minute_ms))\n		return tell", "	if (with)\n		return tell", "alert_life"),
+    of("late-opening-told", "telling.c", "	if (!is_late(with, t->minute_ms))\n		return tell", "	if (with)\n		return tell", "alert_life"),
     of("untold-closing-told", "telling.c", "	if (!untold)\n		return tell", "	if (!untold || with)\n		return tell", "alert_life"),
     of("summary-of-nothing", "telling.c", "	if (rule->unseen_closed) {", "	if (rule->unseen_opened) {", "alert_life"),
     of("summary-again-and-again", "telling.c", "	rule->unseen_opened = rule->unseen_closed = rule->unseen_first_ms = rule->unseen_last_ms = 0;\n", "", "alert_life"),
@@ -62,10 +62,10 @@ MUTANTS = [
     of("shadow-not-saved", "snapshot.c", "	write_panes(out, &t->shadow.panes);\n", "	write_panes(out, &(struct pane_list){NULL, 0, 0});\n"),
     of("held-series-not-saved", "snapshot.c", "	alerts_mark(&t->alerts, mark);\n", ""),
     # jobs
-    of("beat-a-minute-later", "job_verdict.c", "(int64_t)rule->every_minutes + rule->grace_minutes);", "(int64_t)rule->every_minutes + rule->grace_minutes + 1);", "check_ins"),
-    of("a-minute-early-is-too-early", "job_verdict.c", "< due_ms - CLOCK_MINUTE_MS)", "< due_ms)", "check_ins"),
-    of("cron-without-grace", "job_verdict.c", "end_ms - minutes(rule->trigger.check_in.grace_minutes);", "end_ms;", "check_ins"),
-    of("finish-not-asked-for", "job_verdict.c", "job->finish_ms < due_ms;", "job->finish_ms < 0;", "check_ins"),
+    unit("beat-a-minute-later", "common/trigger.c", "(int64_t)rule->every_minutes + rule->grace_minutes);", "(int64_t)rule->every_minutes + rule->grace_minutes + 1);", "processor", "test_check_ins"),
+    unit("a-minute-early-is-too-early", "common/trigger.c", "< due_ms - CLOCK_MINUTE_MS)", "< due_ms)", "processor", "test_check_ins"),
+    of("cron-without-grace", "job_verdict.c", "end_ms - rule->trigger.check_in.grace_minutes * CLOCK_MINUTE_MS;", "end_ms;", "check_ins"),
+    unit("finish-not-asked-for", "common/trigger.c", " && finish_ms < due_ms;", " && finish_ms < 0;", "processor", "test_check_ins"),
     of("due-only-once", "job_verdict.c", "		alert->next_ms = cron_next_ms(&rule->cron, alert->due_ms + CLOCK_MINUTE_MS);\n	}", "		alert->next_ms = -1;\n	}", "check_ins"),
     of("jobs-without-bound", "check_ins.c", "site->nr >= CHECK_INS_SITE_MAX", "site->nr >= SIZE_MAX", "check_ins"),
     of("another-sites-job", "check_ins.c", "rc > 0 || !str_eq(site_id(job->site), site)", "rc > 0", "check_ins"),
