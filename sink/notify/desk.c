@@ -179,7 +179,8 @@ void desk_make_ready(struct desk *d, struct told *t)
 	d->nr_ready++;
 }
 
-void desk_rest(struct desk *d, struct told *t)
+/* t's job is on its way no more, whatever became of it. */
+static void rest(struct desk *d, struct told *t)
 {
 	t->stage = TOLD_RESTS;
 	receivers_end(&d->receivers, str_from(t->receiver));
@@ -294,7 +295,7 @@ static void finish(struct desk *d, struct told *t, int64_t now_ms, enum sent_out
 	told_set_error(t, error);
 	d->counted.notifications[outcome]++;
 	desk_write_sent(d, t);
-	desk_rest(d, t);
+	rest(d, t);
 }
 
 /* May t's job go out as it was decided? Else it is finished, or called off. */
@@ -309,7 +310,7 @@ static bool still_stands(struct desk *d, struct told *t, const struct plan_view 
 		return false;
 	}
 	if (view->silenced || view->news_version > t->version || t->state != t->of->rec.state) {
-		desk_rest(d, t);
+		rest(d, t);
 		return false;
 	}
 	return true;

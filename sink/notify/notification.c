@@ -8,9 +8,7 @@ enum { RECEIVER_MAX = 64 };
 
 const char *notification_hex(const uint8_t id[16], char out[NOTIFICATION_ID_SIZE])
 {
-	for (size_t i = 0; i < 16; i++)
-		snprintf(out + 2 * i, NOTIFICATION_ID_SIZE - 2 * i, "%02x", id[i]);
-	return out;
+	return str_hex(id, 16, out);
 }
 
 /* It stands in headers: whatever an id is, there it is no more than a word. */
