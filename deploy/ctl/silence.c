@@ -132,6 +132,10 @@ static int print_added(struct ctl *ctl, const struct silence *s, struct err *err
 		return json_write_print(&w, ctl->out, err);
 	}
 	say_scope(s, &scope);
+	if (buf_failed(&scope)) {
+		buf_fini(&scope);
+		return err_nomem(err, "a silence in words");
+	}
 	fprintf(ctl->out, "+ silence " STR_FMT " of " STR_FMT ", from %s until %s\n", STR_ARG(s->id), STR_ARG(buf_str(&scope)),
 		clock_iso(s->starts_at, from, sizeof(from)), clock_iso(s->ends_at, until, sizeof(until)));
 	buf_fini(&scope);

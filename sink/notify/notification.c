@@ -1,4 +1,8 @@
-/* notification.c - see notification.h. */
+/* notification.c - see notification.h.
+ *
+ * A receiver that was told by webhook and by mail must find the same: which alerts, in which order, how many are left out, and under which key. So that is decided
+ * here, and the bodies only write it down. A key depends on nothing but the incident, the receiver and the number: a notification that is sent again, by whichever
+ * instance, has the key of the first time. */
 #include "sink/notify/notification.h"
 
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* sign.c - see sign.h. */
+/* sign.c - see sign.h.
+ *
+ * The time is signed with the body, so that nobody can send an old notification again with a new time. EVP_MAC takes the two as they
+ * are; HMAC() would want them in one piece. */
 #include "sink/notify/sign.h"
 
 #include <openssl/core_names.h>

@@ -19,10 +19,11 @@ MUTANTS = [
     of("prefix-by-whole-bytes", "guard.c", "(rest == 0 || ((address[whole] ^ net[whole]) >> (8 - rest)) == 0)", "(rest == 0 || rest > 0)"),
     of("host-with-a-prefix", "guard.c", "			return false; /* a host's address", "			break; /* a host's address"),
     of("user-in-an-address", "guard.c", "url, CURLU_DISALLOW_USER)", "url, 0)"),
+    of("short-memory-is-a-verdict", "guard.c", "	if (code == CURLUE_OUT_OF_MEMORY) /* which", "	if (!g) /* which"),
     of("http-for-all", "guard.c", "(g->allow_http && strcmp(scheme, \"http\") == 0)", "(g && strcmp(scheme, \"http\") == 0)"),
     of("socket-before-the-question", "guard.c", "		note_refused(v, &address->addr, what);\n		return CURL_SOCKET_BAD;", "		note_refused(v, &address->addr, what);", "delivery"),
     of("no-guard-at-all", "request.c", "	curl_easy_setopt(r->curl, CURLOPT_OPENSOCKETFUNCTION, guard_open_socket);\n", "", "delivery"),
-    of("proxy-of-the-environment", "request.c", "	curl_easy_setopt(r->curl, CURLOPT_PROXY, \"\");\n	curl_easy_setopt(r->curl, CURLOPT_NOPROXY, \"*\");\n", "", "delivery"),
+    of("proxy-of-the-environment", "request.c", "	if (curl_easy_setopt(r->curl, CURLOPT_PROXY, \"\") != CURLE_OK || curl_easy_setopt(r->curl, CURLOPT_NOPROXY, \"*\") != CURLE_OK)\n", "	if (!r->curl)\n", "delivery"),
     of("redirects-are-followed", "request.c", "CURLOPT_FOLLOWLOCATION, 0L", "CURLOPT_FOLLOWLOCATION, 1L", "delivery"),
     # secrets and signature
     of("links-lead-out", "secret.c", ".resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS", ".resolve = RESOLVE_NO_MAGICLINKS"),
