@@ -61,7 +61,7 @@ MUTANTS = [
     of("half-a-head-is-an-answer", "request.c", "	} else if (r->answered) { /* an end", "	} else if (status) { /* an end", "delivery"),
     of("answers-without-end", "request.c", "	if (len > REQUEST_ANSWER_MAX - r->answer_bytes)", "	if (len > SIZE_MAX - r->answer_bytes)", "delivery"),
     of("an-hour-and-more", "request.c", "bounds = {1000, REQUEST_RETRY_AFTER_MAX_MS}", "bounds = {1000, INT64_MAX}", "delivery"),
-    of("retry-after-is-not-heard", "lane.c", "	wait = retry_after_ms_asked >= 0 ? retry_after_ms_asked + retry_wait_ms(1, random, &bounds) : ", "	wait = retry_after_ms_asked == INT64_MAX ? 0 : ", "delivery"),
+    of("retry-after-is-not-heard", "lane.c", "	wait = asked_ms >= 0 ? asked_ms + retry_wait_ms(1, random, &bounds) : ", "	wait = asked_ms == INT64_MAX ? 0 : ", "delivery"),
     of("one-that-chokes-goes-first", "lane.c", "(!best || e->attempts < best->attempts)", "!best", "delivery"),
     of("later-one-first", "lane.c", "return is_first_of_incident(l, e) && (", "return (l->nr || is_first_of_incident(l, e)) && (", "delivery"),
     of("mended-but-waits", "delivery.c", "	lane_forgive(l);\n", "", "delivery"),
