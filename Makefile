@@ -209,12 +209,7 @@ LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono
 $(filter %nomem,$(UNIT)): $(B)/tests/unit/fail_alloc.o
 LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray aligned_alloc strdup strndup asprintf yajl_alloc yajl_gen_alloc \
 	ZSTD_createDCtx curl_easy_init curl_multi_init curl_url curl_slist_append emalloc erealloc)
-LIBS_test_courier_nomem := $(LIBS_test_nomem)
-LIBS_test_otlp_nomem := $(LIBS_test_nomem)
-LIBS_test_scrub_nomem := $(LIBS_test_nomem)
-LIBS_test_rules_nomem := $(LIBS_test_nomem)
-LIBS_test_desk_nomem := $(LIBS_test_nomem)
-LIBS_test_alerts_nomem := $(LIBS_test_nomem)
+$(foreach of,courier otlp scrub rules desk alerts,$(eval LIBS_test_$(of)_nomem := $(LIBS_test_nomem)))
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
 
 # How many triggers are asked about a series.
@@ -276,12 +271,10 @@ FUZZ_SECONDS ?= 6
 FUZZ_PARTS := common ingest processor
 FUZZ_FLAGS := $(WARN) -Wno-gnu-statement-expression -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(CPPFLAGS)
 FUZZ_OF_AGENT := $(patsubst %,build/fuzz/fuzz_%,statsd lines)
-FUZZ_OF_NOTIFY := $(filter build/fuzz/fuzz_notify_%,$(FUZZ))
 FUZZ_OF_CTL := build/fuzz/fuzz_yaml
 FUZZ_CTL   := $(patsubst %,deploy/ctl/%.c,yaml_read yaml_value trigger_yaml receiver_yaml rule_json json_write json_read store args args_help printable)# what reads files
 fuzz_objects = $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(1)))
 FUZZ_GEN   := $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C) $(PB_C).c)
-
 
 build/fuzz/obj/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)
@@ -296,20 +289,18 @@ build/fuzz/obj/%.o: %.c | $(GEN_H)
 build/fuzz/libfuzzed.a: $(call fuzz_objects,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part)))) $(FUZZ_GEN)
 build/fuzz/libctl.a: $(call fuzz_objects,$(SRC_common) $(FUZZ_CTL)) $(FUZZ_GEN)
 build/fuzz/libagent.a: $(call fuzz_objects,$(SRC_common) $(SRC_agent)) $(FUZZ_GEN)
-build/fuzz/libnotify.a: $(call fuzz_objects,$(SRC_common) $(SRC_notify)) $(FUZZ_GEN)
 build/fuzz/lib%.a:
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) qcs $@ $^
 
-$(filter-out $(FUZZ_OF_AGENT) $(FUZZ_OF_NOTIFY) $(FUZZ_OF_CTL),$(FUZZ)): build/fuzz/libfuzzed.a
-$(FUZZ_OF_NOTIFY): build/fuzz/libnotify.a
+$(filter-out $(FUZZ_OF_AGENT) $(FUZZ_OF_CTL),$(FUZZ)): build/fuzz/libfuzzed.a
 $(FUZZ_OF_AGENT): build/fuzz/libagent.a
 $(FUZZ_OF_CTL): build/fuzz/libctl.a
 LIBS_fuzz_yaml := -lyaml
 build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o
 	$(call say,LINK,$@)
-	$(Q)clang -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS) agent notify,$(LIBS_$(part))) -o $@
+	$(Q)clang -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS) agent,$(LIBS_$(part))) -o $@
 
 build/fuzz/obj/gen/pb/%.o: $(GEN)/pb/%.c
 	@mkdir -p $(@D)
