@@ -2,7 +2,12 @@
  *
  * A told goes TOLD_RESTS -> TOLD_DECIDED (desk_turn) -> TOLD_READY (desk_committed) -> TOLD_OUT (desk_next_job) -> TOLD_RESTS (desk_outcome). Where the
  * incident has said something new before its job was given out, the job is called off: back to TOLD_RESTS with the outcome under_way, as after
- * a restart, and the next number tells all. So what goes out is committed, and what a Sent claims to have told is what was told. */
+ * a restart, and the next number tells all. So what goes out is committed, and what a Sent claims to have told is what was told.
+ *
+ * Invariants:
+ *  D1  under_way counts the tolds whose stage is not TOLD_RESTS, and each receiver counts its own: a receiver that was deleted keeps its row until they have ended.
+ *  D2  A told is in ready, and counted in nr_ready, iff its stage is TOLD_READY.
+ *  D3  What is handed over is dirty no more. Should it change while it is in the transaction it is both: written again in the next, whatever becomes of this one. */
 #include "sink/notify/desk.h"
 
 #include <stdlib.h>

@@ -272,7 +272,7 @@ bool intake_hold(struct intake *i, const rd_kafka_message_t *m, int64_t hold_ms)
 		return false;
 	part->next = part->complained = m->offset;
 	part->held_until_mono_ms = clock_mono_ms() + hold_ms;
-	assign(i, NULL);
+	assign(i, NULL); /* where it fails, what comes of the partition is passed over until the hold ends, and with it comes another assignment */
 	if (first)
 		tell(i, SEVERITY_ALARM, "schema_unknown", m->partition, m->offset,
 		     "a newer version has written here: the partition waits for a notifier that knows it");
