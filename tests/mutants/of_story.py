@@ -52,7 +52,7 @@ MUTANTS = [
     ctl("signs-of-tomorrow", "trial", "signs[at].t_ms < end_ms", "signs[at].t_ms < span.to_ms"),
     unit("beats-without-grace", "common/trigger.c", "(int64_t)rule->every_minutes + rule->grace_minutes)", "(int64_t)rule->every_minutes)", "ctl", "test_trial"),
     unit("jobs-not-early", "common/trigger.c", "< due_ms - CLOCK_MINUTE_MS)", "< due_ms)", "ctl", "test_trial"),
-    ctl("jobs-of-before", "trial", "due_ms >= since_ms && trigger", "due_ms >= 0 && trigger"),
+    ctl("jobs-of-before", "trial", "due_ms >= since_ms && trigger", "(since_ms < 0 || due_ms >= 0) && trigger"),
     unit("jobs-run-for-ever", "common/trigger.c", " && finish_ms < due_ms;", " && finish_ms < INT64_MIN + 1 + due_ms * 0;", "ctl", "test_trial"),
     told("late-parts-count", "trigger_test", "	if (a->late) {\n", "	if (a->late && a->count < 0) {\n"),
     told("no-near-name", "trigger_test", "distance >= NEAR", "distance >= 1"),
