@@ -1,4 +1,7 @@
-/* rule_list.c - the commands `trigger list` and `receiver list`; see commands.h. What --json prints can be edited and applied. */
+/* rule_list.c - the commands `trigger list` and `receiver list`; see commands.h.
+ *
+ * What --json prints can be edited and applied: it is written by the code that export uses. The table is for a person, and says in words what a default means
+ * ("by filter", "never") where the record has nothing. */
 #include <stdlib.h>
 
 #include "common/trigger.h"
