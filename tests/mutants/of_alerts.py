@@ -24,7 +24,7 @@ MUTANTS = [
     of("judged-where-it-is-not", "judge.c", "w->series->fingerprint) != PLACE_HERE)", "w->series->fingerprint) == PLACE_ELSEWHERE)", "alert_life"),
     of("job-everywhere", "judge.c", "!j->place_moves && !rule->trigger.has_check_in", "!j->place_moves", "check_ins"),
     of("moved-stays", "judge.c", "if (place == PLACE_ELSEWHERE)", "if (place == PLACE_ELSEWHERE && alert->untold)", "alert_life"),
-    of("never-forgotten", "judge.c", "alert->silent >= FORGET_MINUTES ||", "alert->silent < 0 ||", "alert_life"),
+    of("never-forgotten", "judge.c", "!alert->series || alert->silent >= FORGET_MINUTES)\n", "!alert->series || alert->silent < 0)\n", "alert_life"),
     of("key-twice-rule-twice", "rules_index.c", "|| !is_first(id, i))", "|| (!is_first(id, i) && !id))", "rules"),
     of("late-without-being-behind", "due.c", "rules->conf->alerts_max_age_ms > least_ms ?", "least_ms > 0 ?", "due"),
     of("muted-told-afterwards", "telling.c", "!alert->untold || is_muted(ctx, alert->rule->index))", "!alert->untold)", "alert_edges"),
