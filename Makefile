@@ -68,7 +68,7 @@ help:
 	@echo 'make coverage   which lines of the product all tests run, into build/coverage/index.html; COVERAGE=unit: those alone'
 	@echo 'make rehearsal  the outage of a night, in a quarter of an hour, and what is lost of it: SEED=7; plots in build/rehearsal'
 	@echo 'make soak       constant load, and whether anything grows; MINUTES=15'
-	@echo 'make bench      figures into build/bench.json; BENCH=ingest (processor, sink): that one'
+	@echo 'make bench      figures into build/bench.json; BENCH=ingest (agent, processor, notify, sink): that one'
 	@echo 'make profile    where the CPU time of the processor goes; PROFILE=SERIES.RATE, 100000.20 by default'
 	@echo 'make SAN=address,undefined [target]   the same under sanitizers (also SAN=thread)'
 

@@ -13,6 +13,7 @@
 #include "schemas/schemas.h"
 
 enum {
+	RECEIVERS_MAX = 1000, /* that there may be */
 	RECEIVER_URL_MAX = 2048,
 	RECEIVER_PATH_MAX = 1024,
 	RECEIVER_USER_MAX = 255,

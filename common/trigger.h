@@ -15,6 +15,7 @@
 #include "schemas/schemas.h"
 
 enum {
+	TRIGGERS_MAX = 20000, /* of all sites of all cells: each processor knows them all */
 	TRIGGER_ID_MAX = 64,
 	TRIGGER_DESCRIPTION_MAX = 1000,
 	TRIGGER_AUTHOR_MAX = 127,

@@ -24,7 +24,7 @@ struct rule {
 enum {
 	RULES_UNMATCHED = 0,
 	RULES_NONE = 1,       /* the empty set */
-	RULEBOOK_MAX = 20000, /* triggers, of all sites of all cells */
+	RULEBOOK_MAX = TRIGGERS_MAX,
 };
 
 struct rules {

@@ -64,7 +64,7 @@ void args_help(const struct args *a, FILE *out)
 		fprintf(out, "millrace-ctl %s VERB [OPTION]..\n\nVerbs:\n", a->noun);
 		print_commands(a, out);
 	} else {
-		fputs("millrace-ctl [OPTION].. COMMAND [OPTION]..: looks after Millrace's topics, cells, sites, keys and controls\n\n"
+		fputs("millrace-ctl [OPTION].. COMMAND [OPTION]..: looks after Millrace's topics, cells, sites, keys, triggers and controls\n\n"
 		      "Commands:\n", out);
 		print_commands(a, out);
 	}

@@ -251,7 +251,7 @@ static const struct args_option timeline_options[] = {
 
 static const struct args_option trigger_test_options[] = {
 	{"file", ARGS_TEXT, 'f', "FILE", NULL, 0, 0, "the triggers of this YAML file, instead of those of ids; - is standard input"},
-	{"hours", ARGS_INT, 0, "N", "1", 1, 24, "how far back"},
+	{"hours", ARGS_INT, 0, "N", "1", 1, 24, "how far back, 1 to 24"},
 	{0},
 };
 

@@ -126,6 +126,17 @@ static int settle(const struct change *ch, int64_t since, struct err *err)
 	return (ch->cleared ? obeyed.nr_by : obeyed.nr_not_by) ? 1 : 0;
 }
 
+/* One that is not there, or another site's, is silent without a control; but more often it is a slip of the hand. */
+static void warn_of_trigger(const struct ctl *ctl, const struct control *c)
+{
+	const struct trigger *t = c->has_trigger ? store_trigger(cluster_store(ctl->cluster), c->trigger) : NULL;
+
+	if (c->has_trigger && !t)
+		ctl_hint("warning: there is no trigger \"" STR_FMT "\": millrace-ctl trigger list shows them", STR_ARG(c->trigger));
+	else if (t && c->has_site && !str_eq(t->site, c->site))
+		ctl_hint("warning: trigger " STR_FMT " is of site " STR_FMT, STR_ARG(t->id), STR_ARG(t->site));
+}
+
 /* A cell or a site that is not there is a slip of the hand. */
 static int set_by_kafka(struct change *ch, struct err *err)
 {
@@ -134,9 +145,10 @@ static int set_by_kafka(struct change *ch, struct err *err)
 	const struct store_item *item;
 	int64_t since;
 
-	if (ctl_load(ctl, true, err) < 0 || (c->has_cell && !ctl_find_cell(ctl, c->cell.p, err)) ||
+	if (ctl_load_also(ctl, CLUSTER_BIT(STORE_BEATS) | (c->has_trigger ? CLUSTER_BIT(STORE_TRIGGERS) : 0), err) < 0 || (c->has_cell && !ctl_find_cell(ctl, c->cell.p, err)) ||
 	    (c->has_site && !ctl_find_site(ctl, c->site.p, err)))
 		return -1;
+	warn_of_trigger(ctl, c);
 	item = store_item(cluster_store(ctl->cluster), STORE_CONTROLS, c->id);
 	ch->before = item && !item->fault ? &item->v.control : NULL; /* the store keeps it, though it is replaced */
 	since = cluster_seen(ctl->cluster, STORE_BEATS);

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/receiver.h"
+#include "common/trigger.h"
 #include "deploy/ctl/record_json.h"
 
 void diff_fini(struct diff *d)
@@ -185,10 +187,24 @@ int diff_make(struct diff *d, const struct store *live, const struct store *want
 	return 0;
 }
 
+/* Programs take no more of them than so many, and whoever is one too many is not taken later, when others have gone. So what goes makes no room for what
+ * comes in the same run, in which it goes last. */
+static int check_number(const struct diff *d, enum store_kind kind, const struct store *live, struct err *err)
+{
+	size_t max = kind == STORE_TRIGGERS ? TRIGGERS_MAX : RECEIVERS_MAX, there = live->index[kind].len, added = 0;
+
+	for (size_t i = 0; i < d->nr; i++)
+		added += d->changes[i].kind == kind && d->changes[i].op == DIFF_ADD;
+	if (!added || there + added <= max)
+		return 0;
+	return err_set(err, ERR_REJECT, "there are %zu %ss already, and %zu more would be too many: programs take %zu; remove some first", there,
+		       diff_kind_name(kind), added, max);
+}
+
 int diff_make_rules(struct diff *d, enum store_kind kind, const struct store *live, const struct store *wanted, bool prune, const char *site,
 		    struct err *err)
 {
-	if (compare_kind(d, kind, live, wanted, 0, err) < 0)
+	if (compare_kind(d, kind, live, wanted, 0, err) < 0 || check_number(d, kind, live, err) < 0)
 		return -1;
 	return prune ? prune_kind(d, kind, live, wanted, site, err) : 0;
 }

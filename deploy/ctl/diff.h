@@ -44,7 +44,8 @@ int diff_complete(struct store *wanted, const struct store *live, int64_t now_ms
  * that holds already or is due within 15 minutes. */
 int diff_make(struct diff *d, const struct store *live, const struct store *wanted, bool prune, int64_t now_ms, struct err *err);
 
-/* Likewise those of triggers or receivers, which may change in any way. site: prune only triggers of this one; NULL: all. */
+/* Likewise those of triggers or receivers, which may change in any way; ERR_REJECT: more than programs take. site: prune only triggers of this one; NULL:
+ * all. */
 int diff_make_rules(struct diff *d, enum store_kind kind, const struct store *live, const struct store *wanted, bool prune, const char *site,
 		    struct err *err);
 

@@ -155,28 +155,31 @@ static void print_head(struct ctl *ctl, const struct incident *i)
 
 static void add_alert(struct grid *g, const struct incident_alert *a)
 {
-	char opened[CLOCK_ISO_SIZE], closed[CLOCK_ISO_SIZE] = "-";
-	struct buf tags = BUF_INIT;
+	char opened[CLOCK_ISO_SIZE], closed[CLOCK_ISO_SIZE];
+	struct buf series = BUF_INIT;
 
+	buf_printf(&series, "%s" STR_FMT, a->has_series_kind ? "" : "check-in ", STR_ARG(a->name));
 	for (size_t i = 0; i < a->tags_len; i++)
-		buf_printf(&tags, "%s" STR_FMT "=" STR_FMT, i ? "," : "", STR_ARG(a->tags[i].key), STR_ARG(a->tags[i].value));
-	if (a->has_closed_at)
-		clock_iso(a->closed_at, closed, sizeof(closed));
+		buf_printf(&series, "%s" STR_FMT "=" STR_FMT, i ? "," : "{", STR_ARG(a->tags[i].key), STR_ARG(a->tags[i].value));
+	buf_add(&series, "}", a->tags_len > 0);
 	grid_add(g, a->state == INCIDENT_ALERT_STATE_CLOSED ? GRID_DIM : GRID_BAD, "%s", incident_alert_state_name(a->state));
-	grid_add(g, GRID_PLAIN, STR_FMT "{" STR_FMT "}", STR_ARG(a->name), STR_ARG(buf_str(&tags)));
-	grid_add(g, GRID_PLAIN, "%s", clock_iso(a->opened_at, opened, sizeof(opened)));
-	grid_add(g, GRID_PLAIN, "%s", closed);
+	grid_add(g, GRID_PLAIN, "%.16sZ", clock_iso(a->opened_at, opened, sizeof(opened))); /* a full minute */
+	if (a->has_closed_at)
+		grid_add(g, GRID_PLAIN, "%.16sZ", clock_iso(a->closed_at, closed, sizeof(closed)));
+	else
+		grid_add(g, GRID_PLAIN, "-");
 	grid_add(g, GRID_PLAIN, a->has_value ? "%.6g" : "-", a->value);
-	buf_fini(&tags);
+	grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(buf_str(&series)));
+	buf_fini(&series);
 }
 
 static void print_incident(struct ctl *ctl, const struct incident *i)
 {
-	static const char *const heads[] = {"ALERT", "SERIES", "OPENED", "CLOSED", "VALUE"};
+	static const char *const heads[] = {"ALERT", "OPENED", "CLOSED", "VALUE", "SERIES"};
 	struct grid g;
 
 	print_head(ctl, i);
-	grid_init(&g, "llllr");
+	grid_init(&g, "lllrl");
 	for (size_t h = 0; h < sizeof(heads) / sizeof(heads[0]); h++)
 		grid_add(&g, GRID_HEAD, "%s", heads[h]);
 	for (size_t a = 0; a < i->alerts_len; a++)

@@ -1,4 +1,4 @@
-/* main.c - millrace-ctl: looks after topics, cells, sites, keys and controls. One command a run; no daemon, so no
+/* main.c - millrace-ctl: looks after topics, cells, sites, keys, triggers and controls. One command a run; no daemon, so no
  * loop. */
 #include <signal.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static int configure(struct ctl *ctl, struct err *err)
 {
 	const struct program_spec spec = {
 		.name = "millrace-ctl",
-		.summary = "looks after Millrace's topics, cells, sites, keys and controls",
+		.summary = "looks after Millrace's topics, cells, sites, keys, triggers and controls",
 		.admin_default = "",
 		.section = {.fields = settings, .target = &ctl->conf},
 		.faults = faults,

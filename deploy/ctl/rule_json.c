@@ -34,19 +34,24 @@ static void write_texts(struct json_writer *w, const char *key, const struct str
 	json_write_array_end(w);
 }
 
-/* In the largest unit that it is a multiple of. */
-static void write_ms(struct json_writer *w, const char *key, int64_t ms)
+const char *rule_json_duration(int64_t ms, char out[RULE_DURATION_SIZE])
 {
 	static const struct { int64_t ms; const char *name; } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
 	size_t unit = 0;
-	char text[32];
 
 	if (ms == 0)
 		unit = 3;
 	while (ms % units[unit].ms)
 		unit++;
-	snprintf(text, sizeof(text), "%" PRId64 "%s", ms / units[unit].ms, units[unit].name);
-	json_write_text(w, key, str_from(text));
+	snprintf(out, RULE_DURATION_SIZE, "%" PRId64 "%s", ms / units[unit].ms, units[unit].name);
+	return out;
+}
+
+static void write_ms(struct json_writer *w, const char *key, int64_t ms)
+{
+	char text[RULE_DURATION_SIZE];
+
+	json_write_text(w, key, str_from(rule_json_duration(ms, text)));
 }
 
 TEXT(trigger, id, id)

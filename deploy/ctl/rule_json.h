@@ -20,6 +20,11 @@ struct rule_field {
 /* All members of a kind, STORE_TRIGGERS or STORE_RECEIVERS, but author and updated_at; the row behind the last one is {0}. Constant. */
 const struct rule_field *rule_json_fields(enum store_kind kind);
 
+enum { RULE_DURATION_SIZE = 32 };
+
+/* A duration as files spell it, in the largest unit that it is a multiple of ("90s", "4h", "0s"); returns out. */
+const char *rule_json_duration(int64_t ms, char out[RULE_DURATION_SIZE]);
+
 /* Writes a struct trigger or struct receiver as an object: the next element of the array that is open, or member "key". */
 void rule_json_write(struct json_writer *w, const char *key, enum store_kind kind, const void *record);
 

@@ -1,7 +1,8 @@
 /* rule_list.c - the commands `trigger list` and `receiver list`; see commands.h.
  *
  * What --json prints can be edited and applied: it is written by the code that export uses. The table is for a person, and says in words what a default means
- * ("by filter", "never") where the record has nothing. */
+ * ("by filter", "never") where the record has nothing. What may be long stands last: a line that is too long for the terminal runs on without tearing the
+ * columns apart. */
 #include <stdlib.h>
 
 #include "common/trigger.h"
@@ -29,48 +30,48 @@ static void add_trigger(struct grid *g, const struct trigger *t)
 	grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(t->id));
 	grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(t->site));
 	grid_add(g, t->severity == ALERT_SEVERITY_CRITICAL ? GRID_BAD : GRID_PLAIN, "%s", alert_severity_name(t->severity));
-	grid_add(g, GRID_PLAIN, "%s", trigger_condition(t, condition));
-	grid_add(g, GRID_PLAIN, "%d m", (int)(t->warm_up_minutes ? t->warm_up_minutes : 1));
-	grid_add(g, GRID_PLAIN, "%d m", (int)(t->cooldown_minutes ? t->cooldown_minutes : 1));
+	grid_add(g, GRID_PLAIN, "%dm", (int)(t->warm_up_minutes ? t->warm_up_minutes : 1));
+	grid_add(g, GRID_PLAIN, "%dm", (int)(t->cooldown_minutes ? t->cooldown_minutes : 1));
 	add_texts(g, t->receivers, t->receivers_len, "by filter");
+	grid_add(g, GRID_PLAIN, "%s", trigger_condition(t, condition));
 }
 
 static void add_duration(struct grid *g, int64_t ms, const char *none)
 {
-	char text[GRID_NUMBER_SIZE];
+	char text[RULE_DURATION_SIZE];
 
-	grid_add(g, ms ? GRID_PLAIN : GRID_DIM, "%s", ms ? grid_duration(ms, text) : none);
+	grid_add(g, ms ? GRID_PLAIN : GRID_DIM, "%s", ms ? rule_json_duration(ms, text) : none);
 }
 
 static void add_receiver(struct grid *g, const struct receiver *r)
 {
 	struct str severities[3];
 	size_t nr = 0;
-	char after[GRID_NUMBER_SIZE];
+	char after[RULE_DURATION_SIZE];
 
 	for (; nr < r->severities_len && nr < sizeof(severities) / sizeof(severities[0]); nr++)
 		severities[nr] = str_from(alert_severity_name(r->severities[nr]));
 	grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(r->id));
-	if (r->has_webhook)
-		grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(r->webhook.url));
-	else
-		add_texts(g, r->mail.to, r->mail.to_len, "nobody");
 	add_texts(g, r->sites, r->sites_len, r->only_named ? "named only" : "all");
 	add_texts(g, severities, nr, "all");
 	add_duration(g, r->group_wait_ms, "none");
 	add_duration(g, r->group_interval_ms, "none");
 	add_duration(g, r->repeat_ms, "never");
 	if (r->escalate_to.len)
-		grid_add(g, GRID_PLAIN, STR_FMT " after %s", STR_ARG(r->escalate_to), grid_duration(r->escalate_after_ms, after));
+		grid_add(g, GRID_PLAIN, STR_FMT " after %s", STR_ARG(r->escalate_to), rule_json_duration(r->escalate_after_ms, after));
 	else
 		grid_add(g, GRID_DIM, "to nobody");
+	if (r->has_webhook)
+		grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(r->webhook.url));
+	else
+		add_texts(g, r->mail.to, r->mail.to_len, "nobody");
 }
 
 static int print_grid(struct ctl *ctl, enum store_kind kind, const char *site, struct err *err)
 {
 	static const char *const heads[2][GRID_COLUMNS_MAX] = {
-		{"TRIGGER", "SITE", "SEVERITY", "CONDITION", "WARM-UP", "COOLDOWN", "RECEIVERS"},
-		{"RECEIVER", "TARGET", "SITES", "SEVERITIES", "WAIT", "INTERVAL", "REPEAT", "ESCALATES"}};
+		{"TRIGGER", "SITE", "SEVERITY", "WARM-UP", "COOLDOWN", "RECEIVERS", "CONDITION"},
+		{"RECEIVER", "SITES", "SEVERITIES", "WAIT", "INTERVAL", "REPEAT", "ESCALATES", "TARGET"}};
 	bool is_trigger = kind == STORE_TRIGGERS;
 	size_t nr, shown = 0;
 	const struct store_item **items = store_list(cluster_store(ctl->cluster), kind, &nr, err);
@@ -78,7 +79,7 @@ static int print_grid(struct ctl *ctl, enum store_kind kind, const char *site, s
 
 	if (!items)
 		return -1;
-	grid_init(&g, is_trigger ? "llllrrl" : "llllrrrl");
+	grid_init(&g, is_trigger ? "lllrrll" : "lllrrrll");
 	for (size_t i = 0; i < GRID_COLUMNS_MAX && heads[!is_trigger][i]; i++)
 		grid_add(&g, GRID_HEAD, "%s", heads[!is_trigger][i]);
 	for (size_t i = 0; i < nr; i++) {

@@ -1,8 +1,8 @@
 /* status.c - gathering and judging; see status.h.
  *
  * What makes a problem is a decision, kept in the status_find_*() below, which know neither Kafka nor the
- * screen: a cell that nobody serves, a program that is silent or not ready, a group too far behind, a
- * record that cannot be read. Each says the thing's name and what to do, where that is known. The order is
+ * screen: a cell that nobody serves, triggers that nobody is told of, a program that is silent or not ready, a
+ * group too far behind, a record that cannot be read. Each says the thing's name and what to do, where that is known. The order is
  * that of importance: what is missing, what is ill, what is late. */
 #include "deploy/ctl/status.h"
 
@@ -63,6 +63,7 @@ int status_judge_beats(struct status *s, const struct clock *clock, struct err *
 
 	if (!items)
 		return -1;
+	s->now_ms = clock_now_ms(clock);
 	s->beats = arena_calloc(&s->arena, nr, sizeof(*s->beats));
 	if (!s->beats) {
 		free(items);
@@ -140,6 +141,38 @@ static bool is_served(const struct status *s, const char *program, struct str ce
 	return false;
 }
 
+/* Is the site in the cell, by the route that is in force? */
+static bool is_in(const struct site *site, struct str cell, int64_t now_ms)
+{
+	size_t i = site->routes_len;
+
+	while (i > 1 && site->routes[i - 1].effective_from > now_ms)
+		i--;
+	return i && str_eq(site->routes[i - 1].cell, cell);
+}
+
+/* A cell may do without a notifier, but not one whose sites want to be told. */
+static int find_untold(struct status *s, struct str cell, struct err *err)
+{
+	size_t nr, nr_untold = 0;
+	const struct store_item **triggers;
+
+	if (is_served(s, "millrace-notify", cell))
+		return 0;
+	triggers = store_list(s->store, STORE_TRIGGERS, &nr, err);
+	if (!triggers)
+		return -1;
+	for (size_t i = 0; i < nr; i++) {
+		const struct site *site = triggers[i]->fault ? NULL : store_site(s->store, triggers[i]->v.trigger.site);
+
+		nr_untold += site && is_in(site, cell, s->now_ms);
+	}
+	free(triggers);
+	if (!nr_untold)
+		return 0;
+	return add_problem(s, err, "cell " STR_FMT " has triggers (%zu), and no notifier that is ready: nobody is told of alerts", STR_ARG(cell), nr_untold);
+}
+
 static int find_cell_problems(struct status *s, const struct store_item *cell, struct err *err)
 {
 	static const char *const programs[] = {"processor", "sink"};
@@ -156,7 +189,7 @@ static int find_cell_problems(struct status *s, const struct store_item *cell, s
 		    add_problem(s, err, "cell " STR_FMT " has no %s that is ready", STR_ARG(cell->key), programs[i]) < 0)
 			return -1;
 	}
-	return 0;
+	return find_untold(s, cell->key, err);
 }
 
 /* The bound is one of records and of a group. It is coarse: how long the group takes for them depends on
@@ -233,7 +266,7 @@ static int gather(struct status *s, struct ctl *ctl, struct err *err)
 	size_t size = 256;
 	char brokers[256] = "";
 
-	if (ctl_load(ctl, true, err) < 0)
+	if (ctl_load_also(ctl, CLUSTER_BIT(STORE_BEATS) | CLUSTER_BIT(STORE_TRIGGERS), err) < 0)
 		return -1;
 	rd_kafka_conf_get(rd_kafka_conf(cluster_client(ctl->cluster)), "metadata.broker.list", brokers, &size);
 	s->brokers = arena_str(&s->arena, str_from(brokers)).p;

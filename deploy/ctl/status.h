@@ -35,19 +35,20 @@ struct status {
 	int nr_brokers;
 	struct status_beat *beats; /* sorted by program and instance */
 	size_t nr_beats;
-	struct lag_group *groups; /* two a cell, cells sorted */
+	struct lag_group *groups; /* LAG_GROUPS a cell, cells sorted */
 	size_t nr_groups;
 	size_t nr_cells, nr_sites;
 	int64_t max_lag;       /* of a group, in records */
+	int64_t now_ms;        /* virtual; when the beats were judged */
 	struct arena arena;    /* owns all of the above but the store */
 	const char **problems;
 	size_t nr_problems, cap_problems;
 };
 
-/* Fills beats from the store's heartbeats: ages and states. */
+/* Fills beats from the store's heartbeats: ages and states; and now_ms. */
 int status_judge_beats(struct status *s, const struct clock *clock, struct err *err);
 
-/* Fills problems from beats, groups and cells. */
+/* Fills problems from beats, groups, cells and triggers. */
 int status_find_problems(struct status *s, struct err *err);
 
 /* Prints one screen. */

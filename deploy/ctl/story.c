@@ -146,6 +146,7 @@ static void add_event(struct buf *out, struct str event)
 	buf_fini(&words);
 }
 
+/* What an operator has set is told again by each program that obeys: whose line it is tells them from one another. */
 int story_take_notice(struct story *s, const struct notice *n, struct err *err)
 {
 	struct buf text = BUF_INIT;
@@ -155,10 +156,10 @@ int story_take_notice(struct story *s, const struct notice *n, struct err *err)
 	buf_printf(&text, "**");
 	add_event(&text, n->event);
 	buf_printf(&text, "**%s", n->severity == SEVERITY_ALARM ? " (alarm)" : n->severity == SEVERITY_WARNING ? " (warning)" : "");
-	if (n->has_author) {
+	if (n->has_author)
 		add_word(&text, " by ", n->author);
-	} else {
-		add_word(&text, " of ", n->program);
+	if (!n->has_author || !str_eq(n->program, STR("millrace-ctl"))) {
+		add_word(&text, n->has_author ? ", told by " : " of ", n->program);
 		add_word(&text, " ", n->instance);
 	}
 	if (n->has_cell)

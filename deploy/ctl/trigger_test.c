@@ -306,10 +306,10 @@ static const char *say_series(const struct trial_finding *f, struct buf *out)
 	if (!f->series)
 		buf_printf(out, "check-in " STR_FMT, STR_ARG(f->trigger->check_in.name));
 	else
-		buf_printf(out, STR_FMT "{", STR_ARG(f->series->name));
+		buf_printf(out, STR_FMT, STR_ARG(f->series->name));
 	for (size_t i = 0; f->series && i < f->series->tags_len; i++)
-		buf_printf(out, "%s" STR_FMT "=" STR_FMT, i ? "," : "", STR_ARG(f->series->tags[i].key), STR_ARG(f->series->tags[i].value));
-	buf_add(out, "}", f->series ? 1 : 0);
+		buf_printf(out, "%s" STR_FMT "=" STR_FMT, i ? "," : "{", STR_ARG(f->series->tags[i].key), STR_ARG(f->series->tags[i].value));
+	buf_add(out, "}", f->series && f->series->tags_len);
 	buf_add(out, "", 1);
 	return buf_failed(out) ? "?" : (const char *)out->p;
 }
@@ -325,11 +325,11 @@ static const char *say_minute(int64_t t_ms, char out[CLOCK_ISO_SIZE])
 
 static void print_found(const struct testing *test)
 {
-	static const char *const heads[] = {"TRIGGER", "SERIES", "OPENED", "CLOSED", "VALUE"};
+	static const char *const heads[] = {"TRIGGER", "OPENED", "CLOSED", "VALUE", "SERIES"};
 	struct buf series = BUF_INIT;
 	struct grid g;
 
-	grid_init(&g, "llllr");
+	grid_init(&g, "lllrl");
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
 		grid_add(&g, GRID_HEAD, "%s", heads[i]);
 	for (size_t i = 0; i < test->nr_found; i++) {
@@ -337,10 +337,10 @@ static void print_found(const struct testing *test)
 		char opened[CLOCK_ISO_SIZE], closed[CLOCK_ISO_SIZE];
 
 		grid_add(&g, GRID_PLAIN, STR_FMT, STR_ARG(f->trigger->id));
-		grid_add(&g, GRID_PLAIN, "%s", say_series(f, &series));
 		grid_add(&g, GRID_PLAIN, "%s", say_minute(f->opened_ms, opened));
 		grid_add(&g, f->closed_ms < 0 ? GRID_BAD : GRID_PLAIN, "%s", f->closed_ms < 0 ? "still open" : say_minute(f->closed_ms, closed));
 		grid_add(&g, GRID_PLAIN, f->has_value ? "%.6g" : "-", f->value);
+		grid_add(&g, GRID_PLAIN, "%s", say_series(f, &series));
 	}
 	if (test->nr_found)
 		grid_print(&g, 0, grid_wants_colour(test->ctl->out), test->ctl->out);
@@ -450,11 +450,13 @@ static int gather(struct testing *test, const struct store *s, struct err *err)
 	const struct store_item **items = store_list(s, STORE_TRIGGERS, &nr, err);
 	int rc = items ? 0 : -1;
 
+	if (rc == 0 && (args->nr_rest > RULES_MAX || (!args->nr_rest && nr > RULES_MAX)))
+		rc = err_set(err, ERR_REJECT, "more than %d triggers: try fewer at a time", RULES_MAX);
 	for (size_t i = 0; rc == 0 && i < nr && !args->nr_rest; i++)
-		if (!items[i]->fault && test->nr < RULES_MAX)
+		if (!items[i]->fault)
 			test->tried[test->nr++].trigger = &items[i]->v.trigger;
 	free(items);
-	for (int i = 0; rc == 0 && i < args->nr_rest && test->nr < RULES_MAX; i++) {
+	for (int i = 0; rc == 0 && i < args->nr_rest; i++) {
 		const struct trigger *t = store_trigger(s, str_from(args->rest[i]));
 
 		if (!t)

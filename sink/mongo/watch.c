@@ -60,12 +60,13 @@ static void tell_index(struct watch *w, const struct gate_view *view, const stru
 static void tell_flip(bool opened, int reason, int64_t after_ms, struct report *report)
 {
 	char after[24];
-	struct tag fields[] = {{STR("reason"), str_from(breaker_reason_name(reason))}, {STR("after_ms"), STR("")}};
+	struct tag fields[] = {{STR("reason"), str_from(breaker_reason_name(reason))}, {STR("before"), opened ? STR("closed") : STR("open")},
+			       {STR("after"), opened ? STR("open") : STR("closed")}, {STR("after_ms"), STR("")}};
 
 	snprintf(after, sizeof(after), "%lld", (long long)after_ms);
-	fields[1].value = str_from(after);
+	fields[3].value = str_from(after);
 	report_notice(report, opened ? SEVERITY_WARNING : SEVERITY_INFO, opened ? "breaker_open" : "breaker_closed",
-		      opened ? meaning_of(reason) : "the database takes documents again", fields, opened ? 1 : 2);
+		      opened ? meaning_of(reason) : "the database takes documents again", fields, opened ? 3 : 4);
 }
 
 static void tell_breaker(struct watch *w, const struct gate_view *view, const struct log *log, struct report *report)

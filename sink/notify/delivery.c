@@ -17,6 +17,7 @@
 
 #include "common/build.h"
 #include "common/clock.h"
+#include "common/receiver.h"
 #include "common/wire.h"
 #include "sink/notify/lane.h"
 
@@ -169,6 +170,8 @@ int delivery_check(const struct delivery_conf *conf, struct err *err)
 {
 	struct guard guard;
 
+	if (conf->external_url && *conf->external_url && receiver_check_url(str_from(conf->external_url), err) < 0)
+		return err_wrap(err, "notify.external_url");
 	if (guard_init(&guard, conf->allow_http, conf->allow_networks, err) < 0)
 		return -1;
 	guard_fini(&guard);
@@ -204,7 +207,7 @@ struct delivery *delivery_new(const struct delivery_conf *conf, delivery_done_fn
 		return NULL;
 	}
 	*d = (struct delivery){.done = done, .ctx = ctx, .leave = {may_send, ctx}, .log = log};
-	if (copy_conf(d, conf, err) < 0 || !(d->wire = wire_new(on_ended, d, err))) {
+	if (delivery_check(conf, err) < 0 || copy_conf(d, conf, err) < 0 || !(d->wire = wire_new(on_ended, d, err))) {
 		delivery_free(d);
 		return NULL;
 	}

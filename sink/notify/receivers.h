@@ -8,11 +8,10 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "common/receiver.h"
 #include "common/table.h"
 #include "schemas/schemas.h"
 #include "sink/notify/rows.h"
-
-enum { RECEIVERS_MAX = 1000 };
 
 struct receiver_row {
 	struct row row;

@@ -13,7 +13,7 @@ const struct conf_field notify_conf_fields[] = {
 	{"notify.allow_networks", CONF_STR, AT(allow_networks), "", 0, 4096,
 	 "networks (10.1.0.0/16,fd00::/8) that deliveries may go to though they are internal"},
 	{"notify.site_rate", CONF_INT, AT(site_rate), "60", 0, 1000000, "notifications an hour and site; 0 is without limit"},
-	{"notify.external_url", CONF_STR, AT(external_url), "", 0, 1024, "address that notifications link to"},
+	{"notify.external_url", CONF_STR, AT(external_url), "", 0, 1024, "address that notifications link to, with /incidents/ID behind it; empty: to none"},
 	{"notify.secrets_dir", CONF_STR, AT(secrets_dir), "", 0, 1024, "folder of the receivers' key, token and password files; without it none is read"},
 	{"notify.timeout", CONF_MS, AT(timeout_ms), "10s", 100, 300000, "real time that one attempt at a delivery may take"},
 	{0},

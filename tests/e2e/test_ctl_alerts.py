@@ -176,7 +176,7 @@ def test_lists(world):
     assert "backup" not in world.run("trigger", "list", "--site", "shop")[0]
     assert 'no site "nope"' in world.run("trigger", "list", "--site", "nope", code=1)[1]
     out, _ = world.run("receiver", "list")
-    assert "boss after 15 m" in out and "c@d, e@f" in out and "never" in out, out
+    assert "boss after 15m" in out and "  30s        5m      4h  " in out and "c@d, e@f" in out and "never" in out, out
     listed = world.json("trigger", "list", "--site", "shop")["triggers"]
     assert [t["id"] for t in listed] == ["silent", "slow"] and listed[1]["author"] == "tester"
     assert listed[1]["tags"] == {"host": {"present": True}, "path": {"glob": "/api/*"}, "region": ["eu", "us"], "route": "/checkout", "zone": {"present": False}}

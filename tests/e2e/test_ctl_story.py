@@ -227,7 +227,7 @@ def test_trigger_test_by_id_and_in_words(world):
     world.view.put("millrace.triggers", "deep", world.view.encode("Trigger", trigger))
     out = world.ctl("trigger", "test", "deep", "--hours", "2").stdout
     assert re.search(r"^deep: 1 series matches$", out, re.M) and re.search(r"^judged: \d+ minutes, from \S+Z to before \S+Z$", out, re.M), out
-    rows = re.findall(r"^deep +queue\.depth\{host=h-1\} +(\S+Z) +(\S+Z|still open) +[34]$", out, re.M)
+    rows = re.findall(r"^deep +(\S+Z) +(\S+Z|still open) +[34]  queue\.depth\{host=h-1\}$", out, re.M)
     model = life(range(world.minutes.first, world.minutes.last + 1), lambda m, live: (
         max(x for x, _ in world.minutes.values["queue.depth", "h-1"][m]) >= 3 if m in world.minutes.values["queue.depth", "h-1"] else False if live else None),
         2, 3)
@@ -311,7 +311,7 @@ def test_incidents(world):
     listed = lambda *words: {i["id"] for i in world.json("incident", "list", *words)["incidents"]}  # noqa: E731
     assert listed("--all") == set(ids) and listed("--cell", "eu") == {ids[2]} and listed("--all", "--site", "shop") == set(ids[:2])
     shown = world.ctl("incident", "show", "ABCD").stdout
-    assert "max of queue.depth >= 3" in shown and re.search(r"^open   queue\.depth\{host=h-1\}  \S+Z  -       +4$", shown, re.M), shown
+    assert "max of queue.depth >= 3" in shown and re.search(r"^open   \S+T\d\d:\d\dZ  -       +4  queue\.depth\{host=h-1\}$", shown, re.M), shown
     assert "and 2 more" in shown and world.json("incident", "show", "ff01")["incident"]["cell"] == "eu"
     for prefix, says in (("abc", "no incident's id"), ("abcf", "there is no incident"), ("xyz1", "no incident's id")):
         assert says in world.ctl("incident", "show", prefix, code=1).stderr

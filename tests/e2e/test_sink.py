@@ -94,8 +94,10 @@ def test_frozen_database_costs_no_place_in_the_group(stack):
     assert cell.members() == before
     since = sink.log()[len(lines):]
     assert "event=revoked" not in since and "event=assigned" not in since, since
-    for flip in ("breaker_open", "breaker_closed"):
-        assert sum(event == flip for event, _, _ in notices(cell)) == since.count(f"event={flip} "), f"{flip}: the operator log does not tell what the log does"
+    told = operator_log(cell)
+    for flip, before, after in (("breaker_open", "closed", "open"), ("breaker_closed", "open", "closed")):
+        flips = [(notice["fields"]["before"], notice["fields"]["after"]) for notice in told if notice["event"] == flip]
+        assert flips == [(before, after)] * since.count(f"event={flip} "), f"{flip}: the operator log does not tell what the log does"
     cell.check()
     sink.finish()
     leaver.run().wait_committed()
@@ -270,10 +272,13 @@ def test_record_that_is_larger_than_a_letter(stack):
     sink.finish()
 
 
+def operator_log(cell):
+    return [decode(NOTICE, value) for value in read_topic(cell.kafka, "millrace.notices")]
+
+
 def notices(cell):
     """What operators were told so far: event, severity, cell."""
-    read = (decode(NOTICE, value) for value in read_topic(cell.kafka, "millrace.notices"))
-    return [(notice["event"], notice["severity"], notice["cell"]) for notice in read]
+    return [(notice["event"], notice["severity"], notice["cell"]) for notice in operator_log(cell)]
 
 
 def test_unknown_schema_holds_its_partition_alone(stack):

@@ -76,7 +76,7 @@ MUTANTS = [
     unit("a-minute-early-is-too-early", "common/trigger.c", "< due_ms - CLOCK_MINUTE_MS)", "< due_ms)", "processor", "test_check_ins"),
     of("cron-without-grace", "job_verdict.c", "end_ms - rule->trigger.check_in.grace_minutes * CLOCK_MINUTE_MS;", "end_ms;", "check_ins"),
     unit("finish-not-asked-for", "common/trigger.c", " && finish_ms < due_ms;", " && finish_ms < 0;", "processor", "test_check_ins"),
-    unit("last-run-alone", "common/trigger.c", "		due_ms = cron_last_ms(cron, limit_ms);", "		return false;", "processor", "test_check_ins"),
+    unit("last-run-alone", "common/trigger.c", "		due_ms = cron_last_ms(cron, limit_ms);", "		due_ms = 0 * cron_last_ms(cron, limit_ms);", "processor", "test_check_ins"),
     of("due-only-once", "job_verdict.c", "		alert->next_ms = cron_next_ms(&rule->cron, alert->due_ms + CLOCK_MINUTE_MS);\n	}", "		alert->next_ms = -1;\n	}", "check_ins"),
     of("jobs-without-bound", "check_ins.c", "site->nr >= CHECK_INS_SITE_MAX", "site->nr >= SIZE_MAX", "check_ins"),
     of("another-sites-job", "check_ins.c", "rc > 0 || !str_eq(site_id(job->site), site)", "rc > 0", "check_ins"),

@@ -63,6 +63,7 @@ MUTANTS = [
     of("lines-of-77", "mail_body.c", "QP_LINE_MAX - (last ? 0 : 1)", "QP_LINE_MAX"),
     of("command-in-an-address", "mail_body.c", "address.p[i] <= ' ' || ", ""),
     # what an answer means, and when it is tried again
+    of("links-to-anywhere", "delivery.c", "*conf->external_url && receiver_check_url", "!*conf->external_url && receiver_check_url", "delivery"),
     of("later-is-never", "request.c", " && status != 408 && status != 425 && status != 429", "", "delivery"),
     of("never-is-later", "request.c", "		return REQUEST_GIVE_UP;\n	return REQUEST_RETRY;\n}\n\nenum request_verdict request_verdict_smtp", "		return REQUEST_RETRY;\n	return REQUEST_RETRY;\n}\n\nenum request_verdict request_verdict_smtp", "delivery"),
     of("half-a-head-is-an-answer", "request.c", "	} else if (r->answered) { /* an end", "	} else if (status) { /* an end", "delivery"),

@@ -59,6 +59,8 @@ MUTANTS = [
     trigger("percent-as-its-name", "rule_json", "	if (t->has_threshold)\n		json_write_number(", "	if (t->has_kind)\n		json_write_number("),
     trigger("kind-unwritten", "rule_json", "	if (t->has_kind)\n		json_write_text(", "	if (0)\n		json_write_text("),
     trigger("present-as-absent", "rule_json", 's->op == SELECTOR_OP_PRESENT);', 's->op != SELECTOR_OP_PRESENT);'),
+    unit("any-number-of-rules", "deploy/ctl/diff.c", "	if (!added || there + added <= max)\n", "	if (!added || there + added <= max + 1)\n", "ctl", "test_diff"),
+    unit("full-is-for-ever", "deploy/ctl/diff.c", "	if (!added || there + added <= max)\n", "	if (there + added < max)\n", "ctl", "test_diff"),
     trigger("words-run-on", "diff_words", "	diff_describe(c, &words);\n	buf_printf(&line,", '	buf_printf(&words, " ");\n	diff_describe(c, &words);\n	buf_printf(&line,'),
     receiver_yaml("repeat-unread", "receiver_yaml", "&r->repeat_ms);", "&r->group_wait_ms);"),
     receiver_yaml("unchecked", "receiver_yaml", "&& receiver_check(&r, &err) < 0)", "&& receiver_check(&r, &err) < -1)"),

@@ -1,8 +1,8 @@
 """A ledger of samples told to an agent: what the documents of a (series, minute) must add up to.
 
 Written by the feeder, read by run. It knows nothing of Millrace's arithmetic but that minutes start at multiples of
-60,000 ms, that `last` is the value of the latest time, the greater one of two at the same time, and that an agent makes one sample of what a counter
-counted in 30 s.
+60,000 ms, that `last` is the value of the latest time, of several at the same time the one that the agent was told last, and that an agent makes one
+sample of what a counter counted in 30 s.
 """
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ class Ledger:
         entry["sum"] += value
         entry["min"] = min(entry["min"], value)
         entry["max"] = max(entry["max"], value)
-        if (t, value) >= (entry["last_at"], entry["last"]):
+        if t >= entry["last_at"]:
             entry["last_at"], entry["last"] = t, value
 
     def _add_counted(self, key, t, value):

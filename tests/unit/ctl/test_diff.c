@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/receiver.h"
 #include "deploy/ctl/record_json.h"
 #include "tests/unit/ctl/random_store.h"
 
@@ -281,6 +282,33 @@ START_TEST(unreadable_records_are_replaced)
 }
 END_TEST
 
+/* Of receivers as of triggers; what is there may change, and go. */
+START_TEST(no_more_than_programs_take)
+{
+	static const struct { int live, more, prune, rc; } cases[] = {
+		{RECEIVERS_MAX, 0, 0, 0}, {RECEIVERS_MAX, 1, 0, -1}, {RECEIVERS_MAX, 1, 1, -1}, {RECEIVERS_MAX - 2, 2, 0, 0}, {RECEIVERS_MAX - 2, 3, 0, -1}};
+	char ids[RECEIVERS_MAX + 3][16];
+
+	for (size_t i = 0; i < NR(ids); i++)
+		snprintf(ids[i], sizeof(ids[i]), "r%zu", i);
+	for (size_t c = 0; c < NR(cases); c++) {
+		struct store live = STORE_INIT, wanted = STORE_INIT;
+		struct diff d = DIFF_INIT;
+		struct err err = ERR_INIT;
+
+		for (int i = 0; i < cases[c].live; i++)
+			ck_assert_int_eq(store_put_receiver(&live, &(struct receiver){.id = str_from(ids[i])}, NULL), 0);
+		for (int i = cases[c].live - 1; i < cases[c].live + cases[c].more; i++)
+			ck_assert_int_eq(store_put_receiver(&wanted, &(struct receiver){.id = str_from(ids[i])}, NULL), 0);
+		ck_assert_msg(diff_make_rules(&d, STORE_RECEIVERS, &live, &wanted, cases[c].prune, NULL, &err) == cases[c].rc, "%zu: %s", c, err.msg);
+		ck_assert(cases[c].rc == 0 || strstr(err.msg, "programs take 1000"));
+		diff_fini(&d);
+		store_fini(&live);
+		store_fini(&wanted);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ctl/diff");
@@ -293,6 +321,7 @@ int main(void)
 	tcase_add_test(t, changes_between_stores);
 	tcase_add_test(t, nothing_to_do);
 	tcase_add_test(t, unreadable_records_are_replaced);
+	tcase_add_test(t, no_more_than_programs_take);
 	suite_add_tcase(s, t);
 	return unit_main(s);
 }

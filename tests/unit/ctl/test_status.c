@@ -81,6 +81,7 @@ struct fixture {
 	struct status status;
 	struct lag_partition partition;
 	struct lag_group group;
+	struct route routes[2];
 };
 
 static void put_beat(struct fixture *f, const char *program, const char *instance, const char *cell, int64_t age_ms, bool ready)
@@ -104,6 +105,18 @@ static void put_cell(struct fixture *f, int64_t epoch)
 	struct cell cell = {.name = STR("main"), .partitions = 1, .epoch = epoch};
 
 	ck_assert_int_eq(store_put_cell(&f->store, &cell, NULL), 0);
+}
+
+/* A trigger of a site that was in cell main until `until_ms`, and is in cell other from then on. */
+static void put_trigger(struct fixture *f, int64_t until_ms)
+{
+	struct site site = {.id = STR("shop"), .routes = f->routes, .routes_len = until_ms ? 2 : 1};
+	struct trigger trigger = {.id = STR("slow"), .site = STR("shop")};
+
+	f->routes[0] = (struct route){.cell = STR("main"), .shards = 1};
+	f->routes[1] = (struct route){.effective_from = until_ms, .cell = STR("other"), .shards = 1};
+	ck_assert_int_eq(store_put_site(&f->store, &site, NULL), 0);
+	ck_assert_int_eq(store_put_trigger(&f->store, &trigger, NULL), 0);
 }
 
 static void fixture_init(struct fixture *f)
@@ -155,6 +168,17 @@ static void spoil(struct fixture *f, int what)
 	case 13: put_beat(f, "millrace-sink", "b", "main", STATUS_GONE_MS + 60000, true); break;
 	case 14: f->partition.end = 15; break;
 	case 15: put_beat(f, "millrace-sink", "b", "main2", STATUS_GONE_MS + 60000, true); break;
+	case 16: put_trigger(f, 0); break;
+	case 17:
+		put_trigger(f, 0);
+		put_beat(f, "millrace-notify", "a", "other", 1000, true);
+		break;
+	case 18:
+		put_trigger(f, 0);
+		put_beat(f, "millrace-notify", "a", "main", 1000, true);
+		break;
+	case 19: put_trigger(f, clock_now_ms(&f->clock) - 60000); break;
+	case 20: put_trigger(f, clock_now_ms(&f->clock) + 3600000); break;
 	default: ck_abort();
 	}
 }
@@ -177,6 +201,11 @@ static const char *const sayings[][2] = {
 	{NULL}, /* long gone, and replaced */
 	{NULL}, /* as much as is allowed */
 	{"millrace-sink/b: no heartbeat for 16 m 0 s"}, /* long gone, and nobody serves its cell */
+	{"cell main has triggers (1), and no notifier that is ready: nobody is told of alerts"},
+	{"cell main has triggers (1), and no notifier that is ready"},
+	{NULL},
+	{NULL}, /* the site has left */
+	{"cell main has triggers (1), and no notifier that is ready"}, /* it will */
 };
 
 START_TEST(problems)

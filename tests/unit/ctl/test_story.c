@@ -15,6 +15,7 @@ static struct notice line(int64_t at, const char *event, const char *text)
 
 static void by(struct notice *n, const char *author, const char *cell, const char *site)
 {
+	n->program = author ? STR("millrace-ctl") : n->program;
 	n->has_author = author != NULL;
 	n->author = str_from(author);
 	n->has_cell = cell != NULL;
@@ -70,6 +71,10 @@ START_TEST(a_whole_one)
 	by(&n, "bob", NULL, "shop");
 	n.severity = SEVERITY_ALARM;
 	take(&s, n);
+	n.at += 300; /* the same, by one of those that obey */
+	n.program = STR("millrace-ingest");
+	n.text = STR("control ingest/close/site=shop is in force");
+	take(&s, n);
 	take(&s, line(FROM - 1, "before", "x"));
 	take(&s, line(FROM + 120 * MIN, "after", "x"));
 	expect(&s, "# What happened from 2026-11-26 13:00 to 2026-11-26 15:00 UTC\n"
@@ -92,6 +97,7 @@ START_TEST(a_whole_one)
 		   "### 2026-11-26 13:00\n"
 		   "\n"
 		   "- 13:00:00 **control set** (alarm) by bob, site shop: control ingest/close/site=shop set until 14:00: floods us\n"
+		   "- 13:00:00 **control set** (alarm) by bob, told by millrace-ingest a1, site shop: control ingest/close/site=shop is in force\n"
 		   "- 13:02:00 **incident opened** a01122334455 (critical), cell main, site shop, trigger slow-checkout: "
 		   "p95 of http.duration{route=\"/a\\*\"} \\> 500\n"
 		   "- 13:05:12 **note** by alice, site shop: restarted \\*all\\* of \\[them\\](http://x) \\<b\\>now\\</b\\>\n"

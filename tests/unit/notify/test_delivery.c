@@ -550,6 +550,10 @@ START_TEST(settings_are_checked)
 	ck_assert_int_eq(delivery_check(&bad, &err), -1);
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	ck_assert_ptr_null(delivery_new(&bad, bench_on_done, NULL, NULL, NULL, &err));
+	ck_assert_int_eq(delivery_check(&(struct delivery_conf){.external_url = "https://status.example/millrace"}, &err), 0);
+	ck_assert_int_eq(delivery_check(&(struct delivery_conf){.external_url = ""}, &err), 0);
+	ck_assert_int_eq(delivery_check(&(struct delivery_conf){.external_url = "status.example"}, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.msg, "notify.external_url: must begin with https:// or http://"));
 	delivery_free(NULL);
 }
 END_TEST
