@@ -209,12 +209,7 @@ LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono
 $(filter %nomem,$(UNIT)): $(B)/tests/unit/fail_alloc.o
 LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray aligned_alloc strdup strndup asprintf yajl_alloc yajl_gen_alloc \
 	ZSTD_createDCtx curl_easy_init curl_multi_init curl_url curl_slist_append emalloc erealloc)
-LIBS_test_courier_nomem := $(LIBS_test_nomem)
-LIBS_test_otlp_nomem := $(LIBS_test_nomem)
-LIBS_test_scrub_nomem := $(LIBS_test_nomem)
-LIBS_test_rules_nomem := $(LIBS_test_nomem)
-LIBS_test_desk_nomem := $(LIBS_test_nomem)
-LIBS_test_alerts_nomem := $(LIBS_test_nomem)
+$(foreach of,courier otlp scrub rules desk alerts,$(eval LIBS_test_$(of)_nomem := $(LIBS_test_nomem)))
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
 
 # How many triggers are asked about a series.
@@ -282,7 +277,6 @@ FUZZ_CTL   := $(patsubst %,deploy/ctl/%.c,yaml_read yaml_value trigger_yaml rece
 fuzz_objects = $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(1)))
 FUZZ_GEN   := $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C) $(PB_C).c)
 
-
 build/fuzz/obj/gen/%.o: $(GEN)/%.c | $(GEN_H)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -309,7 +303,7 @@ $(FUZZ_OF_CTL): build/fuzz/libctl.a
 LIBS_fuzz_yaml := -lyaml
 build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o
 	$(call say,LINK,$@)
-	$(Q)clang -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS) agent notify,$(LIBS_$(part))) -o $@
+	$(Q)clang -fsanitize=fuzzer,address,undefined $(filter %.o,$^) $(filter %.a,$^) $(LIBS_$(@F)) $(foreach part,$(FUZZ_PARTS) agent,$(LIBS_$(part))) -o $@
 
 build/fuzz/obj/gen/pb/%.o: $(GEN)/pb/%.c
 	@mkdir -p $(@D)

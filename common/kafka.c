@@ -519,6 +519,15 @@ int kafka_check_topic(rd_kafka_t *rk, const char *topic, int32_t partitions, int
 	return rc;
 }
 
+void kafka_wake_on(rd_kafka_t *rk, int fd)
+{
+	static const uint64_t one = 1; /* what an eventfd takes */
+	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
+
+	rd_kafka_queue_io_event_enable(queue, fd, fd < 0 ? NULL : &one, fd < 0 ? 0 : sizeof(one));
+	rd_kafka_queue_destroy(queue);
+}
+
 int kafka_wait(rd_kafka_t *rk, int timeout_ms, struct err *err)
 {
 	int64_t deadline = clock_mono_ms() + timeout_ms;

@@ -56,8 +56,13 @@ int kafka_error(struct err *err, rd_kafka_error_t *error, const char *what);
 int kafka_code(struct err *err, rd_kafka_resp_err_t code, const char *what);
 
 /* Is the topic there, with so many partitions? Asks brokers, up to timeout_ms (real). ERR_RETRY: it is not there, or they do not answer; ERR_REJECT: another
- * number. A topic that is not there must not be subscribed to, which can crash. */
+ * number. A topic that is not there must not be subscribed to, which can crash. To a producer this also makes the leaders known, without which its first message
+ * would be up to a second late. */
 int kafka_check_topic(rd_kafka_t *rk, const char *topic, int32_t partitions, int timeout_ms, struct err *err);
+
+/* From now on a consumer's queue makes fd, of events_wake_fd(), readable when something comes into it while it is empty; -1: no more, which must be said
+ * before fd is closed. What is in the queue already makes nothing readable. */
+void kafka_wake_on(rd_kafka_t *rk, int fd);
 
 /* Waits until the cluster answers a metadata request, up to timeout_ms of real time. ERR_RETRY naming the brokers when it does not. */
 int kafka_wait(rd_kafka_t *rk, int timeout_ms, struct err *err);

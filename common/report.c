@@ -24,8 +24,6 @@
 #include "common/kafka.h"
 
 #define TOPIC_HEARTBEATS "millrace.heartbeats"
-#define TOPIC_NOTICES "millrace.notices"
-#define TOPIC_DEADLETTER "millrace.deadletter"
 
 enum { CLOSE_TIMEOUT_MS = 1000, PURGE_TIMEOUT_MS = 500, REACH_TIMEOUT_MS = 500, KEY_SIZE = 192, SCRATCH_LIMIT_BYTES = 1 << 20 };
 

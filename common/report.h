@@ -17,6 +17,9 @@
 #include "common/program.h"
 #include "schemas/schemas.h"
 
+#define TOPIC_NOTICES "millrace.notices"
+#define TOPIC_DEADLETTER "millrace.deadletter"
+
 struct report;
 
 /* Would the client that is made here be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */

@@ -1,4 +1,7 @@
-/* retry.c - see retry.h. */
+/* retry.c - see retry.h.
+ *
+ * Whatever a receiver asks for lies within the bounds: a header is hostile bytes, and neither "0" nor a year may decide when we come again. A date is meant by the
+ * clock of who wrote it, so it is compared with the answer's own date where that has one. */
 #include "common/retry.h"
 
 #include <curl/curl.h>

@@ -7,7 +7,7 @@
 
 #include "common/trigger.h"
 
-bool silence_id_valid(struct str id)
+static bool id_valid(struct str id)
 {
 	bool good = id.len >= SILENCE_ID_MIN && id.len <= SILENCE_ID_MAX;
 
@@ -45,7 +45,7 @@ static int check_times(const struct silence *s, struct err *err)
 
 int silence_check(const struct silence *s, struct err *err)
 {
-	if (!silence_id_valid(s->id))
+	if (!id_valid(s->id))
 		return err_set(err, ERR_REJECT, "id: %d to %d of a-z and 0-9 are allowed", SILENCE_ID_MIN, SILENCE_ID_MAX);
 	if (check_names(s, err) < 0 || trigger_check_selectors(s->tags, s->tags_len, err) < 0 || silence_check_text("reason", s->reason, 1, SILENCE_REASON_MAX, err) < 0 ||
 	    silence_check_text("author", s->author, 1, SILENCE_AUTHOR_MAX, err) < 0 || check_times(s, err) < 0)

@@ -23,10 +23,7 @@ enum {
 /* A silence ends by itself: one that was forgotten must not hide alerts for ever. */
 #define SILENCE_LIFE_MAX_MS (INT64_C(90) * 24 * CLOCK_HOUR_MS)
 
-/* Is it [a-z0-9]{8,16}? */
-bool silence_id_valid(struct str id);
-
-/* A whole record: id, site and trigger are names of such, selectors as a trigger's, reason and author are there, UTF-8 in one line and within their
+/* A whole record: its id is [a-z0-9]{8,16}, site and trigger are names of such, selectors as a trigger's, reason and author are there, UTF-8 in one line and within their
  * bounds; it lasts for longer than nothing and at most SILENCE_LIFE_MAX_MS. Whether it has ended is not asked. */
 int silence_check(const struct silence *s, struct err *err);
 

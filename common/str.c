@@ -111,6 +111,18 @@ struct str str_cut_utf8(struct str s, size_t max)
 	return (struct str){s.p, max};
 }
 
+char *str_hex(const uint8_t *bytes, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 0xf];
+	}
+	out[2 * len] = '\0';
+	return out;
+}
+
 void buf_fini(struct buf *b)
 {
 	free(b->p);

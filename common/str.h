@@ -41,6 +41,9 @@ bool str_take(struct str *s, const char *text);
 /* Likewise a decimal number, as printf writes it: no plus, no leading zeros, no overflow. *out is written on success only. */
 bool str_take_int(struct str *s, int64_t *out);
 
+/* Two lower-case digits a byte, and a NUL: out has room for 2 * len + 1. Returns out. */
+char *str_hex(const uint8_t *bytes, size_t len, char *out);
+
 /* The bytes of s from i on, of which there are one to eight, in one word; where there are less they are filled up with pad or stand
  * there twice. For tests of each byte by itself: the order is none. */
 static inline uint64_t str_load_tail(struct str s, size_t i, uint8_t pad)

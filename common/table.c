@@ -114,36 +114,6 @@ static int client_open(struct tables *t, const struct program *p, struct err *er
 	return 0;
 }
 
-/* Assigning a topic that is not there would wait for ever, or crash: ask first. */
-static int check_topic(rd_kafka_t *rk, const char *name, int timeout_ms, struct err *err)
-{
-	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
-	const struct rd_kafka_metadata *metadata = NULL;
-	const struct rd_kafka_metadata_topic *mt;
-	rd_kafka_resp_err_t code;
-	int rc = -1;
-
-	if (!topic)
-		return err_set(err, ERR_REJECT, "topic %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
-	code = rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms);
-	rd_kafka_topic_destroy(topic);
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		kafka_code(err, code, "ask Kafka for a topic");
-		return err_wrap(err, "table %s", name);
-	}
-	mt = metadata->topics;
-	if (metadata->topic_cnt != 1 || mt->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || mt->partition_cnt == 0)
-		err_set(err, ERR_RETRY, "topic %s does not exist: run millrace-ctl topics apply", name);
-	else if (mt->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		err_set(err, kafka_err_kind(mt->err), "topic %s: %s", name, rd_kafka_err2str(mt->err));
-	else if (mt->partition_cnt != 1)
-		err_set(err, ERR_REJECT, "topic %s has %d partitions, a table has one", name, mt->partition_cnt);
-	else
-		rc = 0;
-	rd_kafka_metadata_destroy(metadata);
-	return rc;
-}
-
 /* Each topic from its beginning, whatever was read before: nothing is committed (I3). */
 static int tables_assign(struct tables *t, struct err *err)
 {
@@ -204,8 +174,8 @@ int tables_open(struct tables *t, int timeout_ms, struct err *err)
 	tables_serve(t);
 	if (kafka_wait(t->rk, timeout_ms, err) < 0)
 		return -1;
-	for (size_t i = 0; i < t->nr; i++)
-		if (check_topic(t->rk, t->table[i].topic, timeout_ms, err) < 0)
+	for (size_t i = 0; i < t->nr; i++) /* assigning one that is not there would wait for ever */
+		if (kafka_check_topic(t->rk, t->table[i].topic, 1, timeout_ms, err) < 0)
 			return -1;
 	if (tables_assign(t, err) < 0)
 		return -1;
@@ -233,11 +203,7 @@ void tables_free(struct tables *t)
 
 void tables_wake_on(struct tables *t, int fd)
 {
-	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(t->rk);
-	uint64_t one = 1; /* what an eventfd takes */
-
-	rd_kafka_queue_io_event_enable(queue, fd, fd < 0 ? NULL : &one, fd < 0 ? 0 : sizeof(one));
-	rd_kafka_queue_destroy(queue);
+	kafka_wake_on(t->rk, fd);
 	t->wake_fd = fd;
 	if (fd >= 0)
 		events_wake(fd); /* for what was queued before */

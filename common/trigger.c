@@ -1,6 +1,7 @@
 /* trigger.c - see trigger.h.
  *
- * What a trigger is about and what it sees of a minute; whether a record is one at all is trigger_check.c's.
+ * What a trigger is about and what it sees of a minute; whether a record is one at all is trigger_check.c's. It stands here, in common, as two programs ask: the
+ * processor, which judges, and millrace-ctl, which tries a trigger out and must come to the same.
  *
  * A revision is of bytes written here, field by field, and not of the record: a field that the record gets one day must not make every alert that is open
  * another one. */
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #define XXH_INLINE_ALL /* the state on the stack */
 #include <xxhash.h>
+
+#include "common/clock.h"
 
 enum { RATE_SECONDS = 60 };
 
@@ -145,6 +148,30 @@ bool trigger_compares(const struct threshold_rule *rule, double value)
 		return value < rule->threshold || value > rule->threshold;
 	}
 	return false;
+}
+
+static int64_t minutes_ms(int64_t minutes)
+{
+	return minutes * CLOCK_MINUTE_MS;
+}
+
+bool trigger_misses_beat(const struct check_in_rule *rule, int64_t last_ms, int64_t end_ms)
+{
+	return end_ms - last_ms > minutes_ms((int64_t)rule->every_minutes + rule->grace_minutes);
+}
+
+bool trigger_misses_run(const struct check_in_rule *rule, const struct cron *cron, int64_t since_ms, int64_t due_ms, int64_t start_ms, int64_t finish_ms,
+			int64_t end_ms)
+{
+	int64_t limit_ms = end_ms - minutes_ms((int64_t)rule->grace_minutes + rule->runtime_minutes) - 1;
+
+	if ((start_ms > finish_ms ? start_ms : finish_ms) < due_ms - CLOCK_MINUTE_MS)
+		return true;
+	if (!rule->runtime_minutes || finish_ms >= due_ms)
+		return false;
+	if (due_ms > limit_ms) /* a job may run for as long as until it is due again, or longer: the run that should be through may be an earlier one */
+		due_ms = cron_last_ms(cron, limit_ms);
+	return due_ms >= since_ms && due_ms <= limit_ms && finish_ms < due_ms;
 }
 
 /* What hashes numbers, little-endian, and texts, each behind its length. */

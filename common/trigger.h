@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/cron.h"
 #include "common/err.h"
 #include "common/hist.h"
 #include "common/series.h"
@@ -62,6 +63,15 @@ bool trigger_value(enum trigger_field field, const struct trigger_point *point, 
 
 /* value COMPARISON threshold. Of NaN none holds. */
 bool trigger_compares(const struct threshold_rule *rule, double value);
+
+/* Is a job by every_minutes overdue at end_ms? last_ms: its last sign of life, or when it was first asked for. */
+bool trigger_misses_beat(const struct check_in_rule *rule, int64_t last_ms, int64_t end_ms);
+
+/* Has a job by cron missed due_ms, the last time that was grace ago or longer at end_ms, or is a run of it overdue? start_ms, finish_ms: the last of each; long before
+ * due_ms for never. Either will do for having come, up to a minute early, by its own clock; where the rule has a runtime, the last run that was due grace and
+ * runtime ago must have finished, too, unless it was due before since_ms. */
+bool trigger_misses_run(const struct check_in_rule *rule, const struct cron *cron, int64_t since_ms, int64_t due_ms, int64_t start_ms, int64_t finish_ms,
+			int64_t end_ms);
 
 /* The condition in words: "p95 of http.duration > 500", "http.requests absent for 5 minutes", "check-in backup missed (cron 0 3 * * *)", with its selectors
  * in braces behind the metric where there are some: p95 of http.duration{host, path~"/api*", region=("eu","us"), route="/a", !zone} > 500. One line of

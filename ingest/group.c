@@ -79,12 +79,11 @@ static void put_error(struct name *n, const struct event *e)
 	}
 }
 
-int group_name(struct payload_event *e, struct str site, struct arena *arena)
+void group_name(struct payload_event *e, struct str site)
 {
 	struct name n = {.len = 0};
 	XXH128_canonical_t canonical;
 
-	(void)arena;
 	put(&n, site);
 	n.p[n.len++] = (uint8_t)e->kind;
 	switch (e->kind) {
@@ -103,5 +102,4 @@ int group_name(struct payload_event *e, struct str site, struct arena *arena)
 	}
 	XXH128_canonicalFromHash(&canonical, XXH3_128bits(n.p, n.len));
 	memcpy(e->event.group, canonical.digest, sizeof(e->event.group));
-	return 0;
 }

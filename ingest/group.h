@@ -8,7 +8,7 @@
 
 #include "ingest/payload.h"
 
-/* Sets e->event.group. -1 when memory is short. */
-int group_name(struct payload_event *e, struct str site, struct arena *arena);
+/* Sets e->event.group: that of an event of this site. Strings beyond their bounds are cut. */
+void group_name(struct payload_event *e, struct str site);
 
 #endif

@@ -86,14 +86,9 @@ size_t otlp_tags_add(struct tag *list, size_t len, size_t max, struct tag tag)
 
 struct str otlp_hex(struct arena *arena, const uint8_t *bytes, size_t n)
 {
-	static const char digits[] = "0123456789abcdef";
-	char *text = arena_alloc_raw(arena, 2 * n);
+	char *text = arena_alloc_raw(arena, 2 * n + 1);
 
-	for (size_t i = 0; text && i < n; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	return (struct str){text, 2 * n};
+	return (struct str){text ? str_hex(bytes, n, text) : NULL, 2 * n};
 }
 
 static struct str value_or_empty(const struct otlp_attributes *all, const char *key)

@@ -79,8 +79,7 @@ static int complete(struct settler *st)
 		v->host = v->host.len ? v->host : host;
 		v->environment = v->environment.len ? v->environment : environment;
 		v->revision = v->revision.len ? v->revision : revision;
-		if (group_name(&p->events[i], st->site, p->arena) < 0)
-			return -1;
+		group_name(&p->events[i], st->site);
 	}
 	return 0;
 }
@@ -100,16 +99,13 @@ static bool is_own(struct str key)
 /* Our own tags by their keys, then the event's other ones, which give way where they are called the same. */
 static void name_series(struct label *l, const struct payload_event *e)
 {
-	static const char digits[] = "0123456789abcdef";
 	const struct event *v = &e->event;
 
 	l->len = 0;
 	add_tag(l, STR("action"), v->action);
 	if (e->kind == PAYLOAD_ERROR) {
-		for (size_t i = 0; i < GROUP_HEX_BYTES; i++)
-			l->group_hex[i] = digits[v->group[i / 2] >> (i % 2 ? 0 : 4) & 15];
 		add_tag(l, STR("class"), v->error.class);
-		add_tag(l, STR("group"), (struct str){l->group_hex, GROUP_HEX_BYTES});
+		add_tag(l, STR("group"), str_from(str_hex(v->group, sizeof(v->group), l->group_hex)));
 	}
 	add_tag(l, STR("namespace"), v->namespace);
 	for (size_t i = 0; i < e->series_tags_len; i++)

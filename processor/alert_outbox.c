@@ -1,4 +1,7 @@
-/* alert_outbox.c - see alert_outbox.h. */
+/* alert_outbox.c - see alert_outbox.h.
+ *
+ * Encoded at once: what an event borrows (the series, the trigger) may be gone before the transaction is. One allocation each, freed from the front, as those
+ * that a transaction carried are the oldest. */
 #include "processor/alert_outbox.h"
 
 #include <stdlib.h>

@@ -1,4 +1,9 @@
-/* alerts.c - see alerts.h. What looks at all alerts does so once a minute; what looks for one finds its few siblings by one look into a map. */
+/* alerts.c - see alerts.h.
+ *
+ * What looks at all alerts does so once a minute; what looks for one finds its few siblings by one look into a map. The list keeps the order of making, so that a
+ * partition that was restored judges and tells in the same order as one that was never gone.
+ * 
+ * Whatever is added is counted with its trigger and its site, and bytes with all: a failure takes back what was done before it, so that counts stay true. */
 #include "processor/alerts.h"
 
 #include <stdlib.h>

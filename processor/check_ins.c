@@ -1,4 +1,9 @@
-/* check_ins.c - see check_ins.h. */
+/* check_ins.c - see check_ins.h.
+ *
+ * Invariants:
+ *  C1  A site is there as long as it has a job, and counts its jobs, by which it is bounded.
+ *  C2  Of each kind of sign the latest counts: events come in any order, and twice, and that changes nothing.
+ *  C3  A job that could not be taken leaves nothing behind. */
 #include "processor/check_ins.h"
 
 #include <stdlib.h>

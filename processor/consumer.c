@@ -127,7 +127,7 @@ static rd_kafka_topic_partition_list_t *with_events(const struct consumer *c, co
 	return list;
 }
 
-/* The inputs of a list, which the caller frees. What is none is left out: a partition that topics_check() has not seen means that the topics were made
+/* The inputs of a list, which the caller frees. What is none is left out: a partition that kafka_check_topic() has not seen means that the topics were made
  * again, with another number. NULL when memory is short. */
 static int32_t *numbers_of(const struct consumer *c, const rd_kafka_topic_partition_list_t *list, size_t *nr)
 {
@@ -215,7 +215,7 @@ static int subscribe(struct consumer *c, struct err *err)
 
 static int open_topic(struct consumer *c, enum input_kind kind, const char *topic, struct err *err)
 {
-	if (topics_check(c->rk, topic, c->topics->partitions, CHECK_MS, err) < 0) /* (G10) */
+	if (kafka_check_topic(c->rk, topic, c->topics->partitions, CHECK_MS, err) < 0) /* (G10) */
 		return -1;
 	c->rkt[kind] = rd_kafka_topic_new(c->rk, topic, NULL);
 	return c->rkt[kind] ? 0 : kafka_code(err, rd_kafka_last_error(), topic);

@@ -1,4 +1,7 @@
-/* quiet.c - see quiet.h. There are few spans, as a partition is seldom left alone: they are walked. */
+/* quiet.c - see quiet.h.
+ *
+ * There are few spans, as a partition is seldom left alone: they are walked. What is too much to remember exactly is remembered as more than it was (I2): an alert that
+ * opens late is mended by the next minute, one that opened as we were not listening has woken somebody. */
 #include "processor/quiet.h"
 
 #include <stdlib.h>

@@ -1,4 +1,10 @@
-/* shadow.c - see shadow.h. */
+/* shadow.c - see shadow.h.
+ *
+ * A copy, as the windows themselves go out with the flush. Only of series with triggers: of the others nothing will be asked.
+ * 
+ * Invariants:
+ *  S1  A minute that was given up is noted as lost before its pane goes: it is judged from all of its windows, or not at all.
+ *  S2  What was given up is not begun again by a later flush of the same minute, which would know only a part of it. */
 #include "processor/shadow.h"
 
 #include "common/memory.h"

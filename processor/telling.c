@@ -7,7 +7,8 @@
 
 #include "common/clock.h"
 
-bool telling_is_late(const struct judging *with, int64_t minute_ms)
+/* Is a minute too old, at its judging, for an opening in it to be told at once? */
+static bool is_late(const struct judging *with, int64_t minute_ms)
 {
 	return with->now_ms - (minute_ms + CLOCK_MINUTE_MS) > with->max_age_ms;
 }
@@ -75,7 +76,7 @@ int telling_opened(const struct judged *of, const struct judging *with, struct a
 
 	alert->has_value = t->has_value;
 	alert->value = t->has_value ? t->value : 0;
-	if (!telling_is_late(with, t->minute_ms))
+	if (!is_late(with, t->minute_ms))
 		return tell(of, with, alert, t, ALERT_EVENT_KIND_OPENED, "", err);
 	alerts_set_untold(of->alerts, alert, true);
 	if (!rule->unseen_opened++)
@@ -124,7 +125,7 @@ int telling_catch_up(const struct judged *of, const struct judging *with, int64_
 	struct alerts *a = of->alerts;
 	struct alert_rule *next;
 
-	if (telling_is_late(with, minute_ms))
+	if (is_late(with, minute_ms))
 		return 0;
 	for (struct alert *alert = a->first; alert && a->nr_untold; alert = alert->next) {
 		struct telling t = {&a->rules->rule[alert->rule->index].trigger, alert->state.opened_ms, alert->has_value, alert->value};

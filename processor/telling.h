@@ -4,9 +4,6 @@
 
 #include "processor/judging.h"
 
-/* Is a minute too old, at its judging, for an opening in it to be told at once? */
-bool telling_is_late(const struct judging *with, int64_t minute_ms);
-
 /* What is told of an alert. */
 struct telling {
 	const struct trigger *trigger; /* its own */

@@ -55,34 +55,3 @@ const char *topics_kind_name(enum input_kind kind)
 {
 	return kind == INPUT_SAMPLES ? "samples" : "events";
 }
-
-static int judge(const struct rd_kafka_metadata *metadata, const char *topic, int32_t partitions, struct err *err)
-{
-	const struct rd_kafka_metadata_topic *mt = metadata->topics;
-
-	if (metadata->topic_cnt != 1 || mt->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || mt->partition_cnt == 0)
-		return err_set(err, ERR_RETRY, "topic %s does not exist: run millrace-ctl topics apply", topic);
-	if (mt->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return kafka_code(err, mt->err, topic);
-	if (mt->partition_cnt != partitions)
-		return err_set(err, ERR_REJECT, "topic %s has %d partitions, the cell's record says %d", topic, mt->partition_cnt, partitions);
-	return 0;
-}
-
-int topics_check(rd_kafka_t *rk, const char *topic, int32_t partitions, int timeout_ms, struct err *err)
-{
-	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
-	const struct rd_kafka_metadata *metadata;
-	rd_kafka_resp_err_t code;
-	int rc;
-
-	if (!rkt)
-		return kafka_code(err, rd_kafka_last_error(), topic);
-	code = rd_kafka_metadata(rk, 0, rkt, &metadata, timeout_ms);
-	rd_kafka_topic_destroy(rkt);
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return kafka_code(err, code, topic);
-	rc = judge(metadata, topic, partitions, err);
-	rd_kafka_metadata_destroy(metadata);
-	return rc;
-}

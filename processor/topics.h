@@ -21,8 +21,6 @@ struct cell_topics {
 	int32_t partitions; /* of each of them */
 };
 
-#define TOPIC_DEADLETTER "millrace.deadletter"
-
 /* Where an input's records and its state stand. The names are the topics'. */
 struct input {
 	enum input_kind kind;
@@ -51,9 +49,5 @@ int32_t topics_message_number(const struct cell_topics *topics, const rd_kafka_m
 
 /* "samples" or "events": a label for metrics. */
 const char *topics_kind_name(enum input_kind kind);
-
-/* Asks the brokers whether topic is there with so many partitions, up to timeout_ms (real). Also makes the client know its leaders, without which the first
- * message would be up to a second late. ERR_RETRY when it is not there (yet); ERR_REJECT when the number differs. */
-int topics_check(rd_kafka_t *rk, const char *topic, int32_t partitions, int timeout_ms, struct err *err);
 
 #endif

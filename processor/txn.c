@@ -22,6 +22,7 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "common/report.h"
 #include "common/txn_offsets.h"
 #include "processor/shares.h"
 
@@ -237,7 +238,7 @@ static int open_topics(struct txn *t, struct err *err)
 	for (size_t i = 0; i < NR_TXN_TOPICS; i++) {
 		if (t->rkt[i])
 			continue;
-		if (topics_check(t->rk, names[i], i == TXN_DEADLETTER ? 1 : t->topics->partitions, CHECK_MS, err) < 0)
+		if (kafka_check_topic(t->rk, names[i], i == TXN_DEADLETTER ? 1 : t->topics->partitions, CHECK_MS, err) < 0)
 			return -1;
 		t->rkt[i] = rd_kafka_topic_new(t->rk, names[i], NULL);
 		if (!t->rkt[i])

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "common/report.h"
 #include "common/table.h"
 
 enum { CONNECT_MS = 5000, LOAD_MS = 30000, WRITE_MS = 10000, CLOSE_MS = 3000, TURN_MS = 100, TURN_ROWS = 1000 };
@@ -198,9 +199,7 @@ int cluster_judge(const struct cluster_delivery *d, const char *topic, struct er
 	}
 }
 
-/* Produces one record to a topic of one partition and waits for its acknowledgement. value.p NULL is a
- * tombstone. */
-static int produce(struct cluster *c, const char *topic, struct str key, struct str value, int64_t *offset, struct err *err)
+int cluster_write(struct cluster *c, const char *topic, struct str key, struct str value, int64_t *offset, struct err *err)
 {
 	const struct cluster_record record = {.topic = topic, .key = key, .value = value};
 	struct cluster_delivery d;
@@ -248,7 +247,7 @@ static int write_row(struct cluster *c, enum store_kind kind, struct str key, st
 	if (item && item->newer)
 		return err_set(err, ERR_REJECT, "%s: \"" STR_FMT "\" was written by a newer millrace-ctl (%s): use that one", topics[kind],
 			       STR_ARG(key), item->fault);
-	if (produce(c, topics[kind], key, value, &offset, err) < 0)
+	if (cluster_write(c, topics[kind], key, value, &offset, err) < 0)
 		return -1;
 	return await_row(c, &c->feeds[kind], key, offset, err);
 }
@@ -333,7 +332,7 @@ int cluster_notice(struct cluster *c, const struct notice *notice, struct err *e
 	int rc = notice_encode(notice, &value, err);
 
 	if (rc == 0)
-		rc = produce(c, "millrace.notices", (struct str){0}, buf_str(&value), NULL, err);
+		rc = cluster_write(c, TOPIC_NOTICES, (struct str){0}, buf_str(&value), NULL, err);
 	buf_fini(&value);
 	return rc;
 }

@@ -83,6 +83,10 @@ void cluster_settle(struct cluster *c);
 /* 0 when it was acknowledged, else -1 with *err set: ERR_RETRY, it may or may not be there; ERR_REJECT, Kafka does not take it. */
 int cluster_judge(const struct cluster_delivery *d, const char *topic, struct err *err);
 
+/* Writes one record to partition 0 of a topic that is no table of ours, or deletes its key (value.p NULL), and waits for the acknowledgement; offset, which may
+ * be NULL: where it stands. Errors as cluster_judge() has them. */
+int cluster_write(struct cluster *c, const char *topic, struct str key, struct str value, int64_t *offset, struct err *err);
+
 /* Appends to the operator log and waits for the acknowledgement. */
 int cluster_notice(struct cluster *c, const struct notice *notice, struct err *err);
 

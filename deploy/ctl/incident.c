@@ -231,7 +231,7 @@ static int put(struct ctl *ctl, const struct ack *ack, struct err *err)
 	int rc = ack_encode(ack, &value, err);
 
 	if (rc == 0)
-		rc = newest_put(ctl->cluster, TOPIC_ACKS, (struct str){(const char *)ack->incident, sizeof(ack->incident)}, buf_str(&value), err);
+		rc = cluster_write(ctl->cluster, TOPIC_ACKS, (struct str){(const char *)ack->incident, sizeof(ack->incident)}, buf_str(&value), NULL, err);
 	buf_fini(&value);
 	return rc;
 }

@@ -101,9 +101,7 @@ int incidents_read(struct incidents *i, struct ctl *ctl, struct topic_scan *scan
 
 const char *incidents_id(const struct incident *incident, char out[INCIDENTS_ID_SIZE])
 {
-	for (size_t i = 0; i < sizeof(incident->id); i++)
-		snprintf(out + 2 * i, 3, "%02x", incident->id[i]);
-	return out;
+	return str_hex(incident->id, sizeof(incident->id), out);
 }
 
 const char *incidents_short(const struct incident *incident, char out[INCIDENTS_SHORT_SIZE])

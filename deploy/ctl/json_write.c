@@ -122,11 +122,9 @@ void json_write_bool(struct json_writer *w, const char *key, bool truth)
 
 void json_write_hex(struct json_writer *w, const char *key, const uint8_t *bytes, size_t n)
 {
-	char text[65] = "";
+	char text[2 * JSON_WRITE_HEX_MAX + 1];
 
-	for (size_t i = 0; i < n && i < 32; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-	json_write_text(w, key, str_from(text));
+	json_write_text(w, key, str_from(str_hex(bytes, n < JSON_WRITE_HEX_MAX ? n : JSON_WRITE_HEX_MAX, text)));
 }
 
 int json_write_line_end(struct json_writer *w, struct buf *out, struct err *err)

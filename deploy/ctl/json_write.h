@@ -39,7 +39,9 @@ void json_write_int(struct json_writer *w, const char *key, int64_t number);    
 void json_write_number(struct json_writer *w, const char *key, double number);  /* see above */
 void json_write_bool(struct json_writer *w, const char *key, bool truth);       /* see above */
 
-/* Text that holds n bytes in hexadecimal, lower case. n <= 32. */
+enum { JSON_WRITE_HEX_MAX = 32 };
+
+/* Text that holds n bytes in hexadecimal, lower case; of more than JSON_WRITE_HEX_MAX the first. */
 void json_write_hex(struct json_writer *w, const char *key, const uint8_t *bytes, size_t n);
 
 /* Closes the top object and appends the document, with a newline at its end, to out. Frees in any case. -1

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "deploy/ctl/letter_alert.h"
 #include "deploy/ctl/letter_event.h"
@@ -235,17 +236,12 @@ bool letter_value_write(struct json_writer *w, const char *key, struct str value
 
 void letter_value_write_hex(struct json_writer *w, const char *key, struct str bytes)
 {
-	static const char digits[] = "0123456789abcdef";
-	struct buf text = BUF_INIT;
+	char *text = malloc(2 * bytes.len + 1);
 
-	for (size_t i = 0; i < bytes.len; i++) {
-		unsigned char byte = (unsigned char)bytes.p[i];
-
-		buf_add(&text, (char[]){digits[byte >> 4], digits[byte & 15]}, 2);
-	}
-	w->failed |= buf_failed(&text);
-	json_write_text(w, key, buf_str(&text));
-	buf_fini(&text);
+	w->failed |= !text;
+	if (text)
+		json_write_text(w, key, (struct str){str_hex((const uint8_t *)bytes.p, bytes.len, text), 2 * bytes.len});
+	free(text);
 }
 
 static void dump_line(FILE *out, struct str bytes, size_t at)

@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/report.h"
 #include "deploy/ctl/topic_scan.h"
 
-#define TOPIC_DEADLETTER "millrace.deadletter"
-#define TOPIC_NOTICES "millrace.notices"
 
 struct reading {
 	struct topic_scan *scan;

@@ -90,14 +90,3 @@ const struct newest_row **newest_list(const struct newest *n, size_t *nr, struct
 	qsort(list, *nr, sizeof(*list), compare);
 	return list;
 }
-
-int newest_put(struct cluster *c, const char *topic, struct str key, struct str value, struct err *err)
-{
-	const struct cluster_record record = {.topic = topic, .key = key, .value = value};
-	struct cluster_delivery d;
-
-	if (cluster_send(c, &record, &d, err) < 0)
-		return -1;
-	cluster_settle(c);
-	return cluster_judge(&d, topic, err);
-}

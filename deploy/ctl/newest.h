@@ -1,6 +1,6 @@
 /* newest.h - the newest record of each key of a compacted topic, as bytes.
  *
- * For tables that one command looks at and that no other program's start hangs on: silences, acknowledgements, triggers, incidents. Compaction may
+ * For tables that one command looks at and that no other program's start hangs on: silences, incidents. Compaction may
  * be behind, so older records of a key, and of keys that were removed since, may still be there; they are passed over. Not thread-safe. */
 #ifndef MILLRACE_CTL_NEWEST_H
 #define MILLRACE_CTL_NEWEST_H
@@ -10,7 +10,6 @@
 #include "common/err.h"
 #include "common/map.h"
 #include "common/str.h"
-#include "deploy/ctl/cluster.h"
 #include "deploy/ctl/topic_scan.h"
 
 struct newest_row {
@@ -36,8 +35,5 @@ const struct newest_row *newest_find(const struct newest *n, struct str key);
 
 /* All rows, sorted bytewise by key, *nr of them; the caller frees the array, not the rows. NULL: out of memory. */
 const struct newest_row **newest_list(const struct newest *n, size_t *nr, struct err *err);
-
-/* Writes a record to a topic's partition 0, and waits until it is acknowledged. value.p NULL: removes the key. Errors as cluster_judge() has them. */
-int newest_put(struct cluster *c, const char *topic, struct str key, struct str value, struct err *err);
 
 #endif

@@ -78,24 +78,6 @@ static void read_times(struct yaml_file *f, const struct yaml *node, struct rece
 		yaml_fail(f, yaml_get(node, "escalate_after"), "escalate_after: escalate_to is missing");
 }
 
-/* The value that a message begins with the path of ("webhook.url: .."), or what is above it; else the whole entry. */
-static const struct yaml *locate(const struct yaml *node, const char *message)
-{
-	for (;;) {
-		size_t len = strspn(message, "abcdefghijklmnopqrstuvwxyz_");
-		const struct yaml *at;
-		char name[32];
-
-		snprintf(name, sizeof(name), "%.*s", (int)len, message);
-		at = yaml_get(node, name);
-		if (!at)
-			return node;
-		node = at;
-		message += len;
-		message += strspn(message, ".");
-	}
-}
-
 static void read_fields(struct yaml_file *f, const struct yaml *node, struct receiver *r)
 {
 	const struct yaml *webhook = yaml_get(node, "webhook"), *mail = yaml_get(node, "mail");
@@ -125,7 +107,7 @@ bool receiver_yaml_read(struct yaml_file *f, const struct yaml *node, struct rec
 		return false;
 	read_fields(f, node, &r);
 	if (f->nr_faults == before && !f->nomem && receiver_check(&r, &err) < 0)
-		yaml_fail(f, locate(node, err.msg), "%s", err.msg);
+		yaml_fail(f, yaml_locate(node, err.msg), "%s", err.msg);
 	if (f->nr_faults != before || f->nomem)
 		return false;
 	*out = r;

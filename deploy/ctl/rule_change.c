@@ -1,4 +1,7 @@
-/* rule_change.c - see rule_change.h. */
+/* rule_change.c - see rule_change.h.
+ *
+ * The record first, then the Notice: a change that is made and not told of is seen in the table, one that is told of and not made is a lie. Author and time are set
+ * here, when it is written, so that a file that is applied twice changes nothing the second time. */
 #include "deploy/ctl/rule_change.h"
 
 #include "common/trigger.h"
@@ -40,8 +43,9 @@ static int tell(struct ctl *ctl, const struct diff_change *c, const struct store
 	}
 	event.event = is_trigger ? (is_set ? "trigger_set" : "trigger_deleted") : is_set ? "receiver_set" : "receiver_deleted";
 	diff_describe(c, &words);
-	rc = ctl_notice(ctl, &event, err, "%s " STR_FMT " %s: " STR_FMT, diff_kind_name(c->kind), STR_ARG(item->key),
-			!is_set ? "deleted" : c->op == DIFF_ADD ? "added" : "changed", STR_ARG(buf_str(&words)));
+	rc = buf_failed(&words) ? err_nomem(err, "a change in words")
+				: ctl_notice(ctl, &event, err, "%s " STR_FMT " %s: " STR_FMT, diff_kind_name(c->kind), STR_ARG(item->key),
+					     !is_set ? "deleted" : c->op == DIFF_ADD ? "added" : "changed", STR_ARG(buf_str(&words)));
 	buf_fini(&words);
 	return rc;
 }

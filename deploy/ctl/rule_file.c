@@ -1,4 +1,7 @@
-/* rule_file.c - see rule_file.h. */
+/* rule_file.c - see rule_file.h.
+ *
+ * An operator mends a file once: all its faults are gathered, entry by entry, and the first one ends nothing. Records borrow the file's text, so it stays until they are
+ * written. */
 #include "deploy/ctl/rule_file.h"
 
 #include <string.h>

@@ -1,5 +1,8 @@
-/* rule_list.c - the commands `trigger list` and `receiver list`; see commands.h. What --json prints can be edited and applied. What may be
- * long stands last: a line that is too long for the terminal runs on without tearing the columns apart. */
+/* rule_list.c - the commands `trigger list` and `receiver list`; see commands.h.
+ *
+ * What --json prints can be edited and applied: it is written by the code that export uses. The table is for a person, and says in words what a default means
+ * ("by filter", "never") where the record has nothing. What may be long stands last: a line that is too long for the terminal runs on without tearing the
+ * columns apart. */
 #include <stdlib.h>
 
 #include "common/trigger.h"

@@ -132,6 +132,10 @@ static int print_added(struct ctl *ctl, const struct silence *s, struct err *err
 		return json_write_print(&w, ctl->out, err);
 	}
 	say_scope(s, &scope);
+	if (buf_failed(&scope)) {
+		buf_fini(&scope);
+		return err_nomem(err, "a silence in words");
+	}
 	fprintf(ctl->out, "+ silence " STR_FMT " of " STR_FMT ", from %s until %s\n", STR_ARG(s->id), STR_ARG(buf_str(&scope)),
 		clock_iso(s->starts_at, from, sizeof(from)), clock_iso(s->ends_at, until, sizeof(until)));
 	buf_fini(&scope);
@@ -161,7 +165,7 @@ static int sweep(struct ctl *ctl, const struct newest *rows, int64_t now_ms, str
 
 		arena_clear(&arena);
 		if (silence_decode(list[i]->value, &arena, &s, &why) == 0 && s.ends_at < now_ms - SWEPT_AFTER_MS)
-			rc = newest_put(ctl->cluster, TOPIC_SILENCES, list[i]->key, (struct str){0}, err);
+			rc = cluster_write(ctl->cluster, TOPIC_SILENCES, list[i]->key, (struct str){0}, NULL, err);
 	}
 	free(list);
 	arena_fini(&arena);
@@ -174,7 +178,7 @@ static int put(struct ctl *ctl, const struct silence *s, struct err *err)
 	int rc = silence_encode(s, &value, err);
 
 	if (rc == 0)
-		rc = newest_put(ctl->cluster, TOPIC_SILENCES, s->id, buf_str(&value), err);
+		rc = cluster_write(ctl->cluster, TOPIC_SILENCES, s->id, buf_str(&value), NULL, err);
 	buf_fini(&value);
 	return rc;
 }
@@ -323,7 +327,7 @@ static int end(struct ctl *ctl, const struct newest_row *row, struct err *err)
 	struct arena arena = ARENA_INIT;
 	struct silence s = {0};
 	struct err why = ERR_INIT;
-	int rc = newest_put(ctl->cluster, TOPIC_SILENCES, row->key, (struct str){0}, err);
+	int rc = cluster_write(ctl->cluster, TOPIC_SILENCES, row->key, (struct str){0}, NULL, err);
 
 	if (rc == 0 && silence_decode(row->value, &arena, &s, &why) < 0)
 		s = (struct silence){.id = row->key};

@@ -172,9 +172,7 @@ int story_take_notice(struct story *s, const struct notice *n, struct err *err)
 
 static const char *short_id(const struct incident *i, char out[2 * SHORT_ID_BYTES + 1])
 {
-	for (int at = 0; at < SHORT_ID_BYTES; at++)
-		snprintf(out + (ptrdiff_t)2 * at, 3, "%02x", i->id[at]);
-	return out;
+	return str_hex(i->id, SHORT_ID_BYTES, out);
 }
 
 static int add_opening(struct story *s, const struct incident *i, struct err *err)

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/report.h"
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/incidents.h"
 #include "deploy/ctl/moment.h"
 #include "deploy/ctl/story.h"
 #include "deploy/ctl/verify_raw.h"
 
-#define TOPIC_NOTICES "millrace.notices"
 #define SLACK_MS CLOCK_HOUR_MS
 
 struct telling {

@@ -106,21 +106,12 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-static bool is_missed_beat(const struct check_in_rule *rule, const struct signs *s, int64_t since_ms, int64_t end_ms)
-{
-	return end_ms - later(s->beat_ms, since_ms) > (rule->every_minutes + rule->grace_minutes) * CLOCK_MINUTE_MS;
-}
-
-/* A job may come a minute early, by its own clock. */
+/* What was due before the span is not asked for: its sign of life may have come before it, too. */
 static bool is_missed_run(const struct check_in_rule *rule, const struct cron *cron, const struct signs *s, int64_t since_ms, int64_t end_ms)
 {
-	int64_t grace_ms = rule->grace_minutes * CLOCK_MINUTE_MS, due_ms = cron_last_ms(cron, end_ms - grace_ms);
+	int64_t due_ms = cron_last_ms(cron, end_ms - rule->grace_minutes * CLOCK_MINUTE_MS);
 
-	if (due_ms < since_ms)
-		return false;
-	if (later(s->start_ms, s->finish_ms) < due_ms - CLOCK_MINUTE_MS)
-		return true;
-	return rule->runtime_minutes > 0 && end_ms > due_ms + grace_ms + rule->runtime_minutes * CLOCK_MINUTE_MS && s->finish_ms < due_ms;
+	return due_ms >= since_ms && trigger_misses_run(rule, cron, since_ms, due_ms, s->start_ms, s->finish_ms, end_ms);
 }
 
 int trial_check_in(const struct trigger *t, const struct trial_sign *signs, size_t nr, struct trial_span span, trial_fn fn, void *ctx, struct err *err)
@@ -139,7 +130,8 @@ int trial_check_in(const struct trigger *t, const struct trial_sign *signs, size
 
 		for (; at < nr && signs[at].t_ms < end_ms; at++)
 			take_sign(&latest, &signs[at]);
-		holds = rule->cron.len ? is_missed_run(rule, &cron, &latest, span.from_ms, end_ms) : is_missed_beat(rule, &latest, span.from_ms, end_ms);
+		holds = rule->cron.len ? is_missed_run(rule, &cron, &latest, span.from_ms, end_ms)
+				       : trigger_misses_beat(rule, later(latest.beat_ms, span.from_ms), end_ms);
 		last_ms = later(later(latest.start_ms, latest.finish_ms), later(latest.beat_ms, span.from_ms));
 		if (live_minute(&life, minute_ms, holds, true, (double)(end_ms - last_ms) / (double)CLOCK_MINUTE_MS, err) < 0)
 			return -1;

@@ -174,24 +174,6 @@ static void read_who(struct yaml_file *f, const struct yaml *node, struct trigge
 	yaml_get_texts(f, node, "receivers", &t->receivers, &t->receivers_len);
 }
 
-/* The value whose name a message begins with ("check_in: cron: .."); else the whole entry. */
-static const struct yaml *locate(const struct yaml *node, const char *message)
-{
-	for (;;) {
-		size_t len = strspn(message, "abcdefghijklmnopqrstuvwxyz_");
-		const struct yaml *at;
-		char name[32];
-
-		snprintf(name, sizeof(name), "%.*s", (int)len, message);
-		at = yaml_get(node, name);
-		if (!at)
-			return node;
-		node = at;
-		message += len;
-		message += strspn(message, ": ");
-	}
-}
-
 /* Its id stands before what it says; in a file the line names it. */
 static void check(struct yaml_file *f, const struct yaml *node, const struct trigger *t)
 {
@@ -203,7 +185,7 @@ static void check(struct yaml_file *f, const struct yaml *node, const struct tri
 	message = str_from(err.msg);
 	if (str_take(&message, "trigger ") && t->id.len + 2 <= message.len)
 		message.p += t->id.len + 2;
-	yaml_fail(f, locate(node, message.p), "%s", message.p);
+	yaml_fail(f, yaml_locate(node, message.p), "%s", message.p);
 }
 
 bool trigger_yaml_read(struct yaml_file *f, const struct yaml *node, struct trigger *out)

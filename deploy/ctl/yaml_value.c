@@ -68,6 +68,23 @@ const struct yaml *yaml_get(const struct yaml *map, const char *key)
 	return NULL;
 }
 
+const struct yaml *yaml_locate(const struct yaml *node, const char *message)
+{
+	for (;;) {
+		size_t len = strspn(message, "abcdefghijklmnopqrstuvwxyz_");
+		const struct yaml *at;
+		char name[32];
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, message);
+		at = yaml_get(node, name);
+		if (!at)
+			return node;
+		node = at;
+		message += len;
+		message += strspn(message, ".: ");
+	}
+}
+
 const struct yaml *yaml_need(struct yaml_file *f, const struct yaml *map, const char *key)
 {
 	const struct yaml *node = yaml_get(map, key);

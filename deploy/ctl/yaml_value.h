@@ -27,6 +27,9 @@ bool yaml_text(struct yaml_file *f, const struct yaml *node, struct str *out);
 /* Text of a key. */
 bool yaml_get_text(struct yaml_file *f, const struct yaml *map, const char *key, struct str *out);
 
+/* The node that a message begins with the path of ("check_in: cron: ..", "webhook.url: .."), as far down from node as the path leads. */
+const struct yaml *yaml_locate(const struct yaml *node, const char *message);
+
 /* A whole number within [min, max], in decimal digits. */
 bool yaml_get_int(struct yaml_file *f, const struct yaml *map, const char *key, int64_t min, int64_t max, int64_t *out);
 

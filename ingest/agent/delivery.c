@@ -188,8 +188,7 @@ void delivery_stop(struct delivery *d, int64_t within_ms)
 
 void delivery_read(const struct delivery *d, struct status *out)
 {
-	for (size_t i = 0; i < ENVELOPE_AGENT_ID_BYTES; i++)
-		snprintf(out->agent_id + 2 * i, 3, "%02x", d->identity.agent_id[i]);
+	str_hex(d->identity.agent_id, ENVELOPE_AGENT_ID_BYTES, out->agent_id);
 	out->payloads_made = d->payloads;
 	out->samples_made = d->samples;
 	out->last_seq = d->identity.next_seq - 1;

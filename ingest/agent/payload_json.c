@@ -33,12 +33,10 @@ static void put_unsigned(yajl_gen gen, uint64_t n)
 /* All bytes that push.proto has are agent_ids; of longer ones, which nobody makes, the beginning. */
 static void put_bytes(yajl_gen gen, const ProtobufCBinaryData *bytes)
 {
-	char hex[2 * ENVELOPE_AGENT_ID_BYTES + 1] = "";
+	char hex[2 * ENVELOPE_AGENT_ID_BYTES + 1];
 	size_t len = bytes->len < ENVELOPE_AGENT_ID_BYTES ? bytes->len : ENVELOPE_AGENT_ID_BYTES;
 
-	for (size_t i = 0; i < len; i++)
-		snprintf(hex + 2 * i, sizeof(hex) - 2 * i, "%02x", bytes->data[i]);
-	put_text(gen, hex);
+	put_text(gen, str_hex(bytes->data, len, hex));
 }
 
 /* The numbers and types of protobuf-c's that push.proto uses. */

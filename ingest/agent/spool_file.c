@@ -50,8 +50,7 @@ char *spool_file_name(const struct spool_label *label, char out[SPOOL_NAME_SIZE]
 {
 	char hex[2 * ENVELOPE_AGENT_ID_BYTES + 1];
 
-	for (size_t i = 0; i < ENVELOPE_AGENT_ID_BYTES; i++)
-		snprintf(hex + 2 * i, 3, "%02x", label->agent_id[i]);
+	str_hex(label->agent_id, sizeof(label->agent_id), hex);
 	snprintf(out, SPOOL_NAME_SIZE, "%016lld-%s-%020llu.%s", (long long)label->created_at_ms, hex, (unsigned long long)label->seq,
 		 stages[label->stage]);
 	return out;

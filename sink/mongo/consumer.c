@@ -293,16 +293,6 @@ static int client_open(struct consumer *c, struct err *err)
 	return 0;
 }
 
-/* The queue writes to the descriptor what events_wake() would. */
-static void wake_on_records(struct consumer *c)
-{
-	static const uint64_t one = 1;
-	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(c->rk);
-
-	rd_kafka_queue_io_event_enable(queue, c->spec.wake_fd, &one, sizeof(one));
-	rd_kafka_queue_destroy(queue);
-}
-
 static int subscribe(struct consumer *c, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(NR_SINK_TOPICS);
@@ -332,7 +322,7 @@ struct consumer *consumer_new(const struct consumer_spec *spec, struct err *err)
 	}
 	c->offsets = offsets_new(c->rk, spec->parts, c->topics, spec->epoch, c->log, spec->report, err);
 	c->lag = lag_new(c->rk, spec->parts, c->topics, err);
-	wake_on_records(c);
+	kafka_wake_on(c->rk, spec->wake_fd);
 	if (!c->offsets || !c->lag || subscribe(c, err) < 0) {
 		consumer_free(c, 1000);
 		return NULL;
@@ -342,18 +332,13 @@ struct consumer *consumer_new(const struct consumer_spec *spec, struct err *err)
 
 bool consumer_free(struct consumer *c, int timeout_ms)
 {
-	rd_kafka_queue_t *queue;
-
 	if (!c)
 		return true;
 	c->closing = true;
 	offsets_free(c->offsets);
 	lag_free(c->lag);
-	if (c->rk) {
-		queue = rd_kafka_queue_get_consumer(c->rk);
-		rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
-		rd_kafka_queue_destroy(queue);
-	}
+	if (c->rk)
+		kafka_wake_on(c->rk, -1);
 	if (!kafka_close(c->rk, timeout_ms))
 		return false;
 	free(c);

@@ -98,12 +98,9 @@ void document_put_text(struct buf *b, struct str key, struct str value)
 
 void document_put_hex(struct buf *b, struct str key, const uint8_t bytes[16])
 {
-	static const char digits[] = "0123456789abcdef";
-	char text[32];
+	char text[2 * 16 + 1];
 
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = digits[bytes[i / 2] >> (i % 2 ? 0 : 4) & 15];
-	element_put_text(b, key, (struct str){text, sizeof(text)});
+	element_put_text(b, key, str_from(str_hex(bytes, 16, text)));
 }
 
 static struct str name_of_item(size_t i, char text[16])

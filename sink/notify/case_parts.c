@@ -1,6 +1,9 @@
 /* case_parts.c - see case_parts.h.
  *
- * Every allocation is counted with its case, and with all of them, by the class that the allocator rounds it to; of maps their slots at three quarters full. */
+ * Every allocation is counted with its case, and with all of them, by the class that the allocator rounds it to; of maps their slots at three quarters full. The bound on
+ * all of them is what keeps a storm of alerts from ending the process, so it has to be near the truth.
+ *
+ * The order is the same everywhere: first what may fail for want of memory, then what changes. So an event that could not be taken has not been taken in part. */
 #include "sink/notify/case_parts.h"
 
 #include <stdlib.h>

@@ -2,7 +2,12 @@
  *
  * A told goes TOLD_RESTS -> TOLD_DECIDED (desk_turn) -> TOLD_READY (desk_committed) -> TOLD_OUT (desk_next_job) -> TOLD_RESTS (desk_outcome). Where the
  * incident has said something new before its job was given out, the job is called off: back to TOLD_RESTS with the outcome under_way, as after
- * a restart, and the next number tells all. So what goes out is committed, and what a Sent claims to have told is what was told. */
+ * a restart, and the next number tells all. So what goes out is committed, and what a Sent claims to have told is what was told.
+ *
+ * Invariants:
+ *  D1  under_way counts the tolds whose stage is not TOLD_RESTS, and each receiver counts its own: a receiver that was deleted keeps its row until they have ended.
+ *  D2  A told is in ready, and counted in nr_ready, iff its stage is TOLD_READY.
+ *  D3  What is handed over is dirty no more. Should it change while it is in the transaction it is both: written again in the next, whatever becomes of this one. */
 #include "sink/notify/desk.h"
 
 #include <stdlib.h>
@@ -179,7 +184,8 @@ void desk_make_ready(struct desk *d, struct told *t)
 	d->nr_ready++;
 }
 
-void desk_rest(struct desk *d, struct told *t)
+/* t's job is on its way no more, whatever became of it. */
+static void rest(struct desk *d, struct told *t)
 {
 	t->stage = TOLD_RESTS;
 	receivers_end(&d->receivers, str_from(t->receiver));
@@ -297,7 +303,7 @@ static void finish(struct desk *d, struct told *t, int64_t now_ms, enum sent_out
 	told_set_error(t, error);
 	d->counted.notifications[outcome]++;
 	desk_write_sent(d, t);
-	desk_rest(d, t);
+	rest(d, t);
 }
 
 /* May t's job go out as it was decided? Else it is finished, or called off. */
@@ -312,7 +318,7 @@ static bool still_stands(struct desk *d, struct told *t, const struct plan_view 
 		return false;
 	}
 	if (view->silenced || view->news_version > t->version || t->state != t->of->rec.state) {
-		desk_rest(d, t);
+		rest(d, t);
 		return false;
 	}
 	return true;

@@ -31,9 +31,6 @@ void desk_write_sent(struct desk *d, struct told *t);
 /* t's job may be given out. */
 void desk_make_ready(struct desk *d, struct told *t);
 
-/* t's job is on its way no more, whatever became of it. */
-void desk_rest(struct desk *d, struct told *t);
-
 /* What the controls say of a case's site now. */
 bool desk_pauses(const struct desk *d, const struct one_case *c);
 bool desk_drops(const struct desk *d, const struct one_case *c); /* see above */

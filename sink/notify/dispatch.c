@@ -11,6 +11,7 @@
 
 #include "sink/notify/delivery.h"
 #include "sink/notify/desk.h"
+#include "sink/notify/notification.h"
 
 enum { JOBS_A_TURN = 200 };
 
@@ -44,11 +45,10 @@ static bool may_send(void *ctx, struct str site)
 /* What a delivery that gave up is worth: somebody has not been told. */
 static void complain(struct dispatch *d, const struct delivery_done *done)
 {
-	char id[33], receiver[65], text[DELIVERY_ERROR_SIZE + 128];
+	char id[NOTIFICATION_ID_SIZE], receiver[65], text[DELIVERY_ERROR_SIZE + 128];
 	struct tag fields[5];
 
-	for (int i = 0; i < 16; i++)
-		snprintf(id + (size_t)i * 2, 3, "%02x", done->incident[i]);
+	notification_hex(done->incident, id);
 	snprintf(receiver, sizeof(receiver), STR_FMT, STR_ARG(done->receiver));
 	snprintf(text, sizeof(text), "receiver %s was not told of incident %s after %" PRId32 " attempts: %s", receiver, id, done->attempts,
 		 done->error);

@@ -249,43 +249,54 @@ static bool is_scheme_allowed(const struct guard *g, const char *scheme, enum gu
 	return strcmp(scheme, "https") == 0 || (g->allow_http && strcmp(scheme, "http") == 0);
 }
 
-static const char *fault_of(const struct guard *g, CURLU *url, enum guard_use use)
+/* Part of an address that libcurl has taken. 1: it has none; -1: memory is short, which all else comes to that can go wrong here. */
+static int part_of(CURLU *url, CURLUPart part, CURLUcode none, char **out)
+{
+	CURLUcode code = curl_url_get(url, part, out, 0);
+
+	return code == CURLUE_OK ? 0 : code == none ? 1 : -1;
+}
+
+/* *fault: a literal, or NULL. -1: memory is short. */
+static int find_fault(const struct guard *g, CURLU *url, enum guard_use use, const char **fault)
 {
 	char *scheme = NULL, *path = NULL, *query = NULL;
-	const char *fault = NULL;
+	int rc = -1, queries = 1;
 
-	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK || curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
-		fault = "memory is short";
-	else if (!is_scheme_allowed(g, scheme, use))
-		fault = use == GUARD_MAIL ? "it is not smtp: or smtps:" : g->allow_http ? "it is not https: or http:" : "it is not https: (notify.allow_http)";
-	else if (use == GUARD_MAIL && (strcmp(path, "/") != 0 || curl_url_get(url, CURLUPART_QUERY, &query, 0) == CURLUE_OK))
-		fault = "there is more than a host and a port";
+	*fault = NULL;
+	if (part_of(url, CURLUPART_SCHEME, CURLUE_NO_SCHEME, &scheme) != 0 || part_of(url, CURLUPART_PATH, CURLUE_OK, &path) != 0)
+		goto out;
+	if (use == GUARD_MAIL && (queries = part_of(url, CURLUPART_QUERY, CURLUE_NO_QUERY, &query)) < 0)
+		goto out;
+	rc = 0;
+	if (!is_scheme_allowed(g, scheme, use))
+		*fault = use == GUARD_MAIL ? "it is not smtp: or smtps:" : g->allow_http ? "it is not https: or http:" : "it is not https: (notify.allow_http)";
+	else if (use == GUARD_MAIL && (strcmp(path, "/") != 0 || queries == 0))
+		*fault = "there is more than a host and a port";
+out:
 	curl_free(scheme);
 	curl_free(path);
 	curl_free(query);
-	return fault;
+	return rc;
 }
 
 CURLU *guard_parse_url(const struct guard *g, const char *url, enum guard_use use, struct err *err)
 {
 	CURLU *u = curl_url();
-	CURLUcode code;
 	const char *fault = NULL;
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
 
-	if (!u) {
-		err_nomem(err, "an address");
-		return NULL;
-	}
-	code = strlen(url) > GUARD_URL_MAX ? CURLUE_MALFORMED_INPUT : curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER);
-	if (code == CURLUE_USER_NOT_ALLOWED)
-		fault = "there is a user in it";
-	else if (code != CURLUE_OK)
-		fault = "it is none";
-	else
-		fault = fault_of(g, u, use);
-	if (!fault)
+	if (u)
+		code = strlen(url) > GUARD_URL_MAX ? CURLUE_MALFORMED_INPUT : curl_url_set(u, CURLUPART_URL, url, CURLU_DISALLOW_USER);
+	if (code == CURLUE_OK && find_fault(g, u, use, &fault) < 0)
+		code = CURLUE_OUT_OF_MEMORY;
+	if (code == CURLUE_OK && !fault)
 		return u;
-	err_set(err, ERR_REJECT, "the receiver's address cannot be used: %s", fault);
+	if (code == CURLUE_OUT_OF_MEMORY) /* which passes: no reason to give a notification up */
+		err_nomem(err, "an address");
+	else
+		err_set(err, ERR_REJECT, "the receiver's address cannot be used: %s",
+			fault ? fault : code == CURLUE_USER_NOT_ALLOWED ? "there is a user in it" : "it is none");
 	curl_url_cleanup(u);
 	return NULL;
 }

@@ -40,7 +40,7 @@ enum guard_use { GUARD_WEBHOOK, GUARD_MAIL };
 
 /* The address of a webhook (https; http where it is allowed) or of a mail server (smtp, smtps, without a path), parsed once, so that what is
  * checked is what libcurl goes by. Nothing before an @: secrets stand in files. NULL with *err: ERR_REJECT, without the address, whose path may be a
- * secret. Free with curl_url_cleanup(). */
+ * secret; ERR_FATAL when memory is short. Free with curl_url_cleanup(). */
 CURLU *guard_parse_url(const struct guard *g, const char *url, enum guard_use use, struct err *err);
 
 /* One connection's way past the guard. */

@@ -67,8 +67,6 @@ int intake_check(const struct program *p, struct err *err)
 static int open_client(struct intake *i, struct err *err)
 {
 	rd_kafka_conf_t *conf = client_conf(i->spec.program, err);
-	static const uint64_t one = 1;
-	rd_kafka_queue_t *queue;
 
 	if (!conf)
 		return -1;
@@ -76,9 +74,7 @@ static int open_client(struct intake *i, struct err *err)
 	if (!i->rk)
 		return -1;
 	rd_kafka_poll_set_consumer(i->rk);
-	queue = rd_kafka_queue_get_consumer(i->rk);
-	rd_kafka_queue_io_event_enable(queue, i->spec.wake_fd, &one, sizeof(one));
-	rd_kafka_queue_destroy(queue);
+	kafka_wake_on(i->rk, i->spec.wake_fd);
 	return 0;
 }
 
@@ -109,12 +105,8 @@ bool intake_free(struct intake *i)
 
 	if (!i)
 		return true;
-	if (i->rk) {
-		rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(i->rk);
-
-		rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
-		rd_kafka_queue_destroy(queue);
-	}
+	if (i->rk)
+		kafka_wake_on(i->rk, -1);
 	ended = kafka_close(i->rk, CLOSE_MS);
 	free(i->parts);
 	free(i);
@@ -280,7 +272,7 @@ bool intake_hold(struct intake *i, const rd_kafka_message_t *m, int64_t hold_ms)
 		return false;
 	part->next = part->complained = m->offset;
 	part->held_until_mono_ms = clock_mono_ms() + hold_ms;
-	assign(i, NULL);
+	assign(i, NULL); /* where it fails, what comes of the partition is passed over until the hold ends, and with it comes another assignment */
 	if (first)
 		tell(i, SEVERITY_ALARM, "schema_unknown", m->partition, m->offset,
 		     "a newer version has written here: the partition waits for a notifier that knows it");

@@ -17,6 +17,7 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "common/report.h"
 #include "common/txn_offsets.h"
 
 enum {
@@ -42,7 +43,6 @@ struct journal {
 	unsigned int failed; /* records of this transaction that were not acknowledged ... */
 	rd_kafka_resp_err_t failed_code; /* ... and why one of them was not */
 	rd_kafka_resp_err_t code;        /* of the last step that failed */
-	bool stalled;
 	unsigned int left_behind;
 };
 
@@ -79,7 +79,7 @@ struct journal *journal_new(const struct program *p)
 	j->program = p;
 	kafka_cell_topic(j->names[JOURNAL_INCIDENTS], p->common.cell, "incidents");
 	kafka_cell_topic(j->names[JOURNAL_SENT], p->common.cell, "sent");
-	snprintf(j->names[JOURNAL_DEADLETTER], KAFKA_TOPIC_SIZE, "millrace.deadletter");
+	snprintf(j->names[JOURNAL_DEADLETTER], KAFKA_TOPIC_SIZE, TOPIC_DEADLETTER);
 	return j;
 }
 
@@ -147,7 +147,6 @@ static bool too_late(struct journal *j, int margin_ms, const char *step, struct 
 {
 	if (left_ms(j) > margin_ms)
 		return false;
-	j->stalled = true;
 	err_set(err, ERR_RETRY, "%s: the transaction has used up its %d ms", step, DEADLINE_MS);
 	return true;
 }
@@ -176,7 +175,6 @@ int journal_open(struct journal *j, struct err *err)
 	if (j->state == STATE_CLOSED && make_producer(j, err) < 0)
 		return -1;
 	j->code = RD_KAFKA_RESP_ERR_NO_ERROR;
-	j->stalled = false;
 	verdict = judge(j, rd_kafka_init_transactions(j->rk, INIT_MS), "register the transactional id", err);
 	if (verdict == VERDICT_OK) {
 		j->state = STATE_IDLE;
@@ -194,7 +192,6 @@ int journal_begin(struct journal *j, struct err *err)
 	j->deadline_mono_ms = clock_mono_ms() + DEADLINE_MS;
 	j->failed = 0;
 	j->code = j->failed_code = RD_KAFKA_RESP_ERR_NO_ERROR;
-	j->stalled = false;
 	if (judge(j, rd_kafka_begin_transaction(j->rk), "begin a transaction", err) == VERDICT_OK) {
 		j->state = STATE_OPEN;
 		return 0;
@@ -249,7 +246,6 @@ static enum verdict send_once(struct journal *j, const rd_kafka_topic_partition_
 	case TXN_OFFSETS_ANSWERED:
 		return judge(j, error, "send offsets", err);
 	case TXN_OFFSETS_HANG: /* (J4) the client belongs to the call that hangs in it */
-		j->stalled = true;
 		j->rk = NULL;
 		j->state = STATE_CLOSED;
 		log_warn(&j->program->log, "producer_left_behind", LOG_UINT("clients", ++j->left_behind));
@@ -327,9 +323,4 @@ bool journal_is_fenced(const struct journal *j)
 {
 	return j->code == RD_KAFKA_RESP_ERR__FENCED || j->code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
 	       j->code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
-}
-
-const char *journal_reason(const struct journal *j)
-{
-	return j->stalled ? "STALLED" : rd_kafka_err2name(j->code);
 }

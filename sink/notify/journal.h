@@ -59,7 +59,4 @@ enum journal_outcome journal_abort(struct journal *j);
 /* Was it another producer of our name that made the last transaction, or journal_open(), fail? */
 bool journal_is_fenced(const struct journal *j);
 
-/* The name of the client's error that made the last step fail, such as "ILLEGAL_GENERATION", or "STALLED". Static. */
-const char *journal_reason(const struct journal *j);
-
 #endif

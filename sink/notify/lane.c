@@ -1,4 +1,11 @@
-/* lane.c - see lane.h. */
+/* lane.c - see lane.h.
+ *
+ * A list rather than a heap: what is tried next depends on what stands before it of the same incident, and there are DELIVERY_QUEUE_MAX entries at the most.
+ * 
+ * Invariants:
+ *  L1  nr is the number of entries, and under_way, when it is set, is one of them.
+ *  L2  An entry is encoded when it comes, as what it was made of is the desk's, which goes on; the receiver is decoded at each attempt, as an operator may have
+ *      mended it since. */
 #include "sink/notify/lane.h"
 
 #include <stdlib.h>
@@ -210,13 +217,13 @@ int64_t lane_due_ms(const struct lane *l, const struct lane_leave *leave)
 }
 
 /* What the receiver asks for is never shortened, and a little more, so that those who were told the same do not come at once. */
-int64_t lane_failed(struct lane *l, struct entry *e, int64_t mono_ms, int64_t retry_after_ms_asked, uint64_t random)
+int64_t lane_failed(struct lane *l, struct entry *e, int64_t mono_ms, int64_t asked_ms, uint64_t random)
 {
 	static const struct retry_bounds bounds = {LANE_WAIT_BASE_MS, LANE_WAIT_MAX_MS};
 	int64_t wait;
 
 	l->failures++;
-	wait = retry_after_ms_asked >= 0 ? retry_after_ms_asked + retry_wait_ms(1, random, &bounds) : retry_wait_ms(l->failures, random, &bounds);
+	wait = asked_ms >= 0 ? asked_ms + retry_wait_ms(1, random, &bounds) : retry_wait_ms(l->failures, random, &bounds);
 	l->hold_ms = mono_ms + wait;
 	e->hold_ms = mono_ms + retry_wait_ms(e->attempts ? e->attempts : 1, random, &bounds);
 	return wait;

@@ -81,9 +81,9 @@ struct entry *lane_pick(const struct lane *l, int64_t mono_ms, const struct lane
 /* When lane_pick() will find one; INT64_MAX: not before something changes. */
 int64_t lane_due_ms(const struct lane *l, const struct lane_leave *leave);
 
-/* An attempt has failed: when the next may be. retry_after_ms: what the receiver asks for, or -1. random: 64 random bits. Returns how long the
+/* An attempt has failed: when the next may be. asked_ms: what the receiver asks for, or -1. random: 64 random bits. Returns how long the
  * lane waits. */
-int64_t lane_failed(struct lane *l, struct entry *e, int64_t mono_ms, int64_t retry_after_ms, uint64_t random);
+int64_t lane_failed(struct lane *l, struct entry *e, int64_t mono_ms, int64_t asked_ms, uint64_t random);
 
 /* An attempt was answered, whatever the answer: the receiver is there. */
 void lane_answered(struct lane *l);

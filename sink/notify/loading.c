@@ -64,8 +64,6 @@ static int begin_stage(struct loading *l, struct err *err)
 static int open_client(struct loading *l, struct err *err)
 {
 	rd_kafka_conf_t *conf = kafka_conf(l->program, "loading", fixed_props, err);
-	static const uint64_t one = 1;
-	rd_kafka_queue_t *queue;
 
 	if (!conf)
 		return -1;
@@ -74,9 +72,7 @@ static int open_client(struct loading *l, struct err *err)
 	if (!l->rk)
 		return -1;
 	rd_kafka_poll_set_consumer(l->rk);
-	queue = rd_kafka_queue_get_consumer(l->rk);
-	rd_kafka_queue_io_event_enable(queue, l->wake_fd, &one, sizeof(one));
-	rd_kafka_queue_destroy(queue);
+	kafka_wake_on(l->rk, l->wake_fd);
 	return 0;
 }
 
@@ -103,12 +99,8 @@ bool loading_free(struct loading *l)
 
 	if (!l)
 		return true;
-	if (l->rk) {
-		rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(l->rk);
-
-		rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
-		rd_kafka_queue_destroy(queue);
-	}
+	if (l->rk)
+		kafka_wake_on(l->rk, -1);
 	ended = kafka_close(l->rk, CLOSE_MS);
 	arena_fini(&l->arena);
 	free(l);

@@ -1,4 +1,8 @@
-/* notification.c - see notification.h. */
+/* notification.c - see notification.h.
+ *
+ * A receiver that was told by webhook and by mail must find the same: which alerts, in which order, how many are left out, and under which key. So that is decided
+ * here, and the bodies only write it down. A key depends on nothing but the incident, the receiver and the number: a notification that is sent again, by whichever
+ * instance, has the key of the first time. */
 #include "sink/notify/notification.h"
 
 #include <stdio.h>
@@ -8,9 +12,7 @@ enum { RECEIVER_MAX = 64 };
 
 const char *notification_hex(const uint8_t id[16], char out[NOTIFICATION_ID_SIZE])
 {
-	for (size_t i = 0; i < 16; i++)
-		snprintf(out + 2 * i, NOTIFICATION_ID_SIZE - 2 * i, "%02x", id[i]);
-	return out;
+	return str_hex(id, 16, out);
 }
 
 /* It stands in headers: whatever an id is, there it is no more than a word. */

@@ -130,12 +130,9 @@ int owner_check(const struct program *p, struct err *err)
 static int join(struct owner *o, int wake_fd, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(o->rk);
-	static const uint64_t one = 1; /* what an eventfd takes */
 	rd_kafka_resp_err_t code;
 
-	rd_kafka_queue_io_event_enable(queue, wake_fd, &one, sizeof(one));
-	rd_kafka_queue_destroy(queue);
+	kafka_wake_on(o->rk, wake_fd);
 	rd_kafka_topic_partition_list_add(list, o->topic, RD_KAFKA_PARTITION_UA);
 	code = rd_kafka_subscribe(o->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
@@ -190,12 +187,8 @@ bool owner_free(struct owner *o, int timeout_ms)
 	if (!o)
 		return true;
 	o->closing = true;
-	if (o->rk) {
-		rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(o->rk);
-
-		rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
-		rd_kafka_queue_destroy(queue);
-	}
+	if (o->rk)
+		kafka_wake_on(o->rk, -1);
 	if (!kafka_close(o->rk, timeout_ms))
 		return false; /* the client may still call back */
 	drop_group(o);

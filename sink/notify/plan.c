@@ -1,7 +1,12 @@
 /* plan.c - see plan.h.
  *
  * What a receiver knows is its told: the version, the state and the time of the latest notification, delivered or not. All times are reckoned from
- * what stands in committed records (created_at, resolved_at, first_at, at), so that a successor comes to the same. */
+ * what stands in committed records (created_at, resolved_at, first_at, at), so that a successor comes to the same.
+ *
+ * Invariants:
+ *  P1  Nobody hears of an end whose beginning was not told, or may not have been; but for what came and went within the group wait, which is told once, as over.
+ *  P2  A receiver that an incident is not for any more hears of its end, and of nothing else.
+ *  P3  Nothing is planned for a told that has a job: what is new meanwhile is found when that has ended. */
 #include "sink/notify/plan.h"
 
 /* Durations come from rows: a sum may be beyond the end of time. */

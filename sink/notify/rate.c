@@ -1,4 +1,7 @@
-/* rate.c - see rate.h. What a bucket holds is time, not tokens, so that nothing is lost to rounding. */
+/* rate.c - see rate.h.
+ *
+ * What a bucket holds is time, not tokens, so that nothing is lost to rounding: between two looks hardly ever a whole token has come, and what there is of one must
+ * not be dropped. */
 #include "sink/notify/rate.h"
 
 #include <stdlib.h>

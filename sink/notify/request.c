@@ -151,15 +151,16 @@ static int add_line(struct request *r, const char *line, struct err *err)
 	return 0;
 }
 
-/* QUICK_EXIT: one that ends while its name is still being resolved would else wait for that thread, and the loop with it. */
-static void set_common(struct request *r)
+/* QUICK_EXIT: one that ends while its name is still being resolved would else wait for that thread, and the loop with it. What takes memory is asked whether it
+ * got it: without these two the environment's proxy would be used. */
+static int set_common(struct request *r, struct err *err)
 {
 	const struct request_conf *conf = r->conf;
 
+	if (curl_easy_setopt(r->curl, CURLOPT_PROXY, "") != CURLE_OK || curl_easy_setopt(r->curl, CURLOPT_NOPROXY, "*") != CURLE_OK)
+		return err_nomem(err, "a request");
 	curl_easy_setopt(r->curl, CURLOPT_CURLU, r->url);
 	curl_easy_setopt(r->curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(r->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(r->curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(r->curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(r->curl, CURLOPT_OPENSOCKETFUNCTION, guard_open_socket);
 	curl_easy_setopt(r->curl, CURLOPT_OPENSOCKETDATA, &r->visit);
@@ -175,6 +176,7 @@ static void set_common(struct request *r)
 	curl_easy_setopt(r->curl, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(r->curl, CURLOPT_HEADERFUNCTION, on_head);
 	curl_easy_setopt(r->curl, CURLOPT_HEADERDATA, r);
+	return 0;
 }
 
 static int parse_url(struct request *r, struct str text, enum guard_use use, struct err *err)
@@ -230,9 +232,8 @@ static int prepare_webhook(struct request *r, const struct notification *n, cons
 	snprintf(line, sizeof(line), "Idempotency-Key: %s", notification_key(n, n->sequence, key));
 	if (parse_url(r, t->url, GUARD_WEBHOOK, err) < 0 || webhook_body_write(n, &r->body, err) < 0 ||
 	    add_line(r, "Content-Type: application/json", err) < 0 || add_line(r, "Expect:", err) < 0 || add_line(r, line, err) < 0 ||
-	    add_bearer(r, t->bearer_file, err) < 0 || add_signature(r, t->secret_file, wall_ms, err) < 0)
+	    add_bearer(r, t->bearer_file, err) < 0 || add_signature(r, t->secret_file, wall_ms, err) < 0 || set_common(r, err) < 0)
 		return -1;
-	set_common(r);
 	curl_easy_setopt(r->curl, CURLOPT_PROTOCOLS_STR, r->conf->guard.allow_http ? "https,http" : "https");
 	curl_easy_setopt(r->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(r->curl, CURLOPT_FORBID_REUSE, 1L);
@@ -274,9 +275,8 @@ static int set_login(struct request *r, const struct mail_target *t, struct err 
 static int prepare_mail(struct request *r, const struct notification *n, const struct mail_target *t, int64_t date_ms, struct err *err)
 {
 	if (parse_url(r, t->server, GUARD_MAIL, err) < 0 || mail_body_write(n, t, date_ms, &r->body, err) < 0 ||
-	    dialog_init(&r->dialog, t, buf_str(&r->body), err) < 0)
+	    dialog_init(&r->dialog, t, buf_str(&r->body), err) < 0 || set_common(r, err) < 0)
 		return -1;
-	set_common(r);
 	curl_easy_setopt(r->curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 	curl_easy_setopt(r->curl, CURLOPT_CONNECT_ONLY, 1L);
 	return set_login(r, t, err);

@@ -1,4 +1,7 @@
-/* sign.c - see sign.h. */
+/* sign.c - see sign.h.
+ *
+ * The time is signed with the body, so that nobody can send an old notification again with a new time. EVP_MAC takes the two as they
+ * are; HMAC() would want them in one piece. */
 #include "sink/notify/sign.h"
 
 #include <openssl/core_names.h>
@@ -32,7 +35,6 @@ int sign_text(struct str key, int64_t unix_s, struct str body, char out[SIGN_TEX
 	if (sign_mac(key, (struct str){first, (size_t)n}, body, mac, err) < 0)
 		return -1;
 	at = snprintf(out, SIGN_TEXT_SIZE, "t=%lld,v1=", (long long)unix_s);
-	for (size_t i = 0; i < sizeof(mac); i++)
-		at += snprintf(out + at, SIGN_TEXT_SIZE - (size_t)at, "%02x", mac[i]);
+	str_hex(mac, sizeof(mac), out + at);
 	return 0;
 }

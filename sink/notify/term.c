@@ -271,6 +271,13 @@ static int take_record(struct term *t, const rd_kafka_message_t *m, struct err *
 	return 0;
 }
 
+/* Nobody knows which partitions are read from here on, and where: the next term begins with all of them. */
+static void end_reading(struct term *t, const struct err *why)
+{
+	complain(t, "alerts_not_read", why);
+	tenure_broken(owner_tenure(t->owner), false, clock_mono_ms());
+}
+
 /* 1: there may be more. */
 static int take_events(struct term *t, struct err *err)
 {
@@ -282,10 +289,8 @@ static int take_events(struct term *t, struct err *err)
 		if (letters_full(&t->letters))
 			return 1;
 		m = intake_next(t->intake, &why);
-		if (!m && why.kind) {
-			complain(t, "alerts_not_read", &why);
-			tenure_broken(owner_tenure(t->owner), false, clock_mono_ms());
-		}
+		if (!m && why.kind)
+			end_reading(t, &why);
 		if (!m)
 			return 0;
 		rc = take_record(t, m, err);
@@ -385,8 +390,10 @@ static int serve(struct term *t, struct err *err)
 		return -1;
 	if (tenure_phase(owner_tenure(t->owner), clock_mono_ms()) != TENURE_ACTIVE)
 		return 1;
-	if (intake_turn(t->intake, &why) < 0)
-		complain(t, "alerts_not_read", &why);
+	if (intake_turn(t->intake, &why) < 0) {
+		end_reading(t, &why);
+		return 1;
+	}
 	t->caught_up = t->caught_up || intake_caught_up(t->intake) || clock_mono_ms() >= t->active_mono_ms + CATCH_UP_MS;
 	if (t->caught_up && desk_next_ms(t->desk) <= now_ms(t) && desk_turn(t->desk, now_ms(t), intake_behind(t->intake), err) < 0)
 		return -1;

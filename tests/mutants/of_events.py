@@ -66,7 +66,7 @@ MUTANTS = [
     settle("tag-of-any-length", "(struct tag){key, str_cut_utf8(value, SERIES_STRING_MAX)}", "(struct tag){key, value}"),
     settle("resource-hides-the-action", "if (!is_own(e->series_tags[i].key))", "if (1 || !is_own(e->series_tags[i].key))"),
     settle("tags-unsorted", "	series_sort_tags(l->tags, l->len);\n", ""),
-    settle("group-upside-down", "(i % 2 ? 0 : 4)", "(i % 2 ? 4 : 0)"),
+    settle("group-cut-short", "str_hex(v->group, sizeof(v->group), ", "str_hex(v->group, sizeof(v->group) - 1, "),
     settle("minutes-are-one", "return order ? order : (x->minute_ms > y->minute_ms) - (x->minute_ms < y->minute_ms);", "return order;"),
     settle("minute-by-its-half", "t_ms % CLOCK_MINUTE_MS;", "(t_ms + CLOCK_MINUTE_MS / 2) % CLOCK_MINUTE_MS;"),
     settle("last-by-arrival", "if (!s->count || t_ms >= s->t)", "if (!s->count || t_ms > s->t)"),

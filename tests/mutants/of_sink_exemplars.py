@@ -17,7 +17,7 @@ MUTANTS = [
     of("endless-duration", "exemplar_document", "return isfinite(ms) && ms >= 0 ?", "return ms >= 0 ?"),
     of("span-begins-nowhere", "exemplar_document", "if (!isfinite(span->start_ms))", "if (isinf(span->start_ms))"),
     of("empty-text-stands", "document", "	if (value.len)\n", "	if (value.p)\n", "exemplar_document"),
-    of("group-with-its-digits-swapped", "document", "(i % 2 ? 0 : 4)", "(i % 2 ? 4 : 0)", "exemplar_document"),
+    unit("group-with-its-digits-swapped", "common/str.c", "digits[bytes[i] >> 4];", "digits[bytes[i] & 15];", "sink", "test_exemplar_document"),
     of("line-0", "exemplar_document", "if (frames[i].line > 0)", "if (frames[i].line >= 0)"),
     of("no-waiting-is-told", "exemplar_document", "if (d->queue_ms > 0)", "if (d->queue_ms >= 0)"),
     of("marker-of-the-old-revision", "exemplar_document", "deployed ? e->marker.revision : e->revision", "deployed ? e->revision : e->marker.revision"),

@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "mutants")]
 import cases
+from mutants import MUTANTS
 
 FUNCTION_LINES, FILE_LINES = 60, 600
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|strtok|gets|localtime|gmtime|asctime|ctime|strerror_r|alloca|atoi|atol|atof)\s*\(")
@@ -104,6 +105,19 @@ def test_programs_stay_apart():
             match = re.match(r'#include "(.*)"', line)
             if match and "/" in match.group(1) and not match.group(1).startswith(allowed):
                 found.append(f"{path}:{i + 1}: {line}")
+    none(found)
+
+
+def test_mutants_have_their_text():
+    """Each row's text stands once where it is said to, or the hour that a run takes is spent for nothing."""
+    found, names = [], set()
+    for mutant in MUTANTS:
+        times = (ROOT / mutant.path).read_text().count(mutant.find) if (ROOT / mutant.path).is_file() else 0
+        if times != 1 or mutant.find == mutant.replace:
+            found.append(f"{mutant.name}: {mutant.find!r} stands {times} times in {mutant.path}, and becomes {mutant.replace!r}")
+        if mutant.name in names:
+            found.append(f"{mutant.name}: the name of two")
+        names.add(mutant.name)
     none(found)
 
 

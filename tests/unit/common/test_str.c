@@ -69,6 +69,19 @@ START_TEST(taken_off_the_front)
 }
 END_TEST
 
+START_TEST(hexadecimal)
+{
+	static const uint8_t bytes[] = {0x00, 0x0f, 0xf0, 0x9a, 0xff};
+	char out[2 * sizeof(bytes) + 2];
+
+	memset(out, '#', sizeof(out));
+	ck_assert_ptr_eq(str_hex(bytes, sizeof(bytes), out), out);
+	ck_assert_str_eq(out, "000ff09aff");
+	ck_assert_int_eq(out[sizeof(out) - 1], '#');
+	ck_assert_str_eq(str_hex(bytes, 0, out), "");
+}
+END_TEST
+
 START_TEST(buf_grows)
 {
 	struct buf b = BUF_INIT;
@@ -201,6 +214,7 @@ int main(void)
 	tcase_add_test(tc, ascii);
 	tcase_add_test(tc, order);
 	tcase_add_loop_test(tc, taken_off_the_front, 0, (int)NR(numbers));
+	tcase_add_test(tc, hexadecimal);
 	tcase_add_test(tc, buf_grows);
 	tcase_add_test(tc, buf_failure_is_sticky);
 	tcase_add_test(tc, arena_aligned_zeroed_apart);

@@ -210,7 +210,11 @@ static bool is_missed(const struct check_in_rule *rule, int every, const struct 
 		return false;
 	last = latest(signs, nr, end, CHECK_IN_EVENT_START, CHECK_IN_EVENT_FINISH);
 	finish = latest(signs, nr, end, CHECK_IN_EVENT_FINISH, CHECK_IN_EVENT_FINISH);
-	return last < due - MIN || (rule->runtime_minutes && end > due + grace + rule->runtime_minutes * MIN && finish < due);
+	if (last < due - MIN || !rule->runtime_minutes)
+		return last < due - MIN;
+	while (due / MIN % 60 % every || due + grace + rule->runtime_minutes * MIN >= end) /* the last run that should be through */
+		due -= MIN;
+	return due >= SINCE && finish < due;
 }
 
 START_TEST(check_ins)

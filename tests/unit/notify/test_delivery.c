@@ -198,7 +198,7 @@ START_TEST(retry_after_is_kept)
 	bench_submit(&b, "ops", 2, 1); /* the whole receiver waits */
 	bench_run(&b, 2);
 	waited = b.asked_at_ms[1] - b.asked_at_ms[0];
-	ck_assert_msg(waited >= waits[_i].wait_ms - 5 && waited <= waits[_i].wait_ms + 1500, "%lld", (long long)waited);
+	ck_assert_msg(waited >= waits[_i].wait_ms - 5 && waited <= waits[_i].wait_ms + 5000, "%lld", (long long)waited);
 	bench_fini(&b);
 }
 END_TEST
@@ -262,7 +262,7 @@ START_TEST(one_that_hangs_holds_up_nobody)
 	for (uint8_t i = 0; i < 20; i++)
 		bench_submit(&b, i % 2 ? "ops" : "boss", i, 1);
 	bench_run(&b, 20);
-	ck_assert_int_lt(clock_mono_ms() - began, BENCH_TIMEOUT_MS * 3 / 4);
+	ck_assert_int_lt(clock_mono_ms() - began, BENCH_AT_ONCE_MS);
 	ck_assert_uint_eq(bench_stats(&b).in_flight, 1);
 	while (bench_stats(&b).failed_attempts == 0)
 		bench_turn(&b);
@@ -271,7 +271,7 @@ START_TEST(one_that_hangs_holds_up_nobody)
 	bench_run_asked(&b, 22); /* it is tried again */
 	delivery_free(b.d);
 	b.d = NULL;
-	ck_assert_int_lt(clock_mono_ms() - began, 150);
+	ck_assert_int_lt(clock_mono_ms() - began, BENCH_AT_ONCE_MS);
 	ck_assert_uint_eq(b.nr_done, 20);
 	bench_fini(&b);
 }
@@ -530,11 +530,11 @@ START_TEST(a_stop_is_bounded)
 	began = clock_mono_ms();
 	delivery_stop(b.d, 100);
 	ck_assert_int_ge(clock_mono_ms() - began, 90);
-	ck_assert_int_lt(clock_mono_ms() - began, 250);
+	ck_assert_int_lt(clock_mono_ms() - began, BENCH_AT_ONCE_MS);
 	ck_assert_uint_eq(b.nr_done, 0);
 	ck_assert_uint_eq(bench_stats(&b).in_flight, 1); /* nothing is begun any more */
-	delivery_stop(b.d, 3000); /* until it has ended, by its own time-out */
-	ck_assert_int_lt(clock_mono_ms() - began, 1500);
+	delivery_stop(b.d, 15000); /* until it has ended, by its own time-out */
+	ck_assert_int_lt(clock_mono_ms() - began, 10000);
 	ck_assert_uint_eq(bench_stats(&b).in_flight, 0);
 	ck_assert_uint_eq(bench_stats(&b).queued, 2);
 	bench_fini(&b);

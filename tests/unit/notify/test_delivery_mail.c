@@ -153,7 +153,7 @@ static void turn_mail(struct mail_bench *m)
 
 	smtp_turn(&m->smtp);
 	bench_turn(&m->b);
-	ck_assert_int_lt(clock_mono_ms() - began, 200); /* it never waits */
+	ck_assert_int_lt(clock_mono_ms() - began, BENCH_AT_ONCE_MS); /* it never waits */
 }
 
 static bool was_said(const struct mail_bench *m, const char *text)
@@ -250,18 +250,18 @@ START_TEST(one_that_hangs_holds_up_nobody)
 	began = clock_mono_ms();
 	while (m.b.nr_done == 0)
 		turn_mail(&m);
-	ck_assert_int_lt(clock_mono_ms() - began, 200);
+	ck_assert_int_lt(clock_mono_ms() - began, BENCH_AT_ONCE_MS);
 	ck_assert_str_eq(m.b.done[0].receiver, "ops");
 	while (bench_stats(&m.b).failed_attempts == 0)
 		turn_mail(&m);
-	ck_assert_int_lt(clock_mono_ms() - began, BENCH_TIMEOUT_MS + 200);
+	ck_assert_int_lt(clock_mono_ms() - began, BENCH_TIMEOUT_MS + BENCH_AT_ONCE_MS);
 	while (bench_stats(&m.b).in_flight == 0)
 		turn_mail(&m);
 	turn_mail(&m);
 	began = clock_mono_ms();
 	delivery_free(m.b.d);
 	m.b.d = NULL;
-	ck_assert_int_lt(clock_mono_ms() - began, 150);
+	ck_assert_int_lt(clock_mono_ms() - began, BENCH_AT_ONCE_MS);
 	close_mail(&m);
 }
 END_TEST
@@ -383,9 +383,10 @@ START_TEST(a_reply_is_bounded)
 {
 	char text[3000] = "";
 	struct mail_bench m;
-	int64_t began = clock_mono_ms();
+	int64_t began;
 
 	open_mail(&m, false);
+	began = clock_mono_ms();
 	if (_i == 0)
 		for (int i = 0; i < 150; i++)
 			memcpy(text + i * 10, "250-more\r\n", 11);
@@ -395,7 +396,7 @@ START_TEST(a_reply_is_bounded)
 	submit_mail(&m);
 	while (bench_stats(&m.b).attempts == 0)
 		turn_mail(&m);
-	ck_assert_int_lt(clock_mono_ms() - began, BENCH_TIMEOUT_MS / 2);
+	ck_assert_int_lt(clock_mono_ms() - began, BENCH_AT_ONCE_MS);
 	delivery_cancel(m.b.d, NULL, NULL);
 	ck_assert_msg(strstr(m.b.done[0].error, "broke off") != NULL, "%s", m.b.done[0].error);
 	close_mail(&m);
@@ -489,7 +490,7 @@ int main(void)
 	Suite *s = suite_create("delivery_mail");
 	TCase *tc = tcase_create("delivery_mail");
 
-	tcase_set_timeout(tc, 8);
+	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, a_mail_is_taken);
 	tcase_add_loop_test(tc, replies_mean_what_they_mean, 0, NR(cases));
 	tcase_add_loop_test(tc, one_that_hangs_holds_up_nobody, 0, 4);

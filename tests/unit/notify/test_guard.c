@@ -2,7 +2,9 @@
 #include "sink/notify/guard.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -361,6 +363,54 @@ START_TEST(sockets_are_made_or_not)
 }
 END_TEST
 
+/* libcurl's memory: short from so many allocations on. */
+static int left; /* style: libcurl's hooks have no context */
+
+static void *short_malloc(size_t size)
+{
+	return left-- > 0 ? malloc(size) : NULL;
+}
+
+static void *short_calloc(size_t nr, size_t size)
+{
+	return left-- > 0 ? calloc(nr, size) : NULL;
+}
+
+static void *short_realloc(void *p, size_t size)
+{
+	return left-- > 0 ? realloc(p, size) : NULL;
+}
+
+static char *short_strdup(const char *text)
+{
+	return left-- > 0 ? strdup(text) : NULL;
+}
+
+/* Else a notification would be given up for what is over in a moment. */
+START_TEST(short_memory_is_no_fault_of_the_address)
+{
+	struct guard g;
+	CURLU *u = NULL;
+	int room = 0;
+
+	ck_assert_int_eq(guard_init(&g, false, "", NULL), 0);
+	left = INT_MAX;
+	ck_assert_int_eq(curl_global_init_mem(CURL_GLOBAL_DEFAULT, short_malloc, free, short_realloc, short_strdup, short_calloc), 0);
+	for (; !u; room++) {
+		struct err err = ERR_INIT;
+
+		left = room;
+		u = guard_parse_url(&g, _i ? "smtp://mail.example:587" : "https://a.example/x?y=z", _i ? GUARD_MAIL : GUARD_WEBHOOK, &err);
+		ck_assert_msg(u || err.kind == ERR_FATAL, "room for %d: %s", room, err.msg);
+	}
+	ck_assert_int_gt(room, 5); /* the hooks were asked */
+	left = INT_MAX;
+	curl_url_cleanup(u);
+	curl_global_cleanup();
+	guard_fini(&g);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("guard");
@@ -374,6 +424,7 @@ int main(void)
 	tcase_add_test(tc, other_families_are_refused);
 	tcase_add_loop_test(tc, urls_are_checked, 0, NR(urls));
 	tcase_add_test(tc, a_url_is_bounded);
+	tcase_add_loop_test(tc, short_memory_is_no_fault_of_the_address, 0, 2);
 	tcase_add_test(tc, sockets_are_made_or_not);
 	suite_add_tcase(s, tc);
 	return unit_main(s);

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "common/report.h"
 #include "processor/txn.h"
 #include "tests/unit/common/kafka_mock.h"
 
