@@ -195,7 +195,7 @@ static int64_t latest(const struct trial_sign *signs, size_t nr, int64_t end, en
 	return t;
 }
 
-/* As the contract has it, minute by minute, due times counted back one after the other. every: of "*" "/EVERY * * * *"; 0: a heartbeat. */
+/* As schemas/README.md has it (Alerts), minute by minute, due times counted back one after the other. every: of "*" "/EVERY * * * *"; 0: a heartbeat. */
 static bool is_missed(const struct check_in_rule *rule, int every, const struct trial_sign *signs, size_t nr, int64_t end)
 {
 	int64_t grace = rule->grace_minutes * MIN, due, last, finish;
