@@ -73,6 +73,11 @@ const struct due_rules *checkpoint_rules(const struct checkpoint *cp)
 	return &cp->rules;
 }
 
+size_t checkpoint_triggers_bytes(const struct checkpoint *cp)
+{
+	return cp->triggers ? 2 * rules_bytes(cp->triggers) : 0; /* rules hold each row's bytes and what they say; the rulebook holds the bytes again */
+}
+
 bool checkpoint_is_able(const struct checkpoint *cp)
 {
 	return txn_is_idle(cp->with.txn) && !cp->in_doubt;

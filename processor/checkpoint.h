@@ -51,6 +51,9 @@ int checkpoint_turn(struct checkpoint *cp, struct task **tasks, size_t nr, struc
 int checkpoint_now(struct checkpoint *cp, struct task **all, size_t nr_all, const int32_t *partitions, size_t nr, int timeout_ms,
 		   struct err *err);
 
+/* Bytes that the triggers take, as rules and as rows, about: the state cannot have them. */
+size_t checkpoint_triggers_bytes(const struct checkpoint *cp);
+
 /* Nothing that an operator would worry about: can transactions be made? */
 bool checkpoint_is_able(const struct checkpoint *cp);
 

@@ -374,7 +374,8 @@ static int turn_checkpoints(struct partitions *ps, int64_t mono_ms, struct err *
 {
 	size_t nr = (size_t)ps->nr;
 	bool holding = ps->room.holding, crowded = ps->room.crowded, waits;
-	bool due = room_due(&ps->room, ps->restoring ? restore_needs(ps->restore, &waits) : 0, mono_ms);
+	size_t reserved_bytes = (ps->restoring ? restore_needs(ps->restore, &waits) : 0) + checkpoint_triggers_bytes(ps->checkpoint);
+	bool due = room_due(&ps->room, reserved_bytes, mono_ms);
 
 	if (due)
 		room_charge(&ps->room, ps->tasks, nr);

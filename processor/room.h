@@ -18,7 +18,7 @@ struct room {
 	bool crowded;              /* more than its half is what cannot be flushed */
 	int64_t looked_mono_ms;    /* when that was; 0: never */
 	size_t weight;             /* of the records that were taken since (budget_weight()) */
-	size_t reserved_bytes;     /* for a restore */
+	size_t reserved_bytes;     /* for a restore, and what triggers take */
 	int64_t wanted_mono_ms;    /* since when a restore waits for room; 0: none does */
 };
 
@@ -26,7 +26,7 @@ struct room {
 void room_init(struct room *r, const struct shares *shares);
 
 /* Can it be that a mark has been passed since the last look? Looking at all panes of all partitions at each turn would cost more than it tells:
- * a second may pass while what was taken cannot have come to anything. reserved_bytes: what a restore is going to take. mono_ms: real time now. */
+ * a second may pass while what was taken cannot have come to anything. reserved_bytes: what a restore is going to take, and what is there beside the state. mono_ms: real time now. */
 bool room_due(struct room *r, size_t reserved_bytes, int64_t mono_ms);
 
 /* Then, before checkpoints: tells those who must give (budget_charge()). */
