@@ -27,6 +27,7 @@ from processor_cell import Codec
 from receivers import Alertmanager, HookServer, MailServer
 
 SPEED = 30
+START_MINUTE = -55  # of the hour, by real time: all of the plan lies behind it, as Alertmanager goes by that and takes nothing from the future
 LAST = 23          # minutes that are planned: 0 to this
 SHIFT_MINUTE = 18  # site mover gets other partitions from then on
 CLOSING_MS = 60000 + 45000 + 10000  # of a minute's start: it has passed, grace, stagger
@@ -150,7 +151,7 @@ class World:
         self.hooks, self.hang, self.broken, self.busy = HookServer(SECRET.encode()), HookServer(behaviour="hang"), HookServer(behaviour=500), HookServer(behaviour=("later", 3))
         self.pager, self.boss, self.mail = HookServer(), HookServer(), MailServer()
         self.servers = [self.hooks, self.hang, self.broken, self.busy, self.pager, self.boss, self.mail]
-        self.pipeline = Pipeline(directory, free_base_port(), SPEED, 5, {"shop": 2, "quiet": 1, "mover": 1}, notify_settings=[
+        self.pipeline = Pipeline(directory, free_base_port(), SPEED, START_MINUTE, {"shop": 2, "quiet": 1, "mover": 1}, notify_settings=[
             "notify.allow_http=true", "notify.allow_networks=127.0.0.0/8", f"notify.secrets_dir={self.secrets}", "notify.external_url=https://status.example"])
 
     def __enter__(self):
