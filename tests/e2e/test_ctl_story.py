@@ -187,7 +187,8 @@ class Model:
         due = (end - 2 * MINUTE) // (10 * MINUTE) * 10 * MINUTE
         if due < self.first * MINUTE:
             return False
-        late = end > due + 5 * MINUTE and self.latest("backup", end, "finish") < due
+        through = (end - 5 * MINUTE - 1) // (10 * MINUTE) * 10 * MINUTE  # the last run that should have finished
+        late = through >= self.first * MINUTE and self.latest("backup", end, "finish") < through
         return self.latest("backup", end, "start", "finish") < due - MINUTE or late
 
 
