@@ -127,6 +127,7 @@ void delivery_turn(struct delivery *d, int64_t mono_ms);
 /* Begins nothing any more; what is under way has until within_ms (real) from now. Returns when it has ended, or then. */
 void delivery_stop(struct delivery *d, int64_t within_ms);
 
-void delivery_read_stats(const struct delivery *d, int64_t mono_ms, struct delivery_stats *out); /* the figures now */
+/* The figures now. mono_ms: clock_mono_ms(). */
+void delivery_read_stats(const struct delivery *d, int64_t mono_ms, struct delivery_stats *out);
 
 #endif

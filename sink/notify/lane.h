@@ -63,8 +63,11 @@ int lane_set_receiver(struct lane *l, const struct receiver *receiver, struct er
 /* Nothing waits any more for what has failed before: the reason may be gone. */
 void lane_forgive(struct lane *l);
 
-void lane_push(struct lane *l, struct entry *e);  /* takes it, as the last */
-void lane_take(struct lane *l, struct entry *e);  /* out of the lane: it is the caller's */
+/* Takes an entry, as the last one of the lane. */
+void lane_push(struct lane *l, struct entry *e);
+
+/* Takes an entry out of the lane: it is the caller's then. */
+void lane_take(struct lane *l, struct entry *e);
 
 /* The last of this incident that is not under way, or NULL. */
 struct entry *lane_last_of(const struct lane *l, const uint8_t incident[16]);

@@ -38,15 +38,19 @@ struct request_end {
 
 struct request;
 
-struct request *request_new(const struct request_conf *conf, struct err *err); /* NULL with *err set */
-void request_free(struct request *r); /* NULL is a no-op; its transfer must be off */
+/* A request that can be made and sent any number of times, one after the other. Borrows conf until request_free(). NULL with *err set when memory is short. */
+struct request *request_new(const struct request_conf *conf, struct err *err);
+
+/* Its transfer must be off; NULL is a no-op. */
+void request_free(struct request *r);
 
 /* Makes the transfer: reads the secrets, writes the body. n and receiver are borrowed for the call. wall_ms: of the signature; date_ms: of the mail.
  * ERR_REJECT: this receiver can never be sent anything (its address, say); ERR_RETRY: a secret is not there; ERR_FATAL: memory is short. */
 int request_prepare(struct request *r, const struct notification *n, const struct receiver *receiver, int64_t wall_ms, int64_t date_ms,
 		    struct err *err);
 
-CURL *request_transfer(struct request *r); /* what request_prepare() made; borrowed */
+/* What request_prepare() has made; borrowed. */
+CURL *request_transfer(struct request *r);
 
 /* Is the transfer the way to a mail server alone, on which request_talk() then sends the mail? Such a one is kept on its wire (wire_begin_kept()). */
 bool request_is_mail(const struct request *r);
