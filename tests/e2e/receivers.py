@@ -17,9 +17,8 @@ from email.message import EmailMessage
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from ingest_house import PATIENCE, free_port
-from millrace_local import Process
+from millrace_local import ALERTMANAGER, Process
 
-ALERTMANAGER = "/usr/bin/prometheus-alertmanager"
 OLDEST_SIGNATURE = 300  # seconds
 
 

@@ -24,7 +24,7 @@ import urllib.request
 import confluent_kafka
 import pymongo
 from confluent_kafka.admin import AdminClient
-from millrace_local import Failure, Process, ROOT, Stack, Toxiproxy, free_base_port, port_is_open, tail
+from millrace_local import Failure, NGINX, Process, ROOT, Stack, Toxiproxy, free_base_port, port_is_open, tail
 from processor_cell import Codec
 from receivers import HookServer
 
@@ -278,7 +278,7 @@ class House:
         folder.mkdir()
         servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in self.ingest_ports)
         (folder / "nginx.conf").write_text(NGINX.format(dir=folder, servers=servers, port=self.push_port))
-        self.nginx.start([shutil.which("nginx") or "/usr/sbin/nginx", "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
+        self.nginx.start([NGINX, "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
         self.nginx.wait_until(lambda: port_is_open(self.push_port), 20, "listening")
         self.access_log = folder / "access.log"
 
