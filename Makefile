@@ -322,4 +322,4 @@ test-fuzz: $(FUZZ)
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name parts -exec rm -rf {} + 2>/dev/null || true
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/parts -prune -o -name '*.d' -type f -print 2>/dev/null)
