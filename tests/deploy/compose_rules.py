@@ -239,6 +239,8 @@ def order(config):
                 yield f"mongo-{cell}-setup does not wait for member {n}"
     if "agent-setup" in services and not waits("agent-setup", "setup"):
         yield "agent-setup does not wait for setup"
+    if "agent" in services and not waits("agent", "ingest", "service_healthy"):
+        yield "agent would not stop before ingest"
 
 
 def kafka(config):

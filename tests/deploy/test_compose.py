@@ -105,6 +105,7 @@ BROKEN = [
     ("images", "ingest/image", "mongo:7"), ("images", "ingest/build", {"context": "."}), ("images", "setup/build/args", {}),
     ("order", "ingest/depends_on", None), ("order", "setup/depends_on/kafka-3", None), ("order", "sink-main/depends_on/mongo-main-setup", None),
     ("order", "mongo-main-setup/depends_on/mongo-main-3/condition", "service_started"), ("order", "agent/depends_on", None),
+    ("order", "agent/depends_on/ingest", None),
     ("kafka", "kafka-2/environment/KAFKA_MIN_INSYNC_REPLICAS", "1"), ("kafka", "kafka-3/environment/KAFKA_NODE_ID", "2"),
     ("kafka", "agent/environment/MILLRACE_KAFKA_BOOTSTRAP_SERVERS", "kafka-1:9092"), ("kafka", "ctl/environment", None),
     ("members", "mongo-other-1/command", ["mongod", "--replSet", "cell-main", "--wiredTigerCacheSizeGB", "0.25"]),
@@ -183,6 +184,8 @@ def test_programs_know_their_settings():
             assert done.returncode == 0, f"{name}: {done.stderr}"
             done = run(*command, env={**env, "MILLRACE_NO_SUCH_THING": "1"})
             assert done.returncode != 0, f"{name} takes settings it does not know"
+            default = run(command[0], "--print-config", env={"PATH": env["PATH"]}).stdout
+            assert f"admin.listen = 127.0.0.1:{rules.ADMIN_PORTS[rules.role(name)]}  # default\n" in default, default
             shown = run(command[0], "--print-config", env=env).stdout
             assert ("mongo.uri = (set)  # MILLRACE_MONGO_URI_FILE\n" in shown) == (rules.role(name) == "sink"), shown
             assert re.search(r"^instance\.id = +# default$", shown, re.M), f"{name} is a static member"
@@ -335,6 +338,27 @@ def test_image_is_small_and_without_root():
     done = run(TOOLS / "hadolint", DEPLOY / "Dockerfile")
     assert done.returncode == 0, done.stdout
     assert run(TOOLS / "hadolint", "-", input="FROM debian:latest\nRUN cd /x\n").returncode != 0
+
+
+def packages(stage):
+    """What a stage of the Dockerfile installs."""
+    text = (DEPLOY / "Dockerfile").read_text().split("\nFROM ")[stage]
+    return set(re.search(r"install --no-install-recommends -y ((?:\\\n|.)*?)&&", text)[1].replace("\\", " ").split())
+
+
+def test_image_has_the_libraries():
+    """The packages of every library that a program names are installed, and none besides, but certificates."""
+    names = set()
+    for binary in {service["command"][0] for _, service in rules.programs(config())} | {"millrace-ctl"}:
+        names |= set(re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", BINARIES / binary).stdout))
+    cache = run("/sbin/ldconfig", "-p").stdout
+    paths = {os.path.realpath(re.search(rf"^\s{re.escape(name)} .* => (.*)$", cache, re.M)[1]).removeprefix("/usr") for name in names}
+    found = run("dpkg", "-S", *paths, *(f"/usr{path}" for path in paths)).stdout  # /lib is /usr/lib, and dpkg knows one of the names
+    owners = {line.split(":")[0] for line in found.splitlines()} - {"libc6", "libasan8", "libubsan1", "libtsan2", "libgcc-s1"}
+    assert owners == packages(2) - {"ca-certificates"}, owners ^ packages(2)
+    listed = {line.split()[0] for line in (DEPLOY / "local" / "packages.txt").read_text().splitlines() if line.strip() and line[0] != "#"}
+    other = packages(1) - listed - {"python3", "libc6-dev"}  # which every machine with gcc has
+    assert not other, f"built with what tests are not: {other}"
 
 
 def test_yaml_is_tidy():
