@@ -104,7 +104,8 @@ static const struct conf_field fields[] = {
 
 static int read_settings(struct conf *c, const char *file, struct err *err)
 {
-	char *const environment[] = {(char[]){"MILLRACE_MONGO_URI=mongodb://x"}, (char[]){"MILLRACE_KAFKA_B_C=e"}, NULL};
+	char *const environment[] = {(char[]){"MILLRACE_MONGO_URI=mongodb://x"}, (char[]){"MILLRACE_KAFKA_B_C=e"},
+				     (char[]){"MILLRACE_KAFKA_D_FILE=/proc/sys/kernel/ostype"}, NULL};
 
 	return conf_set_file(c, file, err) < 0 || conf_set_option(c, "cell=blue", err) < 0 || conf_set_option(c, "kafka.acks=all", err) < 0 ||
 	       conf_load(c, environment, err) < 0 ? -1 : 0;
@@ -134,6 +135,8 @@ START_TEST(settings_are_all_read_or_none_may_be_used)
 			ck_assert_msg(rc == 0, "%s", err.msg);
 			ck_assert(strcmp(s.cell, "blue") == 0 && strcmp(s.uri, "mongodb://x") == 0 && s.docs == 7);
 			ck_assert_int_eq(conf_kafka_at(c, 2, &name, &value), 1);
+			ck_assert(strcmp(name, "d") == 0 && strcmp(value, "Linux") == 0);
+			ck_assert_int_eq(conf_kafka_at(c, 3, &name, &value), 1);
 			ck_assert_str_eq(name, "linger.ms");
 		} else {
 			ck_assert_int_eq(rc, -1);
