@@ -7,6 +7,7 @@ judge is shown something broken, and must say no.
 """
 import copy
 import functools
+import http.client
 import importlib.machinery
 import os
 import re
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +26,7 @@ import kubernetes_validate  # noqa: E402
 import yaml  # noqa: E402
 from k8s_fields import faults_of_object  # noqa: E402
 from k8s_judges import component_of, environment, labels_of, of_kind, pod_of, services_of_programs, workloads  # noqa: E402
-from millrace_local import BINARIES, GO_TOOLS, PARTS, PROMTOOL  # noqa: E402
+from millrace_local import BINARIES, GO_TOOLS, PARTS, PROMTOOL, free_base_port  # noqa: E402
 
 K8S = ROOT / "deploy" / "k8s"
 OVERLAYS = {"dev": {"image": "millrace:local", "pull": "IfNotPresent", "copies": 1},
@@ -35,6 +37,9 @@ YAMLLINT = """{extends: default, rules: {line-length: {max: 140, ignore: [rules.
  braces: {max-spaces-inside: 1}, octal-values: disable, truthy: {check-keys: false}}}"""
 
 
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)  # megabytes, read for each object anew
+
+
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
 
@@ -43,7 +48,7 @@ def run(*command, **options):
 def built(folder):
     """The text that kustomize makes of a folder."""
     done = run(GO_TOOLS / "kustomize", "build", folder)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and not done.stderr, done.stderr  # it warns of what it will not take for long
     return done.stdout
 
 
@@ -201,6 +206,50 @@ def test_instances_have_names_that_programs_take():
     env = {"MILLRACE_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", "MILLRACE_INSTANCE_ID": pod}
     assert run(BINARIES / "millrace-processor", "--check-config", env=env).returncode == 0
     assert run(BINARIES / "millrace-processor", "--check-config", env={**env, "MILLRACE_INSTANCE_ID": "c" * 64}).returncode != 0
+
+
+def asked(port, path):
+    """The status of an answer of an admin port; 0 when nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def until(what, seconds):
+    """Waits for what() to be true."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "not within its time"
+        time.sleep(0.05)
+
+
+def test_without_kafka_programs_live_and_are_not_ready():
+    """Nor is there a database: kubelet would restart none of them. Told to end, they do within what their pods are given."""
+    base = free_base_port()
+    running = {}
+    try:
+        for at, program in enumerate(judges.PROGRAMS):
+            env = {"MILLRACE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{base + 20}", "MILLRACE_ADMIN_LISTEN": f"127.0.0.1:{base + at}",
+                   **({"MILLRACE_PUSH_LISTEN": f"127.0.0.1:{base + 10}"} if program == "ingest" else {})}
+            running[program] = base + at, subprocess.Popen([BINARIES / f"millrace-{program}"], env=env, stdin=subprocess.DEVNULL,
+                                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for thing in services_of_programs(objects("dev")):
+            probe, (port, _) = pod_of(thing)["containers"][0]["startupProbe"], running[component_of(thing)]
+            until(lambda: asked(port, probe["httpGet"]["path"]) == 200, probe["periodSeconds"] * probe["failureThreshold"])
+            assert asked(port, pod_of(thing)["containers"][0]["readinessProbe"]["httpGet"]["path"]) == 503, component_of(thing)
+        for _, process in running.values():
+            process.terminate()
+        for program, (_, process) in running.items():
+            assert process.wait(needs()[program]) == 0, program
+    finally:
+        for _, process in running.values():
+            process.kill()
+            process.wait()
 
 
 def printed(program, setting):
