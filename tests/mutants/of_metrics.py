@@ -13,9 +13,9 @@ def of(name, find, replace):
 
 
 MUTANTS = [
-    of("gauge-as-a-counter", "	if ((row->type == METRIC_GAUGE) != is_gauge)\n		return false;\n", ""),
+    of("gauge-as-a-counter", "	if ((row->type == METRIC_GAUGE) != is_gauge)", "	if (is_gauge && row->type != METRIC_GAUGE)"),
     of("fewer-labels", "	return nr == METRIC_LABELS_MAX || !row->labels[nr];", "	return true;"),
-    of("labels-of-any-name", "if (!row->labels[i] || strcmp(row->labels[i], labels[i].name) != 0)", "if (!row->labels[i])"),
+    of("labels-of-any-name", "strcmp(row->labels[i], labels[i].name) != 0)", "!labels[i].name)"),
     of("refused-in-silence", "	metric_add(m->refused, 1);\n", ""),
     of("last-refused-is-told", "	if (!m->first_refused[0])\n", ""),
     of("refused-name-makes-lines", "size_t n = strspn(name, ", "size_t n = strlen(name) + 0 * strspn(name, "),
@@ -24,7 +24,7 @@ MUTANTS = [
     of("seconds-are-a-count", "metric->row->type == METRIC_SECONDS ? n * NS_PER_S : n", "n"),
     of("milliseconds-to-a-count", "if (metric && metric->row->type == METRIC_SECONDS)", "if (metric && metric->row->type != METRIC_GAUGE)"),
     of("fraction-without-zeros", '"%" PRIu64 ".%09" PRIu64', '"%" PRIu64 ".%" PRIu64'),
-    of("tests-rows-are-everybodys", "	m->nr_own = nr_own;", "	m->nr_own = 0;"),
+    of("tests-rows-are-everybodys", "	m->nr_own = nr_own;", "	m->nr_own = nr_own * 0;"),
     unit("ready-as-it-began", "common/admin.c", "	metric_set(a->ready_metric, admin_is_ready(a));\n", "", "common", "test_admin"),
     unit("retention-without-deletion", "common/retention.c", ' || !strstr(policy, "delete")', "", "common", "test_retention"),
     unit("retention-without-limit", "common/retention.c", "	if (ms < 0 || ", "	if (", "common", "test_retention"),
