@@ -154,6 +154,7 @@ static void tell(struct app *app)
 static void tick(struct app *app)
 {
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 	admission_gauge(app->admission);
 	account_set(app->account, ACCOUNT_CONNECTIONS, sum_lanes(app, lane_connections));
 	account_set(app->account, ACCOUNT_WAITING, sum_lanes(app, lane_waiting));

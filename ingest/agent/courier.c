@@ -57,7 +57,6 @@ struct courier {
 	bool stopping;
 	int64_t mono_ms; /* of this turn */
 	struct courier_status status;
-	struct log_repeat repeat;
 	char told[REASONS_TOLD_MAX][REPLY_REASON_SIZE]; /* reasons of rejected samples that were logged */
 	size_t told_len;
 };
@@ -161,9 +160,8 @@ static void set_aside(struct courier *c, struct lane *l, int status, const char 
 
 static void tell_failed(struct courier *c, const struct lane *l, const char *error, int64_t wait)
 {
-	if (log_repeat_due(&c->repeat, error, c->mono_ms))
-		log_warn(c->log, "post_failed", LOG_UINT("seq", l->e.seq), LOG_STR("error", error), LOG_INT("retry_in_ms", wait),
-			 LOG_STR("meaning", "it is kept and sent again"));
+	log_repeat_about(c->log, "post_failed", log_about(error), LOG_UINT("seq", l->e.seq), LOG_STR("error", error),
+			 LOG_INT("retry_in_ms", wait), LOG_STR("meaning", "it is kept and sent again"));
 }
 
 /* The payload stays where it is, in the spool. */

@@ -124,6 +124,7 @@ static void every_second(struct app *app)
 	trouble = status_trouble(&s);
 	admin_set_ready(app->admin, strcmp(trouble, "ok") == 0, trouble);
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 }
 
 static int least_wait(int a, int64_t b)

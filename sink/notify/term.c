@@ -53,7 +53,6 @@ struct term {
 	int64_t next_refusal_mono_ms;
 	bool caught_up;          /* (T5) */
 	bool left_behind;
-	struct log_repeat complaint;
 };
 
 static int64_t now_ms(const struct term *t)
@@ -61,11 +60,10 @@ static int64_t now_ms(const struct term *t)
 	return clock_now_ms(&t->spec.program->clock);
 }
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct term *t, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct term *t, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&t->complaint, err->msg, clock_mono_ms()))
-		log_warn(t->log, event, LOG_STR("error", err->msg));
+	log_repeat(t->log, event, LOG_STR("error", err->msg));
 }
 
 static int load_incident(void *ctx, const struct incident *incident, struct err *err)
