@@ -190,6 +190,7 @@ static void line_add_value(struct line *l, const struct log_field *f)
 	case LOG_TYPE_BOOL:
 		line_add(l, f->v.boolean ? "true" : "false", f->v.boolean ? 4 : 5);
 		break;
+	case LOG_TYPE_NONE:
 	case LOG_TYPE_END:
 		break;
 	}
@@ -255,7 +256,8 @@ static void write_line(const struct log *log, enum log_level level, const char *
 	if (suppressed)
 		line_add_field(&l, &LOG_UINT("suppressed", suppressed));
 	for (; fields->type != LOG_TYPE_END; fields++)
-		line_add_field(&l, fields);
+		if (fields->type != LOG_TYPE_NONE)
+			line_add_field(&l, fields);
 	line_write(log, &l);
 	errno = saved_errno;
 }
@@ -289,6 +291,8 @@ static uint64_t hash_fields(const struct log_field *fields)
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
 	for (; fields->type != LOG_TYPE_END; fields++) {
+		if (fields->type == LOG_TYPE_NONE)
+			continue;
 		hash = hash_bytes(hash, fields->key, strlen(fields->key) + 1);
 		if (fields->type == LOG_TYPE_STR && fields->v.str)
 			hash = hash_bytes(hash, fields->v.str, strlen(fields->v.str) + 1);

@@ -18,7 +18,7 @@
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
-enum log_type { LOG_TYPE_END, LOG_TYPE_STR, LOG_TYPE_INT, LOG_TYPE_UINT, LOG_TYPE_NUM, LOG_TYPE_BOOL };
+enum log_type { LOG_TYPE_END, LOG_TYPE_NONE, LOG_TYPE_STR, LOG_TYPE_INT, LOG_TYPE_UINT, LOG_TYPE_NUM, LOG_TYPE_BOOL };
 
 struct log_field {
 	const char *key;
@@ -36,6 +36,7 @@ struct log_field {
 #define LOG_INT(k, x) ((struct log_field){.key = (k), .type = LOG_TYPE_INT, .v.integer = (x)})
 #define LOG_UINT(k, x) ((struct log_field){.key = (k), .type = LOG_TYPE_UINT, .v.uinteger = (x)})
 #define LOG_NUM(k, x) ((struct log_field){.key = (k), .type = LOG_TYPE_NUM, .v.number = (x)})
+#define LOG_NONE ((struct log_field){.type = LOG_TYPE_NONE}) /* no field: where one is not known */
 #define LOG_BOOL(k, x) ((struct log_field){.key = (k), .type = LOG_TYPE_BOOL, .v.boolean = (x)})
 
 /* Constant once the program has started; embedded in struct program. */

@@ -69,7 +69,8 @@ static int open_rooms(struct lane *l, struct err *err)
 	l->producer = producer_new(l->rooms.program, conf, l->wake_fd, err);
 	if (!l->producer)
 		return -1;
-	l->push = push_new(&(struct push_rooms){l->rooms.admission, l->producer, l->rooms.account, l->rooms.otlp, l->rooms.scrub}, &limits);
+	l->push = push_new(&(struct push_rooms){l->rooms.admission, l->producer, l->rooms.account, l->rooms.otlp, l->rooms.scrub, log_of(l)},
+			   &limits);
 	if (!l->push)
 		return err_nomem(err, "payloads");
 	l->server = server_new(&(struct server_rooms){l->rooms.admission, l->push, l->producer, l->rooms.account}, conf,

@@ -255,8 +255,9 @@ START_TEST(order_of_fields)
 	check_value(&p, "topic", "t");
 	check_value(&p, "offset", "-7");
 	s.log.instance[0] = '\0';
-	log_info(&s.log, "x", LOG_BOOL("b", false));
+	log_info(&s.log, "x", LOG_NONE, LOG_BOOL("b", false), LOG_NONE);
 	sink_parse(&s, &p);
+	ck_assert_uint_eq(p.nr, 5);
 	ck_assert_ptr_null(get(&p, "instance"));
 	sink_fini(&s);
 }
@@ -599,14 +600,15 @@ START_TEST(repeats_wait)
 		log_repeat(&s.log, "loop", LOG_STR("error", "one"), LOG_INT("n", 1), LOG_BOOL("b", false));
 		log_repeat(&s.log, "loop", LOG_STR("error", "two"), LOG_INT("n", 1), LOG_BOOL("b", true));
 		log_repeat(&s.log, "loop", LOG_STR("reason", "two"), LOG_INT("n", 1), LOG_BOOL("b", true));
+		log_repeat(&s.log, "loop", LOG_STR("error", "one"), LOG_NONE, LOG_INT("n", 1), LOG_BOOL("b", true)); /* says the same as the first */
 		log_repeat_about(&s.log, "loop", log_about("x"), LOG_INT("i", i));
 		log_warn(&s.log, "plain", LOG_INT("i", 1));
 	}
-	ck_assert_uint_eq(log_suppressed_lines(&s.log), 6 * 99);
+	ck_assert_uint_eq(log_suppressed_lines(&s.log), 6 * 99 + 100);
 	log_flush(&s.log);
 	told = sink_told(&s, "loop");
 	ck_assert_uint_eq(told.lines, 6);
-	ck_assert_uint_eq(told.suppressed, 6 * 99);
+	ck_assert_uint_eq(told.suppressed, 6 * 99 + 100);
 	ck_assert_uint_ne(log_about("x"), log_about("y"));
 	log_limit_free(s.log.limit);
 	sink_fini(&s);
