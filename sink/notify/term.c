@@ -258,7 +258,8 @@ static int take_record(struct term *t, const rd_kafka_message_t *m, struct err *
 	}
 	if (rc < 0 && why.kind == ERR_REJECT) {
 		metric_add(t->spec.meters->letters, 1);
-		log_warn(t->log, "record_rejected", LOG_INT("partition", m->partition), LOG_INT("offset", m->offset), LOG_STR("error", why.msg));
+		log_warn(t->log, "record_rejected", LOG_STR("topic", rd_kafka_topic_name(m->rkt)), LOG_INT("partition", m->partition), LOG_INT("offset", m->offset),
+			 LOG_STR("error", why.msg));
 		rc = letters_add(&t->letters, t->spec.program, m, t->spec.cell->epoch, why.msg, &why);
 	}
 	if (rc < 0) {
