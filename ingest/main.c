@@ -78,6 +78,7 @@ static int open_judgement(struct app *app, struct err *err)
 {
 	otlp_rules_read(&app->otlp, app->conf.otlp_resource_tags); /* as check() has seen it */
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	app->sites = sites_new();
 	app->account = app->metrics ? account_new(app->metrics, (size_t)app->conf.metrics_sites_max) : NULL;
 	if (!app->account || !app->sites)

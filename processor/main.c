@@ -70,6 +70,7 @@ static void complain(const struct app *app, const char *event, const char *text)
 static int open_admin(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_PROCESSOR, err);

@@ -107,6 +107,7 @@ static int take_cell(void *ctx, const struct table_row *row, struct err *err)
 static int open_admin(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	meters_init(&app->meters, app->metrics, app->program.common.cell);

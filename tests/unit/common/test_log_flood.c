@@ -1,4 +1,5 @@
 /* test_log_flood.c - what a log writes of more lines than it may, as a reader gets it: bounded, and adding up. */
+#include "common/metrics.h"
 #include "tests/unit/common/log_lines.h"
 
 /* Reads all lines there are; adds up what they tell of event, by themselves and by "suppressed". */
@@ -135,6 +136,37 @@ START_TEST(repeats_wait)
 }
 END_TEST
 
+static void check_metric(struct metrics *m, const char *line)
+{
+	struct buf out = BUF_INIT;
+
+	metrics_render(m, &out);
+	buf_add(&out, "", 1);
+	ck_assert_msg(strstr((const char *)out.p, line) != NULL, "%s", (const char *)out.p);
+	buf_fini(&out);
+}
+
+START_TEST(metrics_tell)
+{
+	struct metrics *m = metrics_new("millrace-test");
+	struct sink s;
+
+	sink_init(&s, false);
+	s.log.limit = log_limit_new(1, 1);
+	metrics_follow_log(m, &s.log);
+	metrics_follow_log(NULL, &s.log);
+	check_metric(m, "\nmillrace_log_suppressed_lines_total 0\n");
+	for (int i = 0; i < 8; i++)
+		log_repeat(&s.log, "e", LOG_STR("a", "same"));
+	check_metric(m, "\nmillrace_log_suppressed_lines_total 7\n");
+	log_repeat(&s.log, "e", LOG_STR("a", "same"));
+	check_metric(m, "\nmillrace_log_suppressed_lines_total 8\n");
+	metrics_free(m);
+	log_limit_free(s.log.limit);
+	sink_fini(&s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log_flood");
@@ -144,6 +176,7 @@ int main(void)
 	tcase_add_loop_test(tc, cut_lines_tell_too, 0, 2);
 	tcase_add_test(tc, debug_is_not_limited);
 	tcase_add_loop_test(tc, repeats_wait, 0, 2);
+	tcase_add_test(tc, metrics_tell);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
