@@ -74,13 +74,12 @@ static struct row *row_of(struct log_limit *l, int level, const char *event, int
 	return row;
 }
 
-/* Lets time flow into the bucket. Threads may come with the time in another order than that of the lock: it does not flow back. */
+/* Lets time flow into the bucket. Threads may come with the time in another order than that of the lock: what one takes out of it by coming late,
+ * the next brings back. */
 static void refill(const struct log_limit *l, struct row *row, int64_t now_mono_ms)
 {
 	int64_t missing_us = l->full_us - row->credit_us, passed_ms = now_mono_ms - row->at_mono_ms;
 
-	if (passed_ms <= 0)
-		return;
 	row->credit_us = passed_ms > missing_us / 1000 ? l->full_us : row->credit_us + passed_ms * 1000;
 	row->at_mono_ms = now_mono_ms;
 }

@@ -114,6 +114,20 @@ START_TEST(exactly)
 }
 END_TEST
 
+/* A rate that is no whole number of microseconds: in an hour, too, no line more than it says. */
+START_TEST(no_line_in_a_million)
+{
+	struct log_limit *l = log_limit_new(1, 999);
+	uint64_t kept_back, written = 0;
+
+	for (int64_t now = 0; now <= 3000000; now++)
+		written += log_limit_take(l, 1, "e", 0, now, &kept_back);
+	ck_assert_uint_le(written, 1 + 999 * 3000);
+	ck_assert_uint_ge(written, 990 * 3000);
+	log_limit_free(l);
+}
+END_TEST
+
 START_TEST(repeats)
 {
 	struct log_limit *l = log_limit_new(1000, 1);
@@ -236,6 +250,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, any_lines, 0, NR(rates));
 	tcase_add_test(tc, exactly);
+	tcase_add_test(tc, no_line_in_a_million);
 	tcase_add_test(tc, repeats);
 	tcase_add_test(tc, overdue);
 	tcase_add_test(tc, too_many_words);
