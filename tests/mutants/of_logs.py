@@ -31,7 +31,7 @@ MUTANTS = [
     limit("table-without-end", "	if (l->nr == LOG_LIMIT_EVENTS)\n		return &l->rows[l->nr - 1];\n", "	if (l->nr == LOG_LIMIT_EVENTS)\n		l->nr--;\n"),
     log("debug-limited", "level == LOG_LEVEL_DEBUG || log_limit_take", "log_limit_take"),
     log("level-later", "	if (level < log->level)\n		return;\n	if (!log->limit", "	if (!log->limit"),
-    log("suppressed-not-told", "	if (suppressed)\n		line_add_field(&l, &LOG_UINT(\"suppressed\", suppressed));\n", ""),
+    log("suppressed-not-told", "	if (suppressed)\n", "	if (suppressed && !suppressed)\n"),
     log("hash-without-values", "hash = hash_bytes(hash, fields->v.str, strlen(fields->v.str) + 1);", "hash = hash_bytes(hash, \"\", 1);"),
     log("hash-without-keys", "		hash = hash_bytes(hash, fields->key, strlen(fields->key) + 1);\n", ""),
     log("tick-tells-all", "	tell_kept_back(log, false);", "	tell_kept_back(log, true);"),
