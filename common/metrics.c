@@ -36,9 +36,11 @@ struct metrics {
 	size_t nr_own;
 	struct metric **all;
 	size_t len, cap;
-	struct metric *rss, *cpu, *start, *fds; /* set by each rendering */
+	struct metric *rss, *cpu, *start, *fds, *suppressed; /* set by each rendering */
 	struct metric *refused;
 	char first_refused[FIRST_REFUSED_SIZE]; /* a name; mutex guards it */
+	const struct log *log; /* whose lines suppressed counts; NULL: none */
+	uint64_t suppressed_lines; /* as it stood at the last rendering */
 };
 
 struct label {
@@ -396,12 +398,34 @@ static void render_value(const struct metric *metric, struct buf *out)
 	buf_printf(out, " %s\n", text);
 }
 
+void metrics_follow_log(struct metrics *m, const struct log *log)
+{
+	struct metric *suppressed = metrics_counter(m, "millrace_log_suppressed_lines_total", NULL);
+
+	if (!m)
+		return;
+	pthread_mutex_lock(&m->mutex);
+	m->suppressed = suppressed;
+	m->log = log;
+	pthread_mutex_unlock(&m->mutex);
+}
+
+/* The log counts for itself, as it is there before any registry. Holds the mutex. */
+static void update_log(struct metrics *m)
+{
+	uint64_t lines = m->log ? log_suppressed_lines(m->log) : 0;
+
+	metric_add(m->suppressed, lines - m->suppressed_lines);
+	m->suppressed_lines = lines;
+}
+
 void metrics_render(struct metrics *m, struct buf *out)
 {
 	if (!m)
 		return;
 	update_process(m); /* before the mutex: /proc may be slow */
 	pthread_mutex_lock(&m->mutex);
+	update_log(m);
 	for (size_t i = 0; i < m->len; i++) {
 		const struct metric *metric = m->all[i];
 

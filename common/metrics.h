@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/log.h"
 #include "common/str.h"
 
 struct metrics;
@@ -56,6 +57,9 @@ void metric_set(struct metric *metric, double value);
 
 /* The present value in its unit, for tests and heartbeats; 0 for NULL. */
 double metric_value(const struct metric *metric);
+
+/* From now on millrace_log_suppressed_lines_total tells of this log, which is borrowed until metrics_free(). */
+void metrics_follow_log(struct metrics *m, const struct log *log);
 
 /* Appends the whole registry to out, HELP and TYPE lines included, sorted by name, then labels. */
 void metrics_render(struct metrics *m, struct buf *out);

@@ -159,7 +159,8 @@ void account_accept(struct account *a, struct str site, const struct tally *t)
 
 void account_refuse(struct account *a, struct str site, enum reason reason, const struct tally *t)
 {
-	atomic_fetch_add_explicit(&a->refused_requests[reason], 1, memory_order_relaxed);
+	if (!t)
+		atomic_fetch_add_explicit(&a->refused_requests[reason], 1, memory_order_relaxed);
 	count(a, SITE_REFUSED_REQUESTS, site, reason_name(reason), 1);
 	if (t)
 		count(a, SITE_REFUSED, site, reason_name(reason), t->accepted + t->rejected);
@@ -170,7 +171,8 @@ uint64_t account_accepted(const struct account *a)
 	return atomic_load_explicit(&a->accepted, memory_order_relaxed);
 }
 
-/* Under load a line for each refusal would be the load; and what clients do wrong is theirs to see, in their answers. */
+/* Requests that were turned away at the door have no ids to be told by, and under load a line for each would be the load; what clients do wrong is
+ * theirs to see, in their answers. Payloads that were read have lines of their own (complaint.h). */
 void account_log(struct account *a, const struct log *log)
 {
 	for (int i = 0; i < NR_REASONS; i++) {

@@ -78,6 +78,7 @@ static int open_judgement(struct app *app, struct err *err)
 {
 	otlp_rules_read(&app->otlp, app->conf.otlp_resource_tags); /* as check() has seen it */
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	app->sites = sites_new();
 	app->account = app->metrics ? account_new(app->metrics, (size_t)app->conf.metrics_sites_max) : NULL;
 	if (!app->account || !app->sites)
@@ -155,6 +156,7 @@ static void tell(struct app *app)
 static void tick(struct app *app)
 {
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 	admission_gauge(app->admission);
 	account_set(app->account, ACCOUNT_CONNECTIONS, sum_lanes(app, lane_connections));
 	account_set(app->account, ACCOUNT_WAITING, sum_lanes(app, lane_waiting));

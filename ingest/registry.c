@@ -25,7 +25,6 @@ struct registry {
 	size_t held;           /* rows, when the alarm was raised last */
 	int64_t alarm_mono_ms;
 	int64_t replicas_mono_ms; /* when the brokers are asked for replicas again */
-	struct log_repeat complaint;
 };
 
 static const struct log *log_of(const struct registry *r)
@@ -33,11 +32,10 @@ static const struct log *log_of(const struct registry *r)
 	return &r->rooms.program->log;
 }
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct registry *r, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct registry *r, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&r->complaint, err->msg, clock_mono_ms()))
-		log_warn(log_of(r), event, LOG_STR("error", err->msg));
+	log_repeat(log_of(r), event, LOG_STR("error", err->msg));
 }
 
 /* The doors: a row goes into the tables while no request looks at them. */

@@ -295,8 +295,10 @@ static int count_once(const struct intake *in, struct intake_counts *counts, str
 {
 	const struct sample_batch *batch = in->batch;
 	struct identity who = identity_of_samples(batch);
-	struct intake_counts own = {.site = batch->site, .waiting_ms = identity_waiting_ms(&who, in->watermark_ms)};
+	struct intake_counts own = {.site = batch->site, .has_agent_id = batch->has_agent_id, .seq = batch->seq,
+				    .waiting_ms = identity_waiting_ms(&who, in->watermark_ms)};
 
+	memcpy(own.agent_id, batch->agent_id, sizeof(own.agent_id));
 	if (repeats_take(in->to->dedup, in->to->request_keys, &who, in->origin, in->watermark_ms, &own.dedup, &own.by_key, err) < 0)
 		return -1;
 	if (own.dedup.verdict == DEDUP_DUPLICATE)

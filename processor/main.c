@@ -60,20 +60,19 @@ struct app {
 	struct watchdog watchdog;
 	bool stop, more;         /* more: records may be waiting, do not wait for a wake-up */
 	uint64_t ticks;
-	struct log_repeat complaint;
 };
 
-/* Logs what keeps us waiting, but not the same all the time. */
-static void complain(struct app *app, const char *event, const char *text)
+/* Logs what keeps us waiting. */
+static void complain(const struct app *app, const char *event, const char *text)
 {
-	if (log_repeat_due(&app->complaint, text, clock_mono_ms()))
-		log_warn(&app->program.log, event, LOG_STR("error", text));
+	log_repeat(&app->program.log, event, LOG_STR("error", text));
 }
 
 /* The admin port first, so that a start that hangs can be seen. */
 static int open_admin(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_PROCESSOR, err);
@@ -202,6 +201,7 @@ static int every_second(struct app *app, struct err *err)
 		service_figures(app->serving.service, &running, &lag);
 	admin_set_ready(app->admin, why_not == NULL, why_not);
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 	report_poll(app->report, (const struct figure[]){{STR("partitions"), running}, {STR("lag_records"), lag}}, 2);
 	return 0;
 }
@@ -267,8 +267,10 @@ static void app_close(struct app *app, int rc)
 	retention_free(app->retention);
 	tables_free(app->tables);
 	report_free(app->report, CLOSE_MS);
-	if (!closed) /* a client's threads go on using what follows */
+	if (!closed) { /* a client's threads go on using what follows */
+		log_flush(&app->program.log);
 		_exit(rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+	}
 	admin_free(app->admin);
 	controls_free(app->controls);
 	metrics_free(app->metrics);

@@ -72,7 +72,7 @@ static bool close_parts(struct service *s)
 	bool closed = consumer_close(s->consumer, CLOSE_MS);
 
 	if (!closed)
-		log_warn(&s->program->log, "consumer_left_behind", LOG_STR("effect", "the group waits for the session time-out"));
+		log_warn(&s->program->log, "consumer_left_behind", LOG_STR("meaning", "the group waits for the session time-out"));
 	checkpoint_free(s->checkpoint);
 	restore_free(s->restore);
 	partitions_free(s->partitions);

@@ -406,7 +406,9 @@ static int take_event(struct consumer *c, const rd_kafka_message_t *m, struct pa
 		return err_set(err, ERR_FATAL, "the Kafka client broke: %s", why);
 	default:
 		/* The client goes on by itself; what it says of its brokers stands in its own log lines. */
-		log_warn(c->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)), LOG_STR("error", rd_kafka_message_errstr(m)));
+		log_warn(c->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)),
+			 LOG_STR("topic", m->rkt ? rd_kafka_topic_name(m->rkt) : ""), LOG_INT("partition", m->partition),
+			 LOG_STR("error", rd_kafka_message_errstr(m)));
 		return 0;
 	}
 }

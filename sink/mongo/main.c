@@ -76,14 +76,12 @@ struct app {
 	bool paused;   /* by a control */
 	int64_t stalled_mono_ms;   /* since when the reader is full; 0: it is not */
 	int64_t next_tables_mono_ms;
-	struct log_repeat complaint;
 };
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct app *app, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct app *app, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&app->complaint, err->msg, clock_mono_ms()))
-		log_warn(&app->program.log, event, LOG_STR("error", err->msg));
+	log_repeat(&app->program.log, event, LOG_STR("error", err->msg));
 }
 
 /* A row of millrace.cells: all the sink wants is the epoch of its own. */
@@ -111,6 +109,7 @@ static int take_cell(void *ctx, const struct table_row *row, struct err *err)
 static int open_admin(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	meters_init(&app->meters, app->metrics, app->program.common.cell);
@@ -351,6 +350,7 @@ static int tick(struct app *app, struct err *err)
 	struct err why = ERR_INIT;
 
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 	admin_set_ready(app->admin, reason == NULL, reason ? reason : ready_word(app));
 	metric_set(app->meters.waiting_partitions, (double)waiting);
 	metric_set(app->meters.braked, app->braked);
@@ -435,6 +435,7 @@ static void close_rooms(struct app *app, int exit_code)
 	}
 	if (!consumer_free(app->consumer, CLOSE_MS) || !ended) {
 		log_warn(&app->program.log, "left_behind", LOG_BOOL("writers", !ended), LOG_STR("meaning", "ends without tearing down"));
+		log_flush(&app->program.log);
 		_exit(exit_code);
 	}
 	writers_free(app->writers);

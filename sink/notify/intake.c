@@ -228,6 +228,7 @@ static int take_event(struct intake *i, const rd_kafka_message_t *m, struct part
 	default:
 		/* The client goes on by itself; what it says of its brokers stands in its own log lines. */
 		log_warn(&i->spec.program->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)),
+			 LOG_STR("topic", m->rkt ? rd_kafka_topic_name(m->rkt) : ""), LOG_INT("partition", m->partition),
 			 LOG_STR("error", rd_kafka_message_errstr(m)));
 		return 0;
 	}

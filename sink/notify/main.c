@@ -55,20 +55,19 @@ struct app {
 	struct watchdog watchdog;
 	bool stop, more;           /* more: do not wait for a wake-up */
 	int64_t next_tables_mono_ms, next_term_mono_ms;
-	struct log_repeat complaint;
 };
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct app *app, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct app *app, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&app->complaint, err->msg, clock_mono_ms()))
-		log_warn(&app->program.log, event, LOG_STR("error", err->msg));
+	log_repeat(&app->program.log, event, LOG_STR("error", err->msg));
 }
 
 /* The admin port first, so that a start that hangs can be seen. */
 static int open_admin(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	meters_init(&app->meters, app->metrics);
@@ -231,6 +230,7 @@ static void tick(struct app *app)
 	retention_turn(app->retention, clock_mono_ms());
 	metric_set(app->meters.held, app->term ? term_held(app->term) : 0);
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 	admin_set_ready(app->admin, reason == NULL, reason ? reason : ready_word(app));
 	report_poll(app->report,
 		    (const struct figure[]){{STR("active"), active},
@@ -305,8 +305,10 @@ static void app_close(struct app *app, int exit_code)
 	retention_free(app->retention);
 	tables_free(app->tables);
 	report_free(app->report, STOP_MS);
-	if (!closed) /* a client's threads go on using what follows */
+	if (!closed) { /* a client's threads go on using what follows */
+		log_flush(&app->program.log);
 		_exit(exit_code);
+	}
 	dispatch_free(app->dispatch);
 	admin_free(app->admin);
 	controls_free(app->controls);
