@@ -102,6 +102,7 @@ static int begin_round(struct asking *a, struct err *err)
 		a->nr_asked++;
 	}
 	code = rd_kafka_assign(a->rk, list);
+	rd_kafka_resume_partitions(a->rk, list); /* the round before may have paused one */
 	rd_kafka_topic_partition_list_destroy(list);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_code(err, code, "read the oldest records");
 }
