@@ -245,7 +245,7 @@ int status_run(struct ctl *ctl, struct err *err)
 		status_write_json(&s, &w);
 		rc = json_write_print(&w, ctl->out, err);
 	} else if (rc == 0) {
-		status_print(&s, grid_wants_colour(ctl->out), ctl->out);
+		status_print(&s, grid_wants_colour(ctl->out), grid_width(ctl->out), ctl->out);
 	}
 	if (rc == 0 && s.nr_problems > s.nr_hints)
 		rc = 1;

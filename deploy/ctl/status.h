@@ -102,8 +102,8 @@ int status_memory_percent(const struct status_beat *b);
 /* Do all programs have the same build? */
 bool status_is_one_build(const struct status *s);
 
-/* Prints one screen. */
-void status_print(const struct status *s, bool colour, FILE *out);
+/* Prints one screen; width: its columns, 0 where sentences stay in one line each. */
+void status_print(const struct status *s, bool colour, int width, FILE *out);
 
 /* Writes all of it as members of the object that is open; README.md has the names. */
 void status_write_json(const struct status *s, struct json_writer *w);

@@ -234,7 +234,7 @@ static void print_breakers(const struct status *s, bool colour, FILE *out)
 	}
 	if (nr) {
 		print_title("Breakers", colour, out);
-		fprintf(out, ": %zu of %zu sink%s ask%s the database\n", nr - nr_open, nr, plural(nr), nr - nr_open == 1 && nr == 1 ? "s" : "");
+		fprintf(out, ": %zu of %zu closed\n", nr - nr_open, nr);
 		grid_print(&g, 2, colour, out);
 	}
 	grid_fini(&g);
@@ -323,21 +323,39 @@ static void print_alerts(const struct status *s, bool colour, FILE *out)
 	grid_fini(&g);
 }
 
-static void print_problems(const struct status *s, bool colour, FILE *out)
+/* A sentence from column `indent` on, and where the screen is too narrow for it, in lines that end between words. */
+static void print_sentence(const char *text, int indent, int width, FILE *out)
+{
+	size_t room = width > indent + 20 ? (size_t)(width - indent) : SIZE_MAX;
+
+	while (strlen(text) > room) {
+		const char *end = text + room;
+
+		while (end > text && *end != ' ')
+			end--;
+		if (end == text)
+			break; /* one word alone */
+		fprintf(out, "%.*s\n%*s", (int)(end - text), text, indent, "");
+		text = end + 1;
+	}
+	fprintf(out, "%s\n", text);
+}
+
+static void print_problems(const struct status *s, bool colour, int width, FILE *out)
 {
 	for (size_t i = 0; i < s->nr_problems; i++) {
 		const struct status_problem *p = &s->problems[i];
 		enum grid_style style = p->severity == STATUS_HINT ? GRID_DIM : GRID_BAD;
 
-		fprintf(out, "  %s%-*s%s %s\n", grid_style_on(style, colour), SEVERITY_WIDTH, status_severity_name(p->severity),
-			grid_style_off(style, colour), p->text);
+		fprintf(out, "  %s%-*s%s ", grid_style_on(style, colour), SEVERITY_WIDTH, status_severity_name(p->severity), grid_style_off(style, colour));
+		print_sentence(p->text, SEVERITY_WIDTH + 3, width, out);
 		if (p->runbook)
 			fprintf(out, "  %*s %sdeploy/runbooks/%s.md%s\n", SEVERITY_WIDTH, "", grid_style_on(GRID_DIM, colour), p->runbook,
 				grid_style_off(GRID_DIM, colour));
 	}
 }
 
-void status_print(const struct status *s, bool colour, FILE *out)
+void status_print(const struct status *s, bool colour, int width, FILE *out)
 {
 	size_t nr = s->nr_problems - s->nr_hints;
 	enum grid_style style = nr ? GRID_BAD : GRID_GOOD;
@@ -350,7 +368,7 @@ void status_print(const struct status *s, bool colour, FILE *out)
 	else
 		fputs("all well", out);
 	fprintf(out, "%s\n", grid_style_off(style, colour));
-	print_problems(s, colour, out);
+	print_problems(s, colour, width, out);
 	print_beats(s, colour, out);
 	print_lag(s, colour, out);
 	print_breakers(s, colour, out);

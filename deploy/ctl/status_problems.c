@@ -81,8 +81,8 @@ static int find_waiting(struct status *s, const struct status_beat *b, struct er
 			   STR_FMT " refuses %.0f partition%s until you confirm: millrace-ctl offsets show " STR_FMT " says why", STR_ARG(b->item->key), nr,
 			   plural((size_t)nr), STR_ARG(b->item->v.beat.cell)) < 0 ? -1 : 1;
 	if (status_is_live(b, "millrace-sink") && status_figure(b, "waiting_partitions", &nr) && nr > 0)
-		return add(s, STATUS_STANDS, "MillracePartitionsWaiting", err, STR_FMT ": %.0f partition%s wait for you: its log says why",
-			   STR_ARG(b->item->key), nr, plural((size_t)nr)) < 0 ? -1 : 1;
+		return add(s, STATUS_STANDS, "MillracePartitionsWaiting", err, STR_FMT ": %.0f partition%s wait%s for you: its log says why",
+			   STR_ARG(b->item->key), nr, plural((size_t)nr), nr < 2 ? "s" : "") < 0 ? -1 : 1;
 	return 0;
 }
 
@@ -187,6 +187,9 @@ static int find_breakers(struct status *s, struct str cell, struct err *err)
 	}
 	if (!nr_open)
 		return 0;
+	if (nr == 1)
+		return add(s, STATUS_STANDS, "MillraceBreakerOpen", err,
+			   "cell " STR_FMT ": its sink has stopped asking the database (" STR_FMT "): records wait in Kafka", STR_ARG(cell), STR_ARG(why));
 	return add(s, nr_open == nr ? STATUS_STANDS : STATUS_DELAYED, "MillraceBreakerOpen", err,
 		   "cell " STR_FMT ": %zu of %zu sinks have stopped asking the database (" STR_FMT "): records wait in Kafka", STR_ARG(cell), nr_open, nr,
 		   STR_ARG(why));
