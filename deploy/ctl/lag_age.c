@@ -147,12 +147,15 @@ static void take(struct asking *a, const rd_kafka_message_t *message)
 	}
 }
 
+/* What does not answer in one round leaves some of the time to the next. */
 static int ask_all(struct asking *a, struct err *err)
 {
 	do {
+		int64_t now_ms = clock_mono_ms(), until_ms = now_ms + (a->deadline_ms - now_ms) * 2 / 3;
+
 		if (begin_round(a, err) < 0)
 			return -1;
-		while (a->nr_answered < a->nr_asked && clock_mono_ms() < a->deadline_ms) {
+		while (a->nr_answered < a->nr_asked && clock_mono_ms() < until_ms) {
 			rd_kafka_message_t *message = rd_kafka_consumer_poll(a->rk, TURN_MS);
 
 			if (!message)

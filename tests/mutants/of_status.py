@@ -1,5 +1,5 @@
 """The mutants of millrace-ctl status, of lag in time, of progress, and of what heartbeats tell."""
-from mutant import case, unit
+from mutant import unit
 
 
 def ctl(name, module, find, replace, test=None):
@@ -9,11 +9,6 @@ def ctl(name, module, find, replace, test=None):
 
 def problem(name, find, replace):
     return ctl(name, "status_problems", find, replace, "status")
-
-
-def shown(name, module, find, replace, one):
-    """One that only the command before a real stack shows, by one case and the start."""
-    return case(name, f"deploy/ctl/{module}.c", find, replace, "test_ctl_status", one)
 
 
 MUTANTS = [
@@ -57,7 +52,10 @@ MUTANTS = [
     ctl("progress-never-taken-away", "progress", "	if (s->shown)\n", "	if (s->shown && !s->terminal)\n"),
     ctl("progress-over-results", "progress", "s->next_ms = now_ms + PATIENCE_MS;", "s->next_ms = now_ms;"),
     ctl("line-cut-in-a-character", "progress", "			printable_trim(line);\n", ""),
-    # before a real stack
-    shown("one-partition-for-two-groups", "lag_age", "|| rd_kafka_topic_partition_list_find(list, q->topic, q->p->partition))", ")", "test_what_kafka_deletes"),
-    shown("age-of-the-newest", "lag_age", "q->p->committed > q->p->begin ? q->p->committed : q->p->begin;", "q->p->end - 1;", "test_a_frozen_database"),
+    # the oldest records
+    ctl("one-partition-for-two-groups", "lag_age", " || rd_kafka_topic_partition_list_find(list, q->topic, q->p->partition))", ")"),
+    ctl("age-of-the-newest", "lag_age", "q->p->committed > q->p->begin ? q->p->committed : q->p->begin;", "q->p->end - 1;"),
+    ctl("age-in-real-time", "lag_age", "clock_now_ms(&a->program->clock) - clock_map_ms(&a->program->clock, wall_ms)", "clock_wall_ms() - wall_ms"),
+    ctl("an-end-is-unknown", "lag_age", "			q->p->age_ms = 0;\n", "			q->p->age_ms = -1;\n"),
+    ctl("silence-costs-all", "lag_age", "(a->deadline_ms - now_ms) * 2 / 3", "(a->deadline_ms - now_ms)"),
 ]
