@@ -2,7 +2,8 @@
  *
  * One consumer is given all partitions at once, each at its committed offset; the first record of each answers, and the partition is paused
  * then. Two groups may be behind in one partition (a cell's sink and notifier in its alerts), which a consumer can read at one place at a
- * time only: those are asked in a second round. A partition whose end comes first has nothing but control records left, so nothing waits.
+ * time only: those are asked in a second round, by a client of its own, as 2.0.2 does not always go on with a partition that was paused and
+ * is assigned again. A partition whose end comes first has nothing but control records left, so nothing waits.
  *
  * Batches are fetched whole, so the bytes asked for are few: one batch at least comes whatever its size. */
 #include "deploy/ctl/lag_age.h"
@@ -26,7 +27,8 @@ struct asking {
 	struct progress *progress;
 	rd_kafka_t *rk;
 	struct question *questions;
-	size_t nr, nr_asked, nr_answered; /* of this round */
+	size_t nr, nr_left; /* nr_left: not asked yet */
+	size_t nr_asked, nr_answered; /* in this round */
 	int64_t deadline_ms;
 };
 
@@ -102,7 +104,6 @@ static int begin_round(struct asking *a, struct err *err)
 		a->nr_asked++;
 	}
 	code = rd_kafka_assign(a->rk, list);
-	rd_kafka_resume_partitions(a->rk, list); /* the round before may have paused one */
 	rd_kafka_topic_partition_list_destroy(list);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_code(err, code, "read the oldest records");
 }
@@ -147,24 +148,34 @@ static void take(struct asking *a, const rd_kafka_message_t *message)
 	}
 }
 
+static void await_answers(struct asking *a, int64_t until_ms)
+{
+	while (a->nr_answered < a->nr_asked && clock_mono_ms() < until_ms) {
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(a->rk, TURN_MS);
+
+		if (!message)
+			continue;
+		take(a, message);
+		rd_kafka_message_destroy(message);
+	}
+}
+
 /* What does not answer in one round leaves some of the time to the next. */
 static int ask_all(struct asking *a, struct err *err)
 {
+	int rc = 0;
+
 	do {
-		int64_t now_ms = clock_mono_ms(), until_ms = now_ms + (a->deadline_ms - now_ms) * 2 / 3;
+		int64_t now_ms = clock_mono_ms();
 
-		if (begin_round(a, err) < 0)
-			return -1;
-		while (a->nr_answered < a->nr_asked && clock_mono_ms() < until_ms) {
-			rd_kafka_message_t *message = rd_kafka_consumer_poll(a->rk, TURN_MS);
-
-			if (!message)
-				continue;
-			take(a, message);
-			rd_kafka_message_destroy(message);
-		}
-	} while (a->nr_asked && clock_mono_ms() < a->deadline_ms);
-	return 0;
+		a->rk = open_reader(a->program, err);
+		rc = a->rk ? begin_round(a, err) : -1;
+		if (rc == 0)
+			await_answers(a, now_ms + (a->deadline_ms - now_ms) * 2 / 3);
+		kafka_close(a->rk, CLOSE_MS);
+		a->nr_left -= rc == 0 ? a->nr_asked : 0;
+	} while (rc == 0 && a->nr_left && clock_mono_ms() < a->deadline_ms);
+	return rc;
 }
 
 int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, struct progress *progress, struct err *err)
@@ -172,11 +183,10 @@ int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, s
 	struct asking a = {.program = p, .progress = progress, .deadline_ms = clock_mono_ms() + DEADLINE_MS};
 	int rc = list_questions(&a, groups, nr, err);
 
+	a.nr_left = a.nr;
 	if (rc == 0 && a.nr) {
 		progress_begin(progress, "asking for the oldest unread records");
-		a.rk = open_reader(p, err);
-		rc = a.rk ? ask_all(&a, err) : -1;
-		kafka_close(a.rk, CLOSE_MS);
+		rc = ask_all(&a, err);
 		progress_end(progress);
 	}
 	free(a.questions);

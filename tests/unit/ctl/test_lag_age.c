@@ -24,6 +24,8 @@ static void put(struct fixture *f, const char *topic, int partition, int64_t age
 
 static void fixture_init(struct fixture *f)
 {
+	static char *const no_environment[] = {NULL};
+
 	*f = (struct fixture){
 		.samples = {{.topic = "samples", .committed = -1, .end = 1}, {.topic = "samples", .partition = 1, .committed = 0, .end = 1}},
 		.sink = {{.topic = "alerts", .committed = 1, .end = 3}}, .notify = {{.topic = "alerts", .committed = 2, .end = 3}},
@@ -33,6 +35,8 @@ static void fixture_init(struct fixture *f)
 	f->groups[1] = (struct lag_group){.name = "s", .cell = STR("main"), .partitions = f->sink, .nr = 1};
 	f->groups[2] = (struct lag_group){.name = "n", .cell = STR("main"), .partitions = f->notify, .nr = 1};
 	mock_init(&f->mock);
+	ck_assert_int_eq(conf_set_option(f->mock.program.conf, "kafka.fetch.wait.max.ms=20", NULL), 0); /* as main.c does */
+	ck_assert_int_eq(conf_load(f->mock.program.conf, no_environment, NULL), 0);
 	mock_topic(&f->mock, "millrace.c.main.samples", 2);
 	mock_topic(&f->mock, "millrace.c.main.alerts", 1);
 	put(f, "millrace.c.main.samples", 0, 70000);
