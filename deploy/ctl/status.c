@@ -178,8 +178,10 @@ static void gather_ages(struct status *s, struct ctl *ctl)
 	struct err err = ERR_INIT;
 
 	if (lag_retention_read(cluster_client(ctl->cluster), s->groups, s->nr_groups, &err) < 0 ||
-	    lag_age_read(&ctl->program, s->groups, s->nr_groups, ctl->progress, &err) < 0)
+	    lag_age_read(&ctl->program, s->groups, s->nr_groups, ctl->progress, &err) < 0) {
+		progress_hide(ctl->progress);
 		ctl_hint("warning: how old unread records are is not known: %s", err.msg);
+	}
 	for (size_t i = 0; i < s->nr_groups; i++)
 		lag_age_sum(&s->groups[i], &ctl->program.clock);
 }
@@ -191,6 +193,7 @@ static int gather_lag(struct status *s, struct ctl *ctl, struct err *err)
 	rd_kafka_t *rk = cluster_client(ctl->cluster);
 	int rc = -1;
 
+	progress_begin(ctl->progress, "asking how far the groups of %zu cells are behind", s->nr_cells);
 	if (!cells || topic_admin_list(rk, &s->arena, &s->topics, err) < 0)
 		goto out;
 	s->groups = arena_calloc(&s->arena, LAG_GROUPS * s->nr_cells, sizeof(*s->groups));
@@ -201,12 +204,11 @@ static int gather_lag(struct status *s, struct ctl *ctl, struct err *err)
 	for (size_t i = 0; i < s->nr_cells; i++, s->nr_groups += LAG_GROUPS)
 		if (lag_plan(cells[i]->key, &s->topics, &s->arena, &s->groups[s->nr_groups], err) < 0)
 			goto out;
-	progress_begin(ctl->progress, "asking how far %zu groups are behind", s->nr_groups);
 	rc = lag_read(rk, s->groups, s->nr_groups, &s->arena, err);
-	progress_end(ctl->progress);
 	if (rc == 0)
 		gather_ages(s, ctl);
 out:
+	progress_end(ctl->progress);
 	free(cells);
 	return rc;
 }

@@ -76,9 +76,13 @@ static int ask(struct topic_scan *s, const char *topic, int32_t partition, int64
 int topic_scan_bounds(struct topic_scan *s, const char *topic, int32_t partition, int64_t since_ms, int64_t *from, int64_t *to, struct err *err)
 {
 	int64_t begin, young;
+	int rc;
 
-	if (ask(s, topic, partition, TIME_BEGIN, &begin, err) < 0 || ask(s, topic, partition, TIME_END, to, err) < 0 ||
-	    ask(s, topic, partition, since_ms > 0 ? since_ms : 0, &young, err) < 0)
+	progress_begin(s->progress, "asking for the ends of %s, partition %" PRId32, topic, partition);
+	rc = ask(s, topic, partition, TIME_BEGIN, &begin, err) < 0 || ask(s, topic, partition, TIME_END, to, err) < 0 ||
+		     ask(s, topic, partition, since_ms > 0 ? since_ms : 0, &young, err) < 0 ? -1 : 0;
+	progress_end(s->progress);
+	if (rc < 0)
 		return -1;
 	if (*to < 0)
 		*to = 0;
