@@ -17,6 +17,7 @@ enum { KEY_SIZE = sizeof("kafka.") + CONF_KAFKA_NAME_MAX, ENV_NAME_SIZE = sizeof
 
 static const char env_prefix[] = "MILLRACE_";
 static const char env_kafka_prefix[] = "MILLRACE_KAFKA_";
+static const char env_file_suffix[] = "_FILE";
 static const char kafka_prefix[] = "kafka.";
 
 /* Variables with our prefix that are no settings: where the local stack's parts lie, and which build's programs the tests start. */
@@ -151,6 +152,10 @@ static const char *describe(const struct conf *c, struct conf_source source, con
 	case CONF_SOURCE_ENV:
 		env_name(key, out);
 		return out;
+	case CONF_SOURCE_ENV_FILE:
+		env_name(key, out);
+		snprintf(out + strlen(out), SOURCE_SIZE - strlen(out), "%s", env_file_suffix);
+		return out;
 	case CONF_SOURCE_OPTION:
 		return "--set";
 	}
@@ -214,9 +219,22 @@ bool conf_is_option(const struct conf *c, const char *name)
 	return s && s->source.kind == CONF_SOURCE_OPTION;
 }
 
-/* In a file a key stands once: which of two was meant, nobody can know. Over the sources, and among options, the later one counts. */
+/* Is one of them a variable, the other a file that a variable names? */
+static bool is_env_twice(struct conf_source before, struct conf_source now)
+{
+	return (before.kind == CONF_SOURCE_ENV && now.kind == CONF_SOURCE_ENV_FILE) ||
+	       (before.kind == CONF_SOURCE_ENV_FILE && now.kind == CONF_SOURCE_ENV);
+}
+
+/* In a file, and in the environment, a key stands once: which of two was meant, nobody can know. Over the sources, and among options, the later
+ * one counts. */
 static int check_repeated(const struct conf *c, const char *key, struct conf_source before, struct conf_source now, struct err *err)
 {
+	char one[SOURCE_SIZE], other[SOURCE_SIZE];
+
+	if (is_env_twice(before, now))
+		return err_set(err, ERR_REJECT, "key %s is set twice: by %s and by %s", key, describe(c, before, key, one),
+			       describe(c, now, key, other));
 	if (before.kind != CONF_SOURCE_FILE || now.kind != CONF_SOURCE_FILE)
 		return 0;
 	return err_set(err, ERR_REJECT, "key %s stands twice in %.200s: lines %d and %d", key, c->file, before.line, now.line);
@@ -307,24 +325,72 @@ static bool is_other(const char *name, size_t len)
 	return false;
 }
 
+/* The row's key that a name in the environment stands for, or NULL. Names are compared in the environment's form, since MILLRACE_A_B may
+ * be a.b as well as a_b. */
+static const char *row_key_of(const struct conf *c, const char *name, size_t len)
+{
+	char row[ENV_NAME_SIZE];
+
+	for (size_t i = 0; i < c->nr_settings; i++) {
+		env_name(c->settings[i].field.name, row);
+		if (strlen(row) == len && memcmp(row, name, len) == 0)
+			return c->settings[i].field.name;
+	}
+	return NULL;
+}
+
+/* Likewise, kafka.* among them; those are made in room. */
+static const char *key_of(const struct conf *c, const char *name, size_t len, char room[KEY_SIZE])
+{
+	if (!c->without_kafka && strncmp(name, env_kafka_prefix, sizeof(env_kafka_prefix) - 1) == 0 && kafka_key_of(name, len, room) == 0)
+		return room;
+	return row_key_of(c, name, len);
+}
+
+/* The key whose text a file holds that this name's value names, or NULL. No property of librdkafka ends with .file, and a row of ours that does is
+ * asked before. */
+static const char *file_key_of(const struct conf *c, const char *name, size_t len, char room[KEY_SIZE])
+{
+	size_t suffix = sizeof(env_file_suffix) - 1;
+
+	if (len <= suffix || memcmp(name + len - suffix, env_file_suffix, suffix) != 0)
+		return NULL;
+	return key_of(c, name, len - suffix, room);
+}
+
+static int apply_text_file(struct conf *c, const char *key, const char *path, struct err *err)
+{
+	const struct conf_source source = {.kind = CONF_SOURCE_ENV_FILE};
+	struct buf text = BUF_INIT;
+	char where[SOURCE_SIZE];
+	int rc = conf_file_text(path, &text, err);
+
+	if (rc == 0)
+		rc = apply(c, key, (const char *)text.p, source, err);
+	else
+		err_wrap(err, "key %s from %s", key, describe(c, source, key, where));
+	buf_fini(&text);
+	return rc;
+}
+
 /* One "MILLRACE_...=value". A name that stands for nothing is an error as in a file: a misspelt one would leave the default in force
- * without a word. Names are compared in the environment's form, since MILLRACE_A_B may be a.b as well as a_b. */
+ * without a word. */
 static int apply_variable(struct conf *c, const char *variable, struct err *err)
 {
-	const struct conf_source source = {.kind = CONF_SOURCE_ENV};
 	size_t len = strcspn(variable, "=");
-	const char *text = variable[len] ? variable + len + 1 : "";
-	char name[ENV_NAME_SIZE], key[KEY_SIZE];
+	const char *text = variable[len] ? variable + len + 1 : "", *key = row_key_of(c, variable, len);
+	char room[KEY_SIZE];
 
 	if (is_other(variable, len))
 		return 0;
-	if (!c->without_kafka && strncmp(variable, env_kafka_prefix, sizeof(env_kafka_prefix) - 1) == 0 && kafka_key_of(variable, len, key) == 0)
-		return apply_kafka(c, key, text, source, err);
-	for (size_t i = 0; i < c->nr_settings; i++) {
-		env_name(c->settings[i].field.name, name);
-		if (strlen(name) == len && memcmp(name, variable, len) == 0)
-			return apply_setting(c, &c->settings[i], text, source, err);
+	if (!key) {
+		key = file_key_of(c, variable, len, room);
+		if (key)
+			return apply_text_file(c, key, text, err);
+		key = key_of(c, variable, len, room);
 	}
+	if (key)
+		return apply(c, key, text, (struct conf_source){.kind = CONF_SOURCE_ENV}, err);
 	return err_set(err, ERR_REJECT, "unknown key: the environment's '%.*s' stands for no setting", (int)(len < 100 ? len : 100),
 		       variable);
 }
@@ -431,7 +497,7 @@ void conf_print_help(const struct conf *c, FILE *out)
 		fprintf(out, "%-28s %-16s %-20s %s\n", "kafka.*", "", "", "handed to librdkafka");
 	fputs("\nA setting is what the last of these says: its default; the file of --config, lines \"key = value\", # for comments;\n"
 	      "the environment, MILLRACE_ and the name in upper case with _ for every dot; --set KEY=VALUE. The range of a text is its\n"
-	      "length. ",
+	      "length. A variable with _FILE behind its name gives the file that holds the text, such as a secret: MILLRACE_CELL_FILE=/run/cell.\n",
 	      out);
 	if (!c->without_kafka)
 		fputs("MILLRACE_KAFKA_A_B means kafka.a.b, so a property of librdkafka with an underscore in its name can only stand\n"

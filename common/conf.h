@@ -5,7 +5,12 @@
  * environment: any name that starts with MILLRACE_), and a value out of its range, is an ERR_REJECT that names key, value,
  * range and source. Keys beginning with "kafka." are kept as they are for librdkafka (common/kafka.h);
  * from the environment, MILLRACE_KAFKA_BOOTSTRAP_SERVERS means kafka.bootstrap.servers. A program that has no Kafka knows none of
- * them (conf_without_kafka()). */
+ * them (conf_without_kafka()).
+ *
+ * A variable's text may stand in a file of its own, where a secret is readable for the program alone: MILLRACE_MONGO_URI_FILE=/run/secrets/uri
+ * is mongo.uri, and MILLRACE_KAFKA_SASL_PASSWORD_FILE is kafka.sasl.password (conf_file_text() says how it is read). A setting whose own name
+ * ends so means itself: MILLRACE_KEY_FILE is key.file. ERR_REJECT: a file that cannot be read, is empty or too large, or holds a NUL byte;
+ * the variable beside the one that names its file. */
 #ifndef MILLRACE_CONF_H
 #define MILLRACE_CONF_H
 

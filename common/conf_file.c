@@ -28,21 +28,33 @@ static char *trim(char *text)
 }
 
 /* Reads until the end, or until it is too much: what is read may be a device or a pipe, whose size no fstat() tells. */
-static int read_all(int fd, const char *path, struct buf *text, struct err *err)
+static int read_fd(int fd, const char *what, const char *path, struct buf *text, struct err *err)
 {
 	while (text->len <= CONF_FILE_BYTES_MAX) {
 		uint8_t *to = buf_reserve(text, READ_BYTES);
 		ssize_t n = to ? read(fd, to, READ_BYTES) : 0;
 
 		if (!to)
-			return err_nomem(err, "the configuration file");
+			return err_nomem(err, what);
 		if (n == 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
-			return err_set(err, ERR_REJECT, "cannot read configuration file '%.200s': %s", path, strerror(errno));
+			return err_set(err, ERR_REJECT, "cannot read %s '%.200s': %s", what, path, strerror(errno));
 		text->len += n > 0 ? (size_t)n : 0;
 	}
-	return err_set(err, ERR_REJECT, "configuration file '%.200s' is larger than %d bytes", path, CONF_FILE_BYTES_MAX);
+	return err_set(err, ERR_REJECT, "%s '%.200s' is larger than %d bytes", what, path, CONF_FILE_BYTES_MAX);
+}
+
+/* what: the file's kind, for messages. */
+static int read_all(const char *what, const char *path, struct buf *text, struct err *err)
+{
+	int rc, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(err, ERR_REJECT, "cannot open %s '%.200s': %s", what, path, strerror(errno));
+	rc = read_fd(fd, what, path, text, err);
+	close(fd);
+	return rc;
 }
 
 /* The line's text is not repeated in the message: it may hold a secret whose '=' was forgotten. */
@@ -66,12 +78,8 @@ static int read_line(char *line, size_t len, const char *path, int number, conf_
 int conf_file_read(const char *path, conf_file_fn entry, void *ctx, struct err *err)
 {
 	struct buf text = BUF_INIT;
-	int number = 0, rc, fd = open(path, O_RDONLY | O_CLOEXEC);
+	int number = 0, rc = read_all("configuration file", path, &text, err);
 
-	if (fd < 0)
-		return err_set(err, ERR_REJECT, "cannot open configuration file '%.200s': %s", path, strerror(errno));
-	rc = read_all(fd, path, &text, err);
-	close(fd);
 	buf_add(&text, "\n", 1); /* the last line ends like any other */
 	if (rc == 0 && buf_failed(&text))
 		rc = err_nomem(err, "the configuration file");
@@ -83,4 +91,18 @@ int conf_file_read(const char *path, conf_file_fn entry, void *ctx, struct err *
 	}
 	buf_fini(&text);
 	return rc;
+}
+
+int conf_file_text(const char *path, struct buf *text, struct err *err)
+{
+	if (read_all("file", path, text, err) < 0)
+		return -1;
+	while (text->len > 0 && (text->p[text->len - 1] == '\n' || text->p[text->len - 1] == '\r'))
+		text->len--;
+	if (text->len == 0)
+		return err_set(err, ERR_REJECT, "file '%.200s' is empty", path);
+	if (memchr(text->p, '\0', text->len))
+		return err_set(err, ERR_REJECT, "file '%.200s' holds a NUL byte", path);
+	buf_add(text, "", 1);
+	return buf_failed(text) ? err_nomem(err, "a file's text") : 0;
 }

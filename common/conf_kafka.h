@@ -12,7 +12,7 @@
 enum { CONF_KAFKA_NAME_MAX = 100, CONF_KAFKA_NR_MAX = 256 };
 
 /* Where a setting's text came from. */
-enum conf_source_kind { CONF_SOURCE_DEFAULT, CONF_SOURCE_FILE, CONF_SOURCE_ENV, CONF_SOURCE_OPTION };
+enum conf_source_kind { CONF_SOURCE_DEFAULT, CONF_SOURCE_FILE, CONF_SOURCE_ENV, CONF_SOURCE_ENV_FILE, CONF_SOURCE_OPTION };
 struct conf_source {
 	enum conf_source_kind kind;
 	int line; /* of the file */
