@@ -148,6 +148,7 @@ static void tell(struct app *app)
 		{STR("requests"), sum_lanes(app, lane_requests)},
 		{STR("connections"), sum_lanes(app, lane_connections)},
 		{STR("sites"), (double)sites_count(app->sites)},
+		{STR("inflight_bytes"), (double)admission_inflight_bytes(app->admission)},
 	};
 
 	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));

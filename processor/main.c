@@ -187,7 +187,7 @@ static int follow_tables(struct app *app, struct err *err)
 static int every_second(struct app *app, struct err *err)
 {
 	const char *why_not = tables_opened(app->tables) ? "the tables are not loaded" : "Kafka or its topics are not there";
-	double running = 0, lag = 0;
+	struct partitions_figures now = {0};
 
 	if (open_tables(app, err) < 0)
 		return -1;
@@ -198,11 +198,15 @@ static int every_second(struct app *app, struct err *err)
 		why_not = serving_why_not_ready(&app->serving);
 	}
 	if (app->serving.service)
-		service_figures(app->serving.service, &running, &lag);
+		service_figures(app->serving.service, &now);
 	admin_set_ready(app->admin, why_not == NULL, why_not);
 	admin_beat(app->admin);
 	log_tick(&app->program.log);
-	report_poll(app->report, (const struct figure[]){{STR("partitions"), running}, {STR("lag_records"), lag}}, 2);
+	report_poll(app->report, (const struct figure[]){{STR("partitions"), now.running},
+							 {STR("partitions_assigned"), now.assigned},
+							 {STR("partitions_refused"), now.refused},
+							 {STR("lag_records"), now.lag_records},
+							 {STR("lag_seconds"), now.lag_seconds}}, 5);
 	return 0;
 }
 

@@ -499,13 +499,15 @@ static void gauge_memory(struct partitions *ps)
 	stats_memory(ps->with.stats, "resident", -1, (double)memory.resident_bytes);
 }
 
-void partitions_figures(struct partitions *ps, double *nr_running, double *lag_records)
+void partitions_figures(struct partitions *ps, struct partitions_figures *out)
 {
 	int64_t now_ms = clock_now_ms(&ps->with.program->clock);
 
-	*lag_records = 0;
+	*out = (struct partitions_figures){.assigned = (double)count_assigned(ps), .running = (double)count_phase(ps, TASK_RUNNING),
+					   .refused = (double)count_phase(ps, TASK_REFUSED)};
 	for (int32_t i = 0; i < ps->nr; i++) {
 		const struct task *t = ps->tasks[i];
+		double behind_seconds;
 		int64_t end;
 
 		if (!t)
@@ -527,12 +529,12 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 		if (end < 0)
 			continue;
 		end = end > t->position ? end - t->position : 0;
-		*lag_records += (double)end;
+		behind_seconds = t->at_end || now_ms < t->watermark_ms ? 0 : (double)(now_ms - t->watermark_ms) / 1000;
+		out->lag_records += (double)end;
+		out->lag_seconds = behind_seconds > out->lag_seconds ? behind_seconds : out->lag_seconds;
 		stats_set(ps->with.stats, STATS_LAG_RECORDS, i, (double)end);
-		stats_set(ps->with.stats, STATS_LAG_SECONDS, i,
-			  t->at_end || now_ms < t->watermark_ms ? 0 : (double)(now_ms - t->watermark_ms) / 1000);
+		stats_set(ps->with.stats, STATS_LAG_SECONDS, i, behind_seconds);
 	}
-	*nr_running = (double)count_phase(ps, TASK_RUNNING);
 	gauge_memory(ps);
 	gauge_phases(ps);
 }

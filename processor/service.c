@@ -157,7 +157,7 @@ const char *service_why_not_ready(const struct service *s)
 	return checkpoint_is_able(s->checkpoint) ? NULL : "transactions cannot be made";
 }
 
-void service_figures(struct service *s, double *nr_running, double *lag_records)
+void service_figures(struct service *s, struct partitions_figures *out)
 {
-	partitions_figures(s->partitions, nr_running, lag_records);
+	partitions_figures(s->partitions, out);
 }

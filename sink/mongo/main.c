@@ -14,6 +14,7 @@
  * SIGTERM: reading stops, what is in flight is stored within a deadline, offsets are committed, the group is left, exit 0. */
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/admin.h"
@@ -334,18 +335,31 @@ static const char *ready_word(const struct app *app)
 	return app->paused ? "ready, and paused by a control: records wait in Kafka" : NULL;
 }
 
-static int tick(struct app *app, struct err *err)
+/* The heartbeat. The breaker's reason is told while it is not closed: "breaker.network". */
+static void beat(struct app *app, const struct gate_view *view, size_t waiting, int64_t lag)
 {
-	size_t waiting = count_waiting(app);
-	const char *reason = not_ready(app, waiting);
-	int64_t lag = app->consumer ? consumer_lag(app->consumer) : 0;
-	const struct figure figures[] = {
+	char reason[64];
+	struct figure figures[] = {
 		{STR("inflight_bytes"), metric_value(app->meters.inflight_bytes)},
 		{STR("lag_records"), (double)lag},
 		{STR("braked"), app->braked},
 		{STR("paused"), app->paused},
 		{STR("waiting_partitions"), (double)waiting},
+		{STR("breaker_state"), view->state},
+		{{0}, 1},
 	};
+	size_t nr = sizeof(figures) / sizeof(figures[0]);
+
+	snprintf(reason, sizeof(reason), "breaker.%s", breaker_reason_name(view->reason));
+	figures[nr - 1].key = str_from(reason);
+	report_poll(app->report, figures, view->state == BREAKER_CLOSED ? nr - 1 : nr);
+}
+
+static int tick(struct app *app, struct err *err)
+{
+	size_t waiting = count_waiting(app);
+	const char *reason = not_ready(app, waiting);
+	int64_t lag = app->consumer ? consumer_lag(app->consumer) : 0;
 	struct gate_view view;
 	struct err why = ERR_INIT;
 
@@ -358,7 +372,7 @@ static int tick(struct app *app, struct err *err)
 	retention_turn(app->retention, clock_mono_ms());
 	writers_look(app->writers, &view);
 	watch_turn(&app->watch, &view, app->paused ? 0 : lag, &app->program.log, app->report, &app->meters);
-	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));
+	beat(app, &view, waiting, lag);
 	if (app->consumer && consumer_turn(app->consumer, &why) < 0)
 		complain(app, "offsets_unknown", &why);
 	return open_reader(app, err);
