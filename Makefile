@@ -38,8 +38,8 @@ LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
-GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c
-GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/version.h
+GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c $(GEN)/schemas/metric_list.c
+GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/schemas/metric_list.h $(GEN)/version.h
 GEN_OBJ := $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(GEN_C))
 SRC_common    := $(wildcard common/*.c)
 SRC_ingest    := $(wildcard ingest/*.c)
@@ -127,7 +127,7 @@ $(GEN)/version.h: FORCE
 	@echo '#define MILLRACE_VERSION "$(VERSION)+$(or $(COMMIT),unknown)"' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/reasons.txt $(wildcard schemas/*.avsc)
+$(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/reasons.txt schemas/metrics.txt $(wildcard schemas/*.avsc)
 	@mkdir -p $(@D)
 	$(call say,GEN,$(@D))
 	$(Q)$(PYTHON) schemas/gen.py --out $(@D)

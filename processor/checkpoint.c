@@ -155,7 +155,7 @@ static int close_task(const struct checkpoint *cp, struct task *t, int64_t water
 
 	if (task_close(t, watermark_ms, rules, err) < 0)
 		return -1;
-	stats_add(cp->with.stats, STATS_UNKNOWN_MINUTES, t->partition, t->alerts.unknown - unknown);
+	stats_add(cp->with.stats, STATS_UNKNOWN_WINDOWS, t->partition, t->alerts.unknown - unknown);
 	t->owed_bytes = 0;
 	return owed && before < task_flushable_bytes(t) + owed ? task_flush(t, err) : 0;
 }

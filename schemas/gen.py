@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the C codecs of schemas/*.avsc and the C list of schemas/reasons.txt.
+"""Writes the C codecs of schemas/*.avsc, and the C lists of schemas/reasons.txt and schemas/metrics.txt.
 
 Avro's generic values cost some 200 ns a sample, straight-line C some 10: hence a generator instead of a library on the hot
 path. common/codec.h is the runtime under what it writes, avsc.py reads the schemas.
 
-Usage: gen.py --out DIR     writes schemas.h, schemas.c, reasons.h and reasons.c into DIR
+Usage: gen.py --out DIR     writes schemas, reasons and metric_list, .h and .c each, into DIR
        gen.py --readme      writes the table of reasons into README.md, between its two marks
+       gen.py --metrics     writes deploy/METRICS.md
 """
 import argparse
 import json
@@ -14,6 +15,7 @@ import pathlib
 import re
 import sys
 
+import metrics
 from avsc import Enum, Items, Optional, Record, Refused, Schemas, indented, snake
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -225,7 +227,8 @@ def generate():
     """{file name: text}."""
     schemas, reasons = Schemas(HERE), read_reasons(HERE / "reasons.txt")
     files = {"schemas.h": header(schemas), "schemas.c": source(schemas),
-             "reasons.h": reasons_header(reasons), "reasons.c": reasons_source(reasons)}
+             "reasons.h": reasons_header(reasons), "reasons.c": reasons_source(reasons),
+             "metric_list.h": metrics.header(), "metric_list.c": metrics.source(metrics.read(HERE / "metrics.txt")[1])}
     return {name: "\n".join(lines) + "\n" for name, lines in files.items()}
 
 
@@ -234,8 +237,12 @@ def main():
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--out", type=pathlib.Path, help="folder to write the C files into")
     what.add_argument("--readme", action="store_true", help="bring README.md's table of reasons up to date")
+    what.add_argument("--metrics", action="store_true", help="bring deploy/METRICS.md up to date")
     args = parser.parse_args()
     try:
+        if args.metrics:
+            write_atomically(HERE.parent / "deploy" / "METRICS.md", metrics.markdown(*metrics.read(HERE / "metrics.txt")))
+            return
         if args.readme:
             path = HERE / "README.md"
             write_atomically(path, readme(path.read_text(), read_reasons(HERE / "reasons.txt")))

@@ -16,7 +16,7 @@ struct meters {
 	struct metric *cut_off[NR_SINK_TOPICS];  /* offsets that retention took before the sink came */
 	struct metric *repeated[NR_SINK_TOPICS]; /* records below the position, skipped */
 	struct metric *retries[NR_VERDICT_REASONS];
-	struct metric *inserts, *insert_ms;
+	struct metric *inserts, *insert_time;
 	struct metric *breaker_state, *breaker_open[NR_BREAKER_REASONS], *breaker_openings; /* [0], no reason, is NULL */
 	struct metric *batch_limit, *writers_limit, *latency, *reference_latency, *drainable_lag;
 	struct metric *inflight_bytes, *inflight_batches, *waiting_partitions, *braked, *paused;

@@ -75,7 +75,7 @@ static void on_done(void *ctx, const struct delivery_done *done)
 		complain(d, done);
 	if (done->outcome == DELIVERY_CANCELLED && drops(d, done->site))
 		drops_count(d->spec.drops, done->site, 0, 1);
-	metric_add(d->spec.meters->delivery_ms, (uint64_t)(done->took_ms > 0 ? done->took_ms : 0));
+	metric_add_ms(d->spec.meters->delivery_time, (uint64_t)(done->took_ms > 0 ? done->took_ms : 0));
 	desk_outcome(d->desk, clock_now_ms(&d->spec.program->clock), done->incident, done->receiver, done->sequence, outcome, done->attempts,
 		     str_from(done->error));
 }
