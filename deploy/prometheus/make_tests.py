@@ -17,7 +17,8 @@ INGEST = 'job="ingest",instance="i:1"'
 PROCESSOR = 'job="processor",cell="main",instance="p:1"'
 SINK = 'job="sink",cell="main",instance="s:1"'
 NOTIFY = 'job="notify",cell="main",instance="n:1"'
-OF = {"ingest": INGEST, "processor": PROCESSOR, "sink": SINK, "notify": NOTIFY}
+AGENT = 'job="agent",instance="a:1"'
+OF = {"ingest": INGEST, "processor": PROCESSOR, "sink": SINK, "notify": NOTIFY, "agent": AGENT}
 FOREVER = 420  # minutes: longer than any rule looks back
 
 
@@ -93,14 +94,14 @@ TABLE = [
     ("MillraceBuildsMixed", 245, [common("sink", "millrace_build_info", steady(1), build="1"), common("ingest", "millrace_build_info", steady(1), build="2")],
      [common("sink", "millrace_build_info", steady(1), build="1"), common("ingest", "millrace_build_info", "1x100", build="2"),
       common("ingest", "millrace_build_info", f"_x100 1x{FOREVER}", build="1")]),
-    ("MillraceLogSuppressed", 60, [common("sink", "millrace_log_suppressed_lines_total", rising(10))], [common("sink", "millrace_log_suppressed_lines_total", "0x20 5x400")]),
-    ("MillraceHoursToLossLow", 60, lag("processor", (48, 60), 72, topic="samples"), lag("processor", (46, 60), 72, topic="samples")),
-    ("MillraceHoursToLossLow", 60, lag("sink", (145, 60), 168, topic="t"), lag("sink", (142, 60), 168, topic="t")),
-    ("MillraceHoursToLossLow", 60, lag("notify", (145, 60), 168), lag("notify", (142, 60), 168)),
-    ("MillraceHoursToLossLow", 60, lag("processor", (10, 300), 110, topic="samples"), lag("processor", (60, -60), 110, topic="samples")),  # five seconds a second
-    ("MillraceHoursToLossCritical", 60, lag("processor", (66, 60), 72, topic="samples"), lag("processor", (64, 60), 72, topic="samples")),
-    ("MillraceHoursToLossCritical", 60, lag("sink", (168, 60), 168, topic="t"), lag("sink", (160, 60), 168, topic="t")),
-    ("MillraceHoursToLossCritical", 60, lag("notify", (166, 0), 168), lag("notify", (160, 60), 168)),
+    ("MillraceLogSuppressed", 45, [common("sink", "millrace_log_suppressed_lines_total", rising(10))], [common("sink", "millrace_log_suppressed_lines_total", "0x20 5x400")]),
+    ("MillraceHoursToLossLow", 25, lag("processor", (48, 60), 72, topic="samples"), lag("processor", (46, 60), 72, topic="samples")),
+    ("MillraceHoursToLossLow", 25, [*lag("sink", (145, 60), 168, topic="t"), one("millrace_sink_paused", steady(1))], lag("sink", (142, 60), 168, topic="t")),
+    ("MillraceHoursToLossLow", 25, lag("notify", (145, 60), 168), lag("notify", (142, 60), 168)),
+    ("MillraceHoursToLossLow", 25, lag("processor", (10, 300), 110, topic="samples"), lag("processor", (60, -60), 110, topic="samples")),  # five seconds a second
+    ("MillraceHoursToLossCritical", 25, lag("processor", (66, 60), 72, topic="samples"), lag("processor", (64, 60), 72, topic="samples")),
+    ("MillraceHoursToLossCritical", 25, lag("sink", (168, 60), 168, topic="t"), lag("sink", (160, 60), 168, topic="t")),
+    ("MillraceHoursToLossCritical", 25, lag("notify", (166, 0), 168), lag("notify", (160, 60), 168)),
     ("MillraceRecordsCutOff", 30, [one("millrace_sink_cut_off_total", then(0, 20, 7), topic="t")], [one("millrace_sink_cut_off_total", steady(7), topic="t")]),
     ("MillraceRecordsCutOff", 30, [one("millrace_processor_gap_records_total", appears(20, 7), topic="samples", partition="0")],
      [one("millrace_processor_gap_records_total", steady(7), topic="samples", partition="0")]),
@@ -177,6 +178,8 @@ TABLE = [
      [one("millrace_notify_notifications_total", steady(1), kind="gave_up"), one("millrace_notify_notifications_total", rising(9), kind="delivered")]),
     ("MillraceNotifyDropping", 20, [one("millrace_notify_dropped_total", rising(3))], [one("millrace_notify_dropped_total", steady(3))]),
     ("MillraceNotifyRefusesEvents", 30, [one("millrace_notify_events_refused_total", then(0, 20, 3))], [one("millrace_notify_events_refused_total", steady(3))]),
+    ("MillraceAgentCannotSend", 20, [one("millrace_agent_push_key_refused", then(0, 10, 1))], [one("millrace_agent_push_key_refused", "0x10 1x3 0x100")]),
+    ("MillraceAgentCannotSend", 20, [one("millrace_agent_spool_oldest_age_seconds", rising(120))], [one("millrace_agent_spool_oldest_age_seconds", steady(890))]),
     ("MillraceNotifyUnstable", 70, [one("millrace_notify_terms_lost_total", "0x10 1x10 2x10 3x10 4x10 5x60")], [one("millrace_notify_terms_lost_total", "0x10 1x60")]),
 ]
 
