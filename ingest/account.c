@@ -61,6 +61,8 @@ static const struct {
 	[ACCOUNT_EXPECTED_BACK] = {"millrace_ingest_expected_agents", true},
 	[ACCOUNT_SITES] = {"millrace_ingest_sites", true},
 	[ACCOUNT_TABLES_HELD] = {"millrace_ingest_tables_held_rows", true},
+	[ACCOUNT_MEMORY_BUDGET] = {"millrace_ingest_memory_budget_bytes", true},
+	[ACCOUNT_UNDER_REPLICATED] = {"millrace_ingest_under_replicated_partitions", true},
 	[ACCOUNT_RECORDS] = {"millrace_ingest_records_total", false},
 	[ACCOUNT_RECORD_BYTES] = {"millrace_ingest_record_bytes_total", false},
 	[ACCOUNT_BODY_BYTES] = {"millrace_ingest_body_bytes_total", false},

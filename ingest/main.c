@@ -82,6 +82,7 @@ static int open_judgement(struct app *app, struct err *err)
 	app->account = app->metrics ? account_new(app->metrics, (size_t)app->conf.metrics_sites_max) : NULL;
 	if (!app->account || !app->sites)
 		return err_nomem(err, "tables and metrics");
+	account_set(app->account, ACCOUNT_MEMORY_BUDGET, (double)app->program.common.memory_budget_bytes);
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_INGEST, err);
 	if (!app->controls)
 		return -1;

@@ -6,12 +6,14 @@
 
 #include "common/control_desk.h"
 #include "common/table.h"
+#include "ingest/replicas.h"
 #include "ingest/vault.h"
 
 enum {
 	ROWS_A_TURN = 1000,
 	STALE_MS = 60000,          /* without news of the brokers, an unknown key may be a new one */
 	ALARM_EVERY_MS = 3600000,  /* a shrink that is held is told again */
+	REPLICAS_EVERY_MS = 10000,
 };
 
 struct registry {
@@ -22,6 +24,7 @@ struct registry {
 	bool serving;          /* there is something to judge by: read to their end, or from the file */
 	size_t held;           /* rows, when the alarm was raised last */
 	int64_t alarm_mono_ms;
+	int64_t replicas_mono_ms; /* when the brokers are asked for replicas again */
 	struct log_repeat complaint;
 };
 
@@ -199,6 +202,19 @@ static void raise_alarm(struct registry *r)
 		      (const struct tag[]){{STR("before"), str_from(before)}, {STR("after"), str_from(after)}}, 2);
 }
 
+/* On this thread, which no request waits for, and for no longer than any other question. What was known stays when there is no answer. */
+static void count_replicas(struct registry *r, int reach_ms)
+{
+	int64_t missing;
+
+	if (!tables_opened(r->tables) || clock_mono_ms() < r->replicas_mono_ms)
+		return;
+	missing = replicas_ask(tables_client(r->tables), reach_ms);
+	if (missing >= 0)
+		account_set(r->rooms.account, ACCOUNT_UNDER_REPLICATED, (double)missing);
+	r->replicas_mono_ms = clock_mono_ms() + REPLICAS_EVERY_MS;
+}
+
 void registry_tick(struct registry *r, int reach_ms)
 {
 	struct err err = ERR_INIT;
@@ -211,4 +227,5 @@ void registry_tick(struct registry *r, int reach_ms)
 		complain(r, "tables_file_not_written", &err);
 	account_set(r->rooms.account, ACCOUNT_SITES, (double)sites_count(r->rooms.sites));
 	raise_alarm(r);
+	count_replicas(r, reach_ms);
 }

@@ -20,6 +20,7 @@
 #include "common/metrics.h"
 #include "common/program.h"
 #include "common/report.h"
+#include "common/retention.h"
 #include "common/table.h"
 #include "common/watchdog.h"
 #include "processor/conf.h"
@@ -45,7 +46,8 @@ struct app {
 	struct metrics *metrics;
 	struct admin *admin;
 	struct report *report;
-	struct tables *tables;   /* not open: Kafka or its topics have not been there yet */
+	struct tables *tables;
+	struct retention *retention;   /* not open: Kafka or its topics have not been there yet */
 	struct cell_row cell;
 	struct site_limits limits;
 	struct placements placements;
@@ -129,12 +131,16 @@ static struct tables *make_tables(struct app *app, struct err *err)
 
 static int app_open(struct app *app, struct err *err)
 {
+	static const char *const inputs[] = {"samples", "events"};
+
 	if (events_open(&app->events, TICK_MS, err) < 0 || open_admin(app, err) < 0 || open_judging(app, err) < 0)
 		return -1;
 	app->cell.name = app->limits.cell = app->program.common.cell;
 	app->report = report_new(&app->program, app->admin, app->cell.name, err);
 	app->tables = app->report ? make_tables(app, err) : NULL;
-	if (!app->tables)
+	app->retention = app->tables ? retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_processor_retention_seconds", false,
+						      inputs, sizeof(inputs) / sizeof(inputs[0]), err) : NULL;
+	if (!app->retention)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
 	app->serving = (struct serving){
@@ -186,6 +192,7 @@ static int every_second(struct app *app, struct err *err)
 
 	if (open_tables(app, err) < 0)
 		return -1;
+	retention_turn(app->retention, clock_mono_ms());
 	if (tables_loaded(app->tables)) {
 		if (serving_open(&app->serving, err) < 0)
 			return -1;
@@ -257,6 +264,7 @@ static void app_close(struct app *app, int rc)
 	if (app->admin)
 		admin_set_ready(app->admin, false, "stopping");
 	closed = serving_fini(&app->serving, rc == 0);
+	retention_free(app->retention);
 	tables_free(app->tables);
 	report_free(app->report, CLOSE_MS);
 	if (!closed) /* a client's threads go on using what follows */

@@ -491,7 +491,8 @@ static void gauge_memory(struct partitions *ps)
 	for (enum share i = 0; i < NR_SHARES; i++)
 		stats_memory(ps->with.stats, share_name(i), (double)ps->shares.bytes[i], i == SHARE_STATE ? (double)use->state_bytes : -1);
 	stats_memory(ps->with.stats, "restore", -1, (double)restore_needs(ps->restore, &waits));
-	stats_memory(ps->with.stats, "unflushable", (double)ps->room.budget.unflushable_bytes, (double)use->unflushable_bytes);
+	stats_memory(ps->with.stats, "unflushable", -1, (double)use->unflushable_bytes); /* a part of the state: its limit is no share */
+	stats_gauge(ps->with.stats, STATS_UNFLUSHABLE_LIMIT, (double)ps->room.budget.unflushable_bytes);
 	if (!memory_look(&memory))
 		return;
 	stats_memory(ps->with.stats, "allocated", -1, (double)memory.allocated_bytes);

@@ -57,6 +57,7 @@ static const struct figure_spec by_instance[NR_STATS_INSTANCE] = {
 	[STATS_RESTORE_SECONDS] = {"millrace_processor_restore_seconds", true},
 	[STATS_READING_HELD] = {"millrace_processor_reading_held", true},
 	[STATS_CROWDED] = {"millrace_processor_state_crowded", true},
+	[STATS_UNFLUSHABLE_LIMIT] = {"millrace_processor_unflushable_limit_bytes", true},
 	[STATS_TRIGGERS] = {"millrace_processor_triggers", true},
 	[STATS_RECORDS] = {"millrace_processor_records_total", false},
 	[STATS_REBALANCES] = {"millrace_processor_rebalances_total", false},

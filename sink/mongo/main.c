@@ -23,6 +23,7 @@
 #include "common/metrics.h"
 #include "common/program.h"
 #include "common/report.h"
+#include "common/retention.h"
 #include "common/table.h"
 #include "common/watchdog.h"
 #include "sink/mongo/alarm.h"
@@ -57,6 +58,7 @@ struct app {
 	struct meters meters;
 	struct admin *admin;
 	struct report *report;
+	struct retention *retention;
 	struct tables *tables; /* NULL: Kafka or its topics have not been there yet */
 	struct controls *controls;
 	struct database *database;
@@ -112,6 +114,7 @@ static int open_admin(struct app *app, struct err *err)
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	meters_init(&app->meters, app->metrics, app->program.common.cell);
+	metric_set(app->meters.memory_budget, (double)app->program.common.memory_budget_bytes);
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_SINK, err);
 	if (!app->controls)
 		return -1;
@@ -126,12 +129,19 @@ static int open_rooms(struct app *app, struct err *err)
 		{"millrace.cells", take_cell, app},
 		{"millrace.controls", controls_take, app->controls},
 	};
+	const char *topics[NR_SINK_TOPICS];
 
 	app->report = report_new(&app->program, app->admin, app->program.common.cell, err);
 	app->tables = app->report ? tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), err) : NULL;
 	if (!app->tables)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
+	for (int i = 0; i < NR_SINK_TOPICS; i++)
+		topics[i] = sink_topic_name((enum sink_topic)i);
+	app->retention = retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_sink_retention_seconds", true, topics,
+				       NR_SINK_TOPICS, err);
+	if (!app->retention)
+		return -1;
 	app->database = database_new(&app->conf, &app->program.log, err);
 	if (!app->database)
 		return -1;
@@ -345,6 +355,7 @@ static int tick(struct app *app, struct err *err)
 	metric_set(app->meters.waiting_partitions, (double)waiting);
 	metric_set(app->meters.braked, app->braked);
 	metric_set(app->meters.paused, app->paused);
+	retention_turn(app->retention, clock_mono_ms());
 	writers_look(app->writers, &view);
 	watch_turn(&app->watch, &view, app->paused ? 0 : lag, &app->program.log, app->report, &app->meters);
 	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));
@@ -428,6 +439,7 @@ static void close_rooms(struct app *app, int exit_code)
 	}
 	writers_free(app->writers);
 	database_free(app->database);
+	retention_free(app->retention);
 	tables_free(app->tables);
 	partitions_fini(&app->parts);
 	admin_free(app->admin);

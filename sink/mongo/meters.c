@@ -51,6 +51,7 @@ void meters_init(struct meters *m, struct metrics *registry, const char *cell)
 		m->retries[i] = metrics_counter(registry, "millrace_sink_retries_total", "reason",
 						verdict_reason_name((enum verdict_reason)i), NULL);
 	init_pace(m, registry);
+	m->memory_budget = metrics_gauge(registry, "millrace_sink_memory_budget_bytes", NULL);
 	m->inflight_bytes = metrics_gauge(registry, "millrace_sink_inflight_bytes", NULL);
 	m->inflight_batches = metrics_gauge(registry, "millrace_sink_inflight_batches", NULL);
 	m->waiting_partitions = metrics_gauge(registry, "millrace_sink_waiting_partitions", NULL);
@@ -58,10 +59,20 @@ void meters_init(struct meters *m, struct metrics *registry, const char *cell)
 	m->paused = metrics_gauge(registry, "millrace_sink_paused", NULL);
 }
 
-struct metric *meters_lag(struct meters *m, const char *topic, int32_t partition)
+static struct metric *of_partition(struct meters *m, const char *name, const char *topic, int32_t partition)
 {
 	char number[16];
 
 	snprintf(number, sizeof(number), "%d", (int)partition);
-	return metrics_gauge(m->registry, "millrace_sink_lag_records", "topic", topic, "partition", number, NULL);
+	return metrics_gauge(m->registry, name, "topic", topic, "partition", number, NULL);
+}
+
+struct metric *meters_lag(struct meters *m, const char *topic, int32_t partition)
+{
+	return of_partition(m, "millrace_sink_lag_records", topic, partition);
+}
+
+struct metric *meters_lag_seconds(struct meters *m, const char *topic, int32_t partition)
+{
+	return of_partition(m, "millrace_sink_lag_seconds", topic, partition);
 }

@@ -15,6 +15,7 @@
 #include "common/build.h"
 #include "common/control_desk.h"
 #include "common/events.h"
+#include "common/retention.h"
 #include "common/table.h"
 #include "common/watchdog.h"
 #include "sink/notify/intake.h"
@@ -46,7 +47,8 @@ struct app {
 	struct drops drops;
 	struct cell_row cell;
 	struct dispatch *dispatch; /* desk and delivery */
-	struct tables *tables;     /* not open: Kafka or its topics have not been there yet */
+	struct tables *tables;
+	struct retention *retention;     /* not open: Kafka or its topics have not been there yet */
 	struct term *term;         /* NULL: the cell is not known yet */
 	int64_t epoch;             /* of the topics that the term reads */
 	struct events events;
@@ -70,6 +72,7 @@ static int open_admin(struct app *app, struct err *err)
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	meters_init(&app->meters, app->metrics);
+	metric_set(app->meters.memory_budget, (double)app->program.common.memory_budget_bytes);
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_NOTIFY, err);
 	if (!app->controls)
 		return -1;
@@ -105,7 +108,9 @@ static int app_open(struct app *app, struct err *err)
 	dispatch.report = app->report;
 	app->dispatch = dispatch_new(&dispatch, err);
 	app->tables = app->dispatch ? make_tables(app, err) : NULL;
-	if (!app->tables)
+	app->retention = app->tables ? retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_notify_retention_seconds", true,
+						      (const char *const[]){"alerts"}, 1, err) : NULL;
+	if (!app->retention)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("cell", app->cell.name),
@@ -222,6 +227,8 @@ static void tick(struct app *app)
 	report_limited(app);
 	meters_follow(&app->meters, dispatch_desk(app->dispatch), dispatch_delivery(app->dispatch), clock_mono_ms());
 	metric_set(app->meters.lag, lag);
+	metric_set(app->meters.lag_seconds, app->term ? term_lag_seconds(app->term) : 0);
+	retention_turn(app->retention, clock_mono_ms());
 	metric_set(app->meters.held, app->term ? term_held(app->term) : 0);
 	admin_beat(app->admin);
 	admin_set_ready(app->admin, reason == NULL, reason ? reason : ready_word(app));
@@ -295,6 +302,7 @@ static void app_close(struct app *app, int exit_code)
 {
 	bool closed = term_free(app->term, CLOSE_MS);
 
+	retention_free(app->retention);
 	tables_free(app->tables);
 	report_free(app->report, STOP_MS);
 	if (!closed) /* a client's threads go on using what follows */

@@ -34,6 +34,8 @@ void meters_init(struct meters *m, struct metrics *registry)
 	const struct { struct metric **to; const char *name; } gauges[] = {
 		{&m->active, "millrace_notify_active"},
 		{&m->lag, "millrace_notify_lag_records"},
+		{&m->lag_seconds, "millrace_notify_lag_seconds"},
+		{&m->memory_budget, "millrace_notify_memory_budget_bytes"},
 		{&m->held, "millrace_notify_waiting_partitions"},
 		{&m->incidents, "millrace_notify_incidents_open"},
 		{&m->under_way, "millrace_notify_under_way"},

@@ -458,6 +458,11 @@ int64_t term_lag(const struct term *t)
 	return term_is_active(t) ? intake_lag(t->intake) : 0;
 }
 
+double term_lag_seconds(struct term *t)
+{
+	return term_is_active(t) ? (double)intake_lag_ms(t->intake) / 1000 : 0;
+}
+
 int32_t term_held(const struct term *t)
 {
 	return term_is_active(t) ? intake_held(t->intake) : 0;

@@ -15,6 +15,7 @@ import urllib.request
 import confluent_kafka
 import fastavro
 import pymongo
+from exposition import checked
 from millrace_local import BINARIES, Failure, Process, ROOT, Stack
 from millrace_local.process import tail
 
@@ -116,7 +117,7 @@ class Pipeline:
     def metric(self, program, name):
         """The sum over a metric's labels."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_ports[program]}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
+            lines = checked(answer.read().decode()).splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
     def check_alive(self):
