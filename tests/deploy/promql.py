@@ -6,13 +6,17 @@ import re
 
 METRIC = re.compile(r"(?<![\w:\"])(millrace[\w:]+|process_\w+|up|ALERTS)\b(?!\s*\()(?:\{([^}]*)\})?")
 LABEL = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
-GROUPED = re.compile(r"\b(?:by|on|group_left|group_right|without)\s*\(([^)]*)\)\s*\(?")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def selectors(expression):
     """[(metric, [labels it is chosen by])]."""
     return [(name, LABEL.findall(QUOTED.sub('""', chosen or ""))) for name, chosen in METRIC.findall(expression)]
+
+
+def vectors(expression):
+    """[(metric, the selector as it stands)]."""
+    return [(match[1], match[0]) for match in METRIC.finditer(expression)]
 
 
 def closing(text, at):
