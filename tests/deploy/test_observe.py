@@ -329,7 +329,7 @@ def check_panels(observed):
             for title, expression in expressions(dashboard):
                 asked = substituted(expression, choice)
                 assert observed.prometheus.ask(asked), f"{name}, {title}: nothing for {asked}"
-                bare = asked.removesuffix(" or vector(0)")
+                bare = asked.removesuffix(" or on () vector(0)")
                 if bare != asked and not observed.prometheus.ask(bare):
                     unseen = [metric for metric, vector in promql.vectors(bare) if not observed.prometheus.ask(vector)]
                     assert all(RARE.fullmatch(metric) for metric in unseen), f"{name}, {title}: nothing but 0 for {asked}"
