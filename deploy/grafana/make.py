@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes dashboards/*.json for Grafana 10 and 11 from the tables below; with --check it exits 1 where a file is not what it would write.
 
-Four files of a thousand lines, as Grafana writes them, cannot be reviewed; these tables can, and no panel lacks its unit or its words. tests/deploy/test_observe.py asks every expression of a Prometheus that scrapes a running stack, and none may be empty there.
+Four files of a thousand lines, as Grafana writes them, cannot be reviewed; these tables can, and no panel lacks its unit or its words.
+tests/deploy/test_observe.py asks every expression of a Prometheus that scrapes a running stack, and none may be empty there.
 """
 import json
 import sys
@@ -286,10 +287,10 @@ INGEST = [
 PROCESSOR = [
     row("Where do partitions stand?"),
     graph("Lag by partition", "s", "Event time between the watermark and now; 0 at the partition's end.",
-          (f"max by (topic, partition) (millrace_processor_lag_seconds{{{TOPIC}}})", "{{topic}} {{partition}}"),
+          (f"max by (cell, topic, partition) (millrace_processor_lag_seconds{{{TOPIC}}})", "{{cell}} {{topic}} {{partition}}"),
           runbook="MillraceProcessorBehind"),
     graph("Lag in records by partition", "short", "Between position and end.",
-          (f"max by (topic, partition) (millrace_processor_lag_records{{{TOPIC}}})", "{{topic}} {{partition}}"),
+          (f"max by (cell, topic, partition) (millrace_processor_lag_records{{{TOPIC}}})", "{{cell}} {{topic}} {{partition}}"),
           runbook="MillraceProcessorBehind"),
     graph("Partitions by instance", "none", "Assigned, running, refused.",
           (f"sum by (instance) (millrace_processor_partitions_assigned{{{CELL}}})", "{{instance}} assigned"),
@@ -312,7 +313,7 @@ PROCESSOR = [
           (per("instance", f"millrace_processor_unknown_outcomes_total{{{CELL}}}"), "{{instance}} asked for"),
           runbook="MillraceTransactionsAbort"),
     graph("Snapshots", "bytes", "Size of the last one, by partition.",
-          (f"max by (topic, partition) (millrace_processor_snapshot_bytes{{{TOPIC}}})", "{{topic}} {{partition}}")),
+          (f"max by (cell, topic, partition) (millrace_processor_snapshot_bytes{{{TOPIC}}})", "{{cell}} {{topic}} {{partition}}")),
     graph("Deletions of old snapshots", "cps", "Offsets a second by which state topics' beginnings move on; and deletions that failed.",
           (per("cell", f"millrace_processor_trimmed_records_total{{{CELL}}}") + " or on () vector(0)", "{{cell}} offsets"),
           (per("cell", f"millrace_processor_trims_failed_total{{{CELL}}}"), "{{cell}} failed"), runbook="MillraceTrimsFail"),
@@ -326,7 +327,7 @@ PROCESSOR = [
           (f"max by (instance, kind) (millrace_processor_memory_budget_bytes{{{CELL}}})", "{{instance}} {{kind}}"),
           runbook="MillraceMemoryNearBudget", stack=True),
     graph("State by partition", "bytes", "What the state of each takes.",
-          (f"max by (topic, partition) (millrace_processor_state_bytes{{{TOPIC}}})", "{{topic}} {{partition}}"), stack=True),
+          (f"max by (cell, topic, partition) (millrace_processor_state_bytes{{{TOPIC}}})", "{{cell}} {{topic}} {{partition}}"), stack=True),
     graph("Held or crowded", "none",
           "1 while nothing is read as what would make room cannot be committed; 1 while what no flush frees is more than "
           "half of the state's share.", (f"max by (instance) (millrace_processor_reading_held{{{CELL}}})", "{{instance}} held"),

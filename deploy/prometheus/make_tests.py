@@ -152,7 +152,7 @@ TABLE = [
     ("MillraceAgentsLoseData", 30, known(one("millrace_ingest_truncated_samples_total", appears(20, 812), site="shop")),
      [one("millrace_ingest_truncated_samples_total", steady(812), site="shop")]),
     ("MillraceAgentsLoseData", 30, known(one("millrace_ingest_truncated_samples_total", appears(20, 1), site="shop")),
-     [one("millrace_ingest_truncated_samples_total", appears(20, 812), site="shop"), ups("ingest", appears(20, 1))]),  # Prometheus has begun
+     [one("millrace_ingest_truncated_samples_total", appears(20, 812), site="shop"), ups("ingest", appears(20, 1))]),  # it has begun
     ("MillraceAgentsLoseData", 30, [one("millrace_ingest_truncated_samples_total", then(100, 20, 812), site="shop")],
      [one("millrace_ingest_truncated_samples_total", then(100, 5, 812), site="shop")]),
     ("MillraceClockSkew", 60, [REQUESTS, one("millrace_ingest_skewed_payloads_total", rising(60))],

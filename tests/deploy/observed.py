@@ -1,8 +1,8 @@
-"""A small Millrace for Prometheus to look at: two cells on one broker and two databases, all programs, an application that does a little of everything, and
-Debian's Prometheus with deploy/prometheus/rules.yml.
+"""A small Millrace for Prometheus to look at: two cells on one broker and two databases, all programs, an application that does a little of
+everything, and Debian's Prometheus with deploy/prometheus/rules.yml.
 
-On the test clock, twenty times as fast, so that minutes close, an hour does, and an alert opens, while somebody waits. Rates are by Prometheus' clock, which
-is real: they are too high by that, and none of them is compared with anything.
+On the test clock, twenty times as fast, so that minutes close, an hour does, and an alert opens, while somebody waits. Rates are by
+Prometheus' clock, which is real: they are too high by that, and none of them is compared with anything.
 """
 import gzip
 import json
@@ -19,7 +19,7 @@ from millrace_local import BINARIES, PROMETHEUS, Process, ROOT, Stack, free_base
 from pipeline import HOUR_MS, MINUTE_MS, Pipeline, free_ports
 from receivers import HookServer
 
-SPEED, START_MINUTE = 20, -69  # of this hour: an hour ends some 9 minutes after the start
+SPEED, START_MINUTE = 20, -67  # of this hour: an hour ends 7 minutes after the start
 CELLS = {"main": "shop", "other": "bank"}
 SCRAPE = "1s"
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
@@ -72,9 +72,7 @@ class Cells(Pipeline):
         name = f"{job}-{cell}" if cell else job
         self.admin_ports[name] = port
         self.targets.append((job, cell, port))
-        settings = [f"kafka.bootstrap.servers={self.env['KAFKA']}", f"admin.listen=127.0.0.1:{port}", *self.clock(), *([f"cell={cell}"] if cell else []), *own]
-        self.processes[name] = Process(name, self.directory).start(
-            [BINARIES / f"millrace-{job}", "--test-clock", *(word for setting in settings for word in ("--set", setting))], env=ENVIRONMENT)
+        self.launch(name, job, port, f"kafka.bootstrap.servers={self.env['KAFKA']}", *([f"cell={cell}"] if cell else []), *own)
 
     def run_agent(self, port):
         folder = self.directory / "agent"
@@ -82,16 +80,17 @@ class Cells(Pipeline):
         key = folder / "key"
         key.touch(0o600)
         key.write_text(self.keys["shop"] + "\n")
-        settings = [f"push.url=http://127.0.0.1:{self.push_port}", f"key.file={key}", f"spool.dir={folder / 'spool'}", f"admin.listen=127.0.0.1:{port}",
-                    f"statsd.listen=127.0.0.1:{free_ports(1)[0]}", f"statsd.socket={folder / 'statsd.sock'}", f"lines.socket={folder / 'lines.sock'}",
-                    f"status.socket={folder / 'status.sock'}", *self.clock()]
+        sockets = [f"{name}.socket={folder / name}.sock" for name in ("statsd", "lines", "status")]
         self.admin_ports["agent"] = port
         self.targets.append(("agent", None, port))
-        self.processes["agent"] = Process("agent", self.directory).start(
-            [BINARIES / "millrace-agent", "--test-clock", *(word for setting in settings for word in ("--set", setting))], env=ENVIRONMENT)
+        self.launch("agent", "agent", port, f"push.url=http://127.0.0.1:{self.push_port}", f"key.file={key}",
+                    f"spool.dir={folder / 'spool'}", f"statsd.listen=127.0.0.1:{free_ports(1)[0]}", *sockets)
 
-    def clock(self):
-        return [f"clock.{name}={self.env['CLOCK_' + name.upper()]}" for name in ("start_ms", "real_ms", "speed")]
+    def launch(self, name, program, port, *own):
+        clock = [f"clock.{each}={self.env['CLOCK_' + each.upper()]}" for each in ("start_ms", "real_ms", "speed")]
+        settings = [word for setting in (f"admin.listen=127.0.0.1:{port}", *clock, *own) for word in ("--set", setting)]
+        self.processes[name] = Process(name, self.directory).start([BINARIES / f"millrace-{program}", "--test-clock", *settings],
+                                                                   env=ENVIRONMENT)
 
 
 class Application:
@@ -119,12 +118,15 @@ class Application:
         assert self.failure is None, repr(self.failure)
 
     def payload(self, number, site):
-        """load is above its trigger's threshold in two minutes of eight. One sample is bad on its own, one comes long after its minute, and seqs leave a gap."""
+        """load is above its trigger's threshold in two minutes of eight. One sample is bad on its own, one comes long after its minute,
+        and seqs leave a gap."""
         t, agent = self.cells.now_ms(), f"{len(site):032x}"
-        metrics = [{"name": "load", "kind": "gauge", "tags": {"host": "a"}, "points": [{"t": t, "v": 90.0 if number % 16 in (4, 5, 6, 7) else 10.0}]},
-                   {"name": "jobs", "kind": "counter", "tags": {"queue": "mail"}, "points": [{"t": t, "v": 3}]},
-                   {"name": "took", "kind": "distribution", "points": [{"t": t, "v": 0.5}, {"t": t, "v": 1.5}]},
-                   {"name": "late", "kind": "gauge", "points": [{"t": t - 10 * MINUTE_MS, "v": 1}]}, {"name": "bad name", "kind": "gauge", "points": [{"t": t, "v": 1}]}]
+
+        def metric(name, value, kind="gauge", at=t, **tags):
+            return {"name": name, "kind": kind, "tags": tags, "points": [{"t": at, "v": value}]}
+
+        metrics = [metric("load", 90.0 if number % 16 in (4, 5, 6, 7) else 10.0, host="a"), metric("jobs", 3, "counter", queue="mail"),
+                   metric("took", 0.5, "distribution"), metric("late", 1, at=t - 10 * MINUTE_MS), metric("bad name", 1)]
         payload = {"agent_id": agent, "seq": 3 * number + 1, "floor": 3 * number + 1, "created_at": t, "host": "a", "metrics": metrics,
                    "errors": [{"t": t, "class": "Oops", "message": "no"}] * 5, "markers": [{"t": t, "revision": "r1"}],
                    "transactions": [{"t": t, "id": "1", "action": "GET /", "namespace": "web", "duration_ms": 12.5}],
@@ -136,8 +138,8 @@ class Application:
     def post(self, site, payload, path="/v1/push", key=None, encode=None, **headers):
         """The status of the answer."""
         body = json.dumps(payload).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.cells.push_port}{path}", encode(body) if encode else body,
-                                         {"Authorization": f"Bearer {key or self.cells.keys[site]}", "Content-Type": "application/json", **headers})
+        headers = {"Authorization": f"Bearer {key or self.cells.keys[site]}", "Content-Type": "application/json", **headers}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.cells.push_port}{path}", encode(body) if encode else body, headers)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status
@@ -145,14 +147,12 @@ class Application:
             return error.code
 
     def repeat(self):
-        """A retry, and one that says by its headers that its clock is wrong."""
+        """A retry, and one whose headers say that its sender's clock is five minutes slow."""
         payload = self.payload(self.rounds, "shop")
         assert self.post("shop", payload) == 202
-        payload |= {"agent_id": "f" * 32, "floor": 1}
-        wrong = {"Millrace-Created-At": str(payload["created_at"]), "Millrace-Sent-At": str(payload["created_at"])}
-        payload["created_at"] -= 5 * MINUTE_MS
-        wrong = {key: str(payload["created_at"]) for key in wrong}
-        assert self.post("shop", payload, **wrong) == 202
+        slow = payload["created_at"] - 5 * MINUTE_MS
+        payload |= {"agent_id": "f" * 32, "floor": 1, "created_at": slow}
+        assert self.post("shop", payload, **{"Millrace-Created-At": str(slow), "Millrace-Sent-At": str(slow)}) == 202
 
     def refuse(self):
         assert self.post("shop", {}, key="mr_nobody") == 401
@@ -165,7 +165,8 @@ class Application:
         assert self.post("shop", payload, **{"Millrace-Created-At": str(now - HOUR_MS), "Millrace-Sent-At": str(now)}) == 202
 
     def compress(self):
-        assert self.post("bank", {"metrics": [{"name": "packed", "kind": "gauge", "points": [{"v": 1}]}]}, encode=gzip.compress, **{"Content-Encoding": "gzip"}) == 202
+        payload = {"metrics": [{"name": "packed", "kind": "gauge", "points": [{"v": 1}]}]}
+        assert self.post("bank", payload, encode=gzip.compress, **{"Content-Encoding": "gzip"}) == 202
 
     def otlp(self):
         """A cumulative sum, which is a baseline first, and a log record that is no exception."""
@@ -192,14 +193,17 @@ class Prometheus:
         self.process = Process("prometheus", directory)
         # A quarter of a minute between two evaluations is right for a year; here nobody waits for it.
         (self.directory / "rules.yml").write_text(RULES.read_text().replace("interval: 30s", f"interval: {SCRAPE}"))
-        jobs = [{"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"], "labels": {"cell": cell} if cell else {}}
-                                                     for each, cell, port in targets if each == job]} for job in dict.fromkeys(job for job, _, _ in targets)]
+        jobs = {job: {"job_name": job, "static_configs": []} for job, _, _ in targets}
+        for job, cell, port in targets:
+            jobs[job]["static_configs"].append({"targets": [f"127.0.0.1:{port}"], "labels": {"cell": cell} if cell else {}})
         (self.directory / "prometheus.yml").write_text(json.dumps(  # JSON is YAML, too
-            {"global": {"scrape_interval": SCRAPE, "evaluation_interval": SCRAPE}, "rule_files": ["rules.yml"], "scrape_configs": jobs}))
+            {"global": {"scrape_interval": SCRAPE, "evaluation_interval": SCRAPE}, "rule_files": ["rules.yml"],
+             "scrape_configs": list(jobs.values())}))
 
     def start(self):
-        self.process.start([PROMETHEUS, f"--config.file={self.directory / 'prometheus.yml'}", f"--storage.tsdb.path={self.directory / 'data'}",
-                            f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"], env=ENVIRONMENT)
+        self.process.start([PROMETHEUS, f"--config.file={self.directory / 'prometheus.yml'}",
+                            f"--storage.tsdb.path={self.directory / 'data'}", f"--web.listen-address=127.0.0.1:{self.port}",
+                            "--log.level=warn"], env=ENVIRONMENT)
         self.process.wait_until(self._answers, 30, "ready")
 
     def _answers(self):
@@ -212,7 +216,8 @@ class Prometheus:
     def get(self, path, **query):
         """What /api/v1/PATH has for data; an AssertionError with its words when it refuses."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query, doseq=True)}", timeout=30) as answer:
+            address = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query, doseq=True)}"
+            with urllib.request.urlopen(address, timeout=30) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{path} {query}: {error.code} {error.read().decode()}") from None

@@ -1,6 +1,7 @@
-"""What stands in an expression of PromQL, as far as a test must know it: metrics, the labels they are chosen by, and the labels they are added up by.
+"""What stands in an expression of PromQL, as far as a test must know it: metrics, the labels they are chosen by, and those they are added
+up by.
 
-Not a parser: the expressions are ours, and what this does not understand shows as a name that nobody knows. Prometheus itself judges the syntax.
+Not a parser: the expressions are ours, and what this does not understand shows as a name that nobody knows. Prometheus judges the syntax.
 """
 import re
 
