@@ -1,7 +1,7 @@
 /* retention.c - see retention.h.
  *
  * The admin call is asynchronous: its answer comes into a queue of our own, which is looked at in the owner's loop. One question is under way at a
- * time, and the client ends each by its own timeout. */
+ * time, and the client ends each by its own socket.timeout.ms. */
 #include "common/retention.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "common/clock.h"
 #include "common/kafka.h"
 
-enum { INTERVAL_MS = 600000, RETRY_MS = 30000, ASK_TIMEOUT_MS = 10000 };
+enum { INTERVAL_MS = 600000, RETRY_MS = 30000 };
 
 struct kept {
 	char topic[KAFKA_TOPIC_SIZE];
@@ -91,15 +91,12 @@ bool retention_take(struct retention *r, const char *topic, const char *policy, 
 
 static void ask(struct retention *r)
 {
-	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(r->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
 	rd_kafka_ConfigResource_t *resources[RETENTION_TOPICS_MAX];
 
-	rd_kafka_AdminOptions_set_request_timeout(options, ASK_TIMEOUT_MS, NULL, 0);
 	for (size_t i = 0; i < r->nr; i++)
 		resources[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, r->topics[i].topic);
-	rd_kafka_DescribeConfigs(r->rk, resources, r->nr, options, r->answers);
+	rd_kafka_DescribeConfigs(r->rk, resources, r->nr, NULL, r->answers);
 	rd_kafka_ConfigResource_destroy_array(resources, r->nr);
-	rd_kafka_AdminOptions_destroy(options);
 	r->asked = true;
 }
 

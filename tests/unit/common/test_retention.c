@@ -14,8 +14,23 @@ struct fixture {
 	struct mock mock;
 	char cell[8];
 	struct metrics *metrics;
+	rd_kafka_t *rk;
 	struct retention *retention;
 };
+
+/* A client that gives up soon. */
+static rd_kafka_t *client(const struct mock *m)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_t *rk;
+
+	rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(m->cluster), NULL, 0);
+	rd_kafka_conf_set(conf, "socket.timeout.ms", "50", NULL, 0);
+	rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
+	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
+	ck_assert_ptr_nonnull(rk);
+	return rk;
+}
 
 static void fixture_init(struct fixture *f, const char *metric, bool whole)
 {
@@ -26,13 +41,15 @@ static void fixture_init(struct fixture *f, const char *metric, bool whole)
 	snprintf(f->cell, sizeof(f->cell), "main");
 	f->mock.program.common.cell = f->cell;
 	f->metrics = metrics_new("millrace-test");
-	f->retention = retention_new(&f->mock.program, f->mock.rk, f->metrics, metric, whole, names, NR(names), &err);
+	f->rk = client(&f->mock);
+	f->retention = retention_new(&f->mock.program, f->rk, f->metrics, metric, whole, names, NR(names), &err);
 	ck_assert_msg(f->retention != NULL, "%s", err.msg);
 }
 
 static void fixture_fini(struct fixture *f)
 {
 	retention_free(f->retention);
+	rd_kafka_destroy(f->rk);
 	metrics_free(f->metrics);
 	mock_fini(&f->mock);
 }
@@ -118,7 +135,7 @@ START_TEST(no_answer)
 	ck_assert_int_le(longest_ms, 1000);
 	for (int round = 0; round < 3; round++) {
 		mono_ms += 60000;
-		for (int64_t until = clock_mono_ms() + 200; clock_mono_ms() < until; poll(NULL, 0, 5))
+		for (int64_t until = clock_mono_ms() + 1000; clock_mono_ms() < until; poll(NULL, 0, 5))
 			retention_turn(f.retention, mono_ms);
 	}
 	ck_assert_int_eq(count_of(program_log(&f.mock.program, log, sizeof(log)), "retention_unknown"), 1);
