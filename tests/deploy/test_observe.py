@@ -27,7 +27,6 @@ PROMETHEUS, GRAFANA, RUNBOOKS = (ROOT / "deploy" / name for name in ("prometheus
 BASE = "https://example.org/millrace/deploy/runbooks"
 SEVERITIES = {"page", "ticket", "info"}
 HEADINGS = ["What it means", "What is lost", "Look at", "What to do", "It is over when"]
-JOBS = {"ingest", "processor", "sink", "notify", "agent"}
 SCRAPED = {"job", "instance"}                       # labels that every series has by being scraped; those of a cell have that, too
 OWN = {"up": set(), "ALERTS": {"alertname", "alertstate", "severity", "site", "topic", "reason"}}
 RECORDED = {"millrace:hours_to_loss": {"topic"}, "millrace:memory_used:ratio": set(), "millrace:partitions_assigned:sum": set(),
