@@ -141,6 +141,13 @@ $(GEN)/schemas_test/equal.h: tests/unit/common/gen_equal.py $(GEN)/schemas/.done
 	$(PYTHON) $< --out $@
 $(B)/tests/unit/common/test_codec_avro.o: $(GEN)/schemas_test/equal.h
 
+# For the test of former versions, which the schemas themselves may not have.
+VERSIONS := tests/unit/common/versions
+$(GEN)/versions/schemas.h: $(wildcard schemas/*.py $(VERSIONS)/*.avsc) $(VERSIONS)/ids
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) schemas/gen.py --schemas $(VERSIONS) --out $(@D)
+$(B)/tests/unit/common/test_versions.o: $(GEN)/versions/schemas.h
+
 # What protobuf-c makes of the payload's definition: the agent builds payloads with it, and in tests it is the oracle of ingest's decoder.
 # Compiled without our warnings.
 PB_C := $(GEN)/pb/push.pb-c
