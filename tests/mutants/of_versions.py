@@ -17,5 +17,4 @@ MUTANTS = [
     versions("keys-are-not-passed", "schemas/versions.py", '(["(void)codec_read_string(r);"] if isinstance(t, Map) else [])', "[]"),
     versions("todays-null", "schemas/versions.py", "former.type), former.null)", "former.type), today.null)"),
     versions("rest-begins-at-the-list", "schemas/versions.py", "former.fields[1:], today.fields[1:]", "former.fields, today.fields"),
-    versions("lowest-id-is-todays", "schemas/avsc.py", "for number, name, _ in sorted(rows)}", "for number, name, _ in sorted(rows, reverse=True)}"),
 ]
