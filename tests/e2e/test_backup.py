@@ -39,11 +39,15 @@ class World(Pipeline):
         super().__init__(directory, base_port=free_base_port(), speed=SPEED, start_minute_of_hour=5, sites={"shop": 1})
         self.file = self.directory / "millrace.json"
 
+    def more(self, now, seq):
+        """What else is in it."""
+        return {}
+
     def post(self, seq):
         """Payload number seq; its answer's status."""
         now = self.now_ms()
         body = {"agent_id": AGENT, "seq": seq, "floor": 1, "created_at": now,
-                "metrics": [{"name": "app.orders", "kind": "counter", "points": [{"t": now, "v": 2 ** seq}]}]}
+                "metrics": [{"name": "app.orders", "kind": "counter", "points": [{"t": now, "v": 2 ** seq}]}], **self.more(now, seq)}
         connection = http.client.HTTPConnection("127.0.0.1", self.push_port, timeout=20)
         connection.request("POST", "/v1/push", json.dumps(body), {
             "Content-Type": "application/json", "Authorization": "Bearer " + self.keys["shop"], "Millrace-Created-At": str(now),
