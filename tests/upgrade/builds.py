@@ -22,16 +22,17 @@ EMIT = (("6 * CODEC_VARINT_BYTES_MAX", "7 * CODEC_VARINT_BYTES_MAX"),
 
 
 def evolve(files):
-    """{name: text} with the new field: each record's schema becomes its v1, and its newest gets the next id."""
+    """{name: text} with the new field: each record's schema becomes a former version, and its newest gets the next id."""
     ids = files["schemas/ids"]
     free = max(int(line.split()[0]) for line in ids.splitlines() if line.strip() and not line.startswith("#")) + 1
     for record, (file, field) in FIELDS.items():
         path = f"schemas/{file}.avsc"
-        files[f"schemas/{file}.v1.avsc"] = files[path]
+        former = next(name for name in (f"{file}.v{n}.avsc" for n in range(1, 100)) if f"schemas/{name}" not in files)
+        files[f"schemas/{former}"] = files[path]
         schema = json.loads(files[path])
         schema["fields"].append({"name": field, "type": "long", "default": 0, "doc": "what came with the upgrade"})
         files[path] = json.dumps(schema, indent=1)
-        ids = replaced(ids, f"{file}.avsc", f"{file}.v1.avsc") + f"{free} {record} {file}.avsc\n"
+        ids = replaced(ids, f" {file}.avsc", f" {former}") + f"{free} {record} {file}.avsc\n"
         free += 1
     files["schemas/ids"] = ids
     for find, replace in EMIT:
@@ -47,19 +48,19 @@ def replaced(text, find, replace):
 
 
 def sources():
-    """The files that make the programs, as they are now."""
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", *SOURCES], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return {name: (ROOT / name).read_text() for name in names.splitlines() if (ROOT / name).is_file()}
+    """{name: text} of the files that make the programs, as they are now."""
+    paths = [path for name in SOURCES for path in ((ROOT / name).rglob("*") if (ROOT / name).is_dir() else [ROOT / name])]
+    return {str(path.relative_to(ROOT)): path.read_text() for path in paths if path.is_file() and "__pycache__" not in path.parts}
 
 
 def write(files):
     for name, text in files.items():
         path = TREE / name
-        if path.exists() and path.read_text() == text:
+        if path.is_file() and path.read_text() == text:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    for old in [p for p in TREE.rglob("*") if p.is_file() and p.relative_to(TREE).parts[0] != "build"]:
+    for old in [p for p in TREE.rglob("*") if p.is_file() and p.relative_to(TREE).parts[0] != "build" and "__pycache__" not in p.parts]:
         if str(old.relative_to(TREE)) not in files:
             old.unlink()
 
