@@ -39,6 +39,13 @@ class World(Pipeline):
         super().__init__(directory, base_port=free_base_port(), speed=SPEED, start_minute_of_hour=5, sites={"shop": 1})
         self.file = self.directory / "millrace.json"
 
+    def provision(self):
+        """With few partitions: a Kafka that begins anew makes all of them while everybody waits."""
+        self.ctl("topics", "apply", "--replication-factor", "1")
+        self.ctl("cell", "add", "main", "--replication-factor", "1", "--partitions", "2")
+        self.ctl("site", "add", "shop", "--cell", "main")
+        self.keys["shop"] = json.loads(self.ctl("--json", "key", "create", "shop"))["key"]
+
     def more(self, now, seq):
         """What else is in it."""
         return {}
