@@ -53,7 +53,7 @@ PROGRAMS := ingest processor sink notify ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all help programs run test test-unit test-san test-fuzz test-long coverage mutants chaos rehearsal soak bench profile deps clean FORCE
+.PHONY: all help programs run upgrade test test-unit test-san test-fuzz test-long coverage mutants chaos rehearsal soak bench profile deps clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -67,6 +67,7 @@ help:
 	@echo 'make chaos      kills, freezes and broken brokers against exact sums; MINUTES=20 SEED=7'
 	@echo 'make coverage   which lines of the product all tests run, into build/coverage/index.html; COVERAGE=unit: those alone'
 	@echo 'make rehearsal  the outage of a night, in a quarter of an hour, and what is lost of it: SEED=7; plots in build/rehearsal'
+	@echo 'make upgrade    upgrade and rollback under load, with a second build whose schemas have a field more'
 	@echo 'make soak       constant load, and whether anything grows; MINUTES=15'
 	@echo 'make bench      figures into build/bench.json; BENCH=ingest (agent, processor, notify, sink): that one'
 	@echo 'make profile    where the CPU time of the processor goes; PROFILE=SERIES.RATE, 100000.20 by default'
@@ -109,6 +110,10 @@ soak: deps
 	@$(MAKE) --no-print-directory programs rehearsal-bins
 	@$(VENV) tests/rehearsal/soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
+upgrade: deps
+	@$(MAKE) --no-print-directory programs
+	@$(VENV) tests/upgrade/test_upgrade.py
+
 mutants: deps
 	@$(VENV) tests/mutants/run
 
@@ -140,6 +145,13 @@ $(GEN)/schemas_test/equal.h: tests/unit/common/gen_equal.py $(GEN)/schemas/.done
 	@mkdir -p $(@D)
 	$(PYTHON) $< --out $@
 $(B)/tests/unit/common/test_codec_avro.o: $(GEN)/schemas_test/equal.h
+
+# For the test of former versions, which the schemas themselves may not have.
+VERSIONS := tests/unit/common/versions
+$(GEN)/versions/schemas.h: $(wildcard schemas/*.py $(VERSIONS)/*.avsc) $(VERSIONS)/ids
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) schemas/gen.py --schemas $(VERSIONS) --out $(@D)
+$(B)/tests/unit/common/test_versions.o: $(GEN)/versions/schemas.h
 
 # What protobuf-c makes of the payload's definition: the agent builds payloads with it, and in tests it is the oracle of ingest's decoder.
 # Compiled without our warnings.
