@@ -13,8 +13,8 @@
 
 struct site_metrics;
 
-/* nr figures, counters by name, over up to sites_max sites, in metrics. Borrows metrics and figures until it is freed, the strings for ever. NULL when memory is
- * short. */
+/* nr figures, counters by name, over up to sites_max sites, in metrics. Borrows metrics and figures until it is freed, the strings for ever. NULL
+ * when memory is short. */
 struct site_metrics *site_metrics_new(struct metrics *metrics, const char *const *figures, size_t nr, size_t sites_max);
 
 /* The metrics themselves stay in their registry, and handles stay good; NULL is a no-op. No thread may be in site_metrics_get() any more. */

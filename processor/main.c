@@ -137,8 +137,10 @@ static int app_open(struct app *app, struct err *err)
 	app->cell.name = app->limits.cell = app->program.common.cell;
 	app->report = report_new(&app->program, app->admin, app->cell.name, err);
 	app->tables = app->report ? make_tables(app, err) : NULL;
-	app->retention = app->tables ? retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_processor_retention_seconds", false,
-						      inputs, sizeof(inputs) / sizeof(inputs[0]), err) : NULL;
+	if (!app->tables)
+		return -1;
+	app->retention = retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_processor_retention_seconds", false,
+				       inputs, sizeof(inputs) / sizeof(inputs[0]), err);
 	if (!app->retention)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);

@@ -164,11 +164,16 @@ partition moves to another instance. Units are base units: seconds and bytes.
 """
 
 
+def cell(text):
+    """text in a table of Markdown."""
+    return text.replace("|", "&#124;").replace("__", r"\_\_")
+
+
 def table(metrics):
     lines = ["| name | type | labels | unit | meaning |", "|---|---|---|---|---|"]
     for m in sorted(metrics):
         labels = ", ".join(f"{label} ({bound})" for label, bound in m.labels)
-        lines.append(f"| `{m.name}` | {m.type} | {labels} | {unit_of(m)} | {m.meaning.replace('|', '&#124;').replace('__', chr(92) + '_' + chr(92) + '_')} |")
+        lines.append(f"| `{m.name}` | {m.type} | {labels} | {unit_of(m)} | {cell(m.meaning)} |")
     return lines
 
 
@@ -179,5 +184,5 @@ def markdown(bounds, metrics):
         lines += ["", f"## {'millrace-' + program if program else 'Every program'}", ""]
         lines += table([m for m in metrics if program_of(m.name) == program])
     lines += ["", "## Bounds of labels", "", "| bound | values | which |", "|---|---|---|"]
-    lines += [f"| {b.name} | {b.values} | {b.which.replace('__', chr(92) + '_' + chr(92) + '_')} |" for b in bounds]
+    lines += [f"| {b.name} | {b.values} | {cell(b.which)} |" for b in bounds]
     return "\n".join(lines) + "\n"

@@ -107,8 +107,10 @@ static int app_open(struct app *app, struct err *err)
 	dispatch.report = app->report;
 	app->dispatch = dispatch_new(&dispatch, err);
 	app->tables = app->dispatch ? make_tables(app, err) : NULL;
-	app->retention = app->tables ? retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_notify_retention_seconds", true,
-						      (const char *const[]){"alerts"}, 1, err) : NULL;
+	if (!app->tables)
+		return -1;
+	app->retention = retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_notify_retention_seconds", true,
+				       (const char *const[]){"alerts"}, 1, err);
 	if (!app->retention)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
