@@ -185,6 +185,7 @@ class World:
     def verdict(self, *lengths):
         """Nothing is missing, doubled or different, once the load pauses."""
         self.load.pause()
+        assert self.pipeline.deadletters() == 0
         for name, length in lengths or (("minutely", MINUTE_MS),):
             wanted = expected_count(self.load.generator, length)
             self.wait(lambda: self.stored(name) >= wanted, lambda: f"{name}: {self.stored(name)} of {wanted} values stored", 150)
