@@ -8,6 +8,7 @@ meanwhile remembers each container's peak of memory, which goes with its cgroup.
 """
 import collections
 import contextlib
+import datetime
 import fcntl
 import http.client
 import json
@@ -89,6 +90,7 @@ class Engine:
         except OSError as error:
             raise Failure(f"another run uses {HOME}") from error
         (HOME / "tmp").mkdir(exist_ok=True)
+        self.began = datetime.datetime.now(datetime.timezone.utc).isoformat()
         (HOME / "containers.conf").write_text(CONTAINERS_CONF.format(home=HOME))
         try:
             self.wipe()
@@ -171,8 +173,8 @@ class Engine:
         return found if status == 200 else None
 
     def ends(self):
-        """[(name, exit code)] of containers' ends so far, in their order."""
-        lines = self.podman("events", "--stream=false", "--filter", "event=died", "--format", "json").splitlines()
+        """[(name, exit code)] of containers' ends so far, in their order. The file of events is as old as the images."""
+        lines = self.podman("events", "--stream=false", "--since", self.began, "--filter", "event=died", "--format", "json").splitlines()
         return [(event["Name"], event.get("ContainerExitCode", 0)) for event in map(json.loads, lines)]
 
     def compose_environment(self, **more):
