@@ -53,7 +53,11 @@ PROGRAMS := ingest processor sink notify ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
+<<<<<<< HEAD
 .PHONY: all help programs run upgrade test test-unit test-san test-fuzz test-long coverage mutants chaos rehearsal soak bench profile deps clean FORCE
+=======
+.PHONY: all help programs run test test-unit test-san test-fuzz test-long containers coverage mutants chaos rehearsal soak bench profile deps clean FORCE
+>>>>>>> 12-containers
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -64,6 +68,7 @@ help:
 	@echo 'make run        Kafka, database, programs and real input on this machine; ONCE=1 ends after the first window'
 	@echo 'make test       all tests; test-unit, test-san, test-fuzz are parts of it'
 	@echo 'make test-long  what takes longer, mutants among it'
+	@echo 'make containers docker-compose.yml in real containers, scaled under load; needs root'
 	@echo 'make chaos      kills, freezes and broken brokers against exact sums; MINUTES=20 SEED=7'
 	@echo 'make coverage   which lines of the product all tests run, into build/coverage/index.html; COVERAGE=unit: those alone'
 	@echo 'make rehearsal  the outage of a night, in a quarter of an hour, and what is lost of it: SEED=7; plots in build/rehearsal'
@@ -85,8 +90,13 @@ run: deps
 test: deps
 	@$(VENV) tests/run test
 
-test-long: deps
+test-long:
+	@deploy/local/deps --containers
 	@$(VENV) tests/run long
+
+containers:
+	@deploy/local/deps --containers
+	@$(VENV) tests/containers/test_containers.py
 
 # make chaos MINUTES=20 SEED=7
 chaos: deps
