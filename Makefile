@@ -53,11 +53,7 @@ PROGRAMS := ingest processor sink notify ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-<<<<<<< HEAD
-.PHONY: all help programs run upgrade test test-unit test-san test-fuzz test-long coverage mutants chaos rehearsal soak bench profile deps clean FORCE
-=======
-.PHONY: all help programs run test test-unit test-san test-fuzz test-long containers coverage mutants chaos rehearsal soak bench profile deps clean FORCE
->>>>>>> 12-containers
+.PHONY: all help programs run upgrade test test-unit test-san test-fuzz test-long containers coverage mutants chaos rehearsal soak bench profile deps clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
