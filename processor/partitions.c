@@ -506,7 +506,7 @@ void partitions_figures(struct partitions *ps, struct partitions_figures *out)
 	*out = (struct partitions_figures){.assigned = (double)count_assigned(ps), .running = (double)count_phase(ps, TASK_RUNNING),
 					   .refused = (double)count_phase(ps, TASK_REFUSED)};
 	for (int32_t i = 0; i < ps->nr; i++) {
-		const struct task *t = ps->tasks[i];
+		struct task *t = ps->tasks[i];
 		double behind_seconds;
 		int64_t end;
 
@@ -525,11 +525,12 @@ void partitions_figures(struct partitions *ps, struct partitions_figures *out)
 		stats_set(ps->with.stats, STATS_ALERTS_HELD_SERIES, i, (double)t->alerts.nr_held);
 		stats_set(ps->with.stats, STATS_CHECK_INS, i, (double)t->check_ins.by_group.len);
 		stats_set(ps->with.stats, STATS_EXEMPLARS_HELD, i, (double)(t->exemplars.nr_held + t->specimens.nr));
-		end = t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
+		/* One that is held is behind, too: its end is as of the last try. */
+		end = t->phase == TASK_RUNNING || t->phase == TASK_HELD ? consumer_end_offset(ps->consumer, i) : -1;
 		if (end < 0)
 			continue;
 		end = end > t->position ? end - t->position : 0;
-		behind_seconds = t->at_end || now_ms < t->watermark_ms ? 0 : (double)(now_ms - t->watermark_ms) / 1000;
+		behind_seconds = (double)task_behind_ms(t, now_ms) / 1000;
 		out->lag_records += (double)end;
 		out->lag_seconds = behind_seconds > out->lag_seconds ? behind_seconds : out->lag_seconds;
 		stats_set(ps->with.stats, STATS_LAG_RECORDS, i, (double)end);
