@@ -68,6 +68,23 @@ def known(*series):
     return [*series, *ALL_UP]
 
 
+MISSED = "{0}x9 stale {0}x300"  # a scrape that failed
+
+
+def missed(series):
+    """Of a program that did not answer one scrape."""
+    job = series[0].split("_")[1]
+    return [series, ups(job, "1x9 0 1x300"), common(job, "process_start_time_seconds", "-7200x9 stale -7200x300"),
+            *(ups(other, steady(1)) for other in ("ingest", "processor", "sink", "notify") if other != job)]
+
+
+def begun(minutes, series):
+    """Of a program that began just before it is scraped first, beside others that were there."""
+    job = series[0].split("_")[1]
+    return [series, ups(job, appears(minutes, 1)), common(job, "process_start_time_seconds", appears(minutes, minutes * 60 - 10)),
+            ups("agent", steady(1))]
+
+
 def ledger(stored):
     """A sink with nothing in flight that consumed 100."""
     return [one("millrace_sink_consumed_total", steady(100), topic="t"), one("millrace_sink_stored_total", steady(stored), topic="t"),
@@ -89,6 +106,10 @@ TABLE = [
     ("MillraceNoInstance", 15, [*ALL_UP[:2], ups("sink", "1x5"), ALL_UP[3]], ALL_UP),  # its target is gone
     # A cell that never had a sink; one without a notifier is as it may be.
     ("MillraceNoInstance", 10, [ALL_UP[0], ALL_UP[1], ALL_UP[3]], [ALL_UP[0], ALL_UP[2], ALL_UP[1]]),
+    # They answer, and none can work; one of two can.
+    ("MillraceNoInstance", 20, [*ALL_UP, common("sink", "millrace_ready", then(1, 5, 0))],
+     [*ALL_UP, common("sink", "millrace_ready", then(1, 5, 0)), ups("sink", steady(1), "s:2"),
+      ('millrace_ready{job="sink",cell="main",instance="s:2"}', "0x4 1x3 0x4 1x300")]),
     ("MillraceInstanceDown", 15, [ups("processor", then(1, 5, 0))], [ups("processor", "1x5 0x3 1x100")]),
     ("MillraceNotReady", 15, [common("sink", "millrace_ready", then(1, 5, 0))], [common("sink", "millrace_ready", "1x5 0x3 1x100")]),
     ("MillraceRestarts", 60, [common("sink", "process_start_time_seconds", "0x10 600x10 1200x10 1800x10 2400x60")],
@@ -118,12 +139,33 @@ TABLE = [
     ("MillraceHoursToLossCritical", 25, lag("processor", (66, 60), 72, topic="samples"), lag("processor", (64, 60), 72, topic="samples")),
     ("MillraceHoursToLossCritical", 25, lag("sink", (168, 60), 168, topic="t"), lag("sink", (160, 60), 168, topic="t")),
     ("MillraceHoursToLossCritical", 25, lag("notify", (166, 0), 168), lag("notify", (160, 60), 168)),
+    # What is a leap of the figure is no rate: a sink that comes back from a day's pause learns with its first record how old that is.
+    ("MillraceHoursToLossLow", 25, lag("sink", (145, 60), 168, topic="t"),
+     [one("millrace_sink_lag_seconds", f"5x19 {20 * HOUR}+60x400", topic="t", partition="0"),
+      one("millrace_sink_retention_seconds", steady(168 * HOUR), topic="t")]),
+    ("MillraceHoursToLossCritical", 25, lag("sink", (166, 60), 168, topic="t"),
+     [one("millrace_sink_lag_seconds", f"5x19 {20 * HOUR}+60x400", topic="t", partition="0"),
+      one("millrace_sink_retention_seconds", steady(168 * HOUR), topic="t")]),
+    ("MillraceHoursToLossCritical", 25, lag("notify", (166, 60), 168),
+     [one("millrace_notify_lag_seconds", f"0x19 {20 * HOUR}+60x400"),
+      one("millrace_notify_retention_seconds", steady(168 * HOUR), topic="millrace.c.main.alerts")]),
     ("MillraceRecordsCutOff", 30, [one("millrace_sink_cut_off_total", then(0, 20, 7), topic="t")],
      [one("millrace_sink_cut_off_total", steady(7), topic="t")]),
     ("MillraceRecordsCutOff", 30, known(one("millrace_processor_gap_records_total", appears(20, 7), topic="samples", partition="0")),
      [one("millrace_processor_gap_records_total", steady(7), topic="samples", partition="0")]),
     ("MillraceDeadLetters", 30, known(one("millrace_processor_dead_letters_total", appears(20, 1), topic="samples", partition="0")),
      [one("millrace_processor_dead_letters_total", steady(1), topic="samples", partition="0")]),
+    # A sink that comes back after days has counted before it is scraped first; one that is asked again after an hour without an answer has
+    # nothing new to tell, and neither has one that missed a scrape.
+    ("MillraceRecordsCutOff", 30, begun(20, one("millrace_sink_cut_off_total", appears(20, 7), topic="t")),
+     [one("millrace_sink_cut_off_total", "7x3 stale _x19 7x300", topic="t"), ups("sink", "1x3 0x20 1x300"), ups("ingest", steady(1)),
+      common("sink", "process_start_time_seconds", "-7200x3 stale _x19 -7200x300")]),
+    ("MillraceRecordsCutOff", 30, begun(20, one("millrace_processor_gap_records_total", appears(20, 7), topic="samples", partition="0")),
+     missed(one("millrace_processor_gap_records_total", MISSED.format(7), topic="samples", partition="0"))),
+    ("MillraceDeadLetters", 30, begun(20, one("millrace_sink_dead_lettered_total", appears(20, 1), topic="t")),
+     missed(one("millrace_processor_dead_letters_total", MISSED.format(1), topic="samples", partition="0"))),
+    ("MillraceDeadLetters", 30, begun(20, one("millrace_notify_dead_lettered_total", appears(20, 1))),
+     missed(one("millrace_sink_dead_lettered_total", MISSED.format(1), topic="t"))),
     ("MillraceDeadLetters", 30, [one("millrace_sink_dead_lettered_total", then(0, 20, 1), topic="t")],
      [one("millrace_sink_dead_lettered_total", steady(1), topic="t")]),
     ("MillraceDeadLetters", 30, [one("millrace_notify_dead_lettered_total", then(0, 20, 1))],
@@ -138,6 +180,10 @@ TABLE = [
      one("millrace_ingest_kafka_stalls_total", steady(3))]),
     ("MillraceKafkaUnreachable", 20, [one("millrace_ingest_kafka_stalls_total", rising(1))],
      [one("millrace_ingest_kafka_stalls_total", steady(1))]),
+    # A broker that dies takes ten seconds to be replaced: nobody has to get up for that.
+    ("MillraceKafkaUnreachable", 20, [one("millrace_ingest_refused_requests_total", "0x9 20+20x300", site="shop", reason="kafka_unavailable")],
+     [one("millrace_ingest_refused_requests_total", "0x9 20x300", site="shop", reason="kafka_unavailable"),
+      one("millrace_ingest_kafka_stalls_total", "0x9 1x300")]),
     ("MillraceBrokerLost", 20, [one("millrace_ingest_under_replicated_partitions", then(0, 10, 4))],
      [one("millrace_ingest_under_replicated_partitions", "0x10 4x3 0x100")]),
     ("MillraceIngestOverBudget", 30, [REQUESTS,
@@ -158,6 +204,8 @@ TABLE = [
      [one("millrace_ingest_truncated_samples_total", appears(20, 812), site="shop"), ups("ingest", appears(20, 1))]),  # it has begun
     ("MillraceAgentsLoseData", 30, [one("millrace_ingest_truncated_samples_total", then(100, 20, 812), site="shop")],
      [one("millrace_ingest_truncated_samples_total", steady(812), site="shop")]),
+    ("MillraceAgentsLoseData", 30, begun(20, one("millrace_ingest_truncated_samples_total", appears(20, 812), site="shop")),
+     missed(one("millrace_ingest_truncated_samples_total", MISSED.format(812), site="shop"))),
     ("MillraceClockSkew", 60, [REQUESTS, one("millrace_ingest_skewed_payloads_total", rising(60))],
      [REQUESTS, one("millrace_ingest_skewed_payloads_total", rising(20))]),
     ("MillraceTablesHeld", 10, [one("millrace_ingest_tables_held_rows", then(0, 5, 12))],
@@ -196,12 +244,24 @@ TABLE = [
      [one("millrace_processor_gap_payloads_total", steady(9), site="shop")]),
     ("MillraceTransactionsAbort", 40, [one("millrace_processor_aborts_total", rising(1), reason="STALLED")],
      [one("millrace_processor_aborts_total", "0x10 1x400", reason="STALLED")]),
-    ("MillraceCheckpointSlow", 30, [one("millrace_processor_checkpoint_seconds", then(0.1, 10, 5))],
-     [one("millrace_processor_checkpoint_seconds", steady(3.9))]),
+    ("MillraceCheckpointSlow", 30, [one("millrace_processor_checkpoint_seconds", then(0.1, 10, 5)),
+     one("millrace_processor_checkpoints_total", rising(10), topic="samples", partition="0")],
+     [one("millrace_processor_checkpoint_seconds", steady(3.9)),
+      one("millrace_processor_checkpoints_total", rising(10), topic="samples", partition="0")]),
+    # The last one before its partitions went elsewhere.
+    ("MillraceCheckpointSlow", 30, [one("millrace_processor_checkpoint_seconds", then(0.1, 10, 5)),
+     one("millrace_processor_checkpoints_total", rising(1), topic="samples", partition="0")],
+     [one("millrace_processor_checkpoint_seconds", then(0.1, 10, 5)),
+      one("millrace_processor_checkpoints_total", "0+10x9 100x400", topic="samples", partition="0")]),
     ("MillraceTrimsFail", 190, [one("millrace_processor_trims_failed_total", rising(1))],
      [one("millrace_processor_trims_failed_total", "0x10 1x400")]),
     ("MillraceBreakerOpen", 20, [one("millrace_sink_breaker_open", then(0, 10, 1), reason="network")],
      [one("millrace_sink_breaker_open", "0x10 1x0 0x100", reason="network")]),
+    # Its reason changes from probe to probe.
+    ("MillraceBreakerOpen", 20, [one("millrace_sink_breaker_open", "0x9 " + "1 0 " * 200, reason="network"),
+     one("millrace_sink_breaker_open", "0x9 " + "0 1 " * 200, reason="not_primary")],
+     [one("millrace_sink_breaker_open", "0x10 1x0 0x100", reason="network"),
+      one("millrace_sink_breaker_open", "0x20 1x0 0x100", reason="not_primary")]),
     ("MillraceSinkBehind", 30, [one("millrace_sink_lag_seconds", then(0, 10, 700), topic="t", partition="0"),
      one("millrace_sink_paused", steady(0))], [one("millrace_sink_lag_seconds", then(0, 10, 700), topic="t", partition="0"),
      one("millrace_sink_paused", steady(1))]),
@@ -213,6 +273,8 @@ TABLE = [
     ("MillraceDatabaseSlow", 40, [one("millrace_sink_braked", then(0, 10, 1)),
      one("millrace_sink_breaker_open", steady(0), reason="network")], [one("millrace_sink_braked", then(0, 10, 1)),
      one("millrace_sink_breaker_open", steady(1), reason="network")]),
+    # A sink that is at its limits fetches for a moment whenever half of it is through.
+    ("MillraceDatabaseSlow", 40, [one("millrace_sink_braked", "0x10 " + "1 1 0 " * 100)], [one("millrace_sink_braked", "0x10 1x4 0x300")]),
     ("MillraceLedgerMismatch", 30, ledger(93), ledger(94)),
     ("MillraceLedgerMismatch", 30, ledger(95), [*ledger(93)[:-1], one("millrace_sink_inflight_bytes", steady(1000))]),
     ("MillraceNotifyNoOwner", 20, [one("millrace_notify_active", then(1, 10, 0))], [one("millrace_notify_active", "1x10 0x0 1x100")]),
