@@ -141,6 +141,20 @@ def test_rules_are_those_of_prometheus():
     none(rule_faults(rule["spec"]["groups"]))
 
 
+def test_runbooks_can_be_moved_everywhere():
+    """By the commands of deploy/prometheus/README.md: no dashboard and no rule goes on naming the example's address."""
+    page = (ROOT / "deploy" / "prometheus" / "README.md").read_text()
+    commands = re.search(r"^    sed -i .*\n(?:    .*\n)+", page, re.M)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("prometheus", "grafana", "k8s"):
+            shutil.copytree(ROOT / "deploy" / part, Path(folder) / "deploy" / part)
+        done = run("bash", "-euc", commands, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        none([str(path) for path in Path(folder).rglob("*") if path.suffix in (".yml", ".yaml", ".json", ".py")
+              and "https://example.org/millrace" in path.read_text()])
+        assert "git.example.com" in (Path(folder) / "deploy" / "k8s" / "monitoring" / "rules.yaml").read_text()
+
+
 def lint(*paths):
     return run(PARTS / "venv" / "bin" / "yamllint", "-d", YAMLLINT, *paths)
 
@@ -197,6 +211,19 @@ def test_commands_of_the_readme_are_known():
         done = run(BINARIES / program, *words, "--check-config", env=env)
         assert done.returncode == 0, (command, done.stderr)
     assert run(BINARIES / "millrace-ctl", "site", "make", "demo", "--check-config", env=env).returncode != 0
+
+
+def updates(page):
+    """The components that the page's loop of updates goes through."""
+    return re.search(r"^ +for part in (.*); do$", page, re.M)[1].split()
+
+
+def test_updates_leave_nothing_out():
+    """All that has a component is in one of the steps; the rest is in the first."""
+    page = (K8S / "README.md").read_text()
+    found = {thing["metadata"]["labels"].get("app.kubernetes.io/component") for thing in objects("production") if "labels" in thing["metadata"]} - {None}
+    assert "-l '!app.kubernetes.io/component'" in page and sorted(updates(page)) == sorted(found), found
+    assert updates("    for part in sink; do") != sorted(found)
 
 
 def test_instances_have_names_that_programs_take():
@@ -354,6 +381,8 @@ def test_readme_names_what_must_be_there():
             assert f"`{name}`" in text, name
     for name in ("kafka", "mongo-CELL", "monitoring", "ingress-nginx", *VERSIONS):
         assert name in text, name
+    for selector in ("serviceMonitorSelector", "serviceMonitorNamespaceSelector", "ruleSelector", "ruleNamespaceSelector"):  # none selects its own namespace alone
+        assert selector in text, selector
     assert "never deployed" in text
 
 

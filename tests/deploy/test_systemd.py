@@ -185,6 +185,19 @@ def test_secrets_are_in_no_environment():
             assert not name.endswith("_FILE") or text.startswith(("%d/", "%S/")), (program, name)
 
 
+def strange_instances(text):
+    """Units that a page names and that no example file is for."""
+    named = re.findall(r"millrace-(processor|sink|notify)@([\w-]+)", text)
+    return [f"{program}@{instance}" for program, instance in named if not (UNITS / f"{program}-{instance}.conf.example").exists()]
+
+
+def test_documents_name_instances_that_are_there():
+    """A unit without its file is one that is started for ever."""
+    for page in (ROOT / "deploy").rglob("*.md"):
+        assert not strange_instances(page.read_text()), (page, strange_instances(page.read_text()))
+    assert strange_instances("systemctl restart millrace-sink@main") == ["sink@main"]
+
+
 def test_documents_name_every_file():
     readme = (UNITS / "README.md").read_text()
     for path in UNITS.iterdir():
