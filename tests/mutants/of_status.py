@@ -20,7 +20,7 @@ MUTANTS = [
     problem("hints-are-problems", "s->nr_hints += severity == STATUS_HINT;", ""),
     # records of a newer build
     problem("unreadable-is-well", "if (items[i]->fault && !faults++)", "if (items[i]->fault && !s->now_ms && !faults++)"),
-    ctl("newer-is-replaced", "diff", "if (live && check_ours(live, kind, err) < 0)", "if (live && !live->fault && check_ours(live, kind, err) < 0)"),
+    ctl("newer-is-replaced", "diff", "if (live && check_ours(live, kind, err) < 0)", "if (live && check_ours(live, kind, err) > 0)"),
     ctl("newer-is-pruned", "diff", " && (rc = check_ours(there[i], kind, err)) == 0)", ")"),
     ctl("export-forgets-a-cap", "record_json", "	json_write_int(w, \"series_cap\", site->series_cap);\n", ""),
     # loss
