@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deploy/ctl/diff.h"
 #include "deploy/ctl/grid.h"
 #include "deploy/ctl/obeyed.h"
 #include "deploy/ctl/printable.h"
@@ -373,6 +374,29 @@ static int find_mixed_builds(struct status *s, struct err *err)
 	return 0;
 }
 
+/* Who reads such a record goes on with what it was before, or without it. Cells are told of apart. */
+static int find_unreadable(struct status *s, struct err *err)
+{
+	static const enum store_kind kinds[] = {STORE_SITES, STORE_CONTROLS, STORE_TRIGGERS};
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		size_t nr, faults = 0;
+		const struct store_item **items = store_list(s->store, kinds[k], &nr, err), *first = NULL;
+		int rc = items ? 0 : -1;
+
+		for (size_t i = 0; rc == 0 && i < nr; i++)
+			if (items[i]->fault && !faults++)
+				first = items[i];
+		if (faults)
+			rc = add(s, STATUS_DEGRADED, NULL, err, "%zu of the %ss cannot be read by this millrace-ctl, nor by programs of its build (" STR_FMT ": %s)",
+				 faults, kinds[k] == STORE_CONTROLS ? "control" : diff_kind_name(kinds[k]), STR_ARG(first->key), first->fault);
+		free(items);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int status_find_problems(struct status *s, struct err *err)
 {
 	size_t nr;
@@ -392,7 +416,7 @@ int status_find_problems(struct status *s, struct err *err)
 	for (size_t i = 0; rc == 0 && i < s->nr_controls; i++)
 		rc = find_disobeyed(s, s->controls[i], err);
 	free(cells);
-	if (rc < 0 || find_letters(s, err) < 0)
+	if (rc < 0 || find_unreadable(s, err) < 0 || find_letters(s, err) < 0)
 		return -1;
 	return find_mixed_builds(s, err);
 }

@@ -18,6 +18,11 @@ MUTANTS = [
     problem("problems-as-they-come", "s->problems[at - 1].severity > severity", "s->problems[at - 1].severity > NR_STATUS_SEVERITIES"),
     problem("equals-in-reverse", "s->problems[at - 1].severity > severity", "s->problems[at - 1].severity >= severity"),
     problem("hints-are-problems", "s->nr_hints += severity == STATUS_HINT;", ""),
+    # records of a newer build
+    problem("unreadable-is-well", "if (items[i]->fault && !faults++)", "if (items[i]->fault && !s->now_ms && !faults++)"),
+    ctl("newer-is-replaced", "diff", "if (live && check_ours(live, kind, err) < 0)", "if (live && check_ours(live, kind, err) > 0)"),
+    ctl("newer-is-pruned", "diff", " && (rc = check_ours(there[i], kind, err)) == 0)", ")"),
+    ctl("export-forgets-a-cap", "record_json", "	json_write_int(w, \"series_cap\", site->series_cap);\n", ""),
     # loss
     ctl("markers-are-losses", "lag", "return cut > has_markers(p->topic) ? cut : 0;", "return cut > 0 * has_markers(p->topic) ? cut : 0;"),
     ctl("nobodys-losses", "lag", "p->fault || p->committed < 0 ? 0", "p->fault ? 0"),
