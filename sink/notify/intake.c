@@ -356,22 +356,25 @@ bool intake_caught_up(const struct intake *i)
 	return true;
 }
 
-/* As far as the client knows. */
+/* As far as the client knows; -1: it does not, before its first fetch. */
 static int64_t lag_of(const struct intake *i, int32_t id)
 {
 	int64_t low = -1, high = -1;
 
-	if (i->parts[id].next < 0 || rd_kafka_get_watermark_offsets(i->rk, i->topic, id, &low, &high) || high <= i->parts[id].next)
-		return 0;
-	return high - i->parts[id].next;
+	if (i->parts[id].next < 0 || rd_kafka_get_watermark_offsets(i->rk, i->topic, id, &low, &high) || high < 0)
+		return -1;
+	return high > i->parts[id].next ? high - i->parts[id].next : 0;
 }
 
 int64_t intake_lag(const struct intake *i)
 {
 	int64_t lag = 0;
 
-	for (int32_t id = 0; id < i->spec.partitions; id++)
-		lag += lag_of(i, id);
+	for (int32_t id = 0; id < i->spec.partitions; id++) {
+		int64_t more = lag_of(i, id);
+
+		lag += more > 0 ? more : 0;
+	}
 	return lag;
 }
 
@@ -391,12 +394,13 @@ int64_t intake_lag_ms(struct intake *i)
 
 	for (int32_t id = 0; id < i->spec.partitions; id++) {
 		struct part *part = &i->parts[id];
+		int64_t lag = lag_of(i, id);
 
 		if (!part->looked_ms)
 			part->looked_ms = now_ms;
-		if (!lag_of(i, id))
+		if (lag == 0)
 			part->level_ms = now_ms;
-		else if (now_ms - oldest_of(part) > lag_ms)
+		else if (lag > 0 && now_ms - oldest_of(part) > lag_ms)
 			lag_ms = now_ms - oldest_of(part);
 	}
 	return lag_ms;

@@ -35,6 +35,7 @@ MUTANTS = [
     unit("replicas-all-there", "ingest/replicas.c", "isr_cnt < topic", "isr_cnt > topic", "ingest", "test_replicas"),
     unit("held-is-level", "processor/task.c", "	if (t->at_end || (!t->watermark_ms", "	if (t->at_end || t->phase == TASK_HELD || (!t->watermark_ms", "processor", "test_task"),
     unit("idle-is-behind", "processor/task.c", "t->watermark_ms > t->level_ms ? t->watermark_ms : t->level_ms", "t->watermark_ms", "processor", "test_task"),
+    unit("unknown-is-level", "sink/notify/intake.c", "		if (lag == 0)", "		if (lag <= 0)", "notify", "test_intake"),
     unit("span-as-old-as-its-last", "sink/mongo/ledger.c", "	if (span->taken++ == 0)\n", "	span->taken++;\n", "sink", "test_ledger"),
     unit("settled-is-old", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->first_ms : 0;", "return l->len ? span_at(l, l->len - 1)->first_ms : 0;", "sink", "test_ledger"),
     unit("age-by-the-last-taken", "sink/mongo/lag.c", "	if (oldest_ms > 0)\n", "	if (oldest_ms > 0 && !part->ledger.last_ms)\n", "sink", "test_lag"),

@@ -218,24 +218,22 @@ END_TEST
 /* How old what waits is: known of a held record, bounded of one that was not handed over. */
 START_TEST(age_of_what_waits)
 {
-	int64_t began_ms, age_ms;
+	int64_t age_ms;
 	rd_kafka_message_t *m;
 	struct bench b;
 
 	bench_init(&b);
 	age_ms = clock_now_ms(&b.mock.program.clock) - MOCK_TIMESTAMP_MS;
 	ck_assert_int_gt(age_ms, WAIT_MS); /* or nothing here could fail */
-	began_ms = clock_now_ms(&b.mock.program.clock);
 	begin(&b, 0, "v1 epoch=-77");
-	ck_assert_int_eq(intake_lag_ms(b.intake), 0); /* nobody knows of any */
+	ck_assert_int_eq(intake_lag_ms(b.intake), 0); /* nobody knows of any, which is not to say that there is none */
 	m = must_come(&b, "r0");
 	ck_assert_int_eq(intake_lag(b.intake), 4);
-	ck_assert_int_le(intake_lag_ms(b.intake), clock_now_ms(&b.mock.program.clock) - began_ms); /* a moment ago there was none */
 	ck_assert(intake_hold(b.intake, m, HOLD_MS));
 	rd_kafka_message_destroy(m);
 	ck_assert_int_ge(intake_lag_ms(b.intake), age_ms);
 	must_take(&b, "r0");
-	ck_assert_int_le(intake_lag_ms(b.intake), clock_now_ms(&b.mock.program.clock) - began_ms);
+	ck_assert_int_ge(intake_lag_ms(b.intake), age_ms - WAIT_MS); /* in a backlog: as old as the one before */
 	for (int i = 1; i < 4; i++)
 		must_take(&b, (const char *[]){"", "r1", "r2", "r3"}[i]);
 	must_be_level(&b);
