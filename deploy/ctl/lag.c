@@ -2,12 +2,16 @@
  *
  * Ends are asked for by rd_kafka_offsets_for_times() with the two special times of the protocol (-1 the
  * end, -2 the beginning): one request a broker and a deadline, where rd_kafka_query_watermark_offsets()
- * takes two a partition and may never return (2.0.2). */
+ * takes two a partition and may never return (2.0.2). Broker by broker and group by group, so that what one of them does not answer is
+ * missing, and no more. */
 #include "deploy/ctl/lag.h"
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/clock.h"
 
 enum { ASK_MS = 10000, TIME_END = -1, TIME_BEGIN = -2 };
 
@@ -146,17 +150,27 @@ static int take_commits(struct lag_group *group, rd_kafka_event_t *event, struct
 	return 0;
 }
 
-/* All that the group has committed, in one request; 2.0.2 takes one group a call. A group that never was
- * has no offsets, and is no error. */
-static int read_commits(rd_kafka_t *rk, struct lag_group *group, struct arena *arena, struct err *err)
+/* Asks for all that a group has committed, in one request; 2.0.2 takes one group a call. The answer comes into the queue. */
+static rd_kafka_queue_t *ask_commits(rd_kafka_t *rk, const struct lag_group *group)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
 	rd_kafka_ListConsumerGroupOffsets_t *request = rd_kafka_ListConsumerGroupOffsets_new(group->name, NULL);
-	rd_kafka_event_t *event;
+
+	rd_kafka_AdminOptions_set_request_timeout(options, ASK_MS, NULL, 0);
+	rd_kafka_ListConsumerGroupOffsets(rk, &request, 1, options, queue);
+	rd_kafka_ListConsumerGroupOffsets_destroy(request);
+	rd_kafka_AdminOptions_destroy(options);
+	return queue;
+}
+
+/* A group that never was has no offsets, and is no error. Frees the queue. */
+static int await_commits(rd_kafka_queue_t *queue, struct lag_group *group, int64_t until_mono_ms, struct arena *arena, struct err *err)
+{
+	int64_t left_ms = until_mono_ms - clock_mono_ms();
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, left_ms > 0 ? (int)left_ms : 0);
 	int rc = -1;
 
-	rd_kafka_ListConsumerGroupOffsets(rk, &request, 1, NULL, queue);
-	event = rd_kafka_queue_poll(queue, ASK_MS);
 	if (!event)
 		err_set(err, ERR_RETRY, "offsets of group %s: no answer within %d s", group->name, ASK_MS / 1000);
 	else if (rd_kafka_event_error(event))
@@ -165,9 +179,44 @@ static int read_commits(rd_kafka_t *rk, struct lag_group *group, struct arena *a
 		rc = take_commits(group, event, arena, err);
 	if (event)
 		rd_kafka_event_destroy(event);
-	rd_kafka_ListConsumerGroupOffsets_destroy(request);
 	rd_kafka_queue_destroy(queue);
 	return rc;
+}
+
+/* What is not known of a group is not known of its partitions. */
+static int fail_group(struct lag_group *group, const struct err *why, struct arena *arena)
+{
+	const char *text = arena_str(arena, str_from(why->msg)).p;
+
+	for (size_t i = 0; text && i < group->nr; i++)
+		group->partitions[i].fault = group->partitions[i].fault ? group->partitions[i].fault : text;
+	return text ? 0 : -1;
+}
+
+/* Of all groups side by side, as each has a coordinator of its own: one that is frozen costs its deadline once, and nobody else's answer. */
+static int read_commits(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err)
+{
+	rd_kafka_queue_t **queues = calloc(nr + 1, sizeof(*queues));
+	int64_t until_mono_ms = clock_mono_ms() + ASK_MS;
+	size_t failed = 0;
+	int rc = 0;
+
+	if (!queues)
+		return err_nomem(err, "offsets");
+	for (size_t g = 0; g < nr; g++)
+		queues[g] = ask_commits(rk, &groups[g]);
+	for (size_t g = 0; g < nr; g++) {
+		struct err why = ERR_INIT;
+
+		if (await_commits(queues[g], &groups[g], until_mono_ms, arena, &why) == 0)
+			continue;
+		failed++;
+		*err = why;
+		if (fail_group(&groups[g], &why, arena) < 0)
+			rc = err_nomem(err, "offsets");
+	}
+	free(queues);
+	return rc < 0 || (nr && failed == nr) ? -1 : 0;
 }
 
 const char *lag_topic_name(const struct lag_group *group, const struct lag_partition *p, char out[KAFKA_TOPIC_SIZE])
@@ -178,18 +227,20 @@ const char *lag_topic_name(const struct lag_group *group, const struct lag_parti
 	return kafka_cell_topic(out, cell, p->topic);
 }
 
-/* Takes the answer for a group's partitions. */
-static void take_offsets(struct lag_group *group, const rd_kafka_topic_partition_list_t *list, int time)
+/* Takes the answer, or the lack of one, for those of a group's partitions that were asked for. */
+static void take_offsets(struct lag_group *group, int32_t leader, const rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t code, int time)
 {
 	char name[KAFKA_TOPIC_SIZE];
 
 	for (size_t i = 0; i < group->nr; i++) {
 		struct lag_partition *p = &group->partitions[i];
-		const rd_kafka_topic_partition_t *tp =
-			rd_kafka_topic_partition_list_find(list, lag_topic_name(group, p, name), p->partition);
+		const rd_kafka_topic_partition_t *tp;
 
+		if (p->fault || p->leader != leader)
+			continue;
+		tp = code ? NULL : rd_kafka_topic_partition_list_find(list, lag_topic_name(group, p, name), p->partition);
 		if (!tp || tp->err)
-			p->fault = tp ? rd_kafka_err2str(tp->err) : "not asked";
+			p->fault = code || tp ? rd_kafka_err2str(code ? code : tp->err) : "not asked";
 		else if (time == TIME_END)
 			p->end = tp->offset > 0 ? tp->offset : 0;
 		else
@@ -197,8 +248,8 @@ static void take_offsets(struct lag_group *group, const rd_kafka_topic_partition
 	}
 }
 
-/* Fills in the beginnings or the ends of all groups' partitions. */
-static int read_offsets(rd_kafka_t *rk, struct lag_group *groups, size_t nr, int time, struct err *err)
+/* Fills in the beginnings or the ends of all groups' partitions that one broker leads. */
+static rd_kafka_resp_err_t ask_leader(rd_kafka_t *rk, struct lag_group *groups, size_t nr, int32_t leader, int time)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(64);
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -208,24 +259,81 @@ static int read_offsets(rd_kafka_t *rk, struct lag_group *groups, size_t nr, int
 		for (size_t i = 0; i < groups[g].nr; i++) {
 			const struct lag_partition *p = &groups[g].partitions[i];
 
-			rd_kafka_topic_partition_list_add(list, lag_topic_name(&groups[g], p, name), p->partition)->offset = time;
+			if (!p->fault && p->leader == leader)
+				rd_kafka_topic_partition_list_add(list, lag_topic_name(&groups[g], p, name), p->partition)->offset = time;
 		}
 	if (list->cnt)
 		code = rd_kafka_offsets_for_times(rk, list, ASK_MS);
-	for (size_t g = 0; g < nr && code == RD_KAFKA_RESP_ERR_NO_ERROR; g++)
-		take_offsets(&groups[g], list, time);
+	for (size_t g = 0; g < nr; g++)
+		take_offsets(&groups[g], leader, list, code, time);
 	rd_kafka_topic_partition_list_destroy(list);
-	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_code(err, code, "ask for the ends of partitions");
+	return code;
+}
+
+/* The next broker that leads some, in the order of numbers; INT32_MAX: there is none. */
+static int32_t next_leader(const struct lag_group *groups, size_t nr, int32_t last)
+{
+	int32_t next = INT32_MAX;
+
+	for (size_t g = 0; g < nr; g++)
+		for (size_t i = 0; i < groups[g].nr; i++)
+			if (groups[g].partitions[i].leader > last && groups[g].partitions[i].leader < next)
+				next = groups[g].partitions[i].leader;
+	return next;
+}
+
+/* Broker by broker: the call for several fails as a whole when one of them does not answer, or a partition has no leader. */
+static int read_offsets(rd_kafka_t *rk, struct lag_group *groups, size_t nr, int time, struct err *err)
+{
+	rd_kafka_resp_err_t code, failed = RD_KAFKA_RESP_ERR_NO_ERROR;
+	bool answered = false;
+
+	for (int32_t leader = next_leader(groups, nr, -1); leader != INT32_MAX; leader = next_leader(groups, nr, leader)) {
+		code = ask_leader(rk, groups, nr, leader, time);
+		answered |= code == RD_KAFKA_RESP_ERR_NO_ERROR;
+		failed = code ? code : failed;
+	}
+	return answered || !failed ? 0 : kafka_code(err, failed, "ask for the ends of partitions");
+}
+
+static void take_leaders(struct lag_group *group, const struct rd_kafka_metadata_topic *mt)
+{
+	for (int i = 0; i < mt->partition_cnt; i++) {
+		struct lag_partition *p = find_partition(group, mt->topic, mt->partitions[i].id);
+
+		if (p)
+			p->leader = mt->partitions[i].leader;
+	}
+}
+
+/* Which broker leads what. A partition that none leads is not asked for. */
+static int read_leaders(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct err *err)
+{
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &metadata, ASK_MS);
+
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return kafka_code(err, code, "ask for the leaders of partitions");
+	for (size_t g = 0; g < nr; g++) {
+		for (size_t i = 0; i < groups[g].nr; i++)
+			groups[g].partitions[i].leader = -1;
+		for (int t = 0; t < metadata->topic_cnt; t++)
+			if (lag_topic_of_cell(metadata->topics[t].topic, groups[g].cell))
+				take_leaders(&groups[g], &metadata->topics[t]);
+		for (size_t i = 0; i < groups[g].nr; i++)
+			if (groups[g].partitions[i].leader < 0)
+				groups[g].partitions[i].fault = "no broker leads it";
+	}
+	rd_kafka_metadata_destroy(metadata);
+	return 0;
 }
 
 int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err)
 {
-	if (read_offsets(rk, groups, nr, TIME_BEGIN, err) < 0 || read_offsets(rk, groups, nr, TIME_END, err) < 0)
+	if (read_leaders(rk, groups, nr, err) < 0 || read_offsets(rk, groups, nr, TIME_BEGIN, err) < 0 ||
+	    read_offsets(rk, groups, nr, TIME_END, err) < 0 || read_commits(rk, groups, nr, arena, err) < 0)
 		return -1;
-	for (size_t g = 0; g < nr; g++) {
-		if (read_commits(rk, &groups[g], arena, err) < 0)
-			return -1;
+	for (size_t g = 0; g < nr; g++)
 		lag_sum(&groups[g]);
-	}
 	return 0;
 }

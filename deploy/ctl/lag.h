@@ -23,6 +23,7 @@ enum { LAG_GROUPS = 3 }; /* of a cell */
 struct lag_partition {
 	const char *topic; /* without "millrace.c.CELL." */
 	int32_t partition;
+	int32_t leader;    /* the broker that has it; -1: none */
 	int64_t committed; /* -1: none */
 	struct str metadata; /* beside it; empty: none */
 	int64_t begin, end;
@@ -52,7 +53,8 @@ struct lag_group {
 int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[LAG_GROUPS], struct err *err);
 
 /* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest; metadata lives in arena. What cannot be asked
- * of one partition becomes its fault; -1 only when nothing could. */
+ * of one partition, broker or group becomes a fault; -1 only when nothing could. A broker that hangs costs 10 s, twice if it
+ * is a group's coordinator, too. */
 int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err);
 
 /* Computes lag, lost, total and worst from committed, begin and end; of the ages nothing is known then. */

@@ -122,7 +122,14 @@ static int plan(const struct verify *v, struct arena *arena, const struct topic_
 {
 	if (lag_plan(v->cell->name, topics, arena, groups, err) < 0)
 		return -1;
-	return lag_read(cluster_client(v->ctl->cluster), groups, 2, arena, err);
+	if (lag_read(cluster_client(v->ctl->cluster), groups, 2, arena, err) < 0)
+		return -1;
+	for (int g = 0; g < 2; g++)
+		for (size_t i = 0; i < groups[g].nr; i++)
+			if (groups[g].partitions[i].fault) /* what is not known must not look as if it were read */
+				return err_set(err, ERR_RETRY, "%s %d: %s", groups[g].partitions[i].topic, (int)groups[g].partitions[i].partition,
+					       groups[g].partitions[i].fault);
+	return 0;
 }
 
 /* Waits until one of the two groups has come as far as its topics go now. 1: it has not, and a note says so. */

@@ -109,6 +109,28 @@ START_TEST(what_is_silent_stays_unknown)
 }
 END_TEST
 
+/* Neither does it take the lag of all others away: a broker that is gone is what the screen is wanted for. */
+START_TEST(ends_of_those_that_answer)
+{
+	struct arena arena = ARENA_INIT;
+	struct err err = ERR_INIT;
+	int64_t begun_ms;
+	struct fixture f;
+
+	fixture_init(&f);
+	rd_kafka_mock_partition_set_leader(f.mock.cluster, "millrace.c.main.samples", 1, -1);
+	begun_ms = clock_mono_ms();
+	ck_assert_msg(lag_read(f.mock.rk, f.groups, NR(f.groups), &arena, &err) == 0, "%s", err.msg);
+	ck_assert_int_lt(clock_mono_ms() - begun_ms, 30000);
+	ck_assert_ptr_nonnull(f.samples[1].fault);
+	ck_assert_ptr_null(f.samples[0].fault);
+	ck_assert_int_eq(f.samples[0].end, 1);
+	ck_assert_int_eq(f.sink[0].end, 3);
+	arena_fini(&arena);
+	mock_fini(&f.mock);
+}
+END_TEST
+
 /* Nothing is asked where nothing is behind: there need be no cluster. */
 START_TEST(nothing_behind_asks_nobody)
 {
@@ -131,6 +153,7 @@ int main(void)
 	tcase_add_test(t, each_groups_own_record);
 	tcase_add_test(t, ages_in_virtual_time);
 	tcase_add_test(t, what_is_silent_stays_unknown);
+	tcase_add_test(t, ends_of_those_that_answer);
 	tcase_add_test(t, nothing_behind_asks_nobody);
 	suite_add_tcase(s, t);
 	return unit_main(s);
