@@ -79,7 +79,7 @@ class Engine:
         self.log = log
         self.work = Path(tempfile.mkdtemp(prefix="millrace-containers-"))
         self.socket = self.work / "podman.sock"  # a short path: a socket's name has 107 characters at most
-        self.service = Process("podman", self.work)
+        self.service = Process("podman", HOME)  # its pid stays known to the next run, if this one cannot end it
 
     def __enter__(self):
         check_machine()
@@ -93,8 +93,9 @@ class Engine:
         self.began = datetime.datetime.now(datetime.timezone.utc).isoformat()
         (HOME / "containers.conf").write_text(CONTAINERS_CONF.format(home=HOME))
         try:
+            self.service.stop(10)
             self.wipe()
-            self.service.start([*self._command(), "system", "service", "--time", "0", f"unix://{self.socket}"], env=self._environment())
+            self.service.start([*self._command(), "system", "service", "--time", "0", f"unix://{self.socket}"], env=self._environment(), cwd=self.work)
             self.service.wait_until(self._answers, START_S, "answering")
         except BaseException:
             self.__exit__()
@@ -120,7 +121,8 @@ class Engine:
     def podman(self, *words, seconds=CALL_S, check=True, **options):
         """Runs podman's own command; its output as text. A Failure with its words when it fails."""
         command = [str(word) for word in (*self._command(), *words)]
-        done = subprocess.run(command, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=seconds, **options)
+        done = subprocess.run(command, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=seconds,
+                              **{"cwd": self.work, **options})  # conmon leaves a file `oom` where it was started
         if check and done.returncode:
             raise Failure(f"podman {' '.join(map(str, words))}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
         return done.stdout
