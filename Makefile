@@ -38,8 +38,8 @@ LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
-GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c
-GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/version.h
+GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c $(GEN)/schemas/metric_list.c
+GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/schemas/metric_list.h $(GEN)/version.h
 GEN_OBJ := $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(GEN_C))
 SRC_common    := $(wildcard common/*.c)
 SRC_ingest    := $(wildcard ingest/*.c)
@@ -53,7 +53,7 @@ PROGRAMS := ingest processor sink notify ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
-.PHONY: all help programs run test test-unit test-san test-fuzz test-long containers coverage mutants chaos rehearsal soak bench profile deps clean FORCE
+.PHONY: all help programs run upgrade test test-unit test-san test-fuzz test-long containers coverage mutants chaos rehearsal soak bench profile deps clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -68,6 +68,7 @@ help:
 	@echo 'make chaos      kills, freezes and broken brokers against exact sums; MINUTES=20 SEED=7'
 	@echo 'make coverage   which lines of the product all tests run, into build/coverage/index.html; COVERAGE=unit: those alone'
 	@echo 'make rehearsal  the outage of a night, in a quarter of an hour, and what is lost of it: SEED=7; plots in build/rehearsal'
+	@echo 'make upgrade    upgrade and rollback under load, with a second build whose schemas have a field more'
 	@echo 'make soak       constant load, and whether anything grows; MINUTES=15'
 	@echo 'make bench      figures into build/bench.json; BENCH=ingest (agent, processor, notify, sink): that one'
 	@echo 'make profile    where the CPU time of the processor goes; PROFILE=SERIES.RATE, 100000.20 by default'
@@ -115,6 +116,10 @@ soak: deps
 	@$(MAKE) --no-print-directory programs rehearsal-bins
 	@$(VENV) tests/rehearsal/soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
+upgrade: deps
+	@$(MAKE) --no-print-directory programs
+	@$(VENV) tests/upgrade/test_upgrade.py
+
 mutants: deps
 	@$(VENV) tests/mutants/run
 
@@ -133,7 +138,7 @@ $(GEN)/version.h: FORCE
 	@echo '#define MILLRACE_VERSION "$(VERSION)+$(or $(COMMIT),unknown)"' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/reasons.txt $(wildcard schemas/*.avsc)
+$(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/reasons.txt schemas/metrics.txt $(wildcard schemas/*.avsc)
 	@mkdir -p $(@D)
 	$(call say,GEN,$(@D))
 	$(Q)$(PYTHON) schemas/gen.py --out $(@D)
@@ -146,6 +151,13 @@ $(GEN)/schemas_test/equal.h: tests/unit/common/gen_equal.py $(GEN)/schemas/.done
 	@mkdir -p $(@D)
 	$(PYTHON) $< --out $@
 $(B)/tests/unit/common/test_codec_avro.o: $(GEN)/schemas_test/equal.h
+
+# For the test of former versions, which the schemas themselves may not have.
+VERSIONS := tests/unit/common/versions
+$(GEN)/versions/schemas.h: $(wildcard schemas/*.py $(VERSIONS)/*.avsc) $(VERSIONS)/ids
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) schemas/gen.py --schemas $(VERSIONS) --out $(@D)
+$(B)/tests/unit/common/test_versions.o: $(GEN)/versions/schemas.h
 
 # What protobuf-c makes of the payload's definition: the agent builds payloads with it, and in tests it is the oracle of ingest's decoder.
 # Compiled without our warnings.

@@ -35,6 +35,7 @@ enum {
 struct admin {
 	struct MHD_Daemon *daemon; /* NULL: no server */
 	struct metrics *metrics;
+	struct metric *ready_metric; /* set by each scrape */
 	_Atomic int64_t beat_mono_ms;
 	_Atomic(const char *) unready; /* why not ready; NULL is ready */
 	_Atomic(const char *) ready;   /* what is said when it is */
@@ -164,6 +165,7 @@ static enum MHD_Result answer_metrics(struct admin *a, struct MHD_Connection *co
 	struct buf text = BUF_INIT;
 
 	(void)request;
+	metric_set(a->ready_metric, admin_is_ready(a));
 	metrics_render(a->metrics, &text);
 	return answer_buf(connection, MHD_HTTP_OK, &text, "text/plain; version=0.0.4; charset=utf-8");
 }
@@ -369,6 +371,7 @@ struct admin *admin_new(const char *listen, struct metrics *metrics, struct err 
 		return NULL;
 	}
 	a->metrics = metrics;
+	a->ready_metric = metrics_gauge(metrics, "millrace_ready", NULL);
 	atomic_init(&a->beat_mono_ms, clock_mono_ms());
 	atomic_init(&a->unready, "starting");
 	atomic_init(&a->ready, "ready");

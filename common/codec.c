@@ -230,14 +230,13 @@ int codec_open(struct str message, uint32_t expected_id, struct str *body, struc
 	if (p[0] != 0)
 		return err_set(err, ERR_REJECT, "%s: first byte is %u, not 0", expected, p[0]);
 	id = (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | p[4];
-	if (id != expected_id) {
-		name = schema_name(id);
-		if (name)
-			return err_set(err, ERR_REJECT, "%s: schema %u is %s's", expected, id, name);
+	name = id == expected_id ? expected : schema_name(id);
+	if (!name)
 		return err_set(err, ERR_RETRY, "%s: schema %u is unknown: a newer writer's", expected, id);
-	}
+	if (strcmp(name, expected) != 0)
+		return err_set(err, ERR_REJECT, "%s: schema %u is %s's", expected, id, name);
 	*body = (struct str){message.p + CODEC_HEADER_BYTES, message.len - CODEC_HEADER_BYTES};
-	return 0;
+	return (int)id;
 }
 
 int codec_close(const struct codec_reader *r, const char *name, struct err *err)

@@ -190,8 +190,9 @@ static inline void codec_write_fixed(struct buf *b, const uint8_t *v, size_t n)
 /* Appends the five header bytes of the Confluent wire format. */
 void codec_write_header(struct buf *b, uint32_t schema_id);
 
-/* Checks the header of a message against the id a decoder knows and gives its body. ERR_REJECT: too short, or first byte not 0, or an
- * id of schemas/ids that is another record's. ERR_RETRY: an id nobody here knows: a newer writer, not poison. */
+/* Checks the header of a message against the record a decoder knows, by the id of its newest version, and gives its body. Returns the
+ * message's id (over 0): that one, or a former version's. -1: ERR_REJECT: too short, or first byte not 0, or an id of schemas/ids that is
+ * another record's. ERR_RETRY: an id nobody here knows: a newer writer, not poison. */
 int codec_open(struct str message, uint32_t expected_id, struct str *body, struct err *err);
 
 /* How a decoder ends: 0; or ERR_REJECT with the fault, or "N bytes left over"; ERR_FATAL when memory was short. name: the record's. */

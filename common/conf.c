@@ -3,7 +3,8 @@
  * Sources are applied in rising precedence, each value checked as it comes, so that a mistake in a value that is overridden is
  * told all the same. The targets are filled last, when nothing can be wrong any more but memory.
  *  I1  Each setting holds the text that counts so far and where it came from; a text of NULL stands for the default.
- *  I2  A secret's value, and that of a key nobody knows (it may be a misspelt secret), goes into no message and no output. */
+ *  I2  A secret's value, and that of a key nobody knows (it may be a misspelt secret), goes into no message and no output; and what stands in a
+ *      file of its own into no message: where it does not fit, it may be another secret's. */
 #include "common/conf.h"
 
 #include <stdlib.h>
@@ -173,7 +174,7 @@ static int reject_value(const struct conf *c, const struct setting *s, const cha
 {
 	char where[SOURCE_SIZE];
 
-	if (s->field.type == CONF_SECRET && *text)
+	if ((s->field.type == CONF_SECRET || source.kind == CONF_SOURCE_ENV_FILE) && *text)
 		text = "(set)";
 	if (source.kind == CONF_SOURCE_DEFAULT && !*text)
 		return err_set(err, ERR_REJECT, "key %s is not set, and its default '' %s", s->field.name, why);
@@ -193,10 +194,10 @@ static struct setting *find(const struct conf *c, const char *name)
 /* Likewise, of a key that has no row. */
 static int reject_kafka(const struct conf *c, const struct conf_kafka_entry *entry, const char *key, const char *why, struct err *err)
 {
+	bool secret = conf_kafka_is_secret(entry->name) || entry->source.kind == CONF_SOURCE_ENV_FILE;
 	char where[SOURCE_SIZE];
 
-	return err_set(err, ERR_REJECT, "key %s = '%.100s' from %s %s", key,
-		       conf_kafka_is_secret(entry->name) ? "(set)" : entry->text, describe(c, entry->source, key, where), why);
+	return err_set(err, ERR_REJECT, "key %s = '%.100s' from %s %s", key, secret ? "(set)" : entry->text, describe(c, entry->source, key, where), why);
 }
 
 int conf_reject(const struct conf *c, const char *name, const char *why, struct err *err)

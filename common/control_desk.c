@@ -149,7 +149,7 @@ static void tell(const struct control_change *change, struct report *report, con
 
 	clock_iso(change->expires_ms, until, sizeof(until));
 	log_write(log, level, events[change->event].event,
-		  (const struct log_field[]){LOG_STR("id", change->id), LOG_STR("by", source_of(change)), LOG_STR("reason", change->reason),
+		  (const struct log_field[]){LOG_STR("control", change->id), LOG_STR("source", source_of(change)), LOG_STR("reason", change->reason),
 					     LOG_STR("author", change->author), LOG_STR("expires_at", until), {0}});
 	notice(change, until, report);
 }

@@ -8,9 +8,8 @@
  * free it of itself, but a failing rd_kafka_new() frees the interceptors and leaves them in the
  * configuration: 2.0.2.)
  *
- * A broker that is away makes the same lines for as long as it is away. One that was written is
- * not repeated for 10 s; the next one says how many were not. See line_hash() for what "the same"
- * is.
+ * A broker that is away makes the same lines for as long as it is away: the log keeps back what
+ * repeats (log_write_about()). See line_hash() for what "the same" is.
  *
  * Closing. rd_kafka_consumer_close() and rd_kafka_destroy() have no deadline and can hang in
  * 2.0.2, and the second can abort (see may_destroy()). The first is replaced by its asynchronous
@@ -28,19 +27,11 @@
 
 #include "common/clock.h"
 
-enum { LOG_SLOTS = 16, LOG_QUIET_MS = 10000, CLIENT_ID_SIZE = 48, CLOSE_TURN_MS = 50, WAIT_TURN_MS = 100 };
-
-/* A line that was written lately. */
-struct said {
-	uint64_t what; /* line_hash(); 0: free */
-	int64_t at_mono_ms;
-	uint64_t suppressed;
-};
+enum { CLIENT_ID_SIZE = 48, CLOSE_TURN_MS = 50, WAIT_TURN_MS = 100 };
 
 struct client_log {
 	pthread_mutex_t lock;          /* over all below: librdkafka logs from many threads */
 	const struct program *program; /* NULL: left behind, says nothing any more */
-	struct said said[LOG_SLOTS];
 };
 
 /* What a client has unless the user's kafka.* say otherwise. A property for the other kind of
@@ -101,33 +92,6 @@ static uint64_t line_hash(const rd_kafka_t *rk, const char *text)
 	return hash ? hash : 1;
 }
 
-/* May this line be written now? *suppressed: how often it was not since the last time. The oldest
- * slot makes room for a new line. */
-static bool log_allow(struct client_log *cl, uint64_t what, uint64_t *suppressed)
-{
-	int64_t now = clock_mono_ms();
-	struct said *slot = &cl->said[0];
-
-	for (size_t i = 0; i < LOG_SLOTS; i++) {
-		if (cl->said[i].what == what) {
-			slot = &cl->said[i];
-			break;
-		}
-		if (cl->said[i].at_mono_ms < slot->at_mono_ms)
-			slot = &cl->said[i];
-	}
-	if (slot->what != what)
-		*slot = (struct said){.what = what};
-	else if (now - slot->at_mono_ms < LOG_QUIET_MS) {
-		slot->suppressed++;
-		return false;
-	}
-	*suppressed = slot->suppressed;
-	slot->suppressed = 0;
-	slot->at_mono_ms = now;
-	return true;
-}
-
 /* The opaque of conf's default topic configuration. The cast only satisfies a prototype that
  * forgot const. */
 static void *topic_opaque(const rd_kafka_conf_t *conf)
@@ -154,7 +118,6 @@ static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility,
 {
 	struct client_log *cl = rk ? log_of(rk) : NULL;
 	enum log_level level = level_of(syslog_level);
-	uint64_t suppressed = 0;
 
 	if (!cl)
 		return;
@@ -163,12 +126,10 @@ static void on_log(const rd_kafka_t *rk, int syslog_level, const char *facility,
 	if (strstr(text, "property and will be ignored by this"))
 		level = LOG_LEVEL_DEBUG;
 	pthread_mutex_lock(&cl->lock);
-	if (cl->program && level >= cl->program->log.level &&
-	    (level == LOG_LEVEL_DEBUG || log_allow(cl, line_hash(rk, text), &suppressed)))
-		log_write(&cl->program->log, level, "kafka_client",
-			  (const struct log_field[]){LOG_STR("client", rd_kafka_name(rk)), LOG_STR("facility", facility),
-						     LOG_STR("text", text),
-						     suppressed ? LOG_UINT("suppressed", suppressed) : (struct log_field){0}, {0}});
+	if (cl->program)
+		log_write_about(&cl->program->log, level, "kafka_client", line_hash(rk, text),
+				(const struct log_field[]){LOG_STR("client", rd_kafka_name(rk)), LOG_STR("facility", facility),
+							   LOG_STR("text", text), {0}});
 	pthread_mutex_unlock(&cl->lock);
 }
 

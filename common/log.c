@@ -18,7 +18,7 @@
 #include "common/clock.h"
 #include "common/str.h"
 
-enum { LINE_BYTES = 8192, LINE_RESERVE = 32, REPEAT_MS = 10000 };
+enum { LINE_BYTES = 8192, LINE_RESERVE = 32 };
 
 struct line {
 	char text[LINE_BYTES];
@@ -190,6 +190,7 @@ static void line_add_value(struct line *l, const struct log_field *f)
 	case LOG_TYPE_BOOL:
 		line_add(l, f->v.boolean ? "true" : "false", f->v.boolean ? 4 : 5);
 		break;
+	case LOG_TYPE_NONE:
 	case LOG_TYPE_END:
 		break;
 	}
@@ -236,14 +237,13 @@ static void line_write(const struct log *log, struct line *l)
 	while (n < 0 && errno == EINTR);
 }
 
-void log_write(const struct log *log, enum log_level level, const char *event, const struct log_field *fields)
+/* What was kept back is told right behind the event, where no long field can cut it off. */
+static void write_line(const struct log *log, enum log_level level, const char *event, uint64_t suppressed, const struct log_field *fields)
 {
 	int saved_errno = errno; /* callers log a failure before they act on errno */
 	char now[CLOCK_ISO_SIZE];
 	struct line l;
 
-	if (level < log->level)
-		return;
 	l.len = 0;
 	l.cut = false;
 	l.json = log->json;
@@ -253,17 +253,87 @@ void log_write(const struct log *log, enum log_level level, const char *event, c
 	if (log->instance[0])
 		line_add_field(&l, &LOG_STR("instance", log->instance));
 	line_add_field(&l, &LOG_STR("event", event));
+	if (suppressed)
+		line_add_field(&l, &LOG_UINT("suppressed", suppressed));
 	for (; fields->type != LOG_TYPE_END; fields++)
-		line_add_field(&l, fields);
+		if (fields->type != LOG_TYPE_NONE)
+			line_add_field(&l, fields);
 	line_write(log, &l);
 	errno = saved_errno;
 }
 
-bool log_repeat_due(struct log_repeat *r, const char *text, int64_t now_mono_ms)
+void log_write_about(const struct log *log, enum log_level level, const char *event, uint64_t about, const struct log_field *fields)
 {
-	if (strncmp(r->text, text, sizeof(r->text) - 1) == 0 && now_mono_ms - r->mono_ms < REPEAT_MS)
-		return false;
-	snprintf(r->text, sizeof(r->text), "%s", text);
-	r->mono_ms = now_mono_ms;
-	return true;
+	uint64_t suppressed = 0;
+
+	if (level < log->level)
+		return;
+	if (!log->limit || level == LOG_LEVEL_DEBUG || log_limit_take(log->limit, (int)level, event, about, clock_mono_ms(), &suppressed))
+		write_line(log, level, event, suppressed, fields);
+}
+
+void log_write(const struct log *log, enum log_level level, const char *event, const struct log_field *fields)
+{
+	log_write_about(log, level, event, 0, fields);
+}
+
+/* FNV-1a. */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
+{
+	for (const uint8_t *b = bytes; n > 0; b++, n--)
+		hash = (hash ^ *b) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* Of keys and values, with what ends them. Never 0. */
+static uint64_t hash_fields(const struct log_field *fields)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; fields->type != LOG_TYPE_END; fields++) {
+		if (fields->type == LOG_TYPE_NONE)
+			continue;
+		hash = hash_bytes(hash, fields->key, strlen(fields->key) + 1);
+		if (fields->type == LOG_TYPE_STR && fields->v.str)
+			hash = hash_bytes(hash, fields->v.str, strlen(fields->v.str) + 1);
+		else if (fields->type == LOG_TYPE_BOOL)
+			hash = hash_bytes(hash, &fields->v.boolean, sizeof(fields->v.boolean));
+		else if (fields->type != LOG_TYPE_STR) /* eight bytes, whichever of the three */
+			hash = hash_bytes(hash, &fields->v.uinteger, sizeof(fields->v.uinteger));
+	}
+	return hash ? hash : 1;
+}
+
+void log_write_repeat(const struct log *log, enum log_level level, const char *event, const struct log_field *fields)
+{
+	if (level >= log->level)
+		log_write_about(log, level, event, hash_fields(fields), fields);
+}
+
+uint64_t log_about(const char *text)
+{
+	return hash_fields((const struct log_field[]){LOG_STR("", text), {0}});
+}
+
+static void tell_kept_back(const struct log *log, bool all)
+{
+	struct log_kept_back k;
+
+	while (log->limit && log_limit_overdue(log->limit, all, clock_mono_ms(), &k))
+		write_line(log, (enum log_level)k.level, "lines_suppressed", k.lines, (const struct log_field[]){LOG_STR("of", k.event), {0}});
+}
+
+void log_tick(const struct log *log)
+{
+	tell_kept_back(log, false);
+}
+
+void log_flush(const struct log *log)
+{
+	tell_kept_back(log, true);
+}
+
+uint64_t log_suppressed_lines(const struct log *log)
+{
+	return log->limit ? log_limit_kept_back(log->limit) : 0;
 }

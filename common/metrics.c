@@ -2,10 +2,12 @@
  *
  * The registry is one array of pointers, kept in the order of the output, so that rendering is a walk and a name's metrics
  * stand together under one HELP and TYPE. Metrics are made rarely and looked at every few seconds; what happens for each
- * sample, metric_add() and metric_set(), touches one atomic and no lock.
+ * sample, metric_add() and metric_set(), touches one atomic and no lock. A metric that the list does not have is a mistake that must cost no
+ * data: it is missing from the page, is counted on it, and the first one is named there in a comment, which scrapers skip and people read.
  *  I1  m->all is sorted by (name, labels) without doubles; mutex guards it, but not the values.
  *  I2  labels are rendered once, sorted by label name and escaped: two metrics are the same iff these texts are.
- *  I3  The output is UTF-8 whatever the label values were: one bad byte would cost the whole scrape. */
+ *  I3  The output is UTF-8 whatever the label values were: one bad byte would cost the whole scrape.
+ *  I4  A metric's name, type, meaning and label names are those of a row of schemas/metrics.txt (or of a test's own rows). */
 #include "common/metrics.h"
 
 #include <inttypes.h>
@@ -18,24 +20,27 @@
 
 #include "common/build.h"
 #include "common/process.h"
+#include "schemas/metric_list.h"
 
-enum { LABELS_MAX = 4 };
-
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_FRACTIONS /* shown as a counter, set like a gauge */ };
+enum { NS_PER_S = 1000000000, FIRST_REFUSED_SIZE = 80 };
 
 struct metric {
-	char *name;
+	const struct metric_row *row;
 	char *labels; /* `site="x",topic="y"`, or "" */
-	const char *help;
-	enum metric_type type;
-	_Atomic uint64_t value; /* of a counter the number, else the bits of a double */
+	_Atomic uint64_t value; /* of a counter the number (METRIC_SECONDS: nanoseconds), else the bits of a double */
 };
 
 struct metrics {
 	pthread_mutex_t mutex;
+	const struct metric_row *own; /* a test's rows beside the list */
+	size_t nr_own;
 	struct metric **all;
 	size_t len, cap;
-	struct metric *rss, *cpu, *start, *fds; /* set by each rendering */
+	struct metric *rss, *cpu, *start, *fds, *suppressed; /* set by each rendering */
+	struct metric *refused;
+	char first_refused[FIRST_REFUSED_SIZE]; /* a name; mutex guards it */
+	const struct log *log; /* whose lines suppressed counts; NULL: none */
+	uint64_t suppressed_lines; /* as it stood at the last rendering */
 };
 
 struct label {
@@ -58,18 +63,6 @@ static double double_of(uint64_t bits)
 	return v;
 }
 
-/* Label names are names without a colon. */
-static bool name_valid(const char *name, bool is_label)
-{
-	const char *c = name;
-
-	for (; *c; c++)
-		if (!(*c >= 'a' && *c <= 'z') && !(*c >= 'A' && *c <= 'Z') && *c != '_' && !(*c == ':' && !is_label) &&
-		    !(*c >= '0' && *c <= '9' && c > name))
-			return false;
-	return c > name;
-}
-
 /* Appends text for between quotation marks; what is not UTF-8 becomes U+FFFD, byte by byte (I3). */
 static void escape_value(struct buf *out, const char *text)
 {
@@ -88,8 +81,8 @@ static void escape_value(struct buf *out, const char *text)
 	}
 }
 
-/* Reads the varargs of metrics_counter(), sorted by label name. -1: too many, a bad name, or one twice. */
-static int labels_read(va_list args, struct label labels[LABELS_MAX], size_t *nr)
+/* Reads the varargs of metrics_counter(), sorted by label name. -1: too many. */
+static int labels_read(va_list args, struct label labels[METRIC_LABELS_MAX], size_t *nr)
 {
 	const char *name;
 
@@ -98,17 +91,46 @@ static int labels_read(va_list args, struct label labels[LABELS_MAX], size_t *nr
 		const char *value = va_arg(args, const char *);
 		size_t at = *nr;
 
-		if (*nr == LABELS_MAX || !name_valid(name, true))
+		if (*nr == METRIC_LABELS_MAX)
 			return -1;
-		for (; at > 0 && strcmp(labels[at - 1].name, name) >= 0; at--) {
-			if (strcmp(labels[at - 1].name, name) == 0)
-				return -1;
+		for (; at > 0 && strcmp(labels[at - 1].name, name) > 0; at--)
 			labels[at] = labels[at - 1];
-		}
 		labels[at] = (struct label){name, value ? value : ""};
 		++*nr;
 	}
 	return 0;
+}
+
+/* The row of this name, or NULL. */
+static const struct metric_row *row_of(const struct metrics *m, const char *name)
+{
+	for (size_t i = 0; i < m->nr_own; i++)
+		if (strcmp(m->own[i].name, name) == 0)
+			return &m->own[i];
+	return metric_list_find(name);
+}
+
+/* Are these the row's labels, all of them and no other (I4)? */
+static bool row_agrees(const struct metric_row *row, bool is_gauge, const struct label *labels, size_t nr)
+{
+	if ((row->type == METRIC_GAUGE) != is_gauge)
+		return false;
+	for (size_t i = 0; i < nr; i++)
+		if (!row->labels[i] || strcmp(row->labels[i], labels[i].name) != 0)
+			return false;
+	return nr == METRIC_LABELS_MAX || !row->labels[nr];
+}
+
+/* Counts a metric that the list does not have so; the first one's name is kept for people, as far as a comment can hold it. */
+static void refuse(struct metrics *m, const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	metric_add(m->refused, 1);
+	pthread_mutex_lock(&m->mutex);
+	if (!m->first_refused[0])
+		snprintf(m->first_refused, sizeof(m->first_refused), "%.*s", (int)(n < FIRST_REFUSED_SIZE ? n : FIRST_REFUSED_SIZE), n ? name : "?");
+	pthread_mutex_unlock(&m->mutex);
 }
 
 /* The text of I2, malloc'ed; NULL when memory is short. */
@@ -132,13 +154,12 @@ static void metric_free(struct metric *metric)
 {
 	if (!metric)
 		return;
-	free(metric->name);
 	free(metric->labels);
 	free(metric);
 }
 
 /* Takes labels in any case. */
-static struct metric *metric_new(const char *name, const char *help, enum metric_type type, char *labels)
+static struct metric *metric_new(const struct metric_row *row, char *labels)
 {
 	struct metric *metric = calloc(1, sizeof(*metric));
 
@@ -146,15 +167,10 @@ static struct metric *metric_new(const char *name, const char *help, enum metric
 		free(labels);
 		return NULL;
 	}
-	metric->name = strdup(name);
+	metric->row = row;
 	metric->labels = labels;
-	metric->help = help;
-	metric->type = type;
-	atomic_init(&metric->value, type == METRIC_COUNTER ? 0 : bits_of(0));
-	if (metric->name)
-		return metric;
-	metric_free(metric);
-	return NULL;
+	atomic_init(&metric->value, row->type == METRIC_GAUGE ? bits_of(0) : 0);
+	return metric;
 }
 
 /* Where (name, labels) stands or belongs (I1). */
@@ -164,7 +180,7 @@ static size_t find(const struct metrics *m, const char *name, const char *labels
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		int order = strcmp(m->all[mid]->name, name);
+		int order = strcmp(m->all[mid]->row->name, name);
 
 		if (order == 0)
 			order = strcmp(m->all[mid]->labels, labels);
@@ -174,15 +190,6 @@ static size_t find(const struct metrics *m, const char *name, const char *labels
 			high = mid;
 	}
 	return low;
-}
-
-/* May a metric of this name and type stand at index at? Its neighbours are those of the same name, if there are any. One type a name: a
- * scraper refuses a name that is declared twice. */
-static bool type_agrees(const struct metrics *m, size_t at, const char *name, enum metric_type type)
-{
-	if (at < m->len && strcmp(m->all[at]->name, name) == 0 && m->all[at]->type != type)
-		return false;
-	return at == 0 || strcmp(m->all[at - 1]->name, name) != 0 || m->all[at - 1]->type == type;
 }
 
 /* By doubling: a program with many sites makes its metrics one by one, as it meets them. */
@@ -202,18 +209,17 @@ static int make_room(struct metrics *m)
 }
 
 /* The metric that is there, or a new one. Takes labels; the mutex is held. */
-static struct metric *intern(struct metrics *m, const char *name, const char *help, enum metric_type type, char *labels)
+static struct metric *intern(struct metrics *m, const struct metric_row *row, char *labels)
 {
-	size_t at = find(m, name, labels);
+	size_t at = find(m, row->name, labels);
 	struct metric *metric = NULL;
-	bool there = at < m->len && strcmp(m->all[at]->name, name) == 0 && strcmp(m->all[at]->labels, labels) == 0;
 
-	if (!type_agrees(m, at, name, type) || there) {
+	if (at < m->len && m->all[at]->row == row && strcmp(m->all[at]->labels, labels) == 0) {
 		free(labels);
-		return there && m->all[at]->type == type ? m->all[at] : NULL;
+		return m->all[at];
 	}
 	if (make_room(m) == 0)
-		metric = metric_new(name, help, type, labels);
+		metric = metric_new(row, labels);
 	else
 		free(labels);
 	if (!metric)
@@ -224,42 +230,48 @@ static struct metric *intern(struct metrics *m, const char *name, const char *he
 	return metric;
 }
 
-static struct metric *register_metric(struct metrics *m, const char *name, const char *help, enum metric_type type, va_list args)
+static struct metric *register_metric(struct metrics *m, const char *name, bool is_gauge, va_list args)
 {
-	struct label labels[LABELS_MAX];
+	struct label labels[METRIC_LABELS_MAX];
+	const struct metric_row *row;
 	size_t nr;
 	char *text;
 	struct metric *metric;
 
-	if (!m || !name_valid(name, false) || labels_read(args, labels, &nr) < 0)
+	if (!m)
 		return NULL;
+	row = row_of(m, name);
+	if (labels_read(args, labels, &nr) < 0 || !row || !row_agrees(row, is_gauge, labels, nr)) {
+		refuse(m, name);
+		return NULL;
+	}
 	text = labels_render(labels, nr);
 	if (!text)
 		return NULL;
 	pthread_mutex_lock(&m->mutex);
-	metric = intern(m, name, help, type, text);
+	metric = intern(m, row, text);
 	pthread_mutex_unlock(&m->mutex);
 	return metric;
 }
 
-struct metric *metrics_counter(struct metrics *m, const char *name, const char *help, ...)
+struct metric *metrics_counter(struct metrics *m, const char *name, ...)
 {
 	va_list args;
 	struct metric *metric;
 
-	va_start(args, help);
-	metric = register_metric(m, name, help, METRIC_COUNTER, args);
+	va_start(args, name);
+	metric = register_metric(m, name, false, args);
 	va_end(args);
 	return metric;
 }
 
-struct metric *metrics_gauge(struct metrics *m, const char *name, const char *help, ...)
+struct metric *metrics_gauge(struct metrics *m, const char *name, ...)
 {
 	va_list args;
 	struct metric *metric;
 
-	va_start(args, help);
-	metric = register_metric(m, name, help, METRIC_GAUGE, args);
+	va_start(args, name);
+	metric = register_metric(m, name, true, args);
 	va_end(args);
 	return metric;
 }
@@ -272,7 +284,7 @@ void metrics_remove(struct metrics *m, struct metric *metric)
 	if (!m || !metric)
 		return;
 	pthread_mutex_lock(&m->mutex);
-	at = find(m, metric->name, metric->labels);
+	at = find(m, metric->row->name, metric->labels);
 	if (at < m->len && m->all[at] == metric) {
 		m->len--;
 		memmove(m->all + at, m->all + at + 1, (m->len - at) * sizeof(struct metric *));
@@ -283,13 +295,19 @@ void metrics_remove(struct metrics *m, struct metric *metric)
 
 void metric_add(struct metric *metric, uint64_t n)
 {
-	if (metric && metric->type == METRIC_COUNTER)
-		atomic_fetch_add_explicit(&metric->value, n, memory_order_relaxed);
+	if (metric && metric->row->type != METRIC_GAUGE)
+		atomic_fetch_add_explicit(&metric->value, metric->row->type == METRIC_SECONDS ? n * NS_PER_S : n, memory_order_relaxed);
+}
+
+void metric_add_ms(struct metric *metric, uint64_t ms)
+{
+	if (metric && metric->row->type == METRIC_SECONDS)
+		atomic_fetch_add_explicit(&metric->value, ms * (NS_PER_S / 1000), memory_order_relaxed);
 }
 
 void metric_set(struct metric *metric, double value)
 {
-	if (metric && metric->type != METRIC_COUNTER)
+	if (metric && metric->row->type == METRIC_GAUGE)
 		atomic_store_explicit(&metric->value, bits_of(value), memory_order_relaxed);
 }
 
@@ -297,7 +315,9 @@ double metric_value(const struct metric *metric)
 {
 	uint64_t value = metric ? atomic_load_explicit(&metric->value, memory_order_relaxed) : 0;
 
-	return metric && metric->type != METRIC_COUNTER ? double_of(value) : (double)value;
+	if (metric && metric->row->type == METRIC_GAUGE)
+		return double_of(value);
+	return metric && metric->row->type == METRIC_SECONDS ? (double)value / NS_PER_S : (double)value;
 }
 
 static void update_process(struct metrics *m)
@@ -306,36 +326,33 @@ static void update_process(struct metrics *m)
 
 	process_read(&now);
 	metric_set(m->rss, now.rss_bytes);
-	metric_set(m->cpu, now.cpu_seconds);
+	if (m->cpu) /* the kernel counts, here it is only shown */
+		atomic_store_explicit(&m->cpu->value, (uint64_t)(now.cpu_seconds * NS_PER_S), memory_order_relaxed);
 	metric_set(m->start, now.start_seconds);
 	metric_set(m->fds, now.open_fds);
 }
 
-/* Of the types only this file makes; no labels. */
-static struct metric *register_typed(struct metrics *m, enum metric_type type, const char *name, const char *help, ...)
-{
-	va_list args;
-	struct metric *metric;
-
-	va_start(args, help);
-	metric = register_metric(m, name, help, type, args);
-	va_end(args);
-	return metric;
-}
-
-struct metrics *metrics_new(const char *program)
+struct metrics *metrics_new_with(const char *program, const struct metric_row *own, size_t nr_own)
 {
 	struct metrics *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
 	pthread_mutex_init(&m->mutex, NULL);
-	m->rss = metrics_gauge(m, "process_resident_memory_bytes", "Resident memory.", NULL);
-	m->cpu = register_typed(m, METRIC_FRACTIONS, "process_cpu_seconds_total", "User and system CPU time spent.", NULL);
-	m->start = metrics_gauge(m, "process_start_time_seconds", "Start of the process since the epoch.", NULL);
-	m->fds = metrics_gauge(m, "process_open_fds", "Open file descriptors.", NULL);
-	metric_set(metrics_gauge(m, "millrace_build_info", "What runs: always 1.", "program", program, "build", build_version(), NULL), 1);
+	m->own = own;
+	m->nr_own = nr_own;
+	m->refused = metrics_counter(m, "millrace_metrics_refused_total", NULL);
+	m->rss = metrics_gauge(m, "process_resident_memory_bytes", NULL);
+	m->cpu = metrics_counter(m, "process_cpu_seconds_total", NULL);
+	m->start = metrics_gauge(m, "process_start_time_seconds", NULL);
+	m->fds = metrics_gauge(m, "process_open_fds", NULL);
+	metric_set(metrics_gauge(m, "millrace_build_info", "program", program, "build", build_version(), NULL), 1);
 	return m;
+}
+
+struct metrics *metrics_new(const char *program)
+{
+	return metrics_new_with(program, NULL, 0);
 }
 
 void metrics_free(struct metrics *m)
@@ -350,25 +367,28 @@ void metrics_free(struct metrics *m)
 }
 
 /* HELP escapes no quotation marks: it is not quoted. */
-static void render_head(const struct metric *metric, struct buf *out)
+static void render_head(const struct metric_row *row, struct buf *out)
 {
-	buf_printf(out, "# HELP %s ", metric->name);
-	for (const char *c = metric->help; *c; c++) {
+	buf_printf(out, "# HELP %s ", row->name);
+	for (const char *c = row->meaning; *c; c++) {
 		if (*c == '\\' || *c == '\n')
 			buf_add(out, *c == '\n' ? "\\n" : "\\\\", 2);
 		else
 			buf_add(out, c, 1);
 	}
-	buf_printf(out, "\n# TYPE %s %s\n", metric->name, metric->type == METRIC_GAUGE ? "gauge" : "counter");
+	buf_printf(out, "\n# TYPE %s %s\n", row->name, row->type == METRIC_GAUGE ? "gauge" : "counter");
 }
 
 static void render_value(const struct metric *metric, struct buf *out)
 {
-	double v = metric_value(metric);
+	uint64_t n = atomic_load_explicit(&metric->value, memory_order_relaxed);
+	double v = double_of(n);
 	char text[40];
 
-	if (metric->type == METRIC_COUNTER) /* not through a double: all 64 bits count */
-		snprintf(text, sizeof(text), "%" PRIu64, atomic_load_explicit(&metric->value, memory_order_relaxed));
+	if (metric->row->type == METRIC_COUNTER) /* not through a double: all 64 bits count */
+		snprintf(text, sizeof(text), "%" PRIu64, n);
+	else if (metric->row->type == METRIC_SECONDS)
+		snprintf(text, sizeof(text), "%" PRIu64 ".%09" PRIu64, n / NS_PER_S, n % NS_PER_S);
 	else if (isnan(v))
 		snprintf(text, sizeof(text), "NaN");
 	else if (isinf(v))
@@ -378,21 +398,45 @@ static void render_value(const struct metric *metric, struct buf *out)
 	buf_printf(out, " %s\n", text);
 }
 
+void metrics_follow_log(struct metrics *m, const struct log *log)
+{
+	struct metric *suppressed = metrics_counter(m, "millrace_log_suppressed_lines_total", NULL);
+
+	if (!m)
+		return;
+	pthread_mutex_lock(&m->mutex);
+	m->suppressed = suppressed;
+	m->log = log;
+	pthread_mutex_unlock(&m->mutex);
+}
+
+/* The log counts for itself, as it is there before any registry. Holds the mutex. */
+static void update_log(struct metrics *m)
+{
+	uint64_t lines = m->log ? log_suppressed_lines(m->log) : 0;
+
+	metric_add(m->suppressed, lines - m->suppressed_lines);
+	m->suppressed_lines = lines;
+}
+
 void metrics_render(struct metrics *m, struct buf *out)
 {
 	if (!m)
 		return;
 	update_process(m); /* before the mutex: /proc may be slow */
 	pthread_mutex_lock(&m->mutex);
+	update_log(m);
 	for (size_t i = 0; i < m->len; i++) {
 		const struct metric *metric = m->all[i];
 
-		if (i == 0 || strcmp(m->all[i - 1]->name, metric->name) != 0)
-			render_head(metric, out);
-		buf_add(out, metric->name, strlen(metric->name));
+		if (i == 0 || m->all[i - 1]->row != metric->row)
+			render_head(metric->row, out);
+		buf_add(out, metric->row->name, strlen(metric->row->name));
 		if (metric->labels[0])
 			buf_printf(out, "{%s}", metric->labels);
 		render_value(metric, out);
 	}
+	if (m->first_refused[0])
+		buf_printf(out, "# a mistake: schemas/metrics.txt does not list %s so\n", m->first_refused);
 	pthread_mutex_unlock(&m->mutex);
 }

@@ -30,6 +30,9 @@ static const struct conf_field common_fields[] = {
 	 "how often the program says that it lives"},
 	{"log.format", CONF_STR, offsetof(struct common_conf, log_format), "text", 0, 0, "text or json"},
 	{"log.level", CONF_STR, offsetof(struct common_conf, log_level), "info", 0, 0, "debug, info, warn or error"},
+	{"log.burst", CONF_INT, offsetof(struct common_conf, log_burst), "100", 1, 1000000,
+	 "lines of one event and level that may come at once; what is kept back is counted, and told in the next line"},
+	{"log.rate", CONF_INT, offsetof(struct common_conf, log_rate), "1", 1, 1000, "lines of it that may come in a second after these"},
 	{"clock.start_ms", CONF_INT, offsetof(struct common_conf, clock_start_ms), "0", 0, TIME_MAX_MS,
 	 "virtual time at clock.real_ms; --test-clock only"},
 	{"clock.real_ms", CONF_INT, offsetof(struct common_conf, clock_real_ms), "0", 0, TIME_MAX_MS,
@@ -168,7 +171,8 @@ static int setup_log(struct program *p, struct err *err)
 		return conf_reject(p->conf, "log.level", "is none of debug, info, warn, error", err);
 	p->log.json = format == 1;
 	p->log.level = (enum log_level)level;
-	return 0;
+	p->log.limit = log_limit_new(p->common.log_burst, p->common.log_rate);
+	return p->log.limit ? 0 : err_nomem(err, "the log's limit");
 }
 
 static int setup_names(struct program *p, struct err *err)
@@ -305,6 +309,9 @@ int program_init(struct program *p, const struct program_spec *spec, int argc, c
 
 void program_fini(struct program *p)
 {
+	log_flush(&p->log);
+	log_limit_free(p->log.limit);
+	p->log.limit = NULL;
 	conf_free(p->conf);
 	p->conf = NULL;
 	free(p->faults);

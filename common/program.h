@@ -22,6 +22,8 @@ struct common_conf {
 	int64_t heartbeat_interval_ms; /* real time */
 	char *log_format;       /* log.format: "text" or "json" */
 	char *log_level;        /* log.level: "debug", "info", "warn", "error" */
+	int64_t log_burst;      /* log.burst: lines of an event at once */
+	int64_t log_rate;       /* log.rate: and then a second */
 	int64_t clock_start_ms, clock_real_ms; /* clock.*: --test-clock only */
 	double clock_speed;
 };

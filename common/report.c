@@ -22,6 +22,7 @@
 #include "common/build.h"
 #include "common/clock.h"
 #include "common/kafka.h"
+#include "common/process.h"
 
 #define TOPIC_HEARTBEATS "millrace.heartbeats"
 
@@ -200,11 +201,26 @@ static int produce(struct report *r, const char *topic, struct str key, struct w
 	return err_wrap(err, "send to");
 }
 
+/* The program's own figures and those that all programs have, in r->scratch; its own alone when memory is short. */
+static const struct figure *with_memory(struct report *r, const struct figure *figures, size_t *nr)
+{
+	struct figure *all = arena_calloc(&r->scratch, *nr + 2, sizeof(*all));
+
+	if (!all)
+		return figures;
+	if (*nr)
+		memcpy(all, figures, *nr * sizeof(*all));
+	all[(*nr)++] = (struct figure){STR("memory_bytes"), process_rss_bytes()};
+	all[(*nr)++] = (struct figure){STR("memory_budget_bytes"), (double)r->program->common.memory_budget_bytes};
+	return all;
+}
+
 /* sent_at and started_at are virtual times, as all that stands in records; only the interval is
  * real, as its name in the schema says. */
 static void send_heartbeat(struct report *r, bool ready, const struct figure *figures, size_t nr_figures)
 {
 	const struct program *p = r->program;
+	const struct figure *all = with_memory(r, figures, &nr_figures);
 	char key[KEY_SIZE];
 	struct heartbeat beat = {
 		.program = clean_or_empty(&r->scratch, p->name),
@@ -220,7 +236,7 @@ static void send_heartbeat(struct report *r, bool ready, const struct figure *fi
 		.ready = ready,
 		.controls = r->controls,
 		.controls_len = r->nr_controls,
-		.figures = (struct figure *)(uintptr_t)figures, /* only read by the encoder */
+		.figures = (struct figure *)(uintptr_t)all, /* only read by the encoder */
 		.figures_len = nr_figures,
 	};
 

@@ -33,7 +33,8 @@ struct report *report_new(const struct program *p, const struct admin *admin, co
  * letters are called here. NULL is a no-op. */
 void report_free(struct report *r, int timeout_ms);
 
-/* Serves delivery reports and sends a heartbeat when one is due (heartbeat.interval, real time). figures are borrowed for the call. Call once a loop turn. */
+/* Serves delivery reports and sends a heartbeat when one is due (heartbeat.interval, real time). figures are borrowed for the call; what every
+ * program tells of itself (memory_bytes, memory_budget_bytes) is added to them. Call once a loop turn. */
 void report_poll(struct report *r, const struct figure *figures, size_t nr_figures);
 
 /* The ids of the controls that the program obeys from now on, for its heartbeats; copies. The next report_poll() sends one, due or not: it

@@ -26,7 +26,7 @@ struct site {
 struct site_metrics {
 	pthread_mutex_t mutex;
 	struct metrics *metrics;
-	const struct site_figure *figures;
+	const char *const *figures;
 	size_t nr, sites_max;
 	struct map sites; /* by XXH3-128 of the id; owns them */
 	struct site *other;
@@ -62,7 +62,7 @@ static struct site *site_new(struct str id, size_t nr)
 	return site;
 }
 
-struct site_metrics *site_metrics_new(struct metrics *metrics, const struct site_figure *figures, size_t nr, size_t sites_max)
+struct site_metrics *site_metrics_new(struct metrics *metrics, const char *const *figures, size_t nr, size_t sites_max)
 {
 	struct site_metrics *s = calloc(1, sizeof(*s));
 
@@ -117,14 +117,13 @@ static struct site *find_site(struct site_metrics *s, struct str id)
 
 static struct handle *handle_new(struct site_metrics *s, size_t figure, const struct site *site, const char *label, const char *value)
 {
-	const struct site_figure *f = &s->figures[figure];
 	struct handle *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return NULL;
 	h->value = value;
-	h->metric = value ? metrics_counter(s->metrics, f->name, f->help, "site", site->label, label, value, NULL)
-			  : metrics_counter(s->metrics, f->name, f->help, "site", site->label, NULL);
+	h->metric = value ? metrics_counter(s->metrics, s->figures[figure], "site", site->label, label, value, NULL)
+			  : metrics_counter(s->metrics, s->figures[figure], "site", site->label, NULL);
 	return h;
 }
 

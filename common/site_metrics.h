@@ -13,14 +13,9 @@
 
 struct site_metrics;
 
-/* One counter: its name, and its text for people. */
-struct site_figure {
-	const char *name, *help;
-};
-
-/* nr figures over up to sites_max sites, in metrics. Borrows metrics and figures until it is freed, the strings for ever. NULL when memory is
- * short. */
-struct site_metrics *site_metrics_new(struct metrics *metrics, const struct site_figure *figures, size_t nr, size_t sites_max);
+/* nr figures, counters by name, over up to sites_max sites, in metrics. Borrows metrics and figures until it is freed, the strings for ever. NULL
+ * when memory is short. */
+struct site_metrics *site_metrics_new(struct metrics *metrics, const char *const *figures, size_t nr, size_t sites_max);
 
 /* The metrics themselves stay in their registry, and handles stay good; NULL is a no-op. No thread may be in site_metrics_get() any more. */
 void site_metrics_free(struct site_metrics *s);

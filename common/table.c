@@ -184,6 +184,11 @@ int tables_open(struct tables *t, int timeout_ms, struct err *err)
 	return 0;
 }
 
+rd_kafka_t *tables_client(const struct tables *t)
+{
+	return t->rk;
+}
+
 bool tables_opened(const struct tables *t)
 {
 	return t->opened;

@@ -47,6 +47,9 @@ int tables_open(struct tables *t, int timeout_ms, struct err *err);
 /* Has tables_open() come through? */
 bool tables_opened(const struct tables *t);
 
+/* The client (an rd_kafka_t) that reads them, for questions to the brokers beside; it lives until tables_free(). */
+struct rd_kafka_s *tables_client(const struct tables *t);
+
 /* Closes, open or not; NULL is a no-op. */
 void tables_free(struct tables *t);
 

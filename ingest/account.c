@@ -23,17 +23,17 @@ enum by_site {
 	NR_BY_SITE
 };
 
-static const struct site_figure by_site[NR_BY_SITE] = {
-	[SITE_RECEIVED] = {"millrace_ingest_received_samples_total", "Samples of payloads that were decoded"},
-	[SITE_ACCEPTED] = {"millrace_ingest_accepted_samples_total", "Samples acknowledged by Kafka"},
-	[SITE_REJECTED] = {"millrace_ingest_rejected_samples_total", "Samples that were bad on their own"},
-	[SITE_REFUSED] = {"millrace_ingest_refused_samples_total", "Samples of payloads that were refused once decoded"},
-	[SITE_ACCEPTED_REQUESTS] = {"millrace_ingest_accepted_requests_total", "Requests answered with 202"},
-	[SITE_REFUSED_REQUESTS] = {"millrace_ingest_refused_requests_total", "Requests that were refused"},
-	[SITE_TRUNCATED_SAMPLES] = {"millrace_ingest_truncated_samples_total", "Samples that agents report as given up"},
-	[SITE_TRUNCATED_PAYLOADS] = {"millrace_ingest_truncated_payloads_total", "Payloads that agents report as given up"},
-	[SITE_EVENTS] = {"millrace_ingest_events_total", "Events of payloads acknowledged by Kafka, each one of the accepted samples too"},
-	[SITE_IGNORED] = {"millrace_ingest_ignored_records_total", "Spans and log records of OTLP that were accepted and are of no use here"},
+static const char *const by_site[NR_BY_SITE] = {
+	[SITE_RECEIVED] = "millrace_ingest_received_samples_total",
+	[SITE_ACCEPTED] = "millrace_ingest_accepted_samples_total",
+	[SITE_REJECTED] = "millrace_ingest_rejected_samples_total",
+	[SITE_REFUSED] = "millrace_ingest_refused_samples_total",
+	[SITE_ACCEPTED_REQUESTS] = "millrace_ingest_accepted_requests_total",
+	[SITE_REFUSED_REQUESTS] = "millrace_ingest_refused_requests_total",
+	[SITE_TRUNCATED_SAMPLES] = "millrace_ingest_truncated_samples_total",
+	[SITE_TRUNCATED_PAYLOADS] = "millrace_ingest_truncated_payloads_total",
+	[SITE_EVENTS] = "millrace_ingest_events_total",
+	[SITE_IGNORED] = "millrace_ingest_ignored_records_total",
 };
 
 static const char *const ignored_reasons[NR_PAYLOAD_IGNORED] = {
@@ -50,26 +50,28 @@ struct account {
 };
 
 static const struct {
-	const char *name, *help;
+	const char *name;
 	bool gauge;
 } figures[NR_ACCOUNT_FIGURES] = {
-	[ACCOUNT_INFLIGHT_BYTES] = {"millrace_ingest_inflight_bytes", "Bodies and records that Kafka has not acknowledged", true},
-	[ACCOUNT_INFLIGHT_LIVE_BYTES] = {"millrace_ingest_inflight_live_bytes", "Of these, live data", true},
-	[ACCOUNT_INFLIGHT_BACKLOG_BYTES] = {"millrace_ingest_inflight_backlog_bytes", "Of these, backlog", true},
-	[ACCOUNT_CONNECTIONS] = {"millrace_ingest_connections", "Open connections", true},
-	[ACCOUNT_WAITING] = {"millrace_ingest_waiting_connections", "Connections suspended until Kafka acknowledges", true},
-	[ACCOUNT_EXPECTED_BACK] = {"millrace_ingest_expected_agents", "Refused requests whose Retry-After is not over yet", true},
-	[ACCOUNT_SITES] = {"millrace_ingest_sites", "Sites in the table", true},
-	[ACCOUNT_TABLES_HELD] = {"millrace_ingest_tables_held_rows", "Removals that are held back until an operator confirms them", true},
-	[ACCOUNT_RECORDS] = {"millrace_ingest_records_total", "Records acknowledged by Kafka", false},
-	[ACCOUNT_RECORD_BYTES] = {"millrace_ingest_record_bytes_total", "Bytes of those records, uncompressed", false},
-	[ACCOUNT_BODY_BYTES] = {"millrace_ingest_body_bytes_total", "Bytes of bodies read", false},
-	[ACCOUNT_INFLATED_BYTES] = {"millrace_ingest_inflated_bytes_total", "Bytes that compressed bodies came to", false},
-	[ACCOUNT_BACKLOG_PAYLOADS] = {"millrace_ingest_backlog_requests_total", "Requests whose payload was sent long after it was made", false},
-	[ACCOUNT_SKEWED_PAYLOADS] = {"millrace_ingest_skewed_payloads_total", "Payloads shifted because the sender's clock is wrong", false},
-	[ACCOUNT_CONNECTIONS_CLOSED_IDLE] = {"millrace_ingest_connections_expired_total", "Connections closed at a deadline", false},
-	[ACCOUNT_CONNECTIONS_CLOSED_FULL] = {"millrace_ingest_connections_evicted_total", "Connections closed to make room for others", false},
-	[ACCOUNT_STALLS] = {"millrace_ingest_kafka_stalls_total", "Times that Kafka was taken for gone", false},
+	[ACCOUNT_INFLIGHT_BYTES] = {"millrace_ingest_inflight_bytes", true},
+	[ACCOUNT_INFLIGHT_LIVE_BYTES] = {"millrace_ingest_inflight_live_bytes", true},
+	[ACCOUNT_INFLIGHT_BACKLOG_BYTES] = {"millrace_ingest_inflight_backlog_bytes", true},
+	[ACCOUNT_CONNECTIONS] = {"millrace_ingest_connections", true},
+	[ACCOUNT_WAITING] = {"millrace_ingest_waiting_connections", true},
+	[ACCOUNT_EXPECTED_BACK] = {"millrace_ingest_expected_agents", true},
+	[ACCOUNT_SITES] = {"millrace_ingest_sites", true},
+	[ACCOUNT_TABLES_HELD] = {"millrace_ingest_tables_held_rows", true},
+	[ACCOUNT_MEMORY_BUDGET] = {"millrace_ingest_memory_budget_bytes", true},
+	[ACCOUNT_UNDER_REPLICATED] = {"millrace_ingest_under_replicated_partitions", true},
+	[ACCOUNT_RECORDS] = {"millrace_ingest_records_total", false},
+	[ACCOUNT_RECORD_BYTES] = {"millrace_ingest_record_bytes_total", false},
+	[ACCOUNT_BODY_BYTES] = {"millrace_ingest_body_bytes_total", false},
+	[ACCOUNT_INFLATED_BYTES] = {"millrace_ingest_inflated_bytes_total", false},
+	[ACCOUNT_BACKLOG_PAYLOADS] = {"millrace_ingest_backlog_requests_total", false},
+	[ACCOUNT_SKEWED_PAYLOADS] = {"millrace_ingest_skewed_payloads_total", false},
+	[ACCOUNT_CONNECTIONS_CLOSED_IDLE] = {"millrace_ingest_connections_expired_total", false},
+	[ACCOUNT_CONNECTIONS_CLOSED_FULL] = {"millrace_ingest_connections_evicted_total", false},
+	[ACCOUNT_STALLS] = {"millrace_ingest_kafka_stalls_total", false},
 };
 
 static const struct str nobody = {"__none__", 8};
@@ -87,8 +89,8 @@ struct account *account_new(struct metrics *m, size_t sites_max)
 	}
 	site_metrics_get(a->sites, SITE_REFUSED_REQUESTS, nobody, reason_name(REASON_UNAUTHORIZED)); /* its place is not another's */
 	for (size_t i = 0; i < NR_ACCOUNT_FIGURES; i++)
-		a->figures[i] = figures[i].gauge ? metrics_gauge(m, figures[i].name, figures[i].help, NULL)
-						 : metrics_counter(m, figures[i].name, figures[i].help, NULL);
+		a->figures[i] = figures[i].gauge ? metrics_gauge(m, figures[i].name, NULL)
+						 : metrics_counter(m, figures[i].name, NULL);
 	return a;
 }
 
@@ -157,7 +159,8 @@ void account_accept(struct account *a, struct str site, const struct tally *t)
 
 void account_refuse(struct account *a, struct str site, enum reason reason, const struct tally *t)
 {
-	atomic_fetch_add_explicit(&a->refused_requests[reason], 1, memory_order_relaxed);
+	if (!t)
+		atomic_fetch_add_explicit(&a->refused_requests[reason], 1, memory_order_relaxed);
 	count(a, SITE_REFUSED_REQUESTS, site, reason_name(reason), 1);
 	if (t)
 		count(a, SITE_REFUSED, site, reason_name(reason), t->accepted + t->rejected);
@@ -168,7 +171,8 @@ uint64_t account_accepted(const struct account *a)
 	return atomic_load_explicit(&a->accepted, memory_order_relaxed);
 }
 
-/* Under load a line for each refusal would be the load; and what clients do wrong is theirs to see, in their answers. */
+/* Requests that were turned away at the door have no ids to be told by, and under load a line for each would be the load; what clients do wrong is
+ * theirs to see, in their answers. Payloads that were read have lines of their own (complaint.h). */
 void account_log(struct account *a, const struct log *log)
 {
 	for (int i = 0; i < NR_REASONS; i++) {

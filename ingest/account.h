@@ -31,6 +31,8 @@ enum account_figure {
 	ACCOUNT_EXPECTED_BACK,
 	ACCOUNT_SITES,
 	ACCOUNT_TABLES_HELD,
+	ACCOUNT_MEMORY_BUDGET,
+	ACCOUNT_UNDER_REPLICATED,
 	ACCOUNT_RECORDS,
 	ACCOUNT_RECORD_BYTES,
 	ACCOUNT_BODY_BYTES,
@@ -73,7 +75,7 @@ void account_refuse(struct account *a, struct str site, enum reason reason, cons
 /* Samples accepted since the start, of all sites. */
 uint64_t account_accepted(const struct account *a);
 
-/* Logs once a call and reason how many requests this side (status 503) had to refuse since the last call. One caller. */
+/* Logs once a call and reason how many requests this side (status 503) had to refuse, undecoded, since the last call. One caller. */
 void account_log(struct account *a, const struct log *log);
 
 #endif

@@ -31,7 +31,6 @@ struct lane {
 	int wake_fd;
 	pthread_t thread;
 	bool started;
-	struct log_repeat complaint;
 	int64_t drain_deadline_mono_ms; /* 0: not draining */
 	unsigned reloaded;              /* how many of the requests have been seen to */
 	int64_t stall_mono_ms;          /* when it was last asked whether Kafka is gone */
@@ -48,11 +47,10 @@ static const struct log *log_of(const struct lane *l)
 	return &l->rooms.program->log;
 }
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct lane *l, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct lane *l, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&l->complaint, err->msg, clock_mono_ms()))
-		log_warn(log_of(l), event, LOG_STR("error", err->msg));
+	log_repeat(log_of(l), event, LOG_STR("error", err->msg));
 }
 
 static int open_rooms(struct lane *l, struct err *err)
@@ -71,7 +69,8 @@ static int open_rooms(struct lane *l, struct err *err)
 	l->producer = producer_new(l->rooms.program, conf, l->wake_fd, err);
 	if (!l->producer)
 		return -1;
-	l->push = push_new(&(struct push_rooms){l->rooms.admission, l->producer, l->rooms.account, l->rooms.otlp, l->rooms.scrub}, &limits);
+	l->push = push_new(&(struct push_rooms){l->rooms.admission, l->producer, l->rooms.account, l->rooms.otlp, l->rooms.scrub, log_of(l)},
+			   &limits);
 	if (!l->push)
 		return err_nomem(err, "payloads");
 	l->server = server_new(&(struct server_rooms){l->rooms.admission, l->push, l->producer, l->rooms.account}, conf,

@@ -78,10 +78,12 @@ static int open_judgement(struct app *app, struct err *err)
 {
 	otlp_rules_read(&app->otlp, app->conf.otlp_resource_tags); /* as check() has seen it */
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	app->sites = sites_new();
 	app->account = app->metrics ? account_new(app->metrics, (size_t)app->conf.metrics_sites_max) : NULL;
 	if (!app->account || !app->sites)
 		return err_nomem(err, "tables and metrics");
+	account_set(app->account, ACCOUNT_MEMORY_BUDGET, (double)app->program.common.memory_budget_bytes);
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_INGEST, err);
 	if (!app->controls)
 		return -1;
@@ -146,6 +148,7 @@ static void tell(struct app *app)
 		{STR("requests"), sum_lanes(app, lane_requests)},
 		{STR("connections"), sum_lanes(app, lane_connections)},
 		{STR("sites"), (double)sites_count(app->sites)},
+		{STR("inflight_bytes"), (double)admission_inflight_bytes(app->admission)},
 	};
 
 	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));
@@ -154,6 +157,7 @@ static void tell(struct app *app)
 static void tick(struct app *app)
 {
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 	admission_gauge(app->admission);
 	account_set(app->account, ACCOUNT_CONNECTIONS, sum_lanes(app, lane_connections));
 	account_set(app->account, ACCOUNT_WAITING, sum_lanes(app, lane_waiting));

@@ -14,6 +14,7 @@
 
 #include "common/kafka.h"
 #include "ingest/check.h"
+#include "ingest/complaint.h"
 #include "ingest/otlp.h"
 #include "ingest/otlp_json.h"
 #include "ingest/push_json.h"
@@ -23,7 +24,8 @@
 
 enum {
 	KEPT_BYTES = 4 << 20,            /* larger buffers are given back after their payload */
-	JOB_BYTES = sizeof(struct tally) /* what a job is charged for itself, about */
+	JOB_BYTES = sizeof(struct tally), /* what a job is charged for itself, about */
+	STATUS_UNAVAILABLE = 503
 };
 
 struct push {
@@ -40,6 +42,7 @@ struct push_job {
 	struct ticket ticket;
 	struct answer answer; /* for the good end */
 	struct tally tally;
+	struct complaint_about about;
 	char topic[KAFKA_TOPIC_SIZE], events_topic[KAFKA_TOPIC_SIZE]; /* "": no part goes there */
 	size_t records, record_bytes;
 	push_done_fn done; /* NULL: nobody waits any more, and the payload has been counted */
@@ -113,6 +116,13 @@ static void tell_refusal(struct push *p, const struct ticket *t, const struct re
 	answer_refuse(answer, &form, no, admission_refuse(p->rooms.admission, t, no, samples));
 }
 
+/* Counts a payload that was taken. */
+static void take(struct push *p, const struct ticket *t, const struct complaint_about *about, const struct tally *samples)
+{
+	admission_accept(p->rooms.admission, t, samples);
+	complaint_rejected(p->rooms.log, admission_site(t), about, samples);
+}
+
 void push_refuse(struct push *p, struct ticket *t, const struct refusal *no, struct answer *answer)
 {
 	tell_refusal(p, t, no, NULL, answer);
@@ -126,8 +136,15 @@ bool push_hangs(const struct push_job *job)
 	return producer_gone(producer, job->topic) || (job->events_topic[0] && producer_gone(producer, job->events_topic));
 }
 
+/* Why Kafka has not taken a job's payload is told by its client's word, and not a second time as a refusal. */
+static void tell_unsent(const struct push_job *job, const char *error)
+{
+	complaint_unsent(job->push->rooms.log, admission_site(&job->ticket), &job->about, job->topic[0] ? job->topic : job->events_topic, error);
+}
+
 void push_abandon(struct push_job *job, const struct refusal *no, struct answer *answer)
 {
+	tell_unsent(job, no->detail[0] ? no->detail : reason_text(no->reason));
 	tell_refusal(job->push, &job->ticket, no, &job->tally, answer);
 	job->done = NULL;
 }
@@ -152,8 +169,9 @@ static void on_delivered(void *ctx, bool ok, const char *error)
 	}
 	if (job->done) {
 		if (ok) {
-			admission_accept(rooms->admission, &job->ticket, &job->tally);
+			take(job->push, &job->ticket, &job->about, &job->tally);
 		} else {
+			tell_unsent(job, error);
 			refuse(&no, REASON_KAFKA_UNAVAILABLE, "%s", error);
 			tell_refusal(job->push, &job->ticket, &no, &job->tally, &job->answer);
 		}
@@ -281,6 +299,7 @@ static struct push_job *job_new(struct passage *way)
 	}
 	job->push = way->push;
 	job->tally = way->tally;
+	job->about = complaint_about(&way->payload);
 	job->records = way->parts.len;
 	job->record_bytes = split_record_bytes(&way->parts);
 	note_topics(job, &way->parts);
@@ -326,15 +345,25 @@ static void forget_payload(struct passage *way)
 		buf_fini(&p->records);
 }
 
+/* That this side has no room for bodies it does not even decode is told once a second, for all of them (account_log()). */
+static void tell_of(const struct passage *way, const struct refusal *no)
+{
+	struct complaint_about about = complaint_about(&way->payload);
+
+	if (way->decoded || reason_status(no->reason) != STATUS_UNAVAILABLE)
+		complaint_refused(way->push->rooms.log, admission_site(way->ticket), &about, no->reason, way->decoded ? &way->tally : NULL);
+}
+
 /* Answers at once, and ends the ticket. */
 static void answer_now(struct passage *way, struct push_job *job, const struct refusal *no, struct answer *now)
 {
 	struct push *p = way->push;
 
 	if (no) {
+		tell_of(way, no);
 		tell_refusal(p, way->ticket, no, way->decoded ? &way->tally : NULL, now);
 	} else {
-		admission_accept(p->rooms.admission, way->ticket, &job->tally);
+		take(p, way->ticket, &job->about, &job->tally);
 		*now = job->answer;
 		job->answer = (struct answer)ANSWER_INIT;
 	}

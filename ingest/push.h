@@ -24,6 +24,7 @@ struct push_rooms {
 	struct account *account;
 	const struct otlp_rules *otlp; /* NULL: no OTLP is decoded */
 	const struct scrub *scrub; /* NULL: nothing is scrubbed, in tests */
+	const struct log *log;     /* NULL: nothing is told of payloads, in tests */
 };
 
 struct push_limits {

@@ -209,6 +209,9 @@ static const yajl_callbacks callbacks = {
 int push_json_parse(struct str body, struct payload *p, struct refusal *no)
 {
 	struct parser parser = {.body = body, .payload = p, .no = no};
+	int rc = json_text_parse(body, &callbacks, &parser, &parser.yajl, no);
 
-	return json_text_parse(body, &callbacks, &parser, &parser.yajl, no);
+	if (rc < 0)
+		node_note_sender(&parser);
+	return rc;
 }

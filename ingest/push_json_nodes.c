@@ -312,6 +312,16 @@ static int close_root(struct parser *p)
 	return 1;
 }
 
+void node_note_sender(struct parser *p)
+{
+	struct payload *out = p->payload;
+	const struct frame *root = &p->frames[0];
+
+	out->has_agent_id = root->node == NODE_ROOT && node_has(root, ROOT_AGENT_ID) && parse_agent_id(p->root.agent_id, out->agent_id) == 0;
+	out->has_seq = root->node == NODE_ROOT && node_has(root, ROOT_SEQ) && p->root.seq > 0;
+	out->seq = p->root.seq;
+}
+
 /* Reports of loss are written by agents, not by people: a malformed one is a bug to be heard of, so the payload is refused. */
 static int close_truncation(struct parser *p)
 {

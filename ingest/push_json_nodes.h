@@ -148,6 +148,9 @@ const struct node_field *node_find(enum node node, struct str name);
 /* The bit of a named field in its frame's masks. */
 uint32_t node_bit(enum node node, const struct node_field *field);
 
+/* Of a payload that was refused on the way: takes over who sent it, as far as that was read, for whoever tells of the refusal. */
+void node_note_sender(struct parser *p);
+
 /* What may stand next in the innermost node; NULL: anything, as nobody wants it. */
 const struct node_field *node_expected(struct parser *p);
 

@@ -221,10 +221,11 @@ int push_pb_parse(struct str body, struct payload *p, struct refusal *no)
 {
 	const uint8_t *at = (const uint8_t *)(body.len ? body.p : "");
 	struct push_pb_parser ps = {.reader.body = at, .payload = p};
+	bool good = pb_read_fields(&ps.reader, &payload_message, payload_field, at, at + body.len);
 
-	if (!pb_read_fields(&ps.reader, &payload_message, payload_field, at, at + body.len))
+	p->has_seq = p->seq != 0; /* also of one that is refused: it is told of */
+	if (!good)
 		return ps.reader.reason == REASON_BODY_TOO_LARGE ? payload_refuse_size(p, no) : pb_refuse(&ps.reader, no);
-	p->has_seq = p->seq != 0;
 	p->has_floor = p->floor != 0;
 	p->has_created_at = p->created_at_ms != 0;
 	return 0;

@@ -6,12 +6,14 @@
 
 #include "common/control_desk.h"
 #include "common/table.h"
+#include "ingest/replicas.h"
 #include "ingest/vault.h"
 
 enum {
 	ROWS_A_TURN = 1000,
 	STALE_MS = 60000,          /* without news of the brokers, an unknown key may be a new one */
 	ALARM_EVERY_MS = 3600000,  /* a shrink that is held is told again */
+	REPLICAS_EVERY_MS = 10000,
 };
 
 struct registry {
@@ -22,7 +24,7 @@ struct registry {
 	bool serving;          /* there is something to judge by: read to their end, or from the file */
 	size_t held;           /* rows, when the alarm was raised last */
 	int64_t alarm_mono_ms;
-	struct log_repeat complaint;
+	int64_t replicas_mono_ms; /* when the brokers are asked for replicas again */
 };
 
 static const struct log *log_of(const struct registry *r)
@@ -30,11 +32,10 @@ static const struct log *log_of(const struct registry *r)
 	return &r->rooms.program->log;
 }
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct registry *r, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct registry *r, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&r->complaint, err->msg, clock_mono_ms()))
-		log_warn(log_of(r), event, LOG_STR("error", err->msg));
+	log_repeat(log_of(r), event, LOG_STR("error", err->msg));
 }
 
 /* The doors: a row goes into the tables while no request looks at them. */
@@ -199,6 +200,19 @@ static void raise_alarm(struct registry *r)
 		      (const struct tag[]){{STR("before"), str_from(before)}, {STR("after"), str_from(after)}}, 2);
 }
 
+/* On this thread, which no request waits for, and for no longer than any other question. What was known stays when there is no answer. */
+static void count_replicas(struct registry *r, int reach_ms)
+{
+	int64_t missing;
+
+	if (!tables_opened(r->tables) || clock_mono_ms() < r->replicas_mono_ms)
+		return;
+	missing = replicas_ask(tables_client(r->tables), reach_ms);
+	if (missing >= 0)
+		account_set(r->rooms.account, ACCOUNT_UNDER_REPLICATED, (double)missing);
+	r->replicas_mono_ms = clock_mono_ms() + REPLICAS_EVERY_MS;
+}
+
 void registry_tick(struct registry *r, int reach_ms)
 {
 	struct err err = ERR_INIT;
@@ -211,4 +225,5 @@ void registry_tick(struct registry *r, int reach_ms)
 		complain(r, "tables_file_not_written", &err);
 	account_set(r->rooms.account, ACCOUNT_SITES, (double)sites_count(r->rooms.sites));
 	raise_alarm(r);
+	count_replicas(r, reach_ms);
 }

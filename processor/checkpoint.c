@@ -155,7 +155,7 @@ static int close_task(const struct checkpoint *cp, struct task *t, int64_t water
 
 	if (task_close(t, watermark_ms, rules, err) < 0)
 		return -1;
-	stats_add(cp->with.stats, STATS_UNKNOWN_MINUTES, t->partition, t->alerts.unknown - unknown);
+	stats_add(cp->with.stats, STATS_UNKNOWN_WINDOWS, t->partition, t->alerts.unknown - unknown);
 	t->owed_bytes = 0;
 	return owed && before < task_flushable_bytes(t) + owed ? task_flush(t, err) : 0;
 }
@@ -348,11 +348,11 @@ static int settle_doubt(struct checkpoint *cp, struct task *t, struct err *err)
 		return -1;
 	if (is_attempt(&c, &t->attempt)) {
 		log_info(&cp->with.program->log, "checkpoint_was_committed", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition),
-			 LOG_INT("id", t->attempt.meta.id));
+			 LOG_INT("checkpoint", t->attempt.meta.id));
 		settle_committed(cp, t);
 	} else {
 		log_info(&cp->with.program->log, "checkpoint_was_not_committed", LOG_STR("topic", in.topic), LOG_INT("partition", in.partition),
-			 LOG_INT("id", t->attempt.meta.id));
+			 LOG_INT("checkpoint", t->attempt.meta.id));
 		task_aborted(t);
 	}
 	return 0;

@@ -44,6 +44,9 @@ int event_intake_record(const struct intake_state *to, struct str record, const 
 		return -1;
 	who = identity_of_events(&batch);
 	own.site = batch.site;
+	own.has_agent_id = batch.has_agent_id;
+	own.seq = batch.seq;
+	memcpy(own.agent_id, batch.agent_id, sizeof(own.agent_id));
 	own.waiting_ms = identity_waiting_ms(&who, watermark_ms);
 	if (repeats_take(to->dedup, to->request_keys, &who, origin, watermark_ms, &own.dedup, &own.by_key, err) < 0)
 		return -1;

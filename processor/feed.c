@@ -100,7 +100,7 @@ static int encode_letter(struct feed *f, const rd_kafka_message_t *message, cons
 static int bury(struct feed *f, struct task *t, const rd_kafka_message_t *message, const char *code, const char *reason, struct err *err)
 {
 	log_warn(&f->with.program->log, "record_rejected", LOG_STR("topic", input_of(f, t).topic), LOG_INT("partition", message->partition),
-		 LOG_INT("offset", message->offset), LOG_STR("error", reason));
+		 LOG_INT("offset", message->offset), LOG_STR("code", code), LOG_STR("error", reason));
 	stats_add(f->with.stats, STATS_DEAD_LETTERS, t->partition, 1);
 	if (encode_letter(f, message, code, reason, err) < 0)
 		return -1;
@@ -116,6 +116,24 @@ static void tell_unremembered(struct feed *f, const struct task *t, const struct
 		 counts->by_key ? "Idempotency-Keys" : "agents", counts->by_key ? "request_keys" : "agents",
 		 counts->by_key ? t->request_keys.keys_max : t->dedup.agents_max);
 	alarm_warn_site(&f->alarm, counts->by_key ? "request_keys_unremembered" : "agents_unremembered", t->partition, counts->site, text);
+}
+
+/* Payloads that never came are a warning, as somebody's figures lack something; what came twice is how retries work. */
+static void tell_identity(struct feed *f, const struct task *t, int64_t offset, const struct intake_counts *counts)
+{
+	const struct dedup_outcome *found = &counts->dedup;
+	const struct input in = input_of(f, t);
+	char site[65], agent_id[2 * DEDUP_AGENT_ID_BYTES + 1];
+
+	if (!found->gaps && found->verdict != DEDUP_DUPLICATE)
+		return;
+	snprintf(site, sizeof(site), STR_FMT, STR_ARG(counts->site));
+	str_hex(counts->agent_id, sizeof(counts->agent_id), agent_id);
+	log_write(&f->with.program->log, found->gaps ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, found->gaps ? "payloads_missing" : "duplicate",
+		  (const struct log_field[]){LOG_STR("topic", in.topic), LOG_INT("partition", in.partition), LOG_INT("offset", offset),
+					     LOG_STR("site", site), counts->has_agent_id ? LOG_STR("agent_id", agent_id) : LOG_NONE,
+					     counts->has_agent_id ? LOG_INT("seq", counts->seq) : LOG_NONE,
+					     found->gaps ? LOG_UINT("payloads", found->gaps) : LOG_UINT("samples", counts->duplicate_samples), {0}});
 }
 
 /* What dedup, or its like for requests, found in a record that was taken. */
@@ -176,6 +194,7 @@ static int take_record(struct feed *f, struct task *t, const rd_kafka_message_t 
 	record.origin = retried ? &origin : NULL;
 	if (task_take(t, &record, &f->scratch, &counts, &why) == 0) {
 		note_taken(f, t, &counts);
+		tell_identity(f, t, message->offset, &counts);
 		t->complained = false;
 		return 0;
 	}

@@ -295,8 +295,10 @@ static int count_once(const struct intake *in, struct intake_counts *counts, str
 {
 	const struct sample_batch *batch = in->batch;
 	struct identity who = identity_of_samples(batch);
-	struct intake_counts own = {.site = batch->site, .waiting_ms = identity_waiting_ms(&who, in->watermark_ms)};
+	struct intake_counts own = {.site = batch->site, .has_agent_id = batch->has_agent_id, .seq = batch->seq,
+				    .waiting_ms = identity_waiting_ms(&who, in->watermark_ms)};
 
+	memcpy(own.agent_id, batch->agent_id, sizeof(own.agent_id));
 	if (repeats_take(in->to->dedup, in->to->request_keys, &who, in->origin, in->watermark_ms, &own.dedup, &own.by_key, err) < 0)
 		return -1;
 	if (own.dedup.verdict == DEDUP_DUPLICATE)
@@ -376,19 +378,19 @@ static int take_listed(struct intake *in, const struct series_list *list, struct
 	return take_samples(in, counts, err);
 }
 
-/* Decodes body behind its list of series, of which list_bytes are known. */
-static int decode_rest(struct str body, size_t list_bytes, struct arena *scratch, struct sample_batch *batch, struct err *err)
+/* Decodes body, of the version with this id, behind its list of series, of which list_bytes are known. */
+static int decode_rest(struct str body, uint32_t id, size_t list_bytes, struct arena *scratch, struct sample_batch *batch, struct err *err)
 {
 	struct codec_reader r;
 
 	*batch = (struct sample_batch){0};
 	codec_reader_init(&r, (struct str){body.p + list_bytes, body.len - list_bytes}, scratch);
-	sample_batch_read_rest(&r, batch);
+	sample_batch_read_rest(&r, id, batch);
 	return codec_close(&r, "SampleBatch", err);
 }
 
-/* All of body; *list: the bytes of its list. */
-static int decode_all(struct str body, struct arena *scratch, struct sample_batch *batch, struct str *list, struct err *err)
+/* All of body, likewise; *list: the bytes of its list. */
+static int decode_all(struct str body, uint32_t id, struct arena *scratch, struct sample_batch *batch, struct str *list, struct err *err)
 {
 	struct codec_reader r;
 
@@ -396,7 +398,7 @@ static int decode_all(struct str body, struct arena *scratch, struct sample_batc
 	codec_reader_init(&r, body, scratch);
 	sample_batch_read_first(&r, batch);
 	*list = (struct str){body.p, (size_t)((const char *)r.p - body.p)};
-	sample_batch_read_rest(&r, batch);
+	sample_batch_read_rest(&r, id, batch);
 	return codec_close(&r, "SampleBatch", err);
 }
 
@@ -407,17 +409,18 @@ int intake_record(const struct intake_state *to, struct str record, const struct
 	struct intake in = {.to = to, .batch = &batch, .origin = origin, .watermark_ms = watermark_ms, .scratch = scratch};
 	const struct series_list *list;
 	struct str body, bytes;
+	int id = codec_open(record, SAMPLE_BATCH_SCHEMA_ID, &body, err);
 
-	if (codec_open(record, SAMPLE_BATCH_SCHEMA_ID, &body, err) < 0)
+	if (id < 0)
 		return -1;
 	list = series_lists_find(to->lists, &to->windows->series, body);
 	if (list) {
-		if (decode_rest(body, list->nr_bytes, scratch, &batch, err) < 0)
+		if (decode_rest(body, (uint32_t)id, list->nr_bytes, scratch, &batch, err) < 0)
 			return -1;
 		if (str_eq(batch.site, name_str(list->series[0]->site)))
 			return take_listed(&in, list, counts, err);
 	}
-	if (decode_all(body, scratch, &batch, &bytes, err) < 0)
+	if (decode_all(body, (uint32_t)id, scratch, &batch, &bytes, err) < 0)
 		return -1;
 	return take_batch(&in, bytes, counts, err);
 }

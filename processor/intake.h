@@ -51,6 +51,9 @@ struct intake_counts {
 	int64_t waiting_ms; /* when its agent said that older payloads were still to come; 0: it did not */
 	bool by_key;     /* it was judged by a key: its Idempotency-Key, or retried.h's */
 	struct str site; /* borrows the batch's */
+	bool has_agent_id;
+	uint8_t agent_id[DEDUP_AGENT_ID_BYTES];
+	int64_t seq; /* of the payload; 0 without identity */
 };
 
 /* Checks batch and adds it to the windows, unless it has been counted before. watermark_ms: the partition's, this record's timestamp included.

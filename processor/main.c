@@ -20,6 +20,7 @@
 #include "common/metrics.h"
 #include "common/program.h"
 #include "common/report.h"
+#include "common/retention.h"
 #include "common/table.h"
 #include "common/watchdog.h"
 #include "processor/conf.h"
@@ -45,7 +46,8 @@ struct app {
 	struct metrics *metrics;
 	struct admin *admin;
 	struct report *report;
-	struct tables *tables;   /* not open: Kafka or its topics have not been there yet */
+	struct tables *tables;
+	struct retention *retention;   /* not open: Kafka or its topics have not been there yet */
 	struct cell_row cell;
 	struct site_limits limits;
 	struct placements placements;
@@ -58,20 +60,19 @@ struct app {
 	struct watchdog watchdog;
 	bool stop, more;         /* more: records may be waiting, do not wait for a wake-up */
 	uint64_t ticks;
-	struct log_repeat complaint;
 };
 
-/* Logs what keeps us waiting, but not the same all the time. */
-static void complain(struct app *app, const char *event, const char *text)
+/* Logs what keeps us waiting. */
+static void complain(const struct app *app, const char *event, const char *text)
 {
-	if (log_repeat_due(&app->complaint, text, clock_mono_ms()))
-		log_warn(&app->program.log, event, LOG_STR("error", text));
+	log_repeat(&app->program.log, event, LOG_STR("error", text));
 }
 
 /* The admin port first, so that a start that hangs can be seen. */
 static int open_admin(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_PROCESSOR, err);
@@ -129,12 +130,18 @@ static struct tables *make_tables(struct app *app, struct err *err)
 
 static int app_open(struct app *app, struct err *err)
 {
+	static const char *const inputs[] = {"samples", "events"};
+
 	if (events_open(&app->events, TICK_MS, err) < 0 || open_admin(app, err) < 0 || open_judging(app, err) < 0)
 		return -1;
 	app->cell.name = app->limits.cell = app->program.common.cell;
 	app->report = report_new(&app->program, app->admin, app->cell.name, err);
 	app->tables = app->report ? make_tables(app, err) : NULL;
 	if (!app->tables)
+		return -1;
+	app->retention = retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_processor_retention_seconds", false,
+				       inputs, sizeof(inputs) / sizeof(inputs[0]), err);
+	if (!app->retention)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
 	app->serving = (struct serving){
@@ -182,20 +189,26 @@ static int follow_tables(struct app *app, struct err *err)
 static int every_second(struct app *app, struct err *err)
 {
 	const char *why_not = tables_opened(app->tables) ? "the tables are not loaded" : "Kafka or its topics are not there";
-	double running = 0, lag = 0;
+	struct partitions_figures now = {0};
 
 	if (open_tables(app, err) < 0)
 		return -1;
+	retention_turn(app->retention, clock_mono_ms());
 	if (tables_loaded(app->tables)) {
 		if (serving_open(&app->serving, err) < 0)
 			return -1;
 		why_not = serving_why_not_ready(&app->serving);
 	}
 	if (app->serving.service)
-		service_figures(app->serving.service, &running, &lag);
+		service_figures(app->serving.service, &now);
 	admin_set_ready(app->admin, why_not == NULL, why_not);
 	admin_beat(app->admin);
-	report_poll(app->report, (const struct figure[]){{STR("partitions"), running}, {STR("lag_records"), lag}}, 2);
+	log_tick(&app->program.log);
+	report_poll(app->report, (const struct figure[]){{STR("partitions"), now.running},
+							 {STR("partitions_assigned"), now.assigned},
+							 {STR("partitions_refused"), now.refused},
+							 {STR("lag_records"), now.lag_records},
+							 {STR("lag_seconds"), now.lag_seconds}}, 5);
 	return 0;
 }
 
@@ -257,10 +270,13 @@ static void app_close(struct app *app, int rc)
 	if (app->admin)
 		admin_set_ready(app->admin, false, "stopping");
 	closed = serving_fini(&app->serving, rc == 0);
+	retention_free(app->retention);
 	tables_free(app->tables);
 	report_free(app->report, CLOSE_MS);
-	if (!closed) /* a client's threads go on using what follows */
+	if (!closed) { /* a client's threads go on using what follows */
+		log_flush(&app->program.log);
 		_exit(rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+	}
 	admin_free(app->admin);
 	controls_free(app->controls);
 	metrics_free(app->metrics);

@@ -491,20 +491,23 @@ static void gauge_memory(struct partitions *ps)
 	for (enum share i = 0; i < NR_SHARES; i++)
 		stats_memory(ps->with.stats, share_name(i), (double)ps->shares.bytes[i], i == SHARE_STATE ? (double)use->state_bytes : -1);
 	stats_memory(ps->with.stats, "restore", -1, (double)restore_needs(ps->restore, &waits));
-	stats_memory(ps->with.stats, "unflushable", (double)ps->room.budget.unflushable_bytes, (double)use->unflushable_bytes);
+	stats_memory(ps->with.stats, "unflushable", -1, (double)use->unflushable_bytes); /* a part of the state: its limit is no share */
+	stats_gauge(ps->with.stats, STATS_UNFLUSHABLE_LIMIT, (double)ps->room.budget.unflushable_bytes);
 	if (!memory_look(&memory))
 		return;
 	stats_memory(ps->with.stats, "allocated", -1, (double)memory.allocated_bytes);
 	stats_memory(ps->with.stats, "resident", -1, (double)memory.resident_bytes);
 }
 
-void partitions_figures(struct partitions *ps, double *nr_running, double *lag_records)
+void partitions_figures(struct partitions *ps, struct partitions_figures *out)
 {
 	int64_t now_ms = clock_now_ms(&ps->with.program->clock);
 
-	*lag_records = 0;
+	*out = (struct partitions_figures){.assigned = (double)count_assigned(ps), .running = (double)count_phase(ps, TASK_RUNNING),
+					   .refused = (double)count_phase(ps, TASK_REFUSED)};
 	for (int32_t i = 0; i < ps->nr; i++) {
-		const struct task *t = ps->tasks[i];
+		struct task *t = ps->tasks[i];
+		double behind_seconds;
 		int64_t end;
 
 		if (!t)
@@ -522,16 +525,17 @@ void partitions_figures(struct partitions *ps, double *nr_running, double *lag_r
 		stats_set(ps->with.stats, STATS_ALERTS_HELD_SERIES, i, (double)t->alerts.nr_held);
 		stats_set(ps->with.stats, STATS_CHECK_INS, i, (double)t->check_ins.by_group.len);
 		stats_set(ps->with.stats, STATS_EXEMPLARS_HELD, i, (double)(t->exemplars.nr_held + t->specimens.nr));
-		end = t->phase == TASK_RUNNING ? consumer_end_offset(ps->consumer, i) : -1;
+		/* One that is held is behind, too: its end is as of the last try. */
+		end = t->phase == TASK_RUNNING || t->phase == TASK_HELD ? consumer_end_offset(ps->consumer, i) : -1;
 		if (end < 0)
 			continue;
 		end = end > t->position ? end - t->position : 0;
-		*lag_records += (double)end;
+		behind_seconds = (double)task_behind_ms(t, now_ms) / 1000;
+		out->lag_records += (double)end;
+		out->lag_seconds = behind_seconds > out->lag_seconds ? behind_seconds : out->lag_seconds;
 		stats_set(ps->with.stats, STATS_LAG_RECORDS, i, (double)end);
-		stats_set(ps->with.stats, STATS_LAG_SECONDS, i,
-			  t->at_end || now_ms < t->watermark_ms ? 0 : (double)(now_ms - t->watermark_ms) / 1000);
+		stats_set(ps->with.stats, STATS_LAG_SECONDS, i, behind_seconds);
 	}
-	*nr_running = (double)count_phase(ps, TASK_RUNNING);
 	gauge_memory(ps);
 	gauge_phases(ps);
 }

@@ -58,7 +58,14 @@ bool partitions_ready(const struct partitions *ps);
 /* Why not, as a literal. */
 const char *partitions_why_not_ready(const struct partitions *ps);
 
-/* Brings the gauges up to date, and two figures for the heartbeat. */
-void partitions_figures(struct partitions *ps, double *nr_running, double *lag_records);
+/* What the heartbeat tells of them; all doubles, as its figures are. */
+struct partitions_figures {
+	double assigned, running, refused;
+	double lag_records; /* of all, added up */
+	double lag_seconds; /* of the one that is furthest behind */
+};
+
+/* Brings the gauges up to date, and fills *out. */
+void partitions_figures(struct partitions *ps, struct partitions_figures *out);
 
 #endif

@@ -72,7 +72,7 @@ static bool close_parts(struct service *s)
 	bool closed = consumer_close(s->consumer, CLOSE_MS);
 
 	if (!closed)
-		log_warn(&s->program->log, "consumer_left_behind", LOG_STR("effect", "the group waits for the session time-out"));
+		log_warn(&s->program->log, "consumer_left_behind", LOG_STR("meaning", "the group waits for the session time-out"));
 	checkpoint_free(s->checkpoint);
 	restore_free(s->restore);
 	partitions_free(s->partitions);
@@ -157,7 +157,7 @@ const char *service_why_not_ready(const struct service *s)
 	return checkpoint_is_able(s->checkpoint) ? NULL : "transactions cannot be made";
 }
 
-void service_figures(struct service *s, double *nr_running, double *lag_records)
+void service_figures(struct service *s, struct partitions_figures *out)
 {
-	partitions_figures(s->partitions, nr_running, lag_records);
+	partitions_figures(s->partitions, out);
 }

@@ -9,6 +9,7 @@
 #include "common/report.h"
 #include "processor/conf.h"
 #include "processor/judging.h"
+#include "processor/partitions.h"
 #include "processor/site_limits.h"
 
 /* The fault point of a process that was frozen for longer than a session may last, and checkpoints before it polls. */
@@ -46,7 +47,7 @@ bool service_is_fenced(const struct service *s);
 /* NULL when every partition that is ours is served, else why not, as a literal. */
 const char *service_why_not_ready(const struct service *s);
 
-/* Brings the gauges up to date, and two figures for the heartbeat. */
-void service_figures(struct service *s, double *nr_running, double *lag_records);
+/* Brings the gauges up to date, and fills *out for the heartbeat. */
+void service_figures(struct service *s, struct partitions_figures *out);
 
 #endif

@@ -33,8 +33,7 @@ static int outlive(struct serving *s, const struct err *why, struct err *err)
 		*err = *why;
 		return -1;
 	}
-	if (log_repeat_due(&s->complaint, why->msg, clock_mono_ms()))
-		log_warn(log_of(s), "service_unavailable", LOG_STR("error", why->msg));
+	log_repeat(log_of(s), "service_unavailable", LOG_STR("error", why->msg));
 	return 0;
 }
 
@@ -47,8 +46,7 @@ int serving_open(struct serving *s, struct err *err)
 		return 0;
 	s->why_none = why_not ? why_not : "the group is being joined";
 	if (why_not) {
-		if (log_repeat_due(&s->complaint, why_not, clock_mono_ms()))
-			log_warn(log_of(s), "cell_unavailable", LOG_STR("error", why_not));
+		log_repeat(log_of(s), "cell_unavailable", LOG_STR("error", why_not));
 		return 0;
 	}
 	s->service = service_new(&s->parts, s->cell->epoch, s->cell->partitions, &why);

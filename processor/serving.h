@@ -20,7 +20,6 @@ struct serving {
 	bool served;                 /* a service has been opened before */
 	unsigned left_behind;        /* clients that did not end when theirs was closed */
 	struct reopening reopening;
-	struct log_repeat complaint;
 };
 
 /* Opens the service if there is none, and the time and the cell allow it. -1 with *err set: the process must end. */

@@ -12,7 +12,7 @@
 #include "processor/series_codec.h"
 
 enum {
-	SNAPSHOT_VERSION = 6,
+	SNAPSHOT_VERSION = 6, /* whoever raises it goes on reading the one that was released before (deploy/UPGRADE.md) */
 	HAS_MIN = 1, HAS_MAX = 2, HAS_LAST = 4, APPROXIMATE = 8, HAS_ERRORS = 16, ALL_FLAGS = 31,
 	WINDOW_BYTES_MIN = 12, /* the least that one takes, so that a count is believed no further than that */
 };

@@ -8,6 +8,8 @@
 
 #include "common/memory.h"
 
+_Static_assert(EXEMPLAR_SCHEMA_ID == 11, "snapshots hold the bytes of this version: another needs another SNAPSHOT_VERSION, and whoever reads 6 rewrites them");
+
 const char *exemplar_kind_name(enum exemplar_kind kind)
 {
 	static const char *const names[NR_EXEMPLAR_KINDS] = {"error", "transaction", "marker", "check_in"};

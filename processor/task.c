@@ -166,6 +166,16 @@ int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t m
 	return trusted && now_ms > t->watermark_ms ? now_ms : t->watermark_ms;
 }
 
+int64_t task_behind_ms(struct task *t, int64_t now_ms)
+{
+	int64_t since_ms;
+
+	if (t->at_end || (!t->watermark_ms && !t->level_ms))
+		t->level_ms = now_ms;
+	since_ms = t->watermark_ms > t->level_ms ? t->watermark_ms : t->level_ms;
+	return t->at_end || now_ms < since_ms ? 0 : now_ms - since_ms;
+}
+
 /* Judges the minutes that are about to close. */
 static int judge(struct task *t, int64_t watermark_ms, int64_t closed_ms, const struct judging *with, struct err *err)
 {

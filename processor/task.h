@@ -88,6 +88,7 @@ struct task {
 
 	bool at_end;             /* the partition has been read to its end ... */
 	int64_t end_mono_ms;     /* ... and its leader said so then (real) */
+	int64_t level_ms;        /* when it was last seen there (virtual; no state, task_behind_ms() goes by it); 0: never */
 	int64_t probed_mono_ms;  /* when it was last asked to say so again; 0: never */
 
 	struct pane_list outbox; /* (I3) */
@@ -157,6 +158,10 @@ int task_add_letter(struct task *t, struct str letter);
 /* The time by which windows close: the watermark, or now_ms, if later, when the partition has been read to its end and its leader has
  * said so less than trust_ms (real) ago. mono_ms: real time now. */
 int64_t task_effective_watermark(const struct task *t, int64_t now_ms, int64_t mono_ms, int64_t trust_ms);
+
+/* How old the oldest record may be that was not taken, in virtual time: none is older than the watermark, nor than the last look at which the partition
+ * had been read to its end; 0 there. Where neither is known, since the first look. Looks; about once a second. */
+int64_t task_behind_ms(struct task *t, int64_t now_ms);
 
 /* Judges the minutes that close, and closes all that is due at watermark_ms, into the outbox, and forgets agents, request keys and baselines whose time is over; the watermark
  * follows. -1 with ERR_FATAL when memory is short. */

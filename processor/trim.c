@@ -26,7 +26,6 @@ struct trim {
 	bool noted;    /* a checkpoint since the last turn */
 	bool waiting;  /* for an answer */
 	int64_t asked_mono_ms; /* when the last request was made; 0: none yet */
-	struct log_repeat complaint;
 };
 
 struct trim *trim_new(const struct trim_parts *parts, struct err *err)
@@ -69,8 +68,7 @@ void trim_forget(struct trim *tr, int32_t partition)
 static void complain(struct trim *tr, const char *topic, const char *why)
 {
 	stats_count(tr->with.stats, STATS_TRIMS_FAILED, 1);
-	if (log_repeat_due(&tr->complaint, why, clock_mono_ms()))
-		log_warn(&tr->with.program->log, "old_snapshots_stay", LOG_STR("topic", topic), LOG_STR("error", why));
+	log_repeat(&tr->with.program->log, "old_snapshots_stay", LOG_STR("topic", topic), LOG_STR("error", why));
 }
 
 /* One partition's part of an answer. */

@@ -106,6 +106,7 @@ class Field:
     name: str
     type: object
     doc: str = field(compare=False)
+    default: object = None  # its JSON text; None: it has none
 
 
 @dataclass(frozen=True)
@@ -251,14 +252,30 @@ class Map(Items):
 
 
 class Schemas:
-    """All schemas of schemas/ids, their named types in an order in which C can declare them."""
+    """All schemas of schemas/ids, their named types in an order in which C can declare them. Of a record's versions the one with the highest
+    id is what is written and what C's struct has; the others are only read."""
 
     def __init__(self, folder):
         self.folder = folder
         self.roots = []    # (id, Record, file name, JSON)
-        self.named = {}    # name -> type, dependencies first
-        for number, name, file in self.read_ids():
-            self.add(number, name, file)
+        self.older = []    # the same, of former versions
+        self.named = {}    # name -> type, dependencies first; none of former versions
+        rows = self.read_ids()
+        newest = {name: number for number, name, _ in sorted(rows)}
+        for number, name, file in rows:
+            if newest[name] == number:
+                self.roots.append(self.load(number, name, file))
+        for number, name, file in rows:
+            if newest[name] != number:
+                self.older.append(self.load_older(number, name, file))
+
+    def load_older(self, number, name, file):
+        """What is named in a former version is another type than what has that name today."""
+        today, self.named = self.named, {}
+        try:
+            return self.load(number, name, file)
+        finally:
+            self.named = today
 
     def read_ids(self):
         rows = []
@@ -268,12 +285,14 @@ class Schemas:
                     raise Refused(f"ids: {line!r} is not id, record, file")
                 number, name, file = line.split()
                 rows.append((int(number), name, file))
-        for column, what in enumerate(("id", "record")):
+        for column, what in ((0, "id"), (2, "file")):
             if len({row[column] for row in rows}) < len(rows):
                 raise Refused(f"ids: one {what} stands there twice")
+        if any(not 0 < number < 1 << 31 for number, _, _ in rows):
+            raise Refused("ids: an id that is no positive int32_t")
         return rows
 
-    def add(self, number, name, file):
+    def load(self, number, name, file):
         try:
             node = json.loads((self.folder / file).read_text())
             root = self.parse(node, name, seen=set())
@@ -283,7 +302,7 @@ class Schemas:
             raise Refused(f"{file}: no {e} where there must be one") from None
         except (OSError, ValueError, Refused) as e:
             raise Refused(f"{file}: {e}") from None
-        self.roots.append((number, root, file, node))
+        return number, root, file, node
 
     def parse(self, node, where, seen):
         """The type of a JSON node; seen: the names this file has defined so far."""
@@ -351,7 +370,8 @@ class Schemas:
             self.known_keys(f, where, "name", "doc", "default")
             if not re.fullmatch(r"[a-z][a-z0-9_]*", f["name"]) or f["name"] in C_WORDS:
                 raise Refused(f"{where}: no name for a C field")
-            fields.append(Field(f["name"], self.parse(f["type"], where, seen), f.get("doc", "")))
+            default = json.dumps(f["default"]) if "default" in f else None
+            fields.append(Field(f["name"], self.parse(f["type"], where, seen), f.get("doc", ""), default))
         if not fields:
             raise Refused(f"{name}: a record of no bytes: nothing would bound the count of an array of it")
         return Record(name, tuple(fields), node.get("doc", ""))

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the C codecs of schemas/*.avsc and the C list of schemas/reasons.txt.
+"""Writes the C codecs of schemas/*.avsc, and the C lists of schemas/reasons.txt and schemas/metrics.txt.
 
 Avro's generic values cost some 200 ns a sample, straight-line C some 10: hence a generator instead of a library on the hot
 path. common/codec.h is the runtime under what it writes, avsc.py reads the schemas.
 
-Usage: gen.py --out DIR     writes schemas.h, schemas.c, reasons.h and reasons.c into DIR
+Usage: gen.py --out DIR     writes schemas, reasons and metric_list, .h and .c each, into DIR
        gen.py --readme      writes the table of reasons into README.md, between its two marks
+       gen.py --metrics     writes deploy/METRICS.md
 """
 import argparse
 import json
@@ -14,7 +15,9 @@ import pathlib
 import re
 import sys
 
+import metrics
 from avsc import Enum, Items, Optional, Record, Refused, Schemas, indented, snake
+from versions import KNOWN_BY_BYTES, Version
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -47,10 +50,7 @@ def declare_type(t):
     return lines + ["};", "",
                     "/* The body alone, for nesting. write checks no enums; read wants *v zeroed and leaves faults in r. */",
                     f"void {name}_write(struct buf *b, const {t.c} *v);",
-                    f"void {name}_read(struct codec_reader *r, {t.c} *v); /* see above */", ""] + (
-        ["/* The same in two steps, for a reader that knows the first field, a list, by its bytes. */",
-         f"void {name}_read_first(struct codec_reader *r, {t.c} *v);",
-         f"void {name}_read_rest(struct codec_reader *r, {t.c} *v); /* see above */", ""] if begins_with_list(t) else [])
+                    f"void {name}_read(struct codec_reader *r, {t.c} *v); /* see above */", ""]
 
 
 def declare_message(number, root):
@@ -59,9 +59,14 @@ def declare_message(number, root):
             "/* Appends header and body; strings are UTF-8, as the caller knows. -1 leaves out as it was: ERR_REJECT when an enum is",
             " * out of range, ERR_FATAL when memory is short. */",
             f"int {name}_encode(const {root.c} *v, struct buf *out, struct err *err);", "",
-            "/* Reads a message whole. Strings borrow it, arrays live in arena (NULL where empty); *out is written only on success.",
-            " * ERR_REJECT: malformed. ERR_RETRY: a schema id nobody here knows. ERR_FATAL: memory, or the arena's limit. */",
-            f"int {name}_decode(struct str message, struct arena *arena, {root.c} *out, struct err *err);", ""]
+            "/* Reads a message whole, of any version in schemas/ids. Strings borrow it, arrays live in arena (NULL where empty); *out is",
+            " * written only on success. ERR_REJECT: malformed. ERR_RETRY: a schema id nobody here knows. ERR_FATAL: memory, or the arena's",
+            " * limit. */",
+            f"int {name}_decode(struct str message, struct arena *arena, {root.c} *out, struct err *err);", ""] + (
+        ["/* A body in two steps, for a reader that knows the first field, a list, by its bytes, which are the same in all versions; id:",
+         " * what codec_open() gave. */",
+         f"void {name}_read_first(struct codec_reader *r, {root.c} *v);",
+         f"void {name}_read_rest(struct codec_reader *r, uint32_t id, {root.c} *v); /* see above */", ""] if root.name in KNOWN_BY_BYTES else [])
 
 
 def header(schemas):
@@ -72,7 +77,7 @@ def header(schemas):
     for number, root, _, _ in schemas.roots:
         lines += declare_message(number, root)
     each = [f"\tX({snake(root.name)}, {snake(root.name).upper()})" for _, root, _, _ in schemas.roots]
-    return lines + ["/* X(name, NAME) for each record that has an id. */", " \\\n".join(["#define SCHEMAS_FOR_EACH(X)"] + each), "",
+    return lines + ["/* X(name, NAME) for each record that has an id, once whatever versions it has. */", " \\\n".join(["#define SCHEMAS_FOR_EACH(X)"] + each), "",
                     "/* The name of the record with this schema id, and its schema as JSON; NULL when no record has it. */",
                     "const char *schema_name(uint32_t id);",
                     "const char *schema_json(uint32_t id); /* see above */", "", "#endif"]
@@ -83,10 +88,6 @@ def define_enum(t):
     return [f"const char *{snake(t.name)}_name({t.c} v)", "{",
             f"\tstatic const char *const names[] = {{{names}}};", "",
             f"\treturn (unsigned)v < {len(t.symbols)} ? names[(unsigned)v] : NULL;", "}", ""]
-
-
-def begins_with_list(t):
-    return isinstance(t, Record) and holds_items(t.fields[0].type) and len(t.fields) > 1
 
 
 def define_read(name, t, fields):
@@ -100,12 +101,7 @@ def define_record(t):
     lines = [f"void {name}_write(struct buf *b, const {t.c} *v)", "{"]
     lines += indented([line for f in t.fields for line in f.type.write(f.name)])
     lines += ["}", ""]
-    if begins_with_list(t):
-        lines += define_read(f"{name}_read_first", t, t.fields[:1]) + define_read(f"{name}_read_rest", t, t.fields[1:])
-        lines += [f"void {name}_read(struct codec_reader *r, {t.c} *v)", "{", f"\t{name}_read_first(r, v);", f"\t{name}_read_rest(r, v);",
-                  "}", ""]
-    else:
-        lines += define_read(f"{name}_read", t, t.fields)
+    lines += define_read(f"{name}_read", t, t.fields)
     if t.checks:
         lines += ["/* The field whose enum is out of range, or NULL. */", f"static const char *{name}_fault(const {t.c} *v)", "{",
                   "\tconst char *fault = NULL;", ""]
@@ -117,10 +113,38 @@ def holds_items(t):
     return isinstance(t.type if isinstance(t, Optional) else t, Items)
 
 
-def define_message(number, root):
+def define_choice(root, versions, which):
+    """The function that reads a body, or what comes behind its first field, of any version."""
+    name = snake(root.name)
+    lines = [f"static void {name}_{which}_any(struct codec_reader *r, uint32_t id, {root.c} *v)" if which == "read" else
+             f"void {name}_{which}(struct codec_reader *r, uint32_t id, {root.c} *v)", "{", "\tswitch (id) {"]
+    for version in versions:
+        lines += [f"\tcase {version.number}:", f"\t\t{version.function(which)}(r, v);", "\t\treturn;"]
+    today = f"{name}_read" if which == "read" else f"{name}_rest"
+    return lines + ["\tdefault:", f"\t\t{today}(r, v);", "\t}", "}", ""]
+
+
+def define_versions(root, versions):
+    """How bodies of other versions are read."""
+    lines = []
+    for version in versions:
+        lines += version.define()
+    if versions:
+        lines += define_choice(root, versions, "read")
+    if root.name in KNOWN_BY_BYTES:
+        name = snake(root.name)
+        lines += define_read(f"{name}_read_first", root, root.fields[:1])
+        lines += ["static " + line if not i else line for i, line in enumerate(define_read(f"{name}_rest", root, root.fields[1:]))]
+        lines += define_choice(root, versions, "read_rest")
+    return lines
+
+
+def define_message(number, root, versions):
     name = snake(root.name)
     constant = f"{name.upper()}_SCHEMA_ID"
-    lines = [f"int {name}_encode(const {root.c} *v, struct buf *out, struct err *err)", "{", "\tsize_t start = out->len;"]
+    lines = define_versions(root, versions)
+    read = f"{name}_read_any(&r, (uint32_t)id, &v)" if versions else f"{name}_read(&r, &v)"
+    lines += [f"int {name}_encode(const {root.c} *v, struct buf *out, struct err *err)", "{", "\tsize_t start = out->len;"]
     if root.checks:
         lines += [f"\tconst char *fault = {name}_fault(v);", "",
                   "\tif (fault)", f'\t\treturn err_set(err, ERR_REJECT, "{root.name}: %s is out of range", fault);']
@@ -130,9 +154,9 @@ def define_message(number, root):
               "\tif (buf_failed(out)) {", "\t\tout->len = start;", f'\t\treturn err_nomem(err, "{root.name}");', "\t}",
               "\treturn 0;", "}", "",
               f"int {name}_decode(struct str message, struct arena *arena, {root.c} *out, struct err *err)", "{",
-              "\tstruct codec_reader r;", "\tstruct str body;", f"\t{root.c} v = {{0}};", "",
-              f"\tif (codec_open(message, {constant}, &body, err) < 0)", "\t\treturn -1;",
-              "\tcodec_reader_init(&r, body, arena);", f"\t{name}_read(&r, &v);",
+              "\tstruct codec_reader r;", "\tstruct str body;", f"\t{root.c} v = {{0}};",
+              f"\tint id = codec_open(message, {constant}, &body, err);", "", "\tif (id < 0)", "\t\treturn -1;",
+              "\tcodec_reader_init(&r, body, arena);", f"\t{read};",
               f'\tif (codec_close(&r, "{root.name}", err) < 0)', "\t\treturn -1;",
               "\t*out = v;", "\treturn 0;", "}", ""]
     return lines
@@ -161,9 +185,11 @@ def source(schemas):
     for t in schemas.named.values():
         lines += define_enum(t) if isinstance(t, Enum) else define_record(t) if isinstance(t, Record) else []
     for number, root, _, _ in schemas.roots:
-        lines += define_message(number, root)
-    lines += define_lookup("schema_name", [(n, [c_string(root.name)]) for n, root, _, _ in schemas.roots])
-    return lines + define_lookup("schema_json", [(n, json_literals(node)) for n, _, _, node in schemas.roots])[:-1]
+        older = [Version(n, root, former, file) for n, former, file, _ in schemas.older if former.name == root.name]
+        lines += define_message(number, root, older)
+    all_of_them = schemas.roots + schemas.older
+    lines += define_lookup("schema_name", [(n, [c_string(root.name)]) for n, root, _, _ in all_of_them])
+    return lines + define_lookup("schema_json", [(n, json_literals(node)) for n, _, _, node in all_of_them])[:-1]
 
 
 def read_reasons(path):
@@ -221,11 +247,15 @@ def write_atomically(path, text):
     os.replace(new, path)
 
 
-def generate():
+def generate(folder):
     """{file name: text}."""
-    schemas, reasons = Schemas(HERE), read_reasons(HERE / "reasons.txt")
-    files = {"schemas.h": header(schemas), "schemas.c": source(schemas),
-             "reasons.h": reasons_header(reasons), "reasons.c": reasons_source(reasons)}
+    schemas = Schemas(folder)
+    files = {"schemas.h": header(schemas), "schemas.c": source(schemas)}
+    if (folder / "reasons.txt").exists():
+        reasons = read_reasons(folder / "reasons.txt")
+        files |= {"reasons.h": reasons_header(reasons), "reasons.c": reasons_source(reasons)}
+    if (folder / "metrics.txt").exists():
+        files |= {"metric_list.h": metrics.header(), "metric_list.c": metrics.source(metrics.read(folder / "metrics.txt")[1])}
     return {name: "\n".join(lines) + "\n" for name, lines in files.items()}
 
 
@@ -234,13 +264,18 @@ def main():
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--out", type=pathlib.Path, help="folder to write the C files into")
     what.add_argument("--readme", action="store_true", help="bring README.md's table of reasons up to date")
+    what.add_argument("--metrics", action="store_true", help="bring deploy/METRICS.md up to date")
+    parser.add_argument("--schemas", type=pathlib.Path, default=HERE, help="another folder with ids and *.avsc, for tests")
     args = parser.parse_args()
     try:
+        if args.metrics:
+            write_atomically(HERE.parent / "deploy" / "METRICS.md", metrics.markdown(*metrics.read(HERE / "metrics.txt")))
+            return
         if args.readme:
             path = HERE / "README.md"
             write_atomically(path, readme(path.read_text(), read_reasons(HERE / "reasons.txt")))
             return
-        files = generate()
+        files = generate(args.schemas)
     except Refused as e:
         sys.exit(f"gen.py: refused: {e}")
     args.out.mkdir(parents=True, exist_ok=True)

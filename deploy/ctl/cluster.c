@@ -28,6 +28,7 @@ struct feed {
 
 struct cluster {
 	const struct program *program;
+	struct progress *progress;
 	rd_kafka_t *producer;
 	struct tables *tables;
 	struct store store;
@@ -69,7 +70,17 @@ int cluster_check(const struct program *p, struct err *err)
 	return tables_check(p, err) < 0 ? -1 : kafka_conf_check(kafka_conf(p, "admin", fixed_props, err));
 }
 
-struct cluster *cluster_new(const struct program *p, struct err *err)
+static int await_kafka(struct cluster *c, struct err *err)
+{
+	int rc;
+
+	progress_begin(c->progress, "waiting for Kafka");
+	rc = kafka_wait(c->producer, CONNECT_MS, err);
+	progress_end(c->progress);
+	return rc;
+}
+
+struct cluster *cluster_new(const struct program *p, struct progress *progress, struct err *err)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	struct err unreachable = ERR_INIT;
@@ -80,6 +91,7 @@ struct cluster *cluster_new(const struct program *p, struct err *err)
 		return NULL;
 	}
 	c->program = p;
+	c->progress = progress;
 	for (int kind = 0; kind < STORE_KINDS; kind++)
 		c->feeds[kind] = (struct feed){.store = &c->store, .kind = (enum store_kind)kind, .seen = -1};
 	conf = kafka_conf(p, "admin", fixed_props, err);
@@ -88,7 +100,7 @@ struct cluster *cluster_new(const struct program *p, struct err *err)
 		rd_kafka_conf_set(conf, "message.max.bytes", "4194304", NULL, 0); /* what was in Kafka once may go there again */
 	}
 	c->producer = conf ? kafka_open(RD_KAFKA_PRODUCER, conf, err) : NULL;
-	if (c->producer && kafka_wait(c->producer, CONNECT_MS, &unreachable) == 0)
+	if (c->producer && await_kafka(c, &unreachable) == 0)
 		return c;
 	if (c->producer)
 		err_set(err, unreachable.kind, "%s (--kafka HOST:PORT says where it is)", unreachable.msg);
@@ -110,12 +122,16 @@ int cluster_load(struct cluster *c, unsigned kinds, struct err *err)
 {
 	struct table_spec specs[STORE_KINDS];
 	size_t nr = 0;
+	int rc;
 
 	for (int kind = 0; kind < STORE_KINDS; kind++)
 		if (kinds & CLUSTER_BIT(kind))
 			specs[nr++] = (struct table_spec){.topic = topics[kind], .row = on_row, .ctx = &c->feeds[kind]};
 	c->tables = tables_new(c->program, specs, nr, err);
-	return c->tables && tables_load(c->tables, LOAD_MS, err) == 0 ? 0 : -1;
+	progress_begin(c->progress, "reading %zu tables", nr);
+	rc = c->tables && tables_load(c->tables, LOAD_MS, err) == 0 ? 0 : -1;
+	progress_end(c->progress);
+	return rc;
 }
 
 const struct store *cluster_store(const struct cluster *c)
@@ -243,13 +259,17 @@ static int write_row(struct cluster *c, enum store_kind kind, struct str key, st
 {
 	const struct store_item *item = store_item(&c->store, kind, key);
 	int64_t offset;
+	int rc;
 
 	if (item && item->newer)
 		return err_set(err, ERR_REJECT, "%s: \"" STR_FMT "\" was written by a newer millrace-ctl (%s): use that one", topics[kind],
 			       STR_ARG(key), item->fault);
-	if (cluster_write(c, topics[kind], key, value, &offset, err) < 0)
-		return -1;
-	return await_row(c, &c->feeds[kind], key, offset, err);
+	progress_begin(c->progress, "writing to %s", topics[kind]);
+	rc = cluster_write(c, topics[kind], key, value, &offset, err);
+	if (rc == 0)
+		rc = await_row(c, &c->feeds[kind], key, offset, err);
+	progress_end(c->progress);
+	return rc;
 }
 
 int cluster_put_cell(struct cluster *c, const struct cell *cell, struct err *err)

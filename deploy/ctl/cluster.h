@@ -13,6 +13,7 @@
 
 #include "common/err.h"
 #include "common/program.h"
+#include "deploy/ctl/progress.h"
 #include "deploy/ctl/store.h"
 
 struct cluster;
@@ -20,9 +21,9 @@ struct cluster;
 /* Would a client of this tool be refused for p's kafka.*? Makes none. 0, or -1 with *err set. */
 int cluster_check(const struct program *p, struct err *err);
 
-/* Connects within 5 s, or ERR_RETRY saying where it looked. Borrows p until cluster_free(). NULL with *err
+/* Connects within 5 s, or ERR_RETRY saying where it looked. Borrows p and progress, which may be NULL, until cluster_free(). NULL with *err
  * set on failure. */
-struct cluster *cluster_new(const struct program *p, struct err *err);
+struct cluster *cluster_new(const struct program *p, struct progress *progress, struct err *err);
 
 /* Closes; NULL is a no-op. */
 void cluster_free(struct cluster *c);

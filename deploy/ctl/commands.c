@@ -157,6 +157,7 @@ static const struct args_option apply_options[] = {
 
 static const struct args_option status_options[] = {
 	{"max-lag", ARGS_INT, 0, "RECORDS", "100000", 0, INT64_MAX, "a group that is further behind is a problem"},
+	{"max-age", ARGS_MS, 0, "DURATION", "10m", 1000, INT64_MAX, "and one whose oldest unread record is older"},
 	{0},
 };
 
@@ -305,7 +306,7 @@ static const struct args_command commands[] = {
 	{"apply", NULL, {NULL}, "make all of it what a file says", apply_options, apply_run},
 	{"verify", NULL, {NULL}, "compute an hour again from the raw samples and compare it with MongoDB: 0 equal, 1 differs, 2 cannot be told",
 	 verify_options, verify_run},
-	{"status", NULL, {NULL}, "show programs, lag and problems on one screen", status_options, status_run},
+	{"status", NULL, {NULL}, "show what is wrong, worst first, and programs, lag, controls and dead letters, on one screen: 0 all well, hints or not; 1 problems", status_options, status_run},
 	{0},
 };
 

@@ -111,9 +111,12 @@ static int settle(const struct change *ch, int64_t since, struct err *err)
 {
 	const char *program = control_program_name(ch->control.on);
 	struct obeyed obeyed;
+	int rc;
 
-	if (obeyed_await(ch->ctl->cluster, &ch->ctl->program.clock, &ch->control, ch->cleared ? -1 : since, ch->cleared, &obeyed, err) < 0 ||
-	    print_change(ch, &obeyed, err) < 0)
+	progress_begin(ch->ctl->progress, "waiting for every millrace-%s that is concerned to %s", program, ch->cleared ? "let go" : "obey");
+	rc = obeyed_await(ch->ctl->cluster, &ch->ctl->program.clock, &ch->control, ch->cleared ? -1 : since, ch->cleared, &obeyed, err);
+	progress_end(ch->ctl->progress);
+	if (rc < 0 || print_change(ch, &obeyed, err) < 0)
 		return -1;
 	if (!ch->cleared && obeyed.nr_by + obeyed.nr_not_by == 0) {
 		ctl_hint("no %s is alive that this is for: it will be obeyed by those that start", program);

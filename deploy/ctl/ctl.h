@@ -13,6 +13,7 @@
 #include "deploy/ctl/args.h"
 #include "deploy/ctl/cluster.h"
 #include "deploy/ctl/json_write.h"
+#include "deploy/ctl/progress.h"
 #include "deploy/ctl/record_text.h"
 
 /* Settings of this program alone; their rows stand in main.c. */
@@ -26,6 +27,7 @@ struct ctl {
 	struct ctl_conf conf;
 	struct program program;
 	struct cluster *cluster; /* connected; the tables are not read yet. NULL by --admin: Kafka is not asked */
+	struct progress *progress; /* NULL: nobody wants to know */
 	FILE *out;
 	bool json;
 	char author[65]; /* who acts, for the operator log */

@@ -49,6 +49,7 @@ static void tell(struct act *act, const struct item *item, const char *why)
 {
 	char topic[KAFKA_TOPIC_SIZE];
 
+	progress_hide(act->ctl->progress);
 	if (act->ctl->json) {
 		json_write_map(&act->json, NULL);
 		json_write_int(&act->json, "id", item->id);

@@ -129,6 +129,16 @@ static int check_change(const struct diff_change *c, int64_t now_ms, struct err 
 	return 0;
 }
 
+/* What a newer build wrote may hold fields that we would drop. It is asked here, so that a dry run says so too, and a run makes nothing of a file
+ * that it cannot make all of. */
+static int check_ours(const struct store_item *live, enum store_kind kind, struct err *err)
+{
+	if (!live->newer)
+		return 0;
+	return err_set(err, ERR_REJECT, "%s \"" STR_FMT "\" was written by a newer millrace-ctl (%s): use that one", diff_kind_name(kind),
+		       STR_ARG(live->key), live->fault);
+}
+
 static int compare_item(struct diff *d, enum store_kind kind, const struct store_item *live, const struct store_item *wanted,
 			int64_t now_ms, struct err *err)
 {
@@ -136,6 +146,8 @@ static int compare_item(struct diff *d, enum store_kind kind, const struct store
 	struct buf words = BUF_INIT;
 	bool equal;
 
+	if (live && check_ours(live, kind, err) < 0)
+		return -1;
 	if (!live || live->fault) /* what cannot be read is replaced */
 		return add_change(d, change, err);
 	if ((kind == STORE_CELLS || kind == STORE_SITES) && check_change(&change, now_ms, err) < 0)
@@ -172,7 +184,7 @@ static int prune_kind(struct diff *d, enum store_kind kind, const struct store *
 	int rc = there ? 0 : -1;
 
 	for (size_t i = 0; rc == 0 && i < nr; i++)
-		if (!store_item(wanted, kind, there[i]->key) && is_meant(there[i], kind, site))
+		if (!store_item(wanted, kind, there[i]->key) && is_meant(there[i], kind, site) && (rc = check_ours(there[i], kind, err)) == 0)
 			rc = add_change(d, (struct diff_change){DIFF_REMOVE, kind, there[i], NULL}, err);
 	free(there);
 	return rc;

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "deploy/ctl/printable.h"
@@ -130,6 +131,13 @@ bool grid_wants_colour(FILE *out)
 	const char *no = getenv("NO_COLOR");
 
 	return isatty(fileno(out)) && !(no && *no);
+}
+
+int grid_width(FILE *out)
+{
+	struct winsize size;
+
+	return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 const char *grid_duration(int64_t ms, char out[GRID_NUMBER_SIZE])

@@ -43,6 +43,9 @@ void grid_print(const struct grid *g, int indent, bool colour, FILE *out);
 /* Should what goes to this stream be coloured: a terminal, and NO_COLOR is not set? */
 bool grid_wants_colour(FILE *out);
 
+/* The columns of the terminal that this stream is; 0: it is none, or does not say. */
+int grid_width(FILE *out);
+
 /* The escape sequence that begins a style, and the one that ends it; "" without colour. Literals. */
 const char *grid_style_on(enum grid_style style, bool colour);
 const char *grid_style_off(enum grid_style style, bool colour); /* see above */

@@ -23,7 +23,7 @@ struct look {
 static int look_init(struct look *l, struct ctl *ctl, struct err *err)
 {
 	*l = (struct look){.ctl = ctl};
-	if (ctl_load(ctl, false, err) < 0 || !(l->scan = topic_scan_new(&ctl->program, err)))
+	if (ctl_load(ctl, false, err) < 0 || !(l->scan = topic_scan_new(&ctl->program, ctl->progress, err)))
 		return -1;
 	return incidents_read(&l->incidents, ctl, l->scan, args_text(&ctl->args, "cell"), err);
 }

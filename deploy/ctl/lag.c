@@ -5,6 +5,7 @@
  * takes two a partition and may never return (2.0.2). */
 #include "deploy/ctl/lag.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,23 +59,41 @@ int lag_plan(struct str cell, const struct topic_list *topics, struct arena *are
 	return 0;
 }
 
+/* Ingest's topics alone are written without transactions. */
+static bool has_markers(const char *topic)
+{
+	return strcmp(topic, "samples") != 0 && strcmp(topic, "events") != 0;
+}
+
+static int64_t lost_of(const struct lag_partition *p)
+{
+	int64_t cut = p->fault || p->committed < 0 ? 0 : p->begin - p->committed;
+
+	return cut > has_markers(p->topic) ? cut : 0;
+}
+
 void lag_sum(struct lag_group *group)
 {
-	group->total = 0;
-	group->worst = NULL;
+	group->total = group->lost = 0;
+	group->worst = group->oldest = group->next = NULL;
+	group->nr_unknown = 0;
 	for (size_t i = 0; i < group->nr; i++) {
 		struct lag_partition *p = &group->partitions[i];
 		int64_t from = p->committed > p->begin ? p->committed : p->begin; /* what retention has cut cannot be read any more */
 
 		p->lag = p->fault || p->end <= from ? 0 : p->end - from;
+		p->lost = lost_of(p);
+		p->age_ms = p->lag ? -1 : 0;
+		p->retention_ms = p->left_ms = -1;
 		group->total += p->lag;
+		group->lost += p->lost;
+		group->nr_unknown += p->lag > 0;
 		if (p->lag && (!group->worst || p->lag > group->worst->lag))
 			group->worst = p;
 	}
 }
 
-/* The part of a topic's name behind "millrace.c.CELL.", or NULL when it is none of this cell's. */
-static const char *topic_of_cell(const char *topic, struct str cell)
+const char *lag_topic_of_cell(const char *topic, struct str cell)
 {
 	static const char prefix[] = "millrace.c.";
 	const char *rest = topic + sizeof(prefix) - 1;
@@ -86,7 +105,7 @@ static const char *topic_of_cell(const char *topic, struct str cell)
 
 static struct lag_partition *find_partition(struct lag_group *group, const char *topic, int32_t partition)
 {
-	const char *name = topic_of_cell(topic, group->cell);
+	const char *name = lag_topic_of_cell(topic, group->cell);
 
 	for (size_t i = 0; name && i < group->nr; i++)
 		if (group->partitions[i].partition == partition && strcmp(group->partitions[i].topic, name) == 0)
@@ -151,7 +170,7 @@ static int read_commits(rd_kafka_t *rk, struct lag_group *group, struct arena *a
 	return rc;
 }
 
-static const char *full_name(const struct lag_group *group, const struct lag_partition *p, char out[KAFKA_TOPIC_SIZE])
+const char *lag_topic_name(const struct lag_group *group, const struct lag_partition *p, char out[KAFKA_TOPIC_SIZE])
 {
 	char cell[64];
 
@@ -167,7 +186,7 @@ static void take_offsets(struct lag_group *group, const rd_kafka_topic_partition
 	for (size_t i = 0; i < group->nr; i++) {
 		struct lag_partition *p = &group->partitions[i];
 		const rd_kafka_topic_partition_t *tp =
-			rd_kafka_topic_partition_list_find(list, full_name(group, p, name), p->partition);
+			rd_kafka_topic_partition_list_find(list, lag_topic_name(group, p, name), p->partition);
 
 		if (!tp || tp->err)
 			p->fault = tp ? rd_kafka_err2str(tp->err) : "not asked";
@@ -189,7 +208,7 @@ static int read_offsets(rd_kafka_t *rk, struct lag_group *groups, size_t nr, int
 		for (size_t i = 0; i < groups[g].nr; i++) {
 			const struct lag_partition *p = &groups[g].partitions[i];
 
-			rd_kafka_topic_partition_list_add(list, full_name(&groups[g], p, name), p->partition)->offset = time;
+			rd_kafka_topic_partition_list_add(list, lag_topic_name(&groups[g], p, name), p->partition)->offset = time;
 		}
 	if (list->cnt)
 		code = rd_kafka_offsets_for_times(rk, list, ASK_MS);

@@ -2,7 +2,10 @@
  *
  * Lag is counted in records: the end of a partition as read_committed readers see it, minus what the group
  * has committed. A partition without a commit lags by all that it holds. In a topic written by transactions
- * the end counts control records too, so that a group which has read everything may show 1. */
+ * the end counts control records too, so that a group which has read everything may show 1.
+ *
+ * Lost is what lies between a commit and a beginning behind it. One record there in a topic that is written by transactions is a control
+ * record that nobody reads, and counts as nothing: a topic that was quiet for as long as its retention would be told as a loss. */
 #ifndef MILLRACE_CTL_LAG_H
 #define MILLRACE_CTL_LAG_H
 
@@ -24,6 +27,10 @@ struct lag_partition {
 	struct str metadata; /* beside it; empty: none */
 	int64_t begin, end;
 	int64_t lag;       /* records; never negative */
+	int64_t lost;      /* records that were cut before the group had read them; as of its next commit they are nobody's any more */
+	int64_t age_ms;    /* of the oldest unread record, virtual; 0: nothing is unread; -1: not known. lag_age.h */
+	int64_t retention_ms; /* of the topic, real; -1: for ever, or not known */
+	int64_t left_ms;   /* until retention cuts the oldest unread record, if the group stood still, real; -1: never, or not known */
 	const char *fault; /* why it could not be asked; lag is 0 then. NULL: it could */
 };
 
@@ -33,8 +40,11 @@ struct lag_group {
 	struct str cell;
 	struct lag_partition *partitions; /* by topic, in the order of the table of topics, then by number */
 	size_t nr;
-	int64_t total;
-	const struct lag_partition *worst; /* NULL: no lag anywhere */
+	int64_t total, lost;
+	const struct lag_partition *worst;  /* most records behind. NULL: no lag anywhere */
+	const struct lag_partition *oldest; /* with the oldest unread record. NULL: none is known */
+	const struct lag_partition *next;   /* whose record is cut next. NULL: none, or not known */
+	size_t nr_unknown; /* partitions that are behind and whose oldest record's age is not known */
 };
 
 /* A cell's groups, out[0] the processor's, out[1] the sink's, out[2] the notifier's, which keeps its place in alerts there: which of the cell's topics each
@@ -45,7 +55,13 @@ int lag_plan(struct str cell, const struct topic_list *topics, struct arena *are
  * of one partition becomes its fault; -1 only when nothing could. */
 int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err);
 
-/* Computes lag, total and worst from committed, begin and end. */
+/* Computes lag, lost, total and worst from committed, begin and end; of the ages nothing is known then. */
 void lag_sum(struct lag_group *group);
+
+/* The part of a topic's name behind "millrace.c.CELL.", or NULL when it is none of this cell's. */
+const char *lag_topic_of_cell(const char *topic, struct str cell);
+
+/* Writes the whole name of a partition's topic into out and returns out. */
+const char *lag_topic_name(const struct lag_group *group, const struct lag_partition *p, char out[KAFKA_TOPIC_SIZE]);
 
 #endif

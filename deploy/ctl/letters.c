@@ -203,7 +203,7 @@ int letters_each(struct ctl *ctl, const struct letter_filter *f, letter_fn fn, v
 	int64_t since_ms = f->since_ms ? clock_wall_ms() - clock_real_duration_ms(clock, clock_now_ms(clock) - f->since_ms) : 0;
 	int rc = -1;
 
-	r.scan = topic_scan_new(&ctl->program, err);
+	r.scan = topic_scan_new(&ctl->program, ctl->progress, err);
 	if (r.scan)
 		rc = read_all(&r, since_ms, err);
 	topic_scan_free(r.scan);

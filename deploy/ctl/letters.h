@@ -46,7 +46,7 @@ enum letter_state letter_state(const struct letter *letter);
 /* Writes members of the object that is open: all but key, headers and value; of one that cannot be read, why. */
 void letter_write_head(struct json_writer *w, const struct letter *letter);
 
-/* Takes a letter; borrows it. -1 with *err set ends the reading. */
+/* Takes a letter; borrows it. 0 goes on, 1 ends the reading, -1 with *err set too. */
 typedef int (*letter_fn)(void *ctx, const struct letter *letter, struct err *err);
 
 /* Hands over what passes the filter, oldest first, up to the topic's end as it is now; the marks are those at the beginning. */

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "deploy/ctl/commands.h"
 
@@ -61,11 +62,13 @@ static int run(struct ctl *ctl, struct err *err)
 	ctl->json = args_given(&ctl->args, "json");
 	if (args_given_here(&ctl->args, "token-file") && !ctl_by_admin(ctl))
 		return err_set(err, ERR_FATAL, "--token-file goes with --admin URL");
-	if (!ctl_by_admin(ctl) && !(ctl->cluster = cluster_new(&ctl->program, err))) {
+	ctl->progress = progress_new(stderr, isatty(STDERR_FILENO));
+	if (!ctl_by_admin(ctl) && !(ctl->cluster = cluster_new(&ctl->program, ctl->progress, err))) {
 		err->kind = ERR_FATAL;
 		return -1;
 	}
 	rc = ctl->args.command->run(ctl, err);
+	progress_end(ctl->progress);
 	if (rc >= 0 && (fflush(ctl->out) != 0 || ferror(ctl->out)))
 		return err_set(err, ERR_FATAL, "standard output cannot be written");
 	return rc;
@@ -91,6 +94,7 @@ int main(int argc, char **argv)
 		}
 	}
 	cluster_free(ctl.cluster);
+	progress_free(ctl.progress);
 	program_fini(&ctl.program);
 	args_fini(&ctl.args);
 	return rc;

@@ -132,12 +132,15 @@ int offsets_show_run(struct ctl *ctl, struct err *err)
 	struct lag_group groups[LAG_GROUPS];
 	const struct cell *cell;
 	struct topic_list topics;
-	int rc = -1;
+	int rc = -1, asked;
 
 	if (ctl_load(ctl, false, err) < 0 || !(cell = ctl_find_cell(ctl, ctl->args.operands[0], err)))
 		return -1;
-	if (topic_admin_list(cluster_client(ctl->cluster), &arena, &topics, err) < 0 || lag_plan(cell->name, &topics, &arena, groups, err) < 0 ||
-	    lag_read(cluster_client(ctl->cluster), groups, 1, &arena, err) < 0)
+	progress_begin(ctl->progress, "asking what the processors of " STR_FMT " have committed", STR_ARG(cell->name));
+	asked = topic_admin_list(cluster_client(ctl->cluster), &arena, &topics, err) < 0 || lag_plan(cell->name, &topics, &arena, groups, err) < 0 ||
+			lag_read(cluster_client(ctl->cluster), groups, 1, &arena, err) < 0 ? -1 : 0;
+	progress_end(ctl->progress);
+	if (asked < 0)
 		goto out;
 	if (!groups[0].nr) {
 		err_set(err, ERR_REJECT, "cell %s has no topics: run millrace-ctl topics apply", ctl->args.operands[0]);

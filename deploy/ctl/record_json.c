@@ -1,8 +1,8 @@
 /* record_json.c - see record_json.h.
  *
  * Fields stand in three places here: the lists of what may be there, the writer, the reader. The round trip
- * of random stores (tests/unit/ctl/test_record_json.c) fails when one of them misses a field; diff_words.c
- * is held to the same by its own test. Unknown fields are errors: a misspelt "shard" that was ignored would
+ * of random stores (tests/unit/ctl/test_record_json.c) fails when one of them misses a field, and so does its look
+ * at the schemas' fields when all of them miss it; diff_words.c is held to the same by its own test. Unknown fields are errors: a misspelt "shard" that was ignored would
  * silently be the default. */
 #include "deploy/ctl/record_json.h"
 

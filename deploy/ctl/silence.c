@@ -185,7 +185,7 @@ static int put(struct ctl *ctl, const struct silence *s, struct err *err)
 
 static int add(struct ctl *ctl, const struct silence *s, struct err *err)
 {
-	struct topic_scan *scan = topic_scan_new(&ctl->program, err);
+	struct topic_scan *scan = topic_scan_new(&ctl->program, ctl->progress, err);
 	struct newest rows = {0};
 	int rc = -1;
 
@@ -292,7 +292,7 @@ static struct silence *gather(const struct newest *rows, int64_t now_ms, struct 
 
 int silence_list_run(struct ctl *ctl, struct err *err)
 {
-	struct topic_scan *scan = topic_scan_new(&ctl->program, err);
+	struct topic_scan *scan = topic_scan_new(&ctl->program, ctl->progress, err);
 	int64_t now_ms = clock_now_ms(&ctl->program.clock);
 	struct newest rows = {0};
 	struct arena arena = ARENA_INIT;
@@ -340,7 +340,7 @@ static int end(struct ctl *ctl, const struct newest_row *row, struct err *err)
 int silence_end_run(struct ctl *ctl, struct err *err)
 {
 	const char *id = ctl->args.operands[0];
-	struct topic_scan *scan = topic_scan_new(&ctl->program, err);
+	struct topic_scan *scan = topic_scan_new(&ctl->program, ctl->progress, err);
 	struct newest rows = {0};
 	const struct newest_row *row = NULL;
 	int rc = -1;

@@ -127,7 +127,7 @@ int timeline_run(struct ctl *ctl, struct err *err)
 	if (rc == 0 && (ctl_load(ctl, false, err) < 0 || name_cells(cluster_store(ctl->cluster), &cells, err) < 0))
 		rc = -1;
 	t.story.cells = (const char *)cells.p;
-	if (rc == 0 && (!(scan = topic_scan_new(&ctl->program, err)) || take_incidents(&t, ctl, scan, err) < 0 || read_notices(&t, ctl, scan, err) < 0))
+	if (rc == 0 && (!(scan = topic_scan_new(&ctl->program, ctl->progress, err)) || take_incidents(&t, ctl, scan, err) < 0 || read_notices(&t, ctl, scan, err) < 0))
 		rc = -1;
 	if (rc == 0 && t.unreadable)
 		ctl_hint("warning: %zu lines of the operator log cannot be read", t.unreadable);

@@ -4,6 +4,7 @@
  * Asked by a read_committed client, the end is that of what is committed. */
 #include "deploy/ctl/topic_scan.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -13,6 +14,7 @@ enum { ASK_MS = 10000, SILENCE_MS = 15000, TURN_MS = 200, CLOSE_MS = 3000, TIME_
 
 struct topic_scan {
 	rd_kafka_t *rk;
+	struct progress *progress;
 };
 
 static const struct kafka_prop fixed_props[] = {
@@ -25,7 +27,7 @@ static const struct kafka_prop fixed_props[] = {
 	{0},
 };
 
-struct topic_scan *topic_scan_new(const struct program *p, struct err *err)
+struct topic_scan *topic_scan_new(const struct program *p, struct progress *progress, struct err *err)
 {
 	struct topic_scan *s = calloc(1, sizeof(*s));
 
@@ -33,6 +35,7 @@ struct topic_scan *topic_scan_new(const struct program *p, struct err *err)
 		err_nomem(err, "a reader");
 		return NULL;
 	}
+	s->progress = progress;
 	s->rk = kafka_open(RD_KAFKA_CONSUMER, kafka_conf(p, "scan", fixed_props, err), err);
 	if (!s->rk) {
 		free(s);
@@ -73,9 +76,13 @@ static int ask(struct topic_scan *s, const char *topic, int32_t partition, int64
 int topic_scan_bounds(struct topic_scan *s, const char *topic, int32_t partition, int64_t since_ms, int64_t *from, int64_t *to, struct err *err)
 {
 	int64_t begin, young;
+	int rc;
 
-	if (ask(s, topic, partition, TIME_BEGIN, &begin, err) < 0 || ask(s, topic, partition, TIME_END, to, err) < 0 ||
-	    ask(s, topic, partition, since_ms > 0 ? since_ms : 0, &young, err) < 0)
+	progress_begin(s->progress, "asking for the ends of %s, partition %" PRId32, topic, partition);
+	rc = ask(s, topic, partition, TIME_BEGIN, &begin, err) < 0 || ask(s, topic, partition, TIME_END, to, err) < 0 ||
+		     ask(s, topic, partition, since_ms > 0 ? since_ms : 0, &young, err) < 0 ? -1 : 0;
+	progress_end(s->progress);
+	if (rc < 0)
 		return -1;
 	if (*to < 0)
 		*to = 0;
@@ -100,7 +107,7 @@ static int take(const rd_kafka_message_t *message, int64_t to, topic_scan_fn fn,
 	return rc ? rc : message->offset + 1 >= to;
 }
 
-static int read_on(struct topic_scan *s, int64_t to, topic_scan_fn fn, void *ctx, struct err *err)
+static int read_on(struct topic_scan *s, int64_t from, int64_t to, topic_scan_fn fn, void *ctx, struct err *err)
 {
 	int64_t heard = clock_mono_ms();
 	int rc = 0;
@@ -112,6 +119,8 @@ static int read_on(struct topic_scan *s, int64_t to, topic_scan_fn fn, void *ctx
 			return err_set(err, ERR_RETRY, "read: nothing came for %d s", SILENCE_MS / 1000);
 		if (!message)
 			continue;
+		if (message->offset >= from && !message->err)
+			progress_count(s->progress, (uint64_t)(message->offset - from), (uint64_t)(to - from), "records");
 		rc = take(message, to, fn, ctx, err);
 		rd_kafka_message_destroy(message);
 		heard = clock_mono_ms(); /* fn may have taken long */
@@ -134,7 +143,9 @@ int topic_scan_read(struct topic_scan *s, const char *topic, int32_t partition, 
 	rd_kafka_topic_partition_list_destroy(list);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return kafka_code(err, code, topic);
-	rc = read_on(s, to, fn, ctx, err);
+	progress_begin(s->progress, "reading %s, partition %" PRId32, topic, partition);
+	rc = read_on(s, from, to, fn, ctx, err);
+	progress_end(s->progress);
 	rd_kafka_assign(s->rk, NULL);
 	return rc;
 }

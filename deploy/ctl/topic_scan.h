@@ -10,11 +10,12 @@
 
 #include "common/err.h"
 #include "common/program.h"
+#include "deploy/ctl/progress.h"
 
 struct topic_scan;
 
-/* A client of its own. Borrows p until topic_scan_free(). NULL with *err set. */
-struct topic_scan *topic_scan_new(const struct program *p, struct err *err);
+/* A client of its own. Borrows p and progress, which may be NULL, until topic_scan_free(). NULL with *err set. */
+struct topic_scan *topic_scan_new(const struct program *p, struct progress *progress, struct err *err);
 
 /* Closes; NULL is a no-op. */
 void topic_scan_free(struct topic_scan *s);

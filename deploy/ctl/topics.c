@@ -100,10 +100,16 @@ static int check_replicas(const struct topics_run *run, struct err *err)
 /* Step 3 of the rule, and the whole of it for the control plane, whose topics know no epoch. */
 static int make(struct topics_run *run, const struct topic_wish *missing, size_t nr, struct err *err)
 {
+	int rc = 0;
+
 	if (nr && check_replicas(run, err) < 0)
 		return -1;
-	if (nr && !run->dry_run &&
-	    topic_admin_create(cluster_client(run->ctl->cluster), missing, nr, run->replicas, err) < 0)
+	if (nr && !run->dry_run) {
+		progress_begin(run->ctl->progress, "making %zu topics, and waiting until all have leaders", nr);
+		rc = topic_admin_create(cluster_client(run->ctl->cluster), missing, nr, run->replicas, err);
+		progress_end(run->ctl->progress);
+	}
+	if (rc < 0)
 		return -1;
 	for (size_t i = 0; i < nr; i++)
 		add_line(run, (struct topics_line){.kind = TOPICS_MADE, .topic = keep(run, missing[i].name)});

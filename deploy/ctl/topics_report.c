@@ -105,7 +105,9 @@ int topics_compare(struct topics_run *run, struct err *err)
 		names[i] = c.wishes[i]->name;
 		compare_shape(run, c.wishes[i]);
 	}
+	progress_begin(run->ctl->progress, "asking for the settings of %zu topics", c.nr);
 	rc = c.nr ? topic_admin_settings(cluster_client(run->ctl->cluster), names, c.nr, on_setting, &c, err) : 0;
+	progress_end(run->ctl->progress);
 out:
 	free(names);
 	free(c.wishes);

@@ -284,12 +284,14 @@ static int by_opening(const void *a, const void *b)
 
 static int judge(struct testing *test, struct err *err)
 {
+	progress_begin(test->ctl->progress, "trying the triggers");
 	if (windows_merge(&test->windows, err) < 0)
 		return -1;
 	test->span.to_ms = test->newest_ms < test->span.from_ms ? test->span.from_ms : test->newest_ms + CLOCK_MINUTE_MS;
 	for (size_t i = 0; i < test->nr; i++) {
 		size_t first = test->nr_found;
 
+		progress_count(test->ctl->progress, i, test->nr, "triggers");
 		if (try_one(test, &test->tried[i], err) < 0)
 			return -1;
 		for (size_t f = first; f < test->nr_found; f++)
@@ -297,6 +299,7 @@ static int judge(struct testing *test, struct err *err)
 	}
 	if (test->nr_found)
 		qsort(test->found, test->nr_found, sizeof(*test->found), by_opening);
+	progress_end(test->ctl->progress);
 	return 0;
 }
 
@@ -495,7 +498,7 @@ static int run(struct testing *test, const struct store *s, struct err *err)
 	test->tried = calloc(RULES_MAX, sizeof(*test->tried));
 	if (!test->tried)
 		return err_nomem(err, "triggers");
-	test->scan = topic_scan_new(&test->ctl->program, err);
+	test->scan = topic_scan_new(&test->ctl->program, test->ctl->progress, err);
 	if (test->scan && gather(test, s, err) == 0 && topic_admin_list(cluster_client(test->ctl->cluster), &arena, &topics, err) == 0 &&
 	    read_cells(test, &topics, err) == 0 && judge(test, err) == 0)
 		rc = 0;

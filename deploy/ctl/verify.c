@@ -22,7 +22,6 @@ enum {
 	CLOSING_REAL_MS = 5000, /* and on an accelerated clock what takes real time */
 	CATCH_UP_MS = 15000, ASK_AGAIN_MS = 500, /* real; positions are committed every 5 s */
 	TRAILING_RECORDS = 1, /* lag.h: a group that has read everything may show so much */
-	PROGRESS_FIRST_MS = 1000, PROGRESS_MS = 5000,
 	NOTES_MAX = 16, NOTE_SIZE = 256,
 };
 
@@ -35,25 +34,16 @@ struct verify {
 	struct verify_stock stock;
 	struct verify_result result;
 	bool behind;
-	int64_t progress_mono_ms; /* when to say something next */
 	char notes[NOTES_MAX][NOTE_SIZE];
 	const char *note_list[NOTES_MAX];
 	size_t nr_notes;
 };
 
-/* The program's progress function: every now and then, when it takes long. */
-static void on_progress(void *ctx, const char *what, uint64_t nr)
+static void on_documents(void *ctx, uint64_t nr)
 {
 	struct verify *v = ctx;
-	int64_t now_ms;
 
-	if (nr % 256 != 0)
-		return;
-	now_ms = clock_mono_ms();
-	if (now_ms < v->progress_mono_ms)
-		return;
-	v->progress_mono_ms = now_ms + PROGRESS_MS;
-	ctl_hint("%" PRIu64 " %s read", nr, what);
+	progress_count(v->ctl->progress, nr, 0, "documents");
 }
 
 static void note(struct verify *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -161,10 +151,12 @@ static int await_groups(struct verify *v, struct err *err)
 	struct topic_list topics;
 	int rc = topic_admin_list(cluster_client(v->ctl->cluster), &arena, &topics, err);
 
+	progress_begin(v->ctl->progress, "waiting for the processors and sinks of cell " STR_FMT " to come as far as Kafka", STR_ARG(v->cell->name));
 	for (int which = 0; which < 2 && rc >= 0; which++) {
 		rc = await_group(v, which, &arena, &topics, err);
 		v->behind |= rc > 0;
 	}
+	progress_end(v->ctl->progress);
 	arena_fini(&arena);
 	return rc < 0 ? -1 : 0;
 }
@@ -217,15 +209,18 @@ static int compute(struct verify *v, struct err *err)
 	const struct ctl *ctl = v->ctl;
 	const char *uri = args_text(&ctl->args, "mongo"), *database = args_text(&ctl->args, "database");
 	const struct verify_raw raw = {.ctl = ctl, .cell = args_text(&ctl->args, "cell"), .epoch = v->cell->epoch,
-				       .site = str_from(v->site), .sheet = &v->sheet, .tally = &v->tally, .progress = on_progress, .ctx = v};
+				       .site = str_from(v->site), .sheet = &v->sheet, .tally = &v->tally};
 	const struct verify_source source = {.uri = uri ? uri : ctl->conf.mongo_uri,
 					     .database = database ? database : ctl->conf.mongo_database,
 					     .site = str_from(v->site), .epoch = v->cell->epoch};
+	int rc;
 
-	v->progress_mono_ms = clock_mono_ms() + PROGRESS_FIRST_MS;
 	if (verify_raw_read(&raw, err) < 0 || verify_sheet_add_up(&v->sheet, err) < 0 || await_groups(v, err) < 0)
 		return -1;
-	return verify_mongo_read(&source, &v->sheet, on_progress, v, &v->stock, err);
+	progress_begin(ctl->progress, "reading the database %s", source.database);
+	rc = verify_mongo_read(&source, &v->sheet, on_documents, v, &v->stock, err);
+	progress_end(ctl->progress);
+	return rc;
 }
 
 static int judge(struct verify *v, struct err *err)

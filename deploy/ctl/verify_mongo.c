@@ -92,7 +92,7 @@ static int take(const struct reading *r, const bson_t *document, struct err *err
 	stock->foreign += rc == VERIFY_DOCUMENT_FOREIGN;
 	if (rc == VERIFY_DOCUMENT_BAD && stock->bad++ == 0)
 		snprintf(stock->first_bad, sizeof(stock->first_bad), "in %s: %s", r->collection, fault);
-	r->progress(r->ctx, "documents", stock->documents + stock->foreign);
+	r->progress(r->ctx, stock->documents + stock->foreign);
 	return 0;
 }
 

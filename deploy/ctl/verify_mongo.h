@@ -19,8 +19,8 @@ struct verify_stock {
 	char first_bad[160]; /* the first of them, in words */
 };
 
-/* Told now and then while documents come. */
-typedef void (*verify_progress_fn)(void *ctx, const char *what, uint64_t nr);
+/* Told with each document: how many there were. */
+typedef void (*verify_progress_fn)(void *ctx, uint64_t nr);
 
 /* Adds all documents of the sheet's hour. ERR_REJECT: the URI or the name of the database is no such thing; ERR_RETRY: the database
  * cannot be reached or asked; ERR_FATAL: memory. */

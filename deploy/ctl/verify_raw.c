@@ -27,7 +27,6 @@ struct reading {
 	const char *topic;
 	struct retention retention;
 	struct verify_count count; /* of the partition that is read */
-	uint64_t nr;
 };
 
 int64_t verify_raw_wall_ms(const struct clock *clock, int64_t virtual_ms)
@@ -67,7 +66,6 @@ static int on_record(void *ctx, const rd_kafka_message_t *message, struct err *e
 		.bad_origin = again < 0,
 	};
 
-	raw->progress(raw->ctx, "raw records", ++r->nr);
 	if (verify_count_record(&r->count, &record, err) < 0)
 		return err_wrap(err, "%s, partition %d", r->topic, (int)message->partition);
 	return 0;
@@ -131,7 +129,7 @@ int verify_raw_read(const struct verify_raw *raw, struct err *err)
 
 	if (ask_topic(&r, &partitions, err) < 0)
 		return -1;
-	scan = topic_scan_new(&raw->ctl->program, err);
+	scan = topic_scan_new(&raw->ctl->program, raw->ctl->progress, err);
 	rc = scan ? 0 : -1;
 	for (int p = 0; p < partitions && rc == 0; p++)
 		rc = read_partition(&r, scan, p, err);

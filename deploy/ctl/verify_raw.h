@@ -17,8 +17,6 @@ struct verify_raw {
 	struct str site;       /* empty: all */
 	struct verify_sheet *sheet;
 	struct verify_tally *tally;
-	verify_progress_fn progress;
-	void *ctx;
 };
 
 /* The wall clock at a virtual time: what Kafka would have stamped then. */

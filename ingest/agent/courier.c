@@ -57,7 +57,6 @@ struct courier {
 	bool stopping;
 	int64_t mono_ms; /* of this turn */
 	struct courier_status status;
-	struct log_repeat repeat;
 	char told[REASONS_TOLD_MAX][REPLY_REASON_SIZE]; /* reasons of rejected samples that were logged */
 	size_t told_len;
 };
@@ -123,13 +122,24 @@ static bool is_told(struct courier *c, const char *reason)
 	return false;
 }
 
+struct agent_hex {
+	char text[2 * ENVELOPE_AGENT_ID_BYTES + 1];
+};
+
+static struct log_field agent_field(const struct lane *l, struct agent_hex *hex)
+{
+	return LOG_STR("agent_id", str_hex(l->e.agent_id, sizeof(l->e.agent_id), hex->text));
+}
+
 /* Once for each reason, as an application that sends bad names does so every 30 s; the figures go on counting. */
 static void tell_rejected(struct courier *c, const struct lane *l, const struct reply *r)
 {
+	struct agent_hex hex;
+
 	for (size_t i = 0; i < r->reasons_len; i++)
 		if (!is_told(c, r->reasons[i].reason))
 			log_warn(c->log, "samples_rejected", LOG_STR("reason", r->reasons[i].reason), LOG_UINT("samples", r->reasons[i].samples),
-				 LOG_UINT("seq", l->e.seq), LOG_STR("meaning", "counted from now on without a line"));
+				 agent_field(l, &hex), LOG_UINT("seq", l->e.seq), LOG_STR("meaning", "counted from now on without a line"));
 }
 
 /* The spool forgets the payload, and with it the losses that it told. */
@@ -151,19 +161,22 @@ static void end_done(struct courier *c, struct lane *l, const struct reply *r)
 /* The end of a payload that no later try would save. */
 static void set_aside(struct courier *c, struct lane *l, int status, const char *why)
 {
-	spool_reject(c->spool, l->id, status, why);
+	struct agent_hex hex;
+
+	spool_reject(c->spool, l->id, status);
 	l->failures = 0;
 	c->status.set_aside_payloads++;
-	log_error(c->log, "payload_refused", LOG_UINT("seq", l->e.seq), LOG_INT("created_at", l->e.created_at_ms),
-		  LOG_UINT("samples", l->e.samples), LOG_INT("status", status), LOG_STR("why", why),
+	log_error(c->log, "payload_refused", agent_field(l, &hex), LOG_UINT("seq", l->e.seq), LOG_INT("created_at", l->e.created_at_ms),
+		  LOG_UINT("samples", l->e.samples), LOG_INT("status", status), LOG_STR("error", why),
 		  LOG_STR("meaning", "it is set aside in rejected/ and reported as lost"));
 }
 
 static void tell_failed(struct courier *c, const struct lane *l, const char *error, int64_t wait)
 {
-	if (log_repeat_due(&c->repeat, error, c->mono_ms))
-		log_warn(c->log, "post_failed", LOG_UINT("seq", l->e.seq), LOG_STR("error", error), LOG_INT("retry_in_ms", wait),
-			 LOG_STR("meaning", "it is kept and sent again"));
+	struct agent_hex hex;
+
+	log_repeat_about(c->log, "post_failed", log_about(error), agent_field(l, &hex), LOG_UINT("seq", l->e.seq), LOG_STR("error", error),
+			 LOG_INT("retry_in_ms", wait), LOG_STR("meaning", "it is kept and sent again"));
 }
 
 /* The payload stays where it is, in the spool. */
@@ -205,12 +218,13 @@ static void end_halve(struct courier *c, struct lane *l, const struct post_answe
 	struct envelope half[2];
 	struct buf body[2] = {BUF_INIT, BUF_INIT};
 	struct err err = ERR_INIT;
+	struct agent_hex hex;
 
 	if (halves_make(&l->e, half, body, &err) == 0 && spool_replace(c->spool, l->id, half, 2, &err) == 0) {
 		l->failures = 0;
 		c->status.halved_payloads++;
 		note_too_large(c, squeeze_inflated_bytes(l->e.body));
-		log_info(c->log, "payload_halved", LOG_UINT("seq", l->e.seq), LOG_UINT("samples", l->e.samples),
+		log_info(c->log, "payload_halved", agent_field(l, &hex), LOG_UINT("seq", l->e.seq), LOG_UINT("samples", l->e.samples),
 			 LOG_UINT("body_bytes", l->e.body.len));
 	} else if (err.kind == ERR_REJECT) {
 		set_aside(c, l, a->status, err.msg);

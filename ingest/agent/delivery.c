@@ -148,7 +148,7 @@ void delivery_flush(struct delivery *d, struct store *store, struct event_queue 
 	learn_limit(d);
 	if (bundle_make(d->bundle, &flush, &result, &err) < 0)
 		log_error(&d->program->log, "payload_lost", LOG_STR("error", err.msg), LOG_UINT("payloads", result.lost_payloads),
-			  LOG_UINT("samples", result.lost_samples), LOG_STR("effect", "told to the server by a later payload"));
+			  LOG_UINT("samples", result.lost_samples), LOG_STR("meaning", "told to the server by a later payload"));
 	d->payloads += result.payloads;
 	d->samples += result.samples;
 	courier_take_live(d->courier, d->live, d->live_nr);

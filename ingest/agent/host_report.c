@@ -56,7 +56,7 @@ void host_report_missing(struct host_report *r, enum host_source source, const c
 	if (r->told & UINT32_C(1) << source)
 		return;
 	r->told |= UINT32_C(1) << source;
-	log_warn(r->log, "host_metrics_missing", LOG_STR("source", source_names[source]), LOG_STR("why", why));
+	log_warn(r->log, "host_metrics_missing", LOG_STR("source", source_names[source]), LOG_STR("error", why));
 }
 
 /* Cut between characters, where there are some. */

@@ -66,6 +66,7 @@ static int app_open(struct app *app, struct err *err)
 	if (app->signal_fd < 0)
 		return -1;
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	app->admin = app->metrics ? admin_new(app->program.common.admin_listen, app->metrics, err) : NULL;
 	if (!app->admin)
 		return app->metrics ? -1 : err_nomem(err, "metrics");
@@ -124,6 +125,7 @@ static void every_second(struct app *app)
 	trouble = status_trouble(&s);
 	admin_set_ready(app->admin, strcmp(trouble, "ok") == 0, trouble);
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 }
 
 static int least_wait(int a, int64_t b)

@@ -144,7 +144,7 @@ static int lose_torn(struct spool *s, struct spool_entry *e, const char *ending,
 	char name[SPOOL_NAME_SIZE];
 
 	spool_file_name(&e->label, name);
-	log_warn(s->log, "spool_file_set_aside", LOG_STR("file", name), LOG_STR("why", ending));
+	log_warn(s->log, "spool_file_set_aside", LOG_STR("file", name), LOG_STR("reason", ending));
 	s->set_aside++;
 	spool_keep_lose(s, e, ending);
 	spool_keep_settle(s);
@@ -248,16 +248,14 @@ void spool_done(struct spool *s, uint64_t id)
 	spool_keep_settle(s);
 }
 
-void spool_reject(struct spool *s, uint64_t id, int status, const char *why)
+void spool_reject(struct spool *s, uint64_t id, int status)
 {
 	struct spool_entry *entry = spool_index_get(&s->index, id);
-	char ending[sizeof(entry->aside)], name[SPOOL_NAME_SIZE];
+	char ending[sizeof(entry->aside)];
 
 	if (!entry)
 		return;
 	snprintf(ending, sizeof(ending), "rejected-%d", status);
-	log_warn(s->log, "payload_rejected", LOG_INT("status", status), LOG_STR("why", why), LOG_UINT("samples", entry->samples),
-		 LOG_STR("file", spool_file_name(&entry->label, name)));
 	s->rejected_payloads++;
 	spool_keep_lose(s, entry, ending);
 	spool_keep_settle(s);

@@ -98,8 +98,8 @@ void spool_attempted(struct spool *s, uint64_t id);
 /* The server has it: it goes, and with it the losses that it told. */
 void spool_done(struct spool *s, uint64_t id);
 
-/* The server will never take it: set aside in rejected/, and a loss. status is HTTP's, why a short text for the log. */
-void spool_reject(struct spool *s, uint64_t id, int status, const char *why);
+/* The server will never take it: set aside in rejected/, and a loss. status is HTTP's. The caller tells of it, once. */
+void spool_reject(struct spool *s, uint64_t id, int status);
 
 /* The halves take a payload's place, all or none at any crash. The first of them must have its `truncated`. ERR_RETRY: the disk refuses,
  * and nothing has changed: try again later. ERR_REJECT: id is gone, or a half is no valid payload. */

@@ -313,7 +313,7 @@ void spool_keep_end(struct spool *s)
 		samples += e->in_memory ? e->samples : 0;
 	log_error(s->log, "spool_memory_lost", LOG_UINT("payloads", s->index.in_memory), LOG_UINT("samples", samples),
 		  LOG_STR("error", s->why),
-		  LOG_STR("effect", save_losses(s) ? "told to the server by the next start" :
+		  LOG_STR("meaning", save_losses(s) ? "told to the server by the next start" :
 						   "the disk takes no report either: only this line tells of them"));
 }
 

@@ -1,7 +1,8 @@
 /* status.c - see status.h.
  *
- * A table: group and name are the JSON's, the metric's name is millrace_agent_ and what the row says, and a row without one is for people
- * alone (texts, times as text, and the seq, which says nothing without its agent_id). A figure that is only in one of the two would be missed by whoever reads the other. */
+ * A table: group and name are the JSON's, the metric's name is millrace_agent_ and what the row says (seconds where the JSON has milliseconds),
+ * and a row without one is for people alone (texts, times as text, and the seq, which says nothing without its agent_id). A figure that is only
+ * in one of the two would be missed by whoever reads the other. */
 #include "ingest/agent/status.h"
 
 #include <inttypes.h>
@@ -12,7 +13,7 @@
 
 #include "common/clock.h"
 
-enum type { POINTER, TEXT, TIME, AGO, U64, SIZE, INT, I64, BOOL };
+enum type { POINTER, TEXT, TIME, AGO_MS, U64, SIZE, INT, WAIT_MS, BOOL };
 
 struct row {
 	const char *group, *name; /* a row of group "" stands at the top */
@@ -20,82 +21,73 @@ struct row {
 	size_t offset;
 	const char *metric;       /* NULL: none */
 	bool counter;
-	const char *help;
 };
 
 #define AT(member) offsetof(struct status, member)
 
 static const struct row rows[] = {
-	{"", "version", POINTER, AT(version), NULL, false, NULL},
-	{"", "host", POINTER, AT(host), NULL, false, NULL},
-	{"", "agent_id", TEXT, AT(agent_id), NULL, false, NULL},
-	{"", "last_seq", U64, AT(last_seq), NULL, false, NULL},
-	{"", "now", TIME, AT(now_ms), NULL, false, NULL},
-	{"", "started", TIME, AT(started_ms), NULL, false, NULL},
-	{"flush", "flushes", U64, AT(flushes), "flushes_total", true, "slots of 30 s that became payloads"},
-	{"flush", "late", U64, AT(late_flushes), "late_flushes_total", true, "flushes more than a slot after their time"},
-	{"flush", "payloads", U64, AT(payloads_made), "payloads_total", true, "payloads made"},
-	{"flush", "samples", U64, AT(samples_made), "samples_total", true, "samples in them"},
-	{"store", "series", SIZE, AT(store.series), "series", false, "series that are kept apart"},
-	{"store", "bytes", SIZE, AT(store.memory_bytes), "store_bytes", false, "memory of series, histograms and sets"},
-	{"store", "samples", U64, AT(store.samples), "store_samples_total", true, "samples taken"},
-	{"store", "overflowed", U64, AT(store.overflowed), "overflowed_samples_total", true,
-	 "of them into __overflow__, as there are too many series"},
-	{"store", "idle_dropped", U64, AT(store.idle_dropped), "idle_series_total", true, "series dropped as nothing was told of them"},
-	{"host", "values", U64, AT(host_values), "host_values_total", true, "values of the machine itself"},
-	{"host", "refused", U64, AT(host_values_refused), "host_values_refused_total", true, "of them without room"},
-	{"statsd", "datagrams", U64, AT(datagrams.datagrams), "datagrams_total", true, "StatsD datagrams read"},
-	{"statsd", "values", U64, AT(datagrams.samples), "datagram_values_total", true, "values taken from them"},
-	{"statsd", "refused", U64, AT(refused_datagram_values), "datagram_values_refused_total", true,
-	 "values, or lines that cannot be read, refused"},
-	{"statsd", "events", U64, AT(datagrams.events), "datagram_events_total", true, "DogStatsD events: counted, not taken"},
-	{"statsd", "service_checks", U64, AT(datagrams.service_checks), "datagram_service_checks_total", true, "likewise"},
-	{"statsd", "kernel_drops", U64, AT(inlets.kernel_drops), "datagrams_dropped_total", true,
-	 "datagrams that found no room in the socket's buffer"},
-	{"statsd", "truncated", U64, AT(inlets.truncated_datagrams), "datagrams_truncated_total", true, "datagrams too long to be taken"},
-	{"lines", "connections", SIZE, AT(inlets.connections), "lines_connections", false, "open connections of the lines socket"},
-	{"lines", "accepted", U64, AT(lines.accepted), "lines_accepted_total", true, "JSON lines that became events"},
-	{"lines", "refused", U64, AT(refused_lines), "lines_refused_total", true, "JSON lines refused"},
-	{"lines", "too_long", U64, AT(inlets.lines_too_long), "lines_too_long_total", true, "JSON lines too long to be read"},
-	{"events", "waiting", SIZE, AT(events.events), "events_waiting", false, "events for the next payload"},
-	{"events", "bytes", SIZE, AT(events.bytes), "events_bytes", false, "memory of them"},
-	{"events", "lost", U64, AT(events.lost), "events_lost_total", true, "events that found no room"},
-	{"push", "url", POINTER, AT(url), NULL, false, NULL},
-	{"push", "last_attempt", TIME, AT(push.last_attempt_ms), NULL, false, NULL},
-	{"push", "last_accepted", TIME, AT(push.last_accepted_ms), NULL, false, NULL},
-	{"push", "last_failed", TIME, AT(push.last_failed_ms), NULL, false, NULL},
-	{"push", "last_status", INT, AT(push.last_status), "push_last_status", false, "HTTP status of the last answer; 0: none came"},
-	{"push", "last_error", TEXT, AT(push.last_error), NULL, false, NULL},
-	{"push", "retry_in_ms", I64, AT(push.retry_in_ms), "push_retry_in_milliseconds", false, "until the next attempt; 0: no wait"},
-	{"push", "key_refused", BOOL, AT(push.key_refused), "push_key_refused", false, "1 while the server knows no such key"},
-	{"push", "posts", U64, AT(push.posts), "posts_total", true, "posts begun"},
-	{"push", "failed_posts", U64, AT(push.failed_posts), "failed_posts_total", true, "posts that are tried again"},
-	{"push", "accepted_payloads", U64, AT(push.accepted_payloads), "accepted_payloads_total", true, "payloads that the server has"},
-	{"push", "accepted_samples", U64, AT(push.accepted_samples), "accepted_samples_total", true, "samples that the server has accepted"},
-	{"push", "rejected_samples", U64, AT(push.rejected_samples), "rejected_samples_total", true,
-	 "samples that the server has refused by name"},
-	{"push", "set_aside_payloads", U64, AT(push.set_aside_payloads), "set_aside_payloads_total", true,
-	 "payloads it will never take, in rejected/"},
-	{"push", "halved_payloads", U64, AT(push.halved_payloads), "halved_payloads_total", true, "payloads that were too large, and split"},
-	{"spool", "state", POINTER, AT(spool_state), NULL, false, NULL},
-	{"spool", "why", TEXT, AT(spool.why), NULL, false, NULL},
-	{"spool", "payloads", SIZE, AT(spool.payloads), "spool_payloads", false, "payloads that wait"},
-	{"spool", "in_memory", SIZE, AT(spool.in_memory), "spool_memory_payloads", false, "of them in memory alone, as the disk refuses"},
-	{"spool", "bytes", U64, AT(spool.bytes), "spool_bytes", false, "what they take"},
-	{"spool", "memory_bytes", U64, AT(spool.memory_bytes), "spool_memory_bytes", false, "of them in memory"},
-	{"spool", "oldest", TIME, AT(spool.oldest_ms), NULL, false, NULL},
-	{"spool", "oldest_age_ms", AGO, AT(spool.oldest_ms), "spool_oldest_age_milliseconds", false, "age of the oldest payload"},
-	{"spool", "dropped_payloads", U64, AT(spool.dropped_payloads), "dropped_payloads_total", true,
-	 "payloads given up, rejected ones among them"},
-	{"spool", "dropped_samples", U64, AT(spool.dropped_samples), "dropped_samples_total", true, "samples in them"},
-	{"spool", "rejected_payloads", U64, AT(spool.rejected_payloads), "spool_rejected_payloads_total", true,
-	 "set aside by the server's verdict"},
-	{"spool", "set_aside_files", U64, AT(spool.set_aside_files), "spool_set_aside_files_total", true, "torn or foreign files set aside"},
-	{"losses", "ranges", SIZE, AT(losses.ranges), "losses_ranges", false, "ranges of lost payloads that the server does not know of yet"},
-	{"losses", "payloads", U64, AT(losses.payloads), "losses_payloads", false, "payloads in them"},
-	{"losses", "samples", U64, AT(losses.samples), "losses_samples", false, "samples in them"},
-	{"losses", "unnamed_payloads", U64, AT(losses.unnamed_payloads), "losses_unnamed_payloads", false,
-	 "payloads lost beyond what can be reported"},
+	{"", "version", POINTER, AT(version), NULL, false},
+	{"", "host", POINTER, AT(host), NULL, false},
+	{"", "agent_id", TEXT, AT(agent_id), NULL, false},
+	{"", "last_seq", U64, AT(last_seq), NULL, false},
+	{"", "now", TIME, AT(now_ms), NULL, false},
+	{"", "started", TIME, AT(started_ms), NULL, false},
+	{"flush", "flushes", U64, AT(flushes), "flushes_total", true},
+	{"flush", "late", U64, AT(late_flushes), "late_flushes_total", true},
+	{"flush", "payloads", U64, AT(payloads_made), "payloads_total", true},
+	{"flush", "samples", U64, AT(samples_made), "samples_total", true},
+	{"store", "series", SIZE, AT(store.series), "series", false},
+	{"store", "bytes", SIZE, AT(store.memory_bytes), "store_bytes", false},
+	{"store", "samples", U64, AT(store.samples), "store_samples_total", true},
+	{"store", "overflowed", U64, AT(store.overflowed), "overflowed_samples_total", true},
+	{"store", "idle_dropped", U64, AT(store.idle_dropped), "idle_series_total", true},
+	{"host", "values", U64, AT(host_values), "host_values_total", true},
+	{"host", "refused", U64, AT(host_values_refused), "host_values_refused_total", true},
+	{"statsd", "datagrams", U64, AT(datagrams.datagrams), "datagrams_total", true},
+	{"statsd", "values", U64, AT(datagrams.samples), "datagram_values_total", true},
+	{"statsd", "refused", U64, AT(refused_datagram_values), "datagram_values_refused_total", true},
+	{"statsd", "events", U64, AT(datagrams.events), "datagram_events_total", true},
+	{"statsd", "service_checks", U64, AT(datagrams.service_checks), "datagram_service_checks_total", true},
+	{"statsd", "kernel_drops", U64, AT(inlets.kernel_drops), "datagrams_dropped_total", true},
+	{"statsd", "truncated", U64, AT(inlets.truncated_datagrams), "datagrams_truncated_total", true},
+	{"lines", "connections", SIZE, AT(inlets.connections), "lines_connections", false},
+	{"lines", "accepted", U64, AT(lines.accepted), "lines_accepted_total", true},
+	{"lines", "refused", U64, AT(refused_lines), "lines_refused_total", true},
+	{"lines", "too_long", U64, AT(inlets.lines_too_long), "lines_too_long_total", true},
+	{"events", "waiting", SIZE, AT(events.events), "events_waiting", false},
+	{"events", "bytes", SIZE, AT(events.bytes), "events_bytes", false},
+	{"events", "lost", U64, AT(events.lost), "events_lost_total", true},
+	{"push", "url", POINTER, AT(url), NULL, false},
+	{"push", "last_attempt", TIME, AT(push.last_attempt_ms), NULL, false},
+	{"push", "last_accepted", TIME, AT(push.last_accepted_ms), NULL, false},
+	{"push", "last_failed", TIME, AT(push.last_failed_ms), NULL, false},
+	{"push", "last_status", INT, AT(push.last_status), "push_last_status", false},
+	{"push", "last_error", TEXT, AT(push.last_error), NULL, false},
+	{"push", "retry_in_ms", WAIT_MS, AT(push.retry_in_ms), "push_retry_in_seconds", false},
+	{"push", "key_refused", BOOL, AT(push.key_refused), "push_key_refused", false},
+	{"push", "posts", U64, AT(push.posts), "posts_total", true},
+	{"push", "failed_posts", U64, AT(push.failed_posts), "failed_posts_total", true},
+	{"push", "accepted_payloads", U64, AT(push.accepted_payloads), "accepted_payloads_total", true},
+	{"push", "accepted_samples", U64, AT(push.accepted_samples), "accepted_samples_total", true},
+	{"push", "rejected_samples", U64, AT(push.rejected_samples), "rejected_samples_total", true},
+	{"push", "set_aside_payloads", U64, AT(push.set_aside_payloads), "set_aside_payloads_total", true},
+	{"push", "halved_payloads", U64, AT(push.halved_payloads), "halved_payloads_total", true},
+	{"spool", "state", POINTER, AT(spool_state), NULL, false},
+	{"spool", "why", TEXT, AT(spool.why), NULL, false},
+	{"spool", "payloads", SIZE, AT(spool.payloads), "spool_payloads", false},
+	{"spool", "in_memory", SIZE, AT(spool.in_memory), "spool_memory_payloads", false},
+	{"spool", "bytes", U64, AT(spool.bytes), "spool_bytes", false},
+	{"spool", "memory_bytes", U64, AT(spool.memory_bytes), "spool_memory_bytes", false},
+	{"spool", "oldest", TIME, AT(spool.oldest_ms), NULL, false},
+	{"spool", "oldest_age_ms", AGO_MS, AT(spool.oldest_ms), "spool_oldest_age_seconds", false},
+	{"spool", "dropped_payloads", U64, AT(spool.dropped_payloads), "dropped_payloads_total", true},
+	{"spool", "dropped_samples", U64, AT(spool.dropped_samples), "dropped_samples_total", true},
+	{"spool", "rejected_payloads", U64, AT(spool.rejected_payloads), "spool_rejected_payloads_total", true},
+	{"spool", "set_aside_files", U64, AT(spool.set_aside_files), "spool_set_aside_files_total", true},
+	{"losses", "ranges", SIZE, AT(losses.ranges), "losses_ranges", false},
+	{"losses", "payloads", U64, AT(losses.payloads), "losses_payloads", false},
+	{"losses", "samples", U64, AT(losses.samples), "losses_samples", false},
+	{"losses", "unnamed_payloads", U64, AT(losses.unnamed_payloads), "losses_unnamed_payloads", false},
 };
 
 enum { NR_ROWS = sizeof(rows) / sizeof(rows[0]), STALE_MS = 5 * 60000 };
@@ -125,11 +117,17 @@ static double number(const struct row *r, const struct status *s)
 		return *(const int *)at;
 	case BOOL:
 		return *(const bool *)at;
-	case AGO:
+	case AGO_MS:
 		return *(const int64_t *)at ? (double)(s->now_ms - *(const int64_t *)at) : 0;
 	default:
 		return (double)*(const int64_t *)at;
 	}
+}
+
+/* As a metric has it: in base units. */
+static double figure(const struct row *r, const struct status *s)
+{
+	return number(r, s) / (r->type == AGO_MS || r->type == WAIT_MS ? 1000 : 1);
 }
 
 static void put_text(yajl_gen gen, const char *text)
@@ -221,7 +219,7 @@ struct status_metrics *status_metrics_new(struct metrics *metrics)
 		if (!rows[i].metric)
 			continue;
 		snprintf(name, sizeof(name), "millrace_agent_%s", rows[i].metric);
-		m->handle[i] = rows[i].counter ? metrics_counter(metrics, name, rows[i].help, NULL) : metrics_gauge(metrics, name, rows[i].help, NULL);
+		m->handle[i] = rows[i].counter ? metrics_counter(metrics, name, NULL) : metrics_gauge(metrics, name, NULL);
 	}
 	return m;
 }
@@ -234,7 +232,7 @@ void status_metrics_free(struct status_metrics *m)
 void status_metrics_set(struct status_metrics *m, const struct status *s)
 {
 	for (size_t i = 0; m && i < NR_ROWS; i++) {
-		double value = rows[i].metric ? number(&rows[i], s) : 0;
+		double value = rows[i].metric ? figure(&rows[i], s) : 0;
 
 		if (!rows[i].metric)
 			continue;

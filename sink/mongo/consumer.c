@@ -197,6 +197,7 @@ static void on_assign(struct consumer *c, const rd_kafka_topic_partition_list_t 
 		}
 		partition_assign(part);
 		part->lag = meters_lag(c->spec.meters, c->names[part->topic], part->id);
+		part->lag_seconds = meters_lag_seconds(c->spec.meters, c->names[part->topic], part->id);
 	}
 	log_failure(c, rd_kafka_incremental_assign(c->rk, none), "assign_failed"); /* tells librdkafka that we have taken note */
 	rd_kafka_topic_partition_list_destroy(none);
@@ -209,6 +210,7 @@ static void on_assign(struct consumer *c, const rd_kafka_topic_partition_list_t 
 static void forget(struct consumer *c, struct partition *part)
 {
 	metrics_remove(c->spec.meters->registry, part->lag);
+	metrics_remove(c->spec.meters->registry, part->lag_seconds);
 	partition_revoke(part);
 }
 
@@ -321,7 +323,7 @@ struct consumer *consumer_new(const struct consumer_spec *spec, struct err *err)
 		return NULL;
 	}
 	c->offsets = offsets_new(c->rk, spec->parts, c->topics, spec->epoch, c->log, spec->report, err);
-	c->lag = lag_new(c->rk, spec->parts, c->topics, err);
+	c->lag = lag_new(c->rk, spec->parts, c->topics, &spec->program->clock, err);
 	kafka_wake_on(c->rk, spec->wake_fd);
 	if (!c->offsets || !c->lag || subscribe(c, err) < 0) {
 		consumer_free(c, 1000);
@@ -404,7 +406,9 @@ static int take_event(struct consumer *c, const rd_kafka_message_t *m, struct pa
 		return err_set(err, ERR_FATAL, "the Kafka client broke: %s", why);
 	default:
 		/* The client goes on by itself; what it says of its brokers stands in its own log lines. */
-		log_warn(c->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)), LOG_STR("error", rd_kafka_message_errstr(m)));
+		log_warn(c->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)),
+			 LOG_STR("topic", m->rkt ? rd_kafka_topic_name(m->rkt) : ""), LOG_INT("partition", m->partition),
+			 LOG_STR("error", rd_kafka_message_errstr(m)));
 		return 0;
 	}
 }

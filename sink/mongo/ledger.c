@@ -96,13 +96,15 @@ static struct ledger_span *find(const struct ledger *l, uint64_t id)
 }
 
 /* The last span, nearly always. */
-void ledger_take(struct ledger *l, uint64_t id, int64_t offset)
+void ledger_take(struct ledger *l, uint64_t id, int64_t offset, int64_t t_ms)
 {
-	struct ledger_span *span = span_at(l, l->len - 1);
+	struct ledger_span *last = span_at(l, l->len - 1), *span = last->id == id ? last : find(l, id);
 
 	l->next = offset + 1;
+	l->last_ms = t_ms;
 	l->consumed++;
-	(span->id == id ? span : find(l, id))->taken++;
+	if (span->taken++ == 0)
+		span->first_ms = t_ms;
 }
 
 int ledger_settle(struct ledger *l, uint64_t id, const struct ledger_outcome *outcome, struct err *err)
@@ -131,6 +133,11 @@ int ledger_settle(struct ledger *l, uint64_t id, const struct ledger_outcome *ou
 int64_t ledger_committable(const struct ledger *l)
 {
 	return l->len ? span_at(l, 0)->begin : l->next;
+}
+
+int64_t ledger_oldest_ms(const struct ledger *l)
+{
+	return l->len ? span_at(l, 0)->first_ms : 0;
 }
 
 bool ledger_balanced(const struct ledger *l)

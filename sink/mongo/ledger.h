@@ -27,11 +27,13 @@ struct ledger_span {
 	uint64_t id;
 	int64_t begin;  /* committable while this span is the oldest open one */
 	uint64_t taken; /* records */
+	int64_t first_ms; /* the first one's timestamp; 0: none taken yet */
 	bool settled;
 };
 
 struct ledger {
 	int64_t next;           /* follows the last record taken */
+	int64_t last_ms;        /* the timestamp of that; 0: none was taken */
 	uint64_t consumed;      /* records taken since ledger_init() */
 	struct ledger_outcome settled;
 	struct ledger_span *spans; /* a ring: the oldest at head */
@@ -49,8 +51,8 @@ void ledger_fini(struct ledger *l);
 /* Starts a span behind all others and returns its number in *id. -1 with *err set when memory is short. */
 int ledger_open(struct ledger *l, uint64_t *id, struct err *err);
 
-/* Takes the record at offset (>= next) into the span of this number, which must be open. */
-void ledger_take(struct ledger *l, uint64_t id, int64_t offset);
+/* Takes the record at offset (>= next) into the span of this number, which must be open. t_ms: its timestamp, of any clock. */
+void ledger_take(struct ledger *l, uint64_t id, int64_t offset, int64_t t_ms);
 
 /* Nothing more will come before offset (the partition's end was reached there): moves next up to it, never back. */
 void ledger_skip_to(struct ledger *l, int64_t offset);
@@ -60,6 +62,9 @@ int ledger_settle(struct ledger *l, uint64_t id, const struct ledger_outcome *ou
 
 /* The offset that may be committed: all records before it are settled. */
 int64_t ledger_committable(const struct ledger *l);
+
+/* The timestamp of the oldest record, by offset, that was taken and is not settled; 0: there is none. */
+int64_t ledger_oldest_ms(const struct ledger *l);
 
 /* Does consumed equal what is settled plus what the open spans took? False also after a failed ledger_settle(). */
 bool ledger_balanced(const struct ledger *l);

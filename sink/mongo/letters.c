@@ -64,8 +64,8 @@ static void put_off(struct letter *letter, const char *error)
 	l->again = letter;
 	l->again_mono_ms = clock_mono_ms() + REPEAT_MS;
 	if (!l->complained)
-		log_error(&l->program->log, "deadletter_repeats", LOG_INT("partition", m->partition), LOG_INT("offset", m->offset),
-			  LOG_STR("error", error));
+		log_error(&l->program->log, "deadletter_repeats", LOG_STR("topic", rd_kafka_topic_name(m->rkt)), LOG_INT("partition", m->partition),
+			  LOG_INT("offset", m->offset), LOG_STR("error", error));
 	l->complained = true;
 }
 
@@ -107,9 +107,9 @@ int letters_send(struct letters *l, struct batch *b, size_t entry, struct err *e
 		return err_nomem(err, "a dead letter");
 	*letter = (struct letter){.letters = l, .batch = b, .entry = entry};
 	l->pending++;
-	log_warn(&l->program->log, "record_dead", LOG_STR("topic", rd_kafka_topic_name(e->message->rkt)),
+	log_warn(&l->program->log, "record_rejected", LOG_STR("topic", rd_kafka_topic_name(e->message->rkt)),
 		 LOG_INT("partition", e->message->partition), LOG_INT("offset", e->message->offset), LOG_STR("code", e->code),
-		 LOG_STR("reason", e->reason));
+		 LOG_STR("error", e->reason));
 	try_send(letter);
 	return 0;
 }

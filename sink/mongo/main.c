@@ -14,6 +14,7 @@
  * SIGTERM: reading stops, what is in flight is stored within a deadline, offsets are committed, the group is left, exit 0. */
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/admin.h"
@@ -23,6 +24,7 @@
 #include "common/metrics.h"
 #include "common/program.h"
 #include "common/report.h"
+#include "common/retention.h"
 #include "common/table.h"
 #include "common/watchdog.h"
 #include "sink/mongo/alarm.h"
@@ -57,6 +59,7 @@ struct app {
 	struct meters meters;
 	struct admin *admin;
 	struct report *report;
+	struct retention *retention;
 	struct tables *tables; /* NULL: Kafka or its topics have not been there yet */
 	struct controls *controls;
 	struct database *database;
@@ -74,14 +77,12 @@ struct app {
 	bool paused;   /* by a control */
 	int64_t stalled_mono_ms;   /* since when the reader is full; 0: it is not */
 	int64_t next_tables_mono_ms;
-	struct log_repeat complaint;
 };
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct app *app, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct app *app, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&app->complaint, err->msg, clock_mono_ms()))
-		log_warn(&app->program.log, event, LOG_STR("error", err->msg));
+	log_repeat(&app->program.log, event, LOG_STR("error", err->msg));
 }
 
 /* A row of millrace.cells: all the sink wants is the epoch of its own. */
@@ -109,9 +110,11 @@ static int take_cell(void *ctx, const struct table_row *row, struct err *err)
 static int open_admin(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	meters_init(&app->meters, app->metrics, app->program.common.cell);
+	metric_set(app->meters.memory_budget, (double)app->program.common.memory_budget_bytes);
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_SINK, err);
 	if (!app->controls)
 		return -1;
@@ -126,12 +129,19 @@ static int open_rooms(struct app *app, struct err *err)
 		{"millrace.cells", take_cell, app},
 		{"millrace.controls", controls_take, app->controls},
 	};
+	const char *topics[NR_SINK_TOPICS];
 
 	app->report = report_new(&app->program, app->admin, app->program.common.cell, err);
 	app->tables = app->report ? tables_new(&app->program, specs, sizeof(specs) / sizeof(specs[0]), err) : NULL;
 	if (!app->tables)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
+	for (int i = 0; i < NR_SINK_TOPICS; i++)
+		topics[i] = sink_topic_name((enum sink_topic)i);
+	app->retention = retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_sink_retention_seconds", true, topics,
+				       NR_SINK_TOPICS, err);
+	if (!app->retention)
+		return -1;
 	app->database = database_new(&app->conf, &app->program.log, err);
 	if (!app->database)
 		return -1;
@@ -325,29 +335,44 @@ static const char *ready_word(const struct app *app)
 	return app->paused ? "ready, and paused by a control: records wait in Kafka" : NULL;
 }
 
-static int tick(struct app *app, struct err *err)
+/* The heartbeat. The breaker's reason is told while it is not closed: "breaker.network". */
+static void beat(struct app *app, const struct gate_view *view, size_t waiting, int64_t lag)
 {
-	size_t waiting = count_waiting(app);
-	const char *reason = not_ready(app, waiting);
-	int64_t lag = app->consumer ? consumer_lag(app->consumer) : 0;
-	const struct figure figures[] = {
+	char reason[64];
+	struct figure figures[] = {
 		{STR("inflight_bytes"), metric_value(app->meters.inflight_bytes)},
 		{STR("lag_records"), (double)lag},
 		{STR("braked"), app->braked},
 		{STR("paused"), app->paused},
 		{STR("waiting_partitions"), (double)waiting},
+		{STR("breaker_state"), view->state},
+		{{0}, 1},
 	};
+	size_t nr = sizeof(figures) / sizeof(figures[0]);
+
+	snprintf(reason, sizeof(reason), "breaker.%s", breaker_reason_name(view->reason));
+	figures[nr - 1].key = str_from(reason);
+	report_poll(app->report, figures, view->state == BREAKER_CLOSED ? nr - 1 : nr);
+}
+
+static int tick(struct app *app, struct err *err)
+{
+	size_t waiting = count_waiting(app);
+	const char *reason = not_ready(app, waiting);
+	int64_t lag = app->consumer ? consumer_lag(app->consumer) : 0;
 	struct gate_view view;
 	struct err why = ERR_INIT;
 
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 	admin_set_ready(app->admin, reason == NULL, reason ? reason : ready_word(app));
 	metric_set(app->meters.waiting_partitions, (double)waiting);
 	metric_set(app->meters.braked, app->braked);
 	metric_set(app->meters.paused, app->paused);
+	retention_turn(app->retention, clock_mono_ms());
 	writers_look(app->writers, &view);
 	watch_turn(&app->watch, &view, app->paused ? 0 : lag, &app->program.log, app->report, &app->meters);
-	report_poll(app->report, figures, sizeof(figures) / sizeof(figures[0]));
+	beat(app, &view, waiting, lag);
 	if (app->consumer && consumer_turn(app->consumer, &why) < 0)
 		complain(app, "offsets_unknown", &why);
 	return open_reader(app, err);
@@ -424,10 +449,12 @@ static void close_rooms(struct app *app, int exit_code)
 	}
 	if (!consumer_free(app->consumer, CLOSE_MS) || !ended) {
 		log_warn(&app->program.log, "left_behind", LOG_BOOL("writers", !ended), LOG_STR("meaning", "ends without tearing down"));
+		log_flush(&app->program.log);
 		_exit(exit_code);
 	}
 	writers_free(app->writers);
 	database_free(app->database);
+	retention_free(app->retention);
 	tables_free(app->tables);
 	partitions_fini(&app->parts);
 	admin_free(app->admin);

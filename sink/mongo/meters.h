@@ -16,16 +16,17 @@ struct meters {
 	struct metric *cut_off[NR_SINK_TOPICS];  /* offsets that retention took before the sink came */
 	struct metric *repeated[NR_SINK_TOPICS]; /* records below the position, skipped */
 	struct metric *retries[NR_VERDICT_REASONS];
-	struct metric *inserts, *insert_ms;
+	struct metric *inserts, *insert_time;
 	struct metric *breaker_state, *breaker_open[NR_BREAKER_REASONS], *breaker_openings; /* [0], no reason, is NULL */
 	struct metric *batch_limit, *writers_limit, *latency, *reference_latency, *drainable_lag;
-	struct metric *inflight_bytes, *inflight_batches, *waiting_partitions, *braked, *paused;
+	struct metric *memory_budget, *inflight_bytes, *inflight_batches, *waiting_partitions, *braked, *paused;
 };
 
 /* Makes all handles in registry; cell and registry are borrowed. */
 void meters_init(struct meters *m, struct metrics *registry, const char *cell);
 
-/* The lag of one partition: made when it is assigned, dropped by metrics_remove() when it moves away. */
+/* The lag of one partition, in records and in seconds: made when it is assigned, dropped by metrics_remove() when it moves away. */
 struct metric *meters_lag(struct meters *m, const char *topic, int32_t partition);
+struct metric *meters_lag_seconds(struct meters *m, const char *topic, int32_t partition); /* see above */
 
 #endif

@@ -43,7 +43,9 @@ struct partition {
 	struct ledger ledger;
 	int64_t committed;     /* what Kafka has, as far as we know; -1: nothing */
 	struct partition_place places[NR_SINK_COLLECTIONS];
-	struct metric *lag;    /* NULL while it is away */
+	struct metric *lag, *lag_seconds; /* NULL while it is away */
+	int64_t measured_ms;   /* when its lag was measured first; 0: not yet. Virtual time, as the next one */
+	int64_t level_ms;      /* when it last had none; 0: not since it was assigned */
 };
 
 struct partitions {

@@ -185,9 +185,9 @@ static struct batch *filling_for(struct reader *r, struct partition *part, enum 
 	return b;
 }
 
-static void enter(struct reader *r, struct partition *part, const struct batch *b, uint32_t span, int64_t offset)
+static void enter(struct reader *r, struct partition *part, const struct batch *b, uint32_t span, const rd_kafka_message_t *m)
 {
-	ledger_take(&part->ledger, b->spans[span].ledger_id, offset);
+	ledger_take(&part->ledger, b->spans[span].ledger_id, m->offset, rd_kafka_message_timestamp(m, NULL));
 	metric_add(r->spec.meters->consumed[part->topic], 1);
 }
 
@@ -219,7 +219,7 @@ static int gather(struct reader *r, struct partition *part, enum sink_collection
 		rd_kafka_message_destroy(m);
 		return -1;
 	}
-	enter(r, part, b, span, m->offset);
+	enter(r, part, b, span, m);
 	r->inflight_bytes += b->bytes - before;
 	pass_others(r, b, m->len + m->key_len);
 	*to = b;
@@ -237,7 +237,7 @@ static int drop(struct reader *r, struct partition *part, enum sink_collection c
 		return -1;
 	}
 	batch_drop(b, span, m->len + m->key_len);
-	enter(r, part, b, span, m->offset);
+	enter(r, part, b, span, m);
 	r->inflight_bytes += b->bytes - before;
 	pass_others(r, b, m->len + m->key_len);
 	rd_kafka_message_destroy(m);

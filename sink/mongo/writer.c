@@ -206,7 +206,7 @@ static void writer_measure(struct writer *w, const struct batch *b, const struct
 
 	if (v->reason != VERDICT_REASON_NETWORK) {
 		metric_add(s->meters->inserts, 1);
-		metric_add(s->meters->insert_ms, (uint64_t)ms);
+		metric_add_ms(s->meters->insert_time, (uint64_t)ms);
 	}
 	log_debug(s->log, "inserted", LOG_STR("collection", sink_collection_name(b->collection)), LOG_UINT("documents", w->nr),
 		  LOG_UINT("bytes", w->bytes), LOG_INT("ms", ms), LOG_BOOL("probe", permit->probe), LOG_BOOL("new_connection", !w->connected),

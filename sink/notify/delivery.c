@@ -73,14 +73,15 @@ static void end_entry(struct delivery *d, struct lane *l, struct entry *e, enum 
 
 static void tell_failed(struct delivery *d, struct lane *l, const struct entry *e, int64_t wait_ms)
 {
-	char id[NOTIFICATION_ID_SIZE], receiver[65];
+	char id[NOTIFICATION_ID_SIZE], receiver[65], site[65];
+	uint64_t about;
 
-	if (!log_repeat_due(&l->repeat, e->error, d->mono_ms))
-		return;
 	snprintf(receiver, sizeof(receiver), "%.*s", (int)(l->id.len < 64 ? l->id.len : 64), l->id.p);
-	log_warn(d->log, "notification_failed", LOG_STR("receiver", receiver), LOG_STR("incident", notification_hex(e->id, id)),
-		 LOG_INT("sequence", e->sequence), LOG_INT("attempts", e->attempts), LOG_STR("error", e->error), LOG_INT("retry_in_ms", wait_ms),
-		 LOG_STR("meaning", "it is sent again"));
+	snprintf(site, sizeof(site), STR_FMT, STR_ARG(e->site));
+	about = log_about(receiver) ^ log_about(e->error); /* a receiver that is away fails all that it should get */
+	log_repeat_about(d->log, "notification_failed", about ? about : 1, LOG_STR("site", site), LOG_STR("receiver", receiver),
+			 LOG_STR("incident", notification_hex(e->id, id)), LOG_INT("sequence", e->sequence), LOG_INT("attempts", e->attempts),
+			 LOG_STR("error", e->error), LOG_INT("retry_in_ms", wait_ms), LOG_STR("meaning", "it is sent again"));
 }
 
 /* An attempt that came to nothing, but may yet. */

@@ -45,11 +45,12 @@ static bool may_send(void *ctx, struct str site)
 /* What a delivery that gave up is worth: somebody has not been told. */
 static void complain(struct dispatch *d, const struct delivery_done *done)
 {
-	char id[NOTIFICATION_ID_SIZE], receiver[65], text[DELIVERY_ERROR_SIZE + 128];
+	char id[NOTIFICATION_ID_SIZE], receiver[65], site[65], text[DELIVERY_ERROR_SIZE + 128];
 	struct tag fields[5];
 
 	notification_hex(done->incident, id);
 	snprintf(receiver, sizeof(receiver), STR_FMT, STR_ARG(done->receiver));
+	snprintf(site, sizeof(site), STR_FMT, STR_ARG(done->site));
 	snprintf(text, sizeof(text), "receiver %s was not told of incident %s after %" PRId32 " attempts: %s", receiver, id, done->attempts,
 		 done->error);
 	fields[0] = (struct tag){STR("cell"), str_from(d->spec.program->common.cell)};
@@ -57,7 +58,7 @@ static void complain(struct dispatch *d, const struct delivery_done *done)
 	fields[2] = (struct tag){STR("incident"), str_from(id)};
 	fields[3] = (struct tag){STR("receiver"), done->receiver};
 	fields[4] = (struct tag){STR("site"), done->site};
-	log_error(&d->spec.program->log, "notification_given_up", LOG_STR("incident", id), LOG_STR("receiver", receiver),
+	log_error(&d->spec.program->log, "notification_given_up", LOG_STR("site", site), LOG_STR("incident", id), LOG_STR("receiver", receiver),
 		  LOG_INT("attempts", done->attempts), LOG_STR("error", done->error));
 	report_notice(d->spec.report, SEVERITY_ALARM, "notification_given_up", text, fields, sizeof(fields) / sizeof(fields[0]));
 }
@@ -75,7 +76,7 @@ static void on_done(void *ctx, const struct delivery_done *done)
 		complain(d, done);
 	if (done->outcome == DELIVERY_CANCELLED && drops(d, done->site))
 		drops_count(d->spec.drops, done->site, 0, 1);
-	metric_add(d->spec.meters->delivery_ms, (uint64_t)(done->took_ms > 0 ? done->took_ms : 0));
+	metric_add_ms(d->spec.meters->delivery_time, (uint64_t)(done->took_ms > 0 ? done->took_ms : 0));
 	desk_outcome(d->desk, clock_now_ms(&d->spec.program->clock), done->incident, done->receiver, done->sequence, outcome, done->attempts,
 		     str_from(done->error));
 }

@@ -4,7 +4,11 @@
  *      transactions, whose ends and aborted records take offsets.
  *  I2  The client belongs to no group, and its assignment is made by hand, always as a whole and by explicit offsets: rd_kafka_pause_partitions() of 2.0.2 forgets
  *      positions, and a hold is rare.
- *  I3  Offsets are never reset silently: what retention or a broker took away is told (auto.offset.reset=error). */
+ *  I3  Offsets are never reset silently: what retention or a broker took away is told (auto.offset.reset=error).
+ *
+ * How old the oldest record is that was not taken is known where it is held; else Kafka has not handed it over, and a bound must do: it is no older
+ * than the last one that was taken, nor than the last look that found none, whichever is later; where there was neither, it is at least as old as
+ * the first look. */
 #include "sink/notify/intake.h"
 
 #include <inttypes.h>
@@ -26,6 +30,9 @@ struct part {
 	int64_t committed; /* ... and what of it is committed; -1: nothing */
 	int64_t held_until_mono_ms; /* 0: it is not held */
 	int64_t complained; /* of this offset; -1: of none */
+	int64_t complained_ms; /* that record's timestamp */
+	int64_t last_ms;    /* the timestamp of the last record taken; 0: none was. As the next two, virtual time */
+	int64_t level_ms, looked_ms; /* the last look that found nothing to take, and the first one at all; 0: there was none */
 	bool at_end, was_at_end; /* now; once */
 };
 
@@ -221,6 +228,7 @@ static int take_event(struct intake *i, const rd_kafka_message_t *m, struct part
 	default:
 		/* The client goes on by itself; what it says of its brokers stands in its own log lines. */
 		log_warn(&i->spec.program->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)),
+			 LOG_STR("topic", m->rkt ? rd_kafka_topic_name(m->rkt) : ""), LOG_INT("partition", m->partition),
 			 LOG_STR("error", rd_kafka_message_errstr(m)));
 		return 0;
 	}
@@ -252,6 +260,11 @@ rd_kafka_message_t *intake_next(struct intake *i, struct err *err)
 	return NULL;
 }
 
+static int64_t time_of(const struct intake *i, const rd_kafka_message_t *m)
+{
+	return clock_map_ms(&i->spec.program->clock, rd_kafka_message_timestamp(m, NULL));
+}
+
 void intake_took(struct intake *i, const rd_kafka_message_t *m)
 {
 	struct part *part = part_of(i, m);
@@ -259,6 +272,7 @@ void intake_took(struct intake *i, const rd_kafka_message_t *m)
 	if (!part)
 		return;
 	part->next = m->offset + 1;
+	part->last_ms = time_of(i, m);
 	part->at_end = false;
 	part->complained = -1;
 }
@@ -271,6 +285,7 @@ bool intake_hold(struct intake *i, const rd_kafka_message_t *m, int64_t hold_ms)
 	if (!part)
 		return false;
 	part->next = part->complained = m->offset;
+	part->complained_ms = time_of(i, m);
 	part->held_until_mono_ms = clock_mono_ms() + hold_ms;
 	assign(i, NULL); /* where it fails, what comes of the partition is passed over until the hold ends, and with it comes another assignment */
 	if (first)
@@ -341,17 +356,54 @@ bool intake_caught_up(const struct intake *i)
 	return true;
 }
 
+/* As far as the client knows; -1: it does not, before its first fetch. */
+static int64_t lag_of(const struct intake *i, int32_t id)
+{
+	int64_t low = -1, high = -1;
+
+	if (i->parts[id].next < 0 || rd_kafka_get_watermark_offsets(i->rk, i->topic, id, &low, &high) || high < 0)
+		return -1;
+	return high > i->parts[id].next ? high - i->parts[id].next : 0;
+}
+
 int64_t intake_lag(const struct intake *i)
 {
 	int64_t lag = 0;
 
 	for (int32_t id = 0; id < i->spec.partitions; id++) {
-		int64_t low = -1, high = -1;
+		int64_t more = lag_of(i, id);
 
-		if (i->parts[id].next >= 0 && !rd_kafka_get_watermark_offsets(i->rk, i->topic, id, &low, &high) && high > i->parts[id].next)
-			lag += high - i->parts[id].next;
+		lag += more > 0 ? more : 0;
 	}
 	return lag;
+}
+
+/* When the oldest record was written that has not been taken, or a bound. */
+static int64_t oldest_of(const struct part *part)
+{
+	if (part->complained >= 0 && part->complained_ms)
+		return part->complained_ms;
+	if (part->last_ms || part->level_ms)
+		return part->last_ms > part->level_ms ? part->last_ms : part->level_ms;
+	return part->looked_ms;
+}
+
+int64_t intake_lag_ms(struct intake *i)
+{
+	int64_t now_ms = clock_now_ms(&i->spec.program->clock), lag_ms = 0;
+
+	for (int32_t id = 0; id < i->spec.partitions; id++) {
+		struct part *part = &i->parts[id];
+		int64_t lag = lag_of(i, id);
+
+		if (!part->looked_ms)
+			part->looked_ms = now_ms;
+		if (lag == 0)
+			part->level_ms = now_ms;
+		else if (lag > 0 && now_ms - oldest_of(part) > lag_ms)
+			lag_ms = now_ms - oldest_of(part);
+	}
+	return lag_ms;
 }
 
 int32_t intake_held(const struct intake *i)

@@ -72,6 +72,9 @@ bool intake_caught_up(const struct intake *i);
 /* Records that have been written and not been taken, as far as the client knows. */
 int64_t intake_lag(const struct intake *i);
 
+/* Virtual time since the oldest of them was written, or the best bound (intake.c); 0: there is none. Once a second. */
+int64_t intake_lag_ms(struct intake *i);
+
 /* Partitions that wait for a newer version. */
 int32_t intake_held(const struct intake *i);
 

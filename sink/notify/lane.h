@@ -50,7 +50,6 @@ struct lane {
 	struct arena arena;          /* of what is under way, decoded */
 	int64_t hold_ms;             /* no attempt before */
 	unsigned failures;           /* in a row */
-	struct log_repeat repeat;
 };
 
 /* NULL with *err set: memory is short. */

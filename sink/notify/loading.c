@@ -134,14 +134,14 @@ static int take_record(struct loading *l, const rd_kafka_message_t *m, struct er
 	rc = l->stage == STAGE_INCIDENTS ? take_incident(l, value, &why) : take_sent(l, value, &why);
 	if (rc == 0)
 		return 0;
-	err_wrap(&why, "%s offset %" PRId64, l->names[l->stage], m->offset);
 	if (why.kind == ERR_REJECT) {
 		l->refused++;
-		log_warn(&l->program->log, "record_refused", LOG_STR("error", why.msg));
+		log_warn(&l->program->log, "record_refused", LOG_STR("topic", l->names[l->stage]), LOG_INT("partition", m->partition),
+			 LOG_INT("offset", m->offset), LOG_STR("error", why.msg));
 		return 0;
 	}
 	*err = why;
-	return -1;
+	return err_wrap(err, "%s offset %" PRId64, l->names[l->stage], m->offset);
 }
 
 static int take(struct loading *l, const rd_kafka_message_t *m, struct err *err)
@@ -155,7 +155,9 @@ static int take(struct loading *l, const rd_kafka_message_t *m, struct err *err)
 		l->stage += current;
 		return current ? begin_stage(l, err) : 0;
 	}
-	log_warn(&l->program->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)), LOG_STR("error", rd_kafka_message_errstr(m)));
+	log_warn(&l->program->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)),
+			 LOG_STR("topic", m->rkt ? rd_kafka_topic_name(m->rkt) : ""), LOG_INT("partition", m->partition),
+			 LOG_STR("error", rd_kafka_message_errstr(m)));
 	return 0; /* the client goes on by itself */
 }
 

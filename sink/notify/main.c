@@ -15,6 +15,7 @@
 #include "common/build.h"
 #include "common/control_desk.h"
 #include "common/events.h"
+#include "common/retention.h"
 #include "common/table.h"
 #include "common/watchdog.h"
 #include "sink/notify/intake.h"
@@ -46,30 +47,31 @@ struct app {
 	struct drops drops;
 	struct cell_row cell;
 	struct dispatch *dispatch; /* desk and delivery */
-	struct tables *tables;     /* not open: Kafka or its topics have not been there yet */
+	struct tables *tables;
+	struct retention *retention;     /* not open: Kafka or its topics have not been there yet */
 	struct term *term;         /* NULL: the cell is not known yet */
 	int64_t epoch;             /* of the topics that the term reads */
 	struct events events;
 	struct watchdog watchdog;
 	bool stop, more;           /* more: do not wait for a wake-up */
 	int64_t next_tables_mono_ms, next_term_mono_ms;
-	struct log_repeat complaint;
 };
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct app *app, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct app *app, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&app->complaint, err->msg, clock_mono_ms()))
-		log_warn(&app->program.log, event, LOG_STR("error", err->msg));
+	log_repeat(&app->program.log, event, LOG_STR("error", err->msg));
 }
 
 /* The admin port first, so that a start that hangs can be seen. */
 static int open_admin(struct app *app, struct err *err)
 {
 	app->metrics = metrics_new(app->program.name);
+	metrics_follow_log(app->metrics, &app->program.log);
 	if (!app->metrics)
 		return err_nomem(err, "metrics");
 	meters_init(&app->meters, app->metrics);
+	metric_set(app->meters.memory_budget, (double)app->program.common.memory_budget_bytes);
 	app->controls = controls_new(&app->program.clock, CONTROL_PROGRAM_NOTIFY, err);
 	if (!app->controls)
 		return -1;
@@ -106,6 +108,10 @@ static int app_open(struct app *app, struct err *err)
 	app->dispatch = dispatch_new(&dispatch, err);
 	app->tables = app->dispatch ? make_tables(app, err) : NULL;
 	if (!app->tables)
+		return -1;
+	app->retention = retention_new(&app->program, tables_client(app->tables), app->metrics, "millrace_notify_retention_seconds", true,
+				       (const char *const[]){"alerts"}, 1, err);
+	if (!app->retention)
 		return -1;
 	tables_wake_on(app->tables, app->events.wake_fd);
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("cell", app->cell.name),
@@ -222,8 +228,11 @@ static void tick(struct app *app)
 	report_limited(app);
 	meters_follow(&app->meters, dispatch_desk(app->dispatch), dispatch_delivery(app->dispatch), clock_mono_ms());
 	metric_set(app->meters.lag, lag);
+	metric_set(app->meters.lag_seconds, app->term ? term_lag_seconds(app->term) : 0);
+	retention_turn(app->retention, clock_mono_ms());
 	metric_set(app->meters.held, app->term ? term_held(app->term) : 0);
 	admin_beat(app->admin);
+	log_tick(&app->program.log);
 	admin_set_ready(app->admin, reason == NULL, reason ? reason : ready_word(app));
 	report_poll(app->report,
 		    (const struct figure[]){{STR("active"), active},
@@ -295,10 +304,13 @@ static void app_close(struct app *app, int exit_code)
 {
 	bool closed = term_free(app->term, CLOSE_MS);
 
+	retention_free(app->retention);
 	tables_free(app->tables);
 	report_free(app->report, STOP_MS);
-	if (!closed) /* a client's threads go on using what follows */
+	if (!closed) { /* a client's threads go on using what follows */
+		log_flush(&app->program.log);
 		_exit(exit_code);
+	}
 	dispatch_free(app->dispatch);
 	admin_free(app->admin);
 	controls_free(app->controls);

@@ -5,47 +5,48 @@
 
 static void init_counters(struct meters *m, struct metrics *registry)
 {
-	const struct { struct metric **to; const char *name, *help; } counters[] = {
-		{&m->ignored, "millrace_notify_events_ignored_total", "Alert events that were known already, or about nothing known."},
-		{&m->dropped, "millrace_notify_dropped_total", "Alert events that a control dropped."},
-		{&m->refused, "millrace_notify_events_refused_total", "Alert events for which there was no room."},
-		{&m->letters, "millrace_notify_dead_lettered_total", "Records given to deadletter."},
-		{&m->attempts, "millrace_notify_attempts_total", "Attempts at a delivery that have ended."},
-		{&m->failed_attempts, "millrace_notify_failed_attempts_total", "Of those, the ones that failed."},
-		{&m->refused_addresses, "millrace_notify_refused_addresses_total", "Addresses that no connection was made to, as they are internal."},
-		{&m->delivery_ms, "millrace_notify_delivery_milliseconds_total", "How long the last attempts of notifications took, added up."},
-		{&m->transactions, "millrace_notify_transactions_total", "Transactions committed."},
-		{&m->aborted, "millrace_notify_transactions_aborted_total", "Transactions aborted, and made again."},
-		{&m->lost, "millrace_notify_terms_lost_total", "Terms that ended as a transaction's outcome was not known, or another instance had come."},
+	const struct { struct metric **to; const char *name; } counters[] = {
+		{&m->ignored, "millrace_notify_events_ignored_total"},
+		{&m->dropped, "millrace_notify_dropped_total"},
+		{&m->refused, "millrace_notify_events_refused_total"},
+		{&m->letters, "millrace_notify_dead_lettered_total"},
+		{&m->attempts, "millrace_notify_attempts_total"},
+		{&m->failed_attempts, "millrace_notify_failed_attempts_total"},
+		{&m->refused_addresses, "millrace_notify_refused_addresses_total"},
+		{&m->delivery_time, "millrace_notify_delivery_seconds_total"},
+		{&m->transactions, "millrace_notify_transactions_total"},
+		{&m->aborted, "millrace_notify_transactions_aborted_total"},
+		{&m->lost, "millrace_notify_terms_lost_total"},
 	};
 
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-		*counters[i].to = metrics_counter(registry, counters[i].name, counters[i].help, NULL);
+		*counters[i].to = metrics_counter(registry, counters[i].name, NULL);
 	for (int i = 0; i < METERS_KINDS; i++)
-		m->events[i] = metrics_counter(registry, "millrace_notify_events_total", "Alert events taken.", "kind",
+		m->events[i] = metrics_counter(registry, "millrace_notify_events_total", "kind",
 					       alert_event_kind_name((enum alert_event_kind)i), NULL);
 	for (int i = 0; i < METERS_OUTCOMES; i++)
-		m->notifications[i] = metrics_counter(registry, "millrace_notify_notifications_total",
-						      "Notifications by what became of them; under_way: decided.", "kind",
+		m->notifications[i] = metrics_counter(registry, "millrace_notify_notifications_total", "kind",
 						      sent_outcome_name((enum sent_outcome)i), NULL);
 }
 
 void meters_init(struct meters *m, struct metrics *registry)
 {
-	const struct { struct metric **to; const char *name, *help; } gauges[] = {
-		{&m->active, "millrace_notify_active", "1: this instance notifies for the cell; 0: it stands by."},
-		{&m->lag, "millrace_notify_lag_records", "Alert events that have not been taken."},
-		{&m->held, "millrace_notify_waiting_partitions", "Partitions that wait for an operator: unknown schema id."},
-		{&m->incidents, "millrace_notify_incidents_open", "Incidents that are open."},
-		{&m->under_way, "millrace_notify_under_way", "Notifications that are decided and have no outcome."},
-		{&m->waiting, "millrace_notify_waiting", "Notifications that are due, and held by a pause, the site's rate or a receiver with enough to do."},
-		{&m->queue, "millrace_notify_queue", "Notifications in the queues of receivers."},
-		{&m->oldest, "millrace_notify_queue_oldest_seconds", "How long the oldest of them has been waiting."},
+	const struct { struct metric **to; const char *name; } gauges[] = {
+		{&m->active, "millrace_notify_active"},
+		{&m->lag, "millrace_notify_lag_records"},
+		{&m->lag_seconds, "millrace_notify_lag_seconds"},
+		{&m->memory_budget, "millrace_notify_memory_budget_bytes"},
+		{&m->held, "millrace_notify_waiting_partitions"},
+		{&m->incidents, "millrace_notify_incidents_open"},
+		{&m->under_way, "millrace_notify_under_way"},
+		{&m->waiting, "millrace_notify_waiting"},
+		{&m->queue, "millrace_notify_queue"},
+		{&m->oldest, "millrace_notify_queue_oldest_seconds"},
 	};
 
 	*m = (struct meters){0};
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
-		*gauges[i].to = metrics_gauge(registry, gauges[i].name, gauges[i].help, NULL);
+		*gauges[i].to = metrics_gauge(registry, gauges[i].name, NULL);
 	init_counters(m, registry);
 }
 

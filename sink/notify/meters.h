@@ -12,10 +12,10 @@
 enum { METERS_KINDS = ALERT_EVENT_KIND_SUMMARY + 1, METERS_OUTCOMES = SENT_OUTCOME_UNDER_WAY + 1 };
 
 struct meters {
-	struct metric *active, *lag, *held, *incidents, *under_way, *waiting, *queue, *oldest;
+	struct metric *active, *lag, *lag_seconds, *memory_budget, *held, *incidents, *under_way, *waiting, *queue, *oldest;
 	struct metric *events[METERS_KINDS], *ignored, *dropped, *refused, *letters;
 	struct metric *notifications[METERS_OUTCOMES];
-	struct metric *attempts, *failed_attempts, *refused_addresses, *delivery_ms;
+	struct metric *attempts, *failed_attempts, *refused_addresses, *delivery_time;
 	struct metric *transactions, *aborted, *lost;
 	struct desk_figures desk;       /* as of the last meters_follow() */
 	struct delivery_stats delivery; /* likewise */

@@ -209,7 +209,8 @@ int owner_turn(struct owner *o, struct err *err)
 			rc = err_set(err, ERR_FATAL, "the Kafka client broke: %s", why);
 		} else if (m->err) {
 			log_warn(&o->program->log, "consumer_error", LOG_STR("code", rd_kafka_err2name(m->err)),
-				 LOG_STR("error", rd_kafka_message_errstr(m)));
+			 LOG_STR("topic", m->rkt ? rd_kafka_topic_name(m->rkt) : ""), LOG_INT("partition", m->partition),
+			 LOG_STR("error", rd_kafka_message_errstr(m)));
 		}
 		rd_kafka_message_destroy(m);
 	}

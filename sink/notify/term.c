@@ -53,7 +53,6 @@ struct term {
 	int64_t next_refusal_mono_ms;
 	bool caught_up;          /* (T5) */
 	bool left_behind;
-	struct log_repeat complaint;
 };
 
 static int64_t now_ms(const struct term *t)
@@ -61,11 +60,10 @@ static int64_t now_ms(const struct term *t)
 	return clock_now_ms(&t->spec.program->clock);
 }
 
-/* Logs a failure that the loop outlives, but not the same one all the time. */
-static void complain(struct term *t, const char *event, const struct err *err)
+/* Logs a failure that the loop outlives. */
+static void complain(const struct term *t, const char *event, const struct err *err)
 {
-	if (log_repeat_due(&t->complaint, err->msg, clock_mono_ms()))
-		log_warn(t->log, event, LOG_STR("error", err->msg));
+	log_repeat(t->log, event, LOG_STR("error", err->msg));
 }
 
 static int load_incident(void *ctx, const struct incident *incident, struct err *err)
@@ -260,7 +258,8 @@ static int take_record(struct term *t, const rd_kafka_message_t *m, struct err *
 	}
 	if (rc < 0 && why.kind == ERR_REJECT) {
 		metric_add(t->spec.meters->letters, 1);
-		log_warn(t->log, "record_rejected", LOG_INT("partition", m->partition), LOG_INT("offset", m->offset), LOG_STR("error", why.msg));
+		log_warn(t->log, "record_rejected", LOG_STR("topic", rd_kafka_topic_name(m->rkt)), LOG_INT("partition", m->partition), LOG_INT("offset", m->offset),
+			 LOG_STR("error", why.msg));
 		rc = letters_add(&t->letters, t->spec.program, m, t->spec.cell->epoch, why.msg, &why);
 	}
 	if (rc < 0) {
@@ -456,6 +455,11 @@ const char *term_why_not_ready(const struct term *t)
 int64_t term_lag(const struct term *t)
 {
 	return term_is_active(t) ? intake_lag(t->intake) : 0;
+}
+
+double term_lag_seconds(struct term *t)
+{
+	return term_is_active(t) ? (double)intake_lag_ms(t->intake) / 1000 : 0;
 }
 
 int32_t term_held(const struct term *t)

@@ -54,6 +54,7 @@ const char *term_why_not_ready(const struct term *t);
 
 /* Alert events that have not been taken, as far as is known; 0 standing by. */
 int64_t term_lag(const struct term *t);
+double term_lag_seconds(struct term *t); /* see above: the age of the oldest of them */
 
 /* Partitions of alerts that wait for a newer version. */
 int32_t term_held(const struct term *t);

@@ -7,7 +7,7 @@ import re
 JOBS = {"setup", "setup-third", "agent-setup", "ctl"}  # of our image, and end by themselves
 ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103, "notify": 9104, "agent": 9106}
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
-DRAIN_S = {"agent": 20, "grafana": 30, "kafka": 60, "mongo": 60, "prometheus": 60}  # others: 40, as the processor's own limit is 36
+DRAIN_S = {"agent": 20, "grafana": 30, "ingest": 53, "kafka": 60, "mongo": 60, "prometheus": 60}  # others: 40, as the processor's own limit is 36
 
 
 def cells(config):
@@ -191,6 +191,15 @@ def stops(config):
             yield f"{name} has an init"
 
 
+def tmpfs(config):
+    """With a mode that lets users in: it is root's, and has the mode of the folder that it hides, which in images is mostly its owner's to write."""
+    for name, s in config["services"].items():
+        for mount in s.get("tmpfs", []):
+            path, _, options = mount.partition(":")
+            if path != "/tmp" and "mode=1777" not in options.split(","):
+                yield f"{name} cannot write to {path}"
+
+
 def restarts(config):
     for name, s in config["services"].items():
         if s.get("restart") != ("no" if is_job(name) else "unless-stopped"):
@@ -290,5 +299,5 @@ def profiles(config):
             yield f"{name} is in {s.get('profiles', [])}"
 
 
-RULES = [confined, non_root, budgets, laptop, networks, health, secrets_are_files, volumes, ports, scales, stops, restarts, logs, images, order, kafka,
+RULES = [confined, non_root, budgets, laptop, networks, health, secrets_are_files, volumes, ports, scales, stops, tmpfs, restarts, logs, images, order, kafka,
          members, profiles]

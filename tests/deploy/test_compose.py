@@ -100,6 +100,7 @@ BROKEN = [
     ("scales", "processor-main/container_name", "p"), ("scales", "sink-main/hostname", "s"), ("scales", "notify-main/ports", [{}]),
     ("scales", "processor-main/environment/MILLRACE_INSTANCE_ID", "p1"), ("scales", "processor-main/command", ["millrace-sink"]),
     ("stops", "processor-main/stop_grace_period", "10s"), ("stops", "ingest/init", True), ("stops", "kafka-2/stop_grace_period", None),
+    ("stops", "ingest/stop_grace_period", "40s"), ("tmpfs", "agent/tmpfs", ["/x:size=16m"]), ("tmpfs", "mongo-main-setup/tmpfs", ["/tmp", "/data/db"]),
     ("restarts", "setup/restart", "unless-stopped"), ("restarts", "kafka-3/restart", None), ("logs", "agent/logging", None),
     ("logs", "kafka-1/logging/options/max-size", None), ("images", "grafana/image", "grafana/grafana:latest"), ("images", "mongo-main-1/image", "mongo"),
     ("images", "ingest/image", "mongo:7"), ("images", "ingest/build", {"context": "."}), ("images", "setup/build/args", {}),
@@ -300,6 +301,12 @@ def test_replica_set_is_made_once():
     assert replica_set(primary_after=0, error="Unauthorized")["code"] != 0
     done = replica_set(primary_after=1000)
     assert done["code"] == 1 and "no primary" in done["told"][-1], done
+
+
+def test_upgrades_keep_what_is_scaled():
+    """`up` without --scale goes back to one: where a page makes services anew, it says how many."""
+    page = (DEPLOY / "UPGRADE.md").read_text()
+    assert "docker compose up -d" in page and "--scale" in page
 
 
 class Answer(http.server.BaseHTTPRequestHandler):

@@ -20,6 +20,7 @@ import time
 import confluent_kafka
 import xxhash
 from confluent_kafka.admin import AdminClient, NewTopic
+from exposition import checked
 from millrace_local import BINARIES, Process, Stack, TREE, port_is_open
 from processor_cell import Codec
 
@@ -113,7 +114,7 @@ class Ingest:
 
     def metric(self, name, **labels):
         """The sum of a metric over the labels that are not given."""
-        rows = (line.rsplit(" ", 1) for line in self.admin("/metrics")[1].splitlines() if not line.startswith("#"))
+        rows = (line.rsplit(" ", 1) for line in checked(self.admin("/metrics")[1]).splitlines() if not line.startswith("#"))
         return sum(float(value) for row, value in rows
                    if row.split("{")[0] == "millrace_ingest_" + name and all(f'{k}="{v}"' in row for k, v in labels.items()))
 

@@ -22,13 +22,13 @@ def plain(schema):
     return [plain(part) for part in schema] if isinstance(schema, list) else schema
 
 
-def load_schemas():
-    """{id: (record's name, parsed schema)} by schemas/ids."""
+def load_schemas(folder=SCHEMAS):
+    """{id: (record's name, parsed schema)} by schemas/ids, former versions among them."""
     known = {}
-    for line in (SCHEMAS / "ids").read_text().splitlines():
+    for line in (folder / "ids").read_text().splitlines():
         words = line.split()
         if len(words) == 3 and words[0].isdigit():
-            schema = fastavro.parse_schema(plain(json.loads((SCHEMAS / words[2]).read_text())), named_schemas={})
+            schema = fastavro.parse_schema(plain(json.loads((folder / words[2]).read_text())), named_schemas={})
             known[int(words[0])] = (words[1], schema)
     return known
 
@@ -53,8 +53,8 @@ class View:
         return record
 
     def encode(self, name, record):
-        """The reverse."""
-        number, schema = next((n, s) for n, (known, s) in self.schemas.items() if known == name)
+        """The reverse, by the newest version."""
+        number, schema = max(((n, s) for n, (known, s) in self.schemas.items() if known == name), key=lambda row: row[0])
         body = io.BytesIO()
         fastavro.schemaless_writer(body, schema, record)
         return b"\0" + number.to_bytes(4, "big") + body.getvalue()

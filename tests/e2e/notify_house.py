@@ -20,6 +20,7 @@ import urllib.request
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from exposition import checked
 from millrace_local import BINARIES, Process, Stack, free_base_port
 from sink_house import create_topics, produce_one
 from sink_records import CELL, EPOCH, decode, encode, schema
@@ -248,7 +249,7 @@ class Notify(Process):
 
     def metric(self, name):
         """The sum over all labels."""
-        return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self.get("/metrics")[1], re.M))
+        return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", checked(self.get("/metrics")[1]), re.M))
 
     def is_active(self):
         return self.metric("millrace_notify_active") == 1

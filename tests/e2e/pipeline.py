@@ -15,6 +15,7 @@ import urllib.request
 import confluent_kafka
 import fastavro
 import pymongo
+from exposition import checked
 from millrace_local import BINARIES, Failure, Process, ROOT, Stack
 from millrace_local.process import tail
 
@@ -62,18 +63,18 @@ class Pipeline:
             process.stop(5)
         self.stack.wipe()
 
-    def ctl(self, *arguments):
-        """millrace-ctl's standard output; a Failure with its words when it fails."""
+    def ctl(self, *arguments, codes=(0,)):
+        """millrace-ctl's standard output; a Failure with its words when it ends with another code."""
         command = [self.binaries / "millrace-ctl", "--kafka", self.env["KAFKA"], *arguments]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
-        if done.returncode:
+        if done.returncode not in codes:
             raise Failure(f"millrace-ctl {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def timed_ctl(self, *arguments):
+    def timed_ctl(self, *arguments, codes=(0,)):
         """The same for commands that read the clock."""
         clock = (f"clock.{name}={self.env['CLOCK_' + name.upper()]}" for name in ("start_ms", "real_ms", "speed"))
-        return self.ctl(*arguments, "--test-clock", *(word for setting in clock for word in ("--set", setting)))
+        return self.ctl(*arguments, "--test-clock", *(word for setting in clock for word in ("--set", setting)), codes=codes)
 
     def provision(self):
         """Topics, cell main, the sites with their shards, and a key each."""
@@ -116,7 +117,7 @@ class Pipeline:
     def metric(self, program, name):
         """The sum over a metric's labels."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_ports[program]}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
+            lines = checked(answer.read().decode()).splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
     def check_alive(self):

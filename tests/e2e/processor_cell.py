@@ -16,6 +16,7 @@ import urllib.request
 import confluent_kafka
 import fastavro
 from confluent_kafka.admin import AdminClient, NewTopic
+from exposition import checked
 from millrace_local import Process, ROOT
 
 CELL = "main"
@@ -248,7 +249,7 @@ class Processor:
     def metric(self, name, **labels):
         """The sum of a metric over the labels that are not given."""
         total = 0.0
-        for line in self.get("/metrics")[1].splitlines():
+        for line in checked(self.get("/metrics")[1]).splitlines():
             if line.split("{")[0].split(" ")[0] == name and all(f'{key}="{value}"' in line for key, value in labels.items()):
                 total += float(line.rsplit(" ", 1)[1])
         return total

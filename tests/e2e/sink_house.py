@@ -16,6 +16,7 @@ import urllib.request
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from exposition import checked
 from millrace_local import BINARIES, Process, Stack, free_base_port
 from pymongo import MongoClient
 from sink_records import (CELL, COLLECTIONS, EPOCH, STORIES, WINDOWS, document_id, encode, encode_record, expected_record,
@@ -246,7 +247,7 @@ class Sink(Process):
 
     def metric(self, name):
         """The sum over all labels."""
-        text = self.get("/metrics")[1]
+        text = checked(self.get("/metrics")[1])
         return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.M))
 
     def settled(self):

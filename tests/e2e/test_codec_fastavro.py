@@ -24,9 +24,10 @@ WRITER = BINARIES.parent / "tests" / "unit" / "common" / "test_codec_avro"
 
 
 def load_schemas():
-    """{id: schema as JSON}, by schemas/ids."""
+    """{id: schema as JSON} of each record's newest version, by schemas/ids."""
     rows = [line.split() for line in (ROOT / "schemas" / "ids").read_text().splitlines() if not line.startswith("#")]
-    return {int(number): json.loads((ROOT / "schemas" / file).read_text()) for number, _, file in rows}
+    newest = {name: number for number, name in sorted((int(number), name) for number, name, _ in rows)}
+    return {int(number): json.loads((ROOT / "schemas" / file).read_text()) for number, name, file in rows if newest[name] == int(number)}
 
 
 def load_samples():

@@ -520,7 +520,7 @@ def test_status(world):
         for _ in range(records):
             world.view.put("millrace.c.main.samples", None, b"x", partition)
     commit(world, "millrace-processor-main", "millrace.c.main.samples", 2, 1)
-    done = world.ctl("status", "--json", "--max-lag", "7").json()
+    done = world.ctl("status", "--json", "--max-lag", "7", "--max-age", "1d").json()
     groups = {group["group"]: group for group in done["groups"]}
     assert set(groups) == {f"millrace-{p}-{c}" for p in ("processor", "sink", "notify") for c in ("main", "eu")}
     group = groups["millrace-processor-main"]
@@ -529,9 +529,9 @@ def test_status(world):
         (-1, 3, 3), (-1, 0, 0), (1, 5, 4)]
     assert done["well"] and [p["state"] for p in done["programs"]] == ["ready"] * 5
     text = world.ctl("status", "--max-lag", "6", code=1).out
-    assert re.search(r"^  millrace-processor-main +7  samples 2: 4$", text, re.M) and re.search(r"samples +7 +3 0 4$", text, re.M), text
-    assert "! millrace-processor-main is 7 records behind (more than 6)" in text and "\033" not in text
-    assert re.search(r"^  sink +eu +eu +ready +\d+ s ago +2 h \d m  1$", text, re.M), text
+    assert re.search(r"^  millrace-processor-main +7 +[\d ms]+ +2 d 23 h$", text, re.M) and re.search(r"^    samples +7 +[\d ms]+ +2 d 23 h  3 0 4$", text, re.M), text
+    assert re.search(r"^  delayed +millrace-processor-main is 7 records behind \(more than 6\)$", text, re.M) and "\033" not in text, text
+    assert re.search(r"^  sink +eu +eu +ready +2 h \d m  \?$", text, re.M) and "\nPrograms, all of build 1\n" in text, text
 
 
 def test_status_is_not_content(world):

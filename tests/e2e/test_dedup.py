@@ -9,6 +9,7 @@ import collections
 import os
 import pathlib
 import random
+import re
 import sys
 import tempfile
 import time
@@ -216,6 +217,9 @@ def test_what_never_came_is_counted_in_the_home_partition_only(world):
                lambda: f'4 gaps: {total(world, "millrace_processor_gap_payloads_total")}')
     world.wait_saved()
     assert total(world, "millrace_processor_gap_payloads_total") == 4
+    told = [line for processor in world.processors.values() for line in processor.process.log_file.read_text().splitlines() if "payloads_missing" in line]
+    said = [re.search(r"topic=(\S+) partition=0 offset=\d+ site=gappy agent_id=[0-9a-f]{32} seq=(\d+) payloads=(\d+)", line).groups() for line in told]
+    assert sum(int(payloads) for *_, payloads in said) == 4 and {name for name, *_ in said} == {topic("samples")}, told
 
 
 def test_a_site_with_too_many_agents_is_counted_at_least_once(world):

@@ -74,7 +74,8 @@ def test_refuses_fields():
 
 def test_refuses_ids():
     assert "id stands there twice" in refusal(thing("int"), thing("int"), ids="1 Thing 0.avsc\n1 Other 1.avsc\n")
-    assert "record stands there twice" in refusal(thing("int"), thing("long"), ids="1 Thing 0.avsc\n2 Thing 1.avsc\n")
+    assert "file stands there twice" in refusal(thing("int"), ids="1 Thing 0.avsc\n2 Thing 0.avsc\n")
+    assert "no positive int32_t" in refusal(thing("int"), ids="0 Thing 0.avsc\n")
     assert "not the record Other" in refusal(thing("int"), ids="1 Other 0.avsc\n")
     assert "not id, record, file" in refusal(thing("int"), ids="Thing 0.avsc\n")
     assert "9.avsc" in refusal(thing("int"), ids="1 Thing 9.avsc\n")
@@ -86,6 +87,12 @@ def test_refuses_definitions_that_differ():
     assert "Sixteen is defined otherwise" in refusal(thing(FIXED), other, ids=ids)
     same = {**thing({**FIXED, "doc": "another doc is no other definition"}), "name": "Other"}
     assert set(parse(thing(FIXED), same, ids=ids).named) == {"Sixteen", "Thing", "Other"}
+
+
+def test_the_highest_id_is_todays():
+    schemas = parse(thing("int"), thing("long"), ids="7 Thing 1.avsc\n3 Thing 0.avsc\n")
+    assert [row[0] for row in schemas.roots] == [7] and [row[0] for row in schemas.older] == [3]
+    assert schemas.named["Thing"].fields[0].type == avsc.PRIMITIVES["long"]
 
 
 def test_fewest_bytes():

@@ -13,6 +13,7 @@ MUTANTS = [
     of("text-file-may-be-empty", "conf_file", "	if (text->len == 0)\n		return err_set", "	if (text->len == SIZE_MAX)\n		return err_set"),
     of("text-file-ends-at-its-nul", "conf_file", "	if (memchr(text->p, '\\0', text->len))", "	if (text->len == SIZE_MAX)"),
     of("text-and-its-file", "conf", "	if (is_env_twice(before, now))", "	if (is_env_twice(before, now) && !c)"),
+    of("files-text-is-told", "conf", " || source.kind == CONF_SOURCE_ENV_FILE) && *text)", ") && *text)"),
     of("file-and-its-text", "conf", "	       (before.kind == CONF_SOURCE_ENV_FILE && now.kind == CONF_SOURCE_ENV);", "	       (before.kind == CONF_SOURCE_ENV_FILE && now.kind == CONF_SOURCE_DEFAULT);"),
     of("own-file-setting-is-read", "conf", "	if (!key) {\n		key = file_key_of(", "	if (!key || file_key_of(c, variable, len, room)) {\n		key = file_key_of("),
     of("text-file-source-unnamed", "conf", '		snprintf(out + strlen(out), SOURCE_SIZE - strlen(out), "%s", env_file_suffix);\n', ""),

@@ -28,7 +28,7 @@ MUTANTS = [
     of("key-for-which-memory-was-short", "exemplar_document", "	m->bytes.failed |= buf_failed(&m->key);\n", "", "nomem"),
     of("breadcrumb-at-no-time-stands", "exemplar_document", "if (document_is_time(crumbs[i].t))", "if (crumbs[i].t)"),
     of("unsorted-tags", "exemplar_document", "document_check_tags(e->tags, e->tags_len, err) < 0", "document_check_tags(e->tags, e->tags_len / 2, err) < 0"),
-    of("ledger-last-span-takes-all", "ledger", "(span->id == id ? span : find(l, id))->taken++;", "(id < UINT64_MAX ? span : find(l, id))->taken++;"),
+    of("ledger-last-span-takes-all", "ledger", "*span = last->id == id ? last : find(l, id);", "*span = id < UINT64_MAX ? last : find(l, id);"),
     of("one-place-for-all-collections", "reader", "&part->places[collection];", "&part->places[SINK_IN_ERRORS];"),
     of("place-of-another-life", "partitions", "	memset(part->places, 0, sizeof(part->places));", "	memset(part->places, 0, sizeof(part->places[0]));"),
     of("one-kind-is-the-topic", "reader", "			return false;\n	return true;\n", "			return false;\n		else\n			return true;\n	return true;\n"),

@@ -39,7 +39,7 @@ DAY_MS = 86400000
 MEMORY, ROOM_BYTES = "/dev/shm", 6 << 30
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
 
-NGINX = """# Written by the rehearsal: the load balancer in front of two ingests.
+NGINX_CONF = """# Written by the rehearsal: the load balancer in front of two ingests.
 daemon off;
 worker_processes 1;
 pid {dir}/nginx.pid;
@@ -277,7 +277,7 @@ class House:
         folder = self.directory / "nginx"
         folder.mkdir()
         servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in self.ingest_ports)
-        (folder / "nginx.conf").write_text(NGINX.format(dir=folder, servers=servers, port=self.push_port))
+        (folder / "nginx.conf").write_text(NGINX_CONF.format(dir=folder, servers=servers, port=self.push_port))
         self.nginx.start([NGINX, "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
         self.nginx.wait_until(lambda: port_is_open(self.push_port), 20, "listening")
         self.access_log = folder / "access.log"

@@ -418,7 +418,7 @@ START_TEST(rejected_ones_are_kept_apart_and_bounded)
 	house_init(&h);
 	s = house_open(&h);
 	for (uint64_t seq = 1; seq <= 105; seq++)
-		spool_reject(s, put(s, seq, HOUSE_NOW_MS), 400, "of the test");
+		spool_reject(s, put(s, seq, HOUSE_NOW_MS), 400);
 	snprintf(aside, sizeof(aside), "%s/rejected", h.dir);
 	ck_assert_int_eq(house_count(aside, ".rejected-400"), 100);
 	ck_assert_lost(s, 1, 105, 10 * 105 * 106 / 2, false);

@@ -199,7 +199,7 @@ static void post(struct world *w, bool answered)
 		break;
 	case 2:
 		if (!p->arrived)
-			spool_reject(w->spool, id, 400, "of the test");
+			spool_reject(w->spool, id, 400);
 		break;
 	case 3:
 		if (!p->arrived && !p->first_half)

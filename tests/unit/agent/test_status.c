@@ -110,7 +110,7 @@ START_TEST(among_metrics)
 	status_metrics_set(m, &s);
 	ck_assert(value_of(metrics, "\nmillrace_agent_spool_payloads ") == 3);
 	ck_assert(value_of(metrics, "\nmillrace_agent_accepted_payloads_total ") == 7);
-	ck_assert(value_of(metrics, "\nmillrace_agent_spool_oldest_age_milliseconds ") == 5000);
+	ck_assert(value_of(metrics, "\nmillrace_agent_spool_oldest_age_seconds ") == 5);
 	s.push.accepted_payloads = 9;
 	s.spool.payloads = 1;
 	status_metrics_set(m, &s);

@@ -33,7 +33,7 @@ static inline void program_make(struct program *p, const char *const *options)
 
 	*p = (struct program){.name = "millrace-test", .instance = "one", .host = "host-1", .started_ms = 1795000000000};
 	p->common.heartbeat_interval_ms = 60000;
-	p->log = (struct log){.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_LEVEL_INFO, .program = p->name};
+	p->log = (struct log){.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_LEVEL_INFO, .program = p->name, .limit = log_limit_new(1000, 1)};
 	p->conf = conf_new(NULL, 0);
 	ck_assert_ptr_nonnull(p->conf);
 	for (; *options; options++)
@@ -44,6 +44,7 @@ static inline void program_make(struct program *p, const char *const *options)
 static inline void program_unmake(struct program *p)
 {
 	conf_free(p->conf);
+	log_limit_free(p->log.limit);
 	close(p->log.fd);
 }
 

@@ -105,15 +105,24 @@ START_TEST(metrics_are_the_registry)
 	struct answer a;
 
 	fixture_init(&f);
-	metric_add(metrics_counter(f.metrics, "millrace_test_total", "For the test.", "site", "a\"b", NULL), 41);
+	metric_add(metrics_counter(f.metrics, "millrace_sink_retries_total", "reason", "a\"b", NULL), 41);
 	ask(&f, REQUEST("GET", "/metrics"), &a);
 	ck_assert_int_eq(a.status, 200);
 	ck_assert_ptr_nonnull(strstr(a.head, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
-	ck_assert_ptr_nonnull(strstr(a.body, "# TYPE millrace_test_total counter\nmillrace_test_total{site=\"a\\\"b\"} 41\n"));
+	ck_assert_ptr_nonnull(strstr(a.body, "# TYPE millrace_sink_retries_total counter\nmillrace_sink_retries_total{reason=\"a\\\"b\"} 41\n"));
 	ck_assert_ptr_nonnull(strstr(a.body, "\nprocess_resident_memory_bytes "));
 	fixture_fini(&f);
 }
 END_TEST
+
+static bool says_ready(const struct fixture *f)
+{
+	struct answer a;
+
+	ask(f, REQUEST("GET", "/metrics"), &a);
+	ck_assert(strstr(a.body, "\nmillrace_ready 0\n") || strstr(a.body, "\nmillrace_ready 1\n"));
+	return strstr(a.body, "\nmillrace_ready 1\n") != NULL;
+}
 
 START_TEST(readiness)
 {
@@ -122,7 +131,9 @@ START_TEST(readiness)
 
 	fixture_init(&f);
 	ck_assert(!admin_is_ready(f.admin));
+	ck_assert(!says_ready(&f));
 	admin_set_ready(f.admin, true, NULL);
+	ck_assert(says_ready(&f));
 	ask(&f, REQUEST("GET", "/health/ready"), &a);
 	ck_assert_int_eq(a.status, 200);
 	ck_assert_str_eq(a.body, "ready");
@@ -136,6 +147,7 @@ START_TEST(readiness)
 	ck_assert_int_eq(a.status, 503);
 	ck_assert_str_eq(a.body, "the site table is stale");
 	ck_assert(!admin_is_ready(f.admin));
+	ck_assert(!says_ready(&f));
 	admin_set_ready(f.admin, false, NULL);
 	ask(&f, REQUEST("GET", "/health/ready"), &a);
 	ck_assert_str_eq(a.body, "not ready");
@@ -393,7 +405,7 @@ START_TEST(asked_while_running)
 
 	fixture_init(&f);
 	l.admin = f.admin;
-	l.metric = metrics_counter(f.metrics, "millrace_test_total", "h", NULL);
+	l.metric = metrics_counter(f.metrics, "millrace_sink_inserts_total", NULL);
 	admin_set_ready(f.admin, false, "odd turn"); /* a thread may start late */
 	pthread_create(&thread, NULL, turn, &l);
 	for (int i = 0; i < 50; i++) {

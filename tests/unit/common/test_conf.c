@@ -249,6 +249,7 @@ static const struct { const char *variable, *message; } bad_variables[] = {
 	{"MILLRACE_CELL_FILE=/proc", "key cell from MILLRACE_CELL_FILE: cannot read file '/proc': Is a directory"},
 	{"MILLRACE_CELL_FILE=/dev/null", "key cell from MILLRACE_CELL_FILE: file '/dev/null' is empty"},
 	{"MILLRACE_CELL_FILE=/dev/zero", "key cell from MILLRACE_CELL_FILE: file '/dev/zero' is larger than 1048576 bytes"},
+	{"MILLRACE_BATCH_MAX_DOCS_FILE=/proc/sys/kernel/ostype", "key batch.max_docs = '(set)' from MILLRACE_BATCH_MAX_DOCS_FILE is not a whole number; range 1..100000"}, /* another secret's file, by mistake */
 	{"MILLRACE_KAFKA_A_FILE=/nowhere/x", "key kafka.a from MILLRACE_KAFKA_A_FILE: cannot open file '/nowhere/x': No such file or directory"},
 };
 

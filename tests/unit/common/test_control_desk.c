@@ -265,8 +265,8 @@ START_TEST(news)
 	ck_assert_ptr_null(next(notices, report, 300));
 	program_log(&m.program, log, sizeof(log));
 	ck_assert_int_eq(count_of(log, "event=control_set"), 2);
-	ck_assert_int_eq(count_of(log, "event=control_expired id=\"ingest/close/site=shop\" by=clock reason=\"a fire\" author=ann"), 1);
-	ck_assert_int_eq(count_of(log, "event=control_cleared id=\"ingest/close/site=shop\" by=\"admin port\""), 1);
+	ck_assert_int_eq(count_of(log, "event=control_expired control=\"ingest/close/site=shop\" source=clock reason=\"a fire\" author=ann"), 1);
+	ck_assert_int_eq(count_of(log, "event=control_cleared control=\"ingest/close/site=shop\" source=\"admin port\""), 1);
 	report_free(report, 5000);
 	rd_kafka_destroy(beats);
 	rd_kafka_destroy(notices);

@@ -123,6 +123,7 @@ START_TEST(heartbeat_says_who_and_how)
 
 	setup(&f, "eu-1");
 	f.m.program.clock = (struct clock){.test = true, .start_ms = 5000000, .real_ms = clock_wall_ms(), .speed = 1};
+	f.m.program.common.memory_budget_bytes = 123456789;
 	reader_open(&rd, &f.m, "millrace.heartbeats");
 	report_poll(f.report, figures, NR(figures));
 	next_beat(&rd, &f, &beat, &message);
@@ -138,9 +139,14 @@ START_TEST(heartbeat_says_who_and_how)
 	ck_assert(beat.sent_at >= 5000000 && beat.sent_at < 5000000 + WAIT_MS);
 	ck_assert_int_eq(beat.interval_ms, 60000);
 	ck_assert(!beat.ready);
-	ck_assert_uint_eq(beat.figures_len, 2);
+	ck_assert_uint_eq(beat.figures_len, 4);
 	assert_str(beat.figures[0].key, "inflight_bytes");
 	ck_assert_double_eq(beat.figures[0].value, 12.5);
+	assert_str(beat.figures[1].key, "lag_records");
+	assert_str(beat.figures[2].key, "memory_bytes");
+	ck_assert(beat.figures[2].value > 1e6 && beat.figures[2].value < 1e12);
+	assert_str(beat.figures[3].key, "memory_budget_bytes");
+	ck_assert_double_eq(beat.figures[3].value, 123456789);
 	rd_kafka_message_destroy(message);
 	ck_assert_ptr_null(reader_next(&rd, &f, 300)); /* none before it is due */
 	reader_close(&rd);

@@ -5,9 +5,15 @@
 
 #include "tests/unit/unit.h"
 
-enum { ACCEPTED, REFUSED, FIGURES };
+enum { ACCEPTED, REFUSED, EVENTS, FIGURES };
 
-static const struct site_figure figures[FIGURES] = {{"t_accepted_total", "Taken."}, {"t_refused_total", "Not taken."}};
+static const char *const figures[FIGURES] = {"t_accepted_total", "t_refused_total", "t_events_total"};
+
+static const struct metric_row own[FIGURES] = {
+	{"t_accepted_total", "Taken.", METRIC_COUNTER, {"site"}},
+	{"t_refused_total", "Not taken.", METRIC_COUNTER, {"reason", "site"}},
+	{"t_events_total", "Events.", METRIC_COUNTER, {"kind", "site"}},
+};
 
 /* How many lines of the output begin so. */
 static int lines(struct metrics *m, const char *prefix)
@@ -27,7 +33,7 @@ static int lines(struct metrics *m, const char *prefix)
 
 START_TEST(labels)
 {
-	struct metrics *m = metrics_new("millrace-test");
+	struct metrics *m = metrics_new_with("millrace-test", own, NR(own));
 	struct site_metrics *s = site_metrics_new(m, figures, FIGURES, 10);
 	char copy[] = "rate";
 
@@ -36,9 +42,9 @@ START_TEST(labels)
 	metric_add(site_metrics_get(s, REFUSED, STR("shop"), "closed"), 5);
 	metric_add(site_metrics_get(s, REFUSED, STR("shopping"), "rate"), 6);
 	metric_add(site_metrics_get(s, REFUSED, (struct str){"shopping", 4}, copy), 7); /* cut to length; the same reason by another pointer */
-	metric_add(site_metrics_get_by(s, ACCEPTED, STR("shopping"), "kind", "error"), 8);
+	metric_add(site_metrics_get_by(s, EVENTS, STR("shopping"), "kind", "error"), 8);
 	ck_assert_int_eq(lines(m, "t_"), 5);
-	ck_assert_int_eq(lines(m, "t_accepted_total{kind=\"error\",site=\"shopping\"} 8"), 1);
+	ck_assert_int_eq(lines(m, "t_events_total{kind=\"error\",site=\"shopping\"} 8"), 1);
 	ck_assert_int_eq(lines(m, "t_accepted_total{site=\"shop\"} 3"), 1);
 	ck_assert_int_eq(lines(m, "t_refused_total{reason=\"rate\",site=\"shop\"} 11"), 1);
 	ck_assert_int_eq(lines(m, "t_refused_total{reason=\"closed\",site=\"shop\"} 5"), 1);
@@ -52,20 +58,20 @@ END_TEST
 
 START_TEST(the_rest_shares_one_label)
 {
-	struct metrics *m = metrics_new("millrace-test");
+	struct metrics *m = metrics_new_with("millrace-test", own, NR(own));
 	struct site_metrics *s = site_metrics_new(m, figures, FIGURES, 100);
 	char name[300];
 
 	for (int round = 1; round <= 2; round++) {
 		for (int i = 0; i < 250; i++) {
 			snprintf(name, sizeof(name), "site-%d", i);
-			metric_add(site_metrics_get(s, i % 2 ? ACCEPTED : REFUSED, str_from(name), NULL), 1);
+			metric_add(site_metrics_get(s, i % 2 ? ACCEPTED : REFUSED, str_from(name), i % 2 ? NULL : "rate"), 1);
 		}
 		ck_assert_double_eq(metric_value(site_metrics_get(s, ACCEPTED, STR("site-1"), NULL)), round);
 		ck_assert_double_eq(metric_value(site_metrics_get(s, ACCEPTED, STR("__other__"), NULL)), 75 * round);
-		ck_assert_double_eq(metric_value(site_metrics_get(s, REFUSED, STR("__other__"), NULL)), 75 * round);
+		ck_assert_double_eq(metric_value(site_metrics_get(s, REFUSED, STR("__other__"), "rate")), 75 * round);
 	}
-	ck_assert_int_eq(lines(m, "t_"), 100 + FIGURES);
+	ck_assert_int_eq(lines(m, "t_"), 100 + 2);
 	/* A site is one of the many in all figures or in none: site-248 has no label of its own in the other figure either. */
 	ck_assert_ptr_eq(site_metrics_get(s, ACCEPTED, STR("site-248"), NULL), site_metrics_get(s, ACCEPTED, STR("__other__"), NULL));
 	ck_assert_ptr_ne(site_metrics_get(s, ACCEPTED, STR("site-98"), NULL), site_metrics_get(s, ACCEPTED, STR("__other__"), NULL));
@@ -76,7 +82,7 @@ END_TEST
 
 START_TEST(odd_sites)
 {
-	struct metrics *m = metrics_new("millrace-test");
+	struct metrics *m = metrics_new_with("millrace-test", own, NR(own));
 	struct site_metrics *s = site_metrics_new(m, figures, FIGURES, 100);
 	char name[256];
 
@@ -103,14 +109,14 @@ static void *count_all(void *s)
 		char name[16];
 
 		snprintf(name, sizeof(name), "s%d", i % SITES);
-		metric_add(site_metrics_get(s, i % FIGURES, str_from(name), i % FIGURES ? "rate" : NULL), 1);
+		metric_add(site_metrics_get(s, i % 2 ? REFUSED : ACCEPTED, str_from(name), i % 2 ? "rate" : NULL), 1);
 	}
 	return NULL;
 }
 
 START_TEST(threads_share_handles)
 {
-	struct metrics *m = metrics_new("millrace-test");
+	struct metrics *m = metrics_new_with("millrace-test", own, NR(own));
 	struct site_metrics *s = site_metrics_new(m, figures, FIGURES, SITES / 2);
 	pthread_t threads[THREADS];
 	double sum = 0;

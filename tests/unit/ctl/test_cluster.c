@@ -17,7 +17,7 @@ struct fixture {
 static struct cluster *must_connect(const struct mock *m)
 {
 	struct err err = ERR_INIT;
-	struct cluster *c = cluster_new(&m->program, &err);
+	struct cluster *c = cluster_new(&m->program, NULL, &err);
 
 	ck_assert_msg(c != NULL, "%s", err.msg);
 	return c;
@@ -343,7 +343,7 @@ START_TEST(nobody_there)
 	int64_t begun = clock_mono_ms();
 
 	program_make(&p, (const char *const[]){"kafka.bootstrap.servers=127.0.0.1:1", NULL});
-	ck_assert_ptr_null(cluster_new(&p, &err));
+	ck_assert_ptr_null(cluster_new(&p, NULL, &err));
 	ck_assert_int_eq(err.kind, ERR_RETRY);
 	ck_assert_ptr_nonnull(strstr(err.msg, "127.0.0.1:1 does not answer"));
 	ck_assert_ptr_nonnull(strstr(err.msg, "--kafka HOST:PORT"));
@@ -360,7 +360,7 @@ START_TEST(settings_that_are_fixed)
 	struct err err = ERR_INIT;
 
 	program_make(&p, (const char *const[]){"kafka.bootstrap.servers=127.0.0.1:1", options[_i], NULL});
-	ck_assert_ptr_null(cluster_new(&p, &err));
+	ck_assert_ptr_null(cluster_new(&p, NULL, &err));
 	ck_assert_int_eq(err.kind, ERR_REJECT);
 	program_unmake(&p);
 }

@@ -282,6 +282,35 @@ START_TEST(unreadable_records_are_replaced)
 }
 END_TEST
 
+/* Neither replaced nor removed, also when nothing is to be made of it but a list. */
+START_TEST(newer_records_are_refused)
+{
+	static const enum store_kind kinds[] = {STORE_CELLS, STORE_RECEIVERS};
+	const struct table_row row = {.key = STR("main"), .value = STR("\0\0\0\x27\x0f" "abc")};
+
+	for (int round = 0; round < 4; round++) {
+		enum store_kind kind = kinds[round % 2];
+		struct store live = STORE_INIT, wanted = STORE_INIT;
+		struct diff d = DIFF_INIT;
+		struct err err = ERR_INIT;
+		bool prune = round >= 2;
+
+		ck_assert_int_eq(store_take_row(&live, kind, &row, NULL), 0);
+		if (!prune && kind == STORE_CELLS)
+			put_cell(&wanted, STR("main"), 12, 5, 0);
+		else if (!prune)
+			ck_assert_int_eq(store_put_receiver(&wanted, &(struct receiver){.id = STR("main")}, NULL), 0);
+		ck_assert_int_eq(kind == STORE_CELLS ? diff_make(&d, &live, &wanted, prune, NOW, &err)
+						     : diff_make_rules(&d, kind, &live, &wanted, prune, NULL, &err), -1);
+		ck_assert_ptr_nonnull(strstr(err.msg, "\"main\" was written by a newer millrace-ctl"));
+		ck_assert_uint_eq(d.nr, 0);
+		diff_fini(&d);
+		store_fini(&live);
+		store_fini(&wanted);
+	}
+}
+END_TEST
+
 /* Of receivers as of triggers; what is there may change, and go. */
 START_TEST(no_more_than_programs_take)
 {
@@ -321,6 +350,7 @@ int main(void)
 	tcase_add_test(t, changes_between_stores);
 	tcase_add_test(t, nothing_to_do);
 	tcase_add_test(t, unreadable_records_are_replaced);
+	tcase_add_test(t, newer_records_are_refused);
 	tcase_add_test(t, no_more_than_programs_take);
 	suite_add_tcase(s, t);
 	return unit_main(s);

@@ -38,7 +38,7 @@ static void fixture_init(struct fixture *f)
 	mock_topic(&f->mock, "t", 1);
 	for (int i = 0; i < RECORDS; i++)
 		mock_produce(&f->mock, "t", NULL, "v");
-	f->scan = topic_scan_new(&f->mock.program, &err);
+	f->scan = topic_scan_new(&f->mock.program, NULL, &err);
 	ck_assert_msg(f->scan != NULL, "%s", err.msg);
 }
 

@@ -51,7 +51,7 @@ static void house_init_with(struct house *h, int64_t message_timeout_ms, int64_t
 	h->wake_fd = events_wake_fd(&err);
 	h->producer = producer_new(&h->mock.program, &h->conf, h->wake_fd, &err);
 	ck_assert_msg(h->producer != NULL, "%s", err.msg);
-	h->push = push_new(&(struct push_rooms){h->gate.admission, h->producer, h->gate.account, &h->otlp, NULL},
+	h->push = push_new(&(struct push_rooms){h->gate.admission, h->producer, h->gate.account, &h->otlp, NULL, NULL},
 			   &(struct push_limits){.decoded_bytes = 1 << 20, .inflated_bytes = 20000, .inflate_ratio = 100, .record_bytes = MAX_RECORD});
 	ck_assert_ptr_nonnull(h->push);
 }

@@ -49,7 +49,7 @@ static void house_init(struct house *h)
 	gate_init(&h->gate, MAX_BODY, BUDGET);
 	h->wake_fd = events_wake_fd(&err);
 	h->producer = producer_new(&h->mock.program, &h->conf, h->wake_fd, &err);
-	h->push = push_new(&(struct push_rooms){h->gate.admission, h->producer, h->gate.account, &h->otlp, NULL},
+	h->push = push_new(&(struct push_rooms){h->gate.admission, h->producer, h->gate.account, &h->otlp, NULL, NULL},
 			   &(struct push_limits){.decoded_bytes = 1 << 20, .inflated_bytes = 20000, .inflate_ratio = 100, .record_bytes = 100000});
 	h->listen_fd = listen_open(address, h->address, &err);
 	ck_assert_msg(h->producer && h->push && h->listen_fd >= 0, "%s", err.msg);

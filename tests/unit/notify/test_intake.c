@@ -215,6 +215,47 @@ START_TEST(a_held_partition_waits_and_comes_again)
 }
 END_TEST
 
+/* How old what waits is: known of a held record, bounded of one that was not handed over. */
+START_TEST(age_of_what_waits)
+{
+	int64_t age_ms;
+	rd_kafka_message_t *m;
+	struct bench b;
+
+	bench_init(&b);
+	age_ms = clock_now_ms(&b.mock.program.clock) - MOCK_TIMESTAMP_MS;
+	ck_assert_int_gt(age_ms, WAIT_MS); /* or nothing here could fail */
+	begin(&b, 0, "v1 epoch=-77");
+	ck_assert_int_eq(intake_lag_ms(b.intake), 0); /* nobody knows of any, which is not to say that there is none */
+	m = must_come(&b, "r0");
+	ck_assert_int_eq(intake_lag(b.intake), 4);
+	ck_assert(intake_hold(b.intake, m, HOLD_MS));
+	rd_kafka_message_destroy(m);
+	ck_assert_int_ge(intake_lag_ms(b.intake), age_ms);
+	must_take(&b, "r0");
+	ck_assert_int_ge(intake_lag_ms(b.intake), age_ms - WAIT_MS); /* in a backlog: as old as the one before */
+	for (int i = 1; i < 4; i++)
+		must_take(&b, (const char *[]){"", "r1", "r2", "r3"}[i]);
+	must_be_level(&b);
+	ck_assert_int_eq(intake_lag_ms(b.intake), 0);
+	bench_fini(&b);
+}
+END_TEST
+
+/* It begins with records waiting, which were there at the first look: they are as old as the last one taken says. */
+START_TEST(age_without_a_look_at_the_end)
+{
+	struct bench b;
+
+	bench_init(&b);
+	begin(&b, 0, "v1 epoch=-77");
+	must_take(&b, "r0");
+	ck_assert_int_eq(intake_lag(b.intake), 3);
+	ck_assert_int_ge(intake_lag_ms(b.intake), clock_now_ms(&b.mock.program.clock) - MOCK_TIMESTAMP_MS - WAIT_MS);
+	bench_fini(&b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("intake");
@@ -224,6 +265,8 @@ int main(void)
 	tcase_add_loop_test(tc, begins_where_the_group_left_off_in_this_epoch, 0, NR(places));
 	tcase_add_test(tc, moves_only_by_what_was_taken);
 	tcase_add_test(tc, a_held_partition_waits_and_comes_again);
+	tcase_add_test(tc, age_of_what_waits);
+	tcase_add_test(tc, age_without_a_look_at_the_end);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);

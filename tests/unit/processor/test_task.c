@@ -74,6 +74,28 @@ START_TEST(the_wall_clock_counts_at_a_trusted_end_only)
 }
 END_TEST
 
+/* How old what is not read may be: also of a partition that is held, for which nobody sees an end. */
+START_TEST(behind_since_the_watermark_or_the_last_end)
+{
+	struct task *t = task_new(0, INPUT_SAMPLES);
+
+	t->phase = TASK_RUNNING;
+	ck_assert_int_eq(task_behind_ms(t, 50000), 0); /* nothing is known yet: it counts from here */
+	ck_assert_int_eq(task_behind_ms(t, 53000), 3000);
+	t->watermark_ms = 52000;
+	ck_assert_int_eq(task_behind_ms(t, 54000), 2000);
+	ck_assert_int_eq(task_behind_ms(t, 51000), 0); /* of a clock that runs ahead */
+	t->at_end = true;
+	ck_assert_int_eq(task_behind_ms(t, 90000), 0);
+	t->at_end = false;
+	t->phase = TASK_HELD;
+	ck_assert_int_eq(task_behind_ms(t, 95000), 5000); /* what came since is no older than the last end that was seen */
+	t->level_ms = 0;
+	ck_assert_int_eq(task_behind_ms(t, 95000), 43000); /* started anew with a backlog */
+	task_free(t);
+}
+END_TEST
+
 START_TEST(letters_leave_with_the_commit_that_carried_them)
 {
 	struct task *t = task_new(0, INPUT_SAMPLES);
@@ -521,6 +543,7 @@ int main(void)
 	tcase_add_test(tc, the_guard_takes_what_is_next_and_nothing_else);
 	tcase_add_test(tc, poison_is_passed_and_a_newer_record_is_not);
 	tcase_add_test(tc, the_wall_clock_counts_at_a_trusted_end_only);
+	tcase_add_test(tc, behind_since_the_watermark_or_the_last_end);
 	tcase_add_test(tc, letters_leave_with_the_commit_that_carried_them);
 	tcase_add_test(tc, a_duplicate_moves_position_and_watermark);
 	tcase_add_test(tc, a_clock_that_runs_ahead_makes_nobody_late);

@@ -152,7 +152,7 @@ START_TEST(a_broker_that_refuses_does_not_matter)
 		trim_note(tr, 0, &first, &second);
 		trim_turn(tr, clock_mono_ms());
 		poll(NULL, 0, 5);
-		failed = (int)metric_value(metrics_counter(metrics, "millrace_processor_trims_failed_total", "", NULL));
+		failed = (int)metric_value(metrics_counter(metrics, "millrace_processor_trims_failed_total", NULL));
 		ck_assert_int_lt(clock_mono_ms(), until);
 	}
 	ck_assert_int_eq(count_of(program_log(&mock.program, log, sizeof(log)), "old_snapshots_stay"), 1);

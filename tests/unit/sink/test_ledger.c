@@ -1,7 +1,7 @@
 /* test_ledger.c - the ledger against a model that keeps one note for every single offset.
  *
  * The model knows no spans: an offset that holds a record is open until its batch came back. What may be committed is the
- * lowest open record, or, when none is open, what follows the last. */
+ * lowest open record, or, when none is open, what follows the last. Each record has a timestamp of its own, in no order. */
 #include "sink/mongo/ledger.h"
 
 #include <string.h>
@@ -14,6 +14,7 @@ enum note { NOTE_NONE, NOTE_OPEN, NOTE_SETTLED };
 
 struct model {
 	uint8_t note[OFFSETS];
+	int64_t t_ms[OFFSETS];
 	int64_t begin, next;
 };
 
@@ -26,8 +27,9 @@ struct away {
 
 /* Records have no numbers of control records before them counted: what precedes the oldest open record may be committed up to
  * the end of the record before it at least, and up to that record at most. */
-static void assert_committable(const struct model *m, int64_t got)
+static void assert_committable(const struct model *m, const struct ledger *l)
 {
+	int64_t got = ledger_committable(l);
 	int64_t after_settled = m->begin, lowest_open = m->next;
 
 	for (int64_t o = m->begin; o < m->next; o++) {
@@ -38,6 +40,7 @@ static void assert_committable(const struct model *m, int64_t got)
 		if (m->note[o] == NOTE_SETTLED)
 			after_settled = o + 1;
 	}
+	ck_assert_int_eq(ledger_oldest_ms(l), lowest_open == m->next ? 0 : m->t_ms[lowest_open]);
 	if (lowest_open == m->next)
 		ck_assert_int_eq(got, m->next);
 	ck_assert_int_ge(got, after_settled);
@@ -67,7 +70,9 @@ static void fill(struct ledger *l, struct model *m, struct unit_random *r, struc
 	ck_assert_int_eq(ledger_open(l, &a->id, &err), 0);
 	while (n-- && m->next < OFFSETS - 4) {
 		m->next += (int64_t)(unit_random_below(r, 4) == 0 ? 1 + unit_random_below(r, 2) : 0);
-		ledger_take(l, a->id, m->next);
+		m->t_ms[m->next] = 1 + (int64_t)unit_random_below(r, 1000000);
+		ledger_take(l, a->id, m->next, m->t_ms[m->next]);
+		ck_assert_int_eq(l->last_ms, m->t_ms[m->next]);
 		m->note[m->next++] = NOTE_OPEN;
 		a->taken++;
 	}
@@ -110,7 +115,7 @@ START_TEST(random_completion)
 			settle(&l, &m, &r, &away[i]);
 			away[i] = away[--nr];
 		}
-		assert_committable(&m, ledger_committable(&l));
+		assert_committable(&m, &l);
 		ck_assert_int_ge(ledger_committable(&l), committed);
 		committed = ledger_committable(&l);
 		ck_assert(ledger_balanced(&l));
@@ -153,12 +158,13 @@ START_TEST(several_are_filled_at_once)
 			if (!taken[i])
 				ck_assert_int_eq(ledger_open(&l, &ids[i], &err), 0);
 			m.next += unit_random_below(&r, 5) == 0;
-			ledger_take(&l, ids[i], m.next);
+			m.t_ms[m.next] = 1 + (int64_t)unit_random_below(&r, 1000000);
+			ledger_take(&l, ids[i], m.next, m.t_ms[m.next]);
 			of[m.next] = (int8_t)i;
 			m.note[m.next++] = NOTE_OPEN;
 			taken[i]++;
 		}
-		assert_committable(&m, ledger_committable(&l));
+		assert_committable(&m, &l);
 		ck_assert_int_ge(ledger_committable(&l), committed);
 		committed = ledger_committable(&l);
 		ck_assert(ledger_balanced(&l));
@@ -194,7 +200,7 @@ START_TEST(end_does_not_pass_what_is_open)
 
 	ledger_init(&l, 0);
 	ck_assert_int_eq(ledger_open(&l, &id, &err), 0);
-	ledger_take(&l, id, 10);
+	ledger_take(&l, id, 10, 5);
 	ledger_skip_to(&l, 12);
 	ck_assert_int_eq(ledger_committable(&l), 0);
 	ck_assert_int_eq(ledger_settle(&l, id, &one, &err), 0);
@@ -213,17 +219,18 @@ START_TEST(one_stuck_for_ever)
 
 	ledger_init(&l, 100);
 	ck_assert_int_eq(ledger_open(&l, &stuck, &err), 0);
-	ledger_take(&l, stuck, 100);
+	ledger_take(&l, stuck, 100, 77);
 	for (int64_t offset = 101; offset < 100101; offset += 2) { /* two are away at a time, and come back the later one first */
 		ck_assert_int_eq(ledger_open(&l, &beside, &err), 0);
-		ledger_take(&l, beside, offset);
+		ledger_take(&l, beside, offset, offset);
 		ck_assert_int_eq(ledger_open(&l, &id, &err), 0);
-		ledger_take(&l, id, offset + 1);
+		ledger_take(&l, id, offset + 1, offset);
 		ck_assert_int_eq(ledger_settle(&l, id, &one, &err), 0);
 		ck_assert_int_eq(ledger_settle(&l, beside, &one, &err), 0);
 	}
 	ck_assert_uint_le(l.cap, 16);
 	ck_assert_int_eq(ledger_committable(&l), 100);
+	ck_assert_int_eq(ledger_oldest_ms(&l), 77);
 	ck_assert(ledger_balanced(&l) && l.consumed == 100001);
 	ck_assert_int_eq(ledger_settle(&l, stuck, &one, &err), 0);
 	ck_assert_int_eq(ledger_committable(&l), 100101);
@@ -243,11 +250,11 @@ START_TEST(imbalance_stops_commits)
 
 	ledger_init(&l, 0);
 	ck_assert_int_eq(ledger_open(&l, &first, &err), 0);
-	ledger_take(&l, first, 0);
-	ledger_take(&l, first, 1);
+	ledger_take(&l, first, 0, 1);
+	ledger_take(&l, first, 1, 1);
 	ck_assert_int_eq(ledger_open(&l, &second, &err), 0);
-	ledger_take(&l, second, 2);
-	ledger_take(&l, second, 3);
+	ledger_take(&l, second, 2, 1);
+	ledger_take(&l, second, 3, 1);
 	ck_assert_int_eq(ledger_settle(&l, second, &two, &err), 0);
 	if (_i == 2)
 		ck_assert_int_eq(ledger_settle(&l, second, &two, &err), -1);

@@ -86,7 +86,7 @@ static void store_up_to(struct room *r, int64_t offset)
 	uint64_t id;
 
 	ck_assert_int_eq(ledger_open(&r->part->ledger, &id, &err), 0);
-	ledger_take(&r->part->ledger, id, offset - 1);
+	ledger_take(&r->part->ledger, id, offset - 1, 1);
 	ck_assert_int_eq(ledger_settle(&r->part->ledger, id, &(struct ledger_outcome){.stored = 1}, &err), 0);
 }
 

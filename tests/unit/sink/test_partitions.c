@@ -55,7 +55,7 @@ START_TEST(life_of_an_assignment)
 	ck_assert_int_eq(part->committed, 40);
 	ck_assert(!part->from_beginning);
 	ck_assert_int_eq(ledger_open(&part->ledger, &id, &err), 0);
-	ledger_take(&part->ledger, id, 41);
+	ledger_take(&part->ledger, id, 41, 1);
 	part->fetched = part->complained = part->leaving = true;
 	part->places[SINK_IN_CHECKINS].batch_number = 9;
 	partition_revoke(part);

@@ -1,0 +1,22 @@
+/* lag_age.h - lag in time: how old the oldest unread record of a partition is, and when retention will cut it.
+ *
+ * The record at the committed offset is read itself, for its timestamp: what has been waiting longest is what an operator asks for, and
+ * records a second differ by thousands between one cell and another. */
+#ifndef MILLRACE_CTL_LAG_AGE_H
+#define MILLRACE_CTL_LAG_AGE_H
+
+#include "common/program.h"
+#include "deploy/ctl/lag.h"
+#include "deploy/ctl/progress.h"
+
+/* Reads one record of each partition that is behind, all within some three seconds, and sets its age_ms, by p's clock. What has not
+ * answered by then stays unknown (-1), and is no error; -1 with *err set when there is no client. lag_sum() comes before it. */
+int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, struct progress *progress, struct err *err);
+
+/* Asks Kafka for retention.ms of the groups' topics, and sets retention_ms. */
+int lag_retention_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct err *err);
+
+/* Computes left_ms, oldest, next and nr_unknown from age_ms and retention_ms. */
+void lag_age_sum(struct lag_group *group, const struct clock *clock);
+
+#endif
