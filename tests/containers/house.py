@@ -89,9 +89,21 @@ class House:
         return subprocess.run(command, env=self.engine._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
                               errors="replace").stdout
 
+    def compose_up(self, *words):
+        """Again when it failed while the engine's server of names was away: jobs that need it run anew with each `up`."""
+        for left in (2, 1, 0):
+            lost = self.watch.names_lost
+            try:
+                return self.compose("up", "--detach", "--no-build", *words)
+            except Failure as failure:
+                time.sleep(2)  # the watch has looked
+                if not left or self.watch.names_lost == lost:
+                    raise
+                print(f"the engine's server of names was away: {str(failure).splitlines()[0]}", flush=True)
+
     def up(self):
         self.watch.start()
-        self.compose("up", "--detach", "--no-build")
+        self.compose_up()
         self.admin = AdminClient({"bootstrap.servers": self.bootstrap(), "log_level": 2})
         self.provision()
 
@@ -180,7 +192,7 @@ class House:
 
     def scale(self, service, number):
         """As an operator would."""
-        self.compose("up", "--detach", "--no-build", "--no-recreate", "--scale", f"{service}={number}")
+        self.compose_up("--no-recreate", "--scale", f"{service}={number}")
 
     def members(self, cell):
         """Each member's partitions of the samples topic, by the group's coordinator; [] while it rebalances."""
