@@ -1,7 +1,8 @@
 """A container engine of the test's own: podman with runc, its storage below build/containers, behind a socket that speaks Docker's API.
 
-Nothing of the machine's podman is touched: storage, state, networks' definitions, locks and settings are below build/containers. Images stay there for
-the next run; containers, networks and volumes are removed before the first use and at the end.
+The machine's podman is not touched: storage, state, networks' definitions, locks and settings are below build/containers (bridges, rules of iptables and the
+server of names are the machine's, as there are no others). Images stay there for the next run; containers, networks and volumes are removed before the
+first use and at the end.
 
 Podman leaves health checks to timers of systemd, which a test machine may not have: Watch runs them by the API, at the intervals of the compose file, and
 meanwhile remembers each container's peak of memory, which goes with its cgroup.
@@ -9,7 +10,6 @@ meanwhile remembers each container's peak of memory, which goes with its cgroup.
 import collections
 import contextlib
 import datetime
-import fcntl
 import http.client
 import json
 import os
@@ -27,7 +27,8 @@ from millrace_local import PARTS, Failure, Process, ROOT
 HOME = ROOT / "build" / "containers"
 TOOLS = ("podman", "runc", "conmon", "iptables", "debootstrap")
 HELPERS = ("netavark", "aardvark-dns")
-HELPERS_IN = ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/libexec/podman")
+HELPERS_IN = [Path(place) for place in ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/libexec/podman")]
+NAMES = Path("/run/containers/networks/aardvark-dns")  # where podman, run by root, has what its server of names knows
 START_S, CALL_S = 30, 120
 LOOK_EVERY_S, UNWELL_EVERY_S = 0.5, 2
 HEALTHY_EVERY_S = 20  # a container that is well is asked less often than the compose file says: each look starts a process in it
@@ -49,12 +50,17 @@ network_config_dir = "{home}/networks"
 """
 
 
+def find_helper(name):
+    """Its path; None when it is missing."""
+    return next((place / name for place in HELPERS_IN if (place / name).exists()), None)
+
+
 def check_machine():
     """A Failure that says what is missing."""
     if os.geteuid() != 0:
         raise Failure("containers need root here: limits by cgroups, bridges, overlay mounts. Run this as root.")
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
-    missing += [helper for helper in HELPERS if not any((Path(place) / helper).exists() for place in HELPERS_IN)]
+    missing += [helper for helper in HELPERS if not find_helper(helper)]
     if missing:
         raise Failure(f"missing: {' '.join(missing)}. Run deploy/local/deps --containers")
 
@@ -79,22 +85,23 @@ class Engine:
         self.log = log
         self.work = Path(tempfile.mkdtemp(prefix="millrace-containers-"))
         self.socket = self.work / "podman.sock"  # a short path: a socket's name has 107 characters at most
-        self.service = Process("podman", self.work)
+        self.service = Process("podman", HOME)  # its pid stays known to the next run, if this one cannot end it
 
     def __enter__(self):
         check_machine()
-        HOME.mkdir(parents=True, exist_ok=True)
-        self.lock = open(HOME / "lock", "w")
+        self.claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.claim.bind("\0millrace-containers")  # of the machine: it has one server of names, and one set of bridges
         except OSError as error:
-            raise Failure(f"another run uses {HOME}") from error
+            raise Failure("containers of another run are on this machine") from error
+        HOME.mkdir(parents=True, exist_ok=True)
         (HOME / "tmp").mkdir(exist_ok=True)
         self.began = datetime.datetime.now(datetime.timezone.utc).isoformat()
         (HOME / "containers.conf").write_text(CONTAINERS_CONF.format(home=HOME))
         try:
+            self.service.stop(10)
             self.wipe()
-            self.service.start([*self._command(), "system", "service", "--time", "0", f"unix://{self.socket}"], env=self._environment())
+            self.service.start([*self._command(), "system", "service", "--time", "0", f"unix://{self.socket}"], env=self._environment(), cwd=self.work)
             self.service.wait_until(self._answers, START_S, "answering")
         except BaseException:
             self.__exit__()
@@ -106,7 +113,7 @@ class Engine:
             self.wipe()
         finally:
             self.service.stop(10)
-            self.lock.close()
+            self.claim.close()
             shutil.rmtree(self.work, ignore_errors=True)
 
     @staticmethod
@@ -120,7 +127,8 @@ class Engine:
     def podman(self, *words, seconds=CALL_S, check=True, **options):
         """Runs podman's own command; its output as text. A Failure with its words when it fails."""
         command = [str(word) for word in (*self._command(), *words)]
-        done = subprocess.run(command, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=seconds, **options)
+        done = subprocess.run(command, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=seconds,
+                              **{"cwd": self.work, **options})  # conmon leaves a file `oom` where it was started
         if check and done.returncode:
             raise Failure(f"podman {' '.join(map(str, words))}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
         return done.stdout
@@ -140,6 +148,19 @@ class Engine:
         """What is still there of containers, their networks and volumes."""
         networks = [name for name in self.podman("network", "ls", "--quiet").split() if name != "podman"]
         return self.podman("ps", "--all", "--quiet").split() + networks + self.podman("volume", "ls", "--quiet").split()
+
+    def keep_names(self):
+        """Starts the server of names again when it has gone while there are names: aardvark-dns 1.4 may end when containers come and go at once, and podman
+        starts the next one with the next container only."""
+        if not NAMES.is_dir() or not [file for file in NAMES.iterdir() if file.name != "aardvark.pid"]:
+            return False
+        with contextlib.suppress(OSError, ValueError):
+            stat = Path(f"/proc/{int((NAMES / 'aardvark.pid').read_text())}/stat").read_text()
+            if "aardvark" in stat and stat[stat.rindex(")") + 2] not in "ZX":
+                return False
+        subprocess.run([find_helper("aardvark-dns"), "--config", NAMES, "-p", "53", "run"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=CALL_S)
+        return True
 
     def _answers(self):
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -218,6 +239,7 @@ class Watch:
         self.health = {}  # the last word, by name
         self.unwell = collections.Counter()  # how often a container was not healthy after it had been
         self.services = {}  # by name, its service in the compose file
+        self.names_lost = 0  # how often the server of names had gone
         self.known, self.due = {}, {}  # descriptions, and when the next check is due, by id
         self.error = None
         self.threads = [threading.Thread(target=self._run, args=(step,), daemon=True) for step in (self._look, self._check)]
@@ -237,10 +259,11 @@ class Watch:
         while True:
             time.sleep(LOOK_EVERY_S)
             try:
+                self.names_lost += step == self._look and self.engine.keep_names()
                 for container, state in self.engine.listing().items():
                     if state == "running" and (found := self._describe(container)):
                         step(container, found)
-            except (OSError, http.client.HTTPException, TypeError, KeyError) as error:  # said at the end, by a case that looks at it
+            except (OSError, http.client.HTTPException, subprocess.SubprocessError, TypeError, KeyError) as error:  # said at the end, by a case that looks at it
                 self.error = error
 
     def _describe(self, container):

@@ -2,6 +2,7 @@
 
 What stands here starts it, scales it, and looks at it from outside: at Kafka and the databases by their ports on loopback, at programs by their metrics.
 """
+import collections
 import concurrent.futures
 import json
 import subprocess
@@ -37,6 +38,7 @@ class House:
         self.mongo_ports = {cell: base + 10 + n for n, cell in enumerate(CELLS)}
         self.keys, self.watch = {}, Watch(engine)
         self.scratch = {}
+        self.our_kills = []  # names of containers that ended by SIGKILL because the test wanted it, or could not end in time as it took others from them
         self.admin = None
 
     def _settings(self):
@@ -52,7 +54,8 @@ class House:
 
     def compose(self, *words, seconds=UP_S, check=True):
         """Compose's standard output; a Failure with its words when it fails, or when time runs out."""
-        command = [COMPOSE, "--project-directory", ROOT, "-f", ROOT / "docker-compose.yml", "-f", HERE / "compose.override.yml", "--ansi", "never", *words]
+        files = ["-f", ROOT / "docker-compose.yml", "-f", HERE / "compose.override.yml"]
+        command = [COMPOSE, "--project-directory", ROOT, *files, "--ansi", "never", *words]
         try:
             done = subprocess.run([str(word) for word in command], env=self.engine.compose_environment(**self._settings()), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=seconds)
@@ -83,12 +86,24 @@ class House:
     def logs(self, container):
         """All a container said."""
         command = [str(word) for word in (*self.engine._command(), "logs", container)]
-        done = subprocess.run(command, env=self.engine._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, errors="replace")
-        return done.stdout
+        return subprocess.run(command, env=self.engine._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+                              errors="replace").stdout
+
+    def compose_up(self, *words):
+        """Again when it failed while the engine's server of names was away: jobs that need it run anew with each `up`."""
+        for left in (2, 1, 0):
+            lost = self.watch.names_lost
+            try:
+                return self.compose("up", "--detach", "--no-build", *words)
+            except Failure as failure:
+                time.sleep(2)  # the watch has looked
+                if not left or self.watch.names_lost == lost:
+                    raise
+                print(f"the engine's server of names was away: {str(failure).splitlines()[0]}", flush=True)
 
     def up(self):
         self.watch.start()
-        self.compose("up", "--detach", "--no-build")
+        self.compose_up()
         self.admin = AdminClient({"bootstrap.servers": self.bootstrap(), "log_level": 2})
         self.provision()
 
@@ -157,13 +172,17 @@ class House:
         return {found["Name"]: found["RestartCount"] for found in map(self.engine.inspect, self.engine.containers()) if found}
 
     def killed(self):
-        """Names of containers that ended by SIGKILL, once for each end, or of which the engine says that memory was their end."""
+        """Names of containers that ended by SIGKILL, once for each end, but for our_kills; and of those of which the engine says that memory was their end."""
         said = [found["Name"] for found in map(self.engine.inspect, self.engine.containers()) if found and found["State"]["OOMKilled"]]
-        return said + [name for name, code in self.engine.ends() if code == 137]
+        ends = collections.Counter(name for name, code in self.engine.ends() if code == 137) - collections.Counter(self.our_kills)
+        return said + list(ends)
 
     def restart(self, *services):
+        """All at once. The last brokers of a quorum may not end within their time to stop: they have nobody to tell."""
+        before = len(self.engine.ends())
         self.compose("restart", *services)
         self.watch.forget(*services)
+        self.our_kills += [name for name, code in self.engine.ends()[before:] if code == 137 and self.watch.services[name] in services]
 
     def look_for_scratch(self):
         """Notes the files in what podman makes writable of a read-only container."""
@@ -173,7 +192,7 @@ class House:
 
     def scale(self, service, number):
         """As an operator would."""
-        self.compose("up", "--detach", "--no-build", "--no-recreate", "--scale", f"{service}={number}")
+        self.compose_up("--no-recreate", "--scale", f"{service}={number}")
 
     def members(self, cell):
         """Each member's partitions of the samples topic, by the group's coordinator; [] while it rebalances."""
@@ -213,7 +232,8 @@ class House:
         return View(self.bootstrap(), cell)
 
     def database(self, cell):
-        return pymongo.MongoClient(f"mongodb://127.0.0.1:{self.mongo_ports[cell]}/?directConnection=true", serverSelectionTimeoutMS=20000).get_database("millrace")
+        return pymongo.MongoClient(f"mongodb://127.0.0.1:{self.mongo_ports[cell]}/?directConnection=true", serverSelectionTimeoutMS=20000,
+                                   socketTimeoutMS=60000).get_database("millrace")
 
 
 class View:

@@ -86,15 +86,15 @@ class Images:
 
     def _programs(self, base):
         """millrace:local, by the project's own Dockerfile in the project's own folder."""
-        files = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z", "--", *SOURCES], cwd=ROOT, capture_output=True,
-                               check=True, timeout=60).stdout.decode().split("\0")
+        files = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z", "--", *SOURCES],
+                               cwd=ROOT, capture_output=True, check=True, timeout=60).stdout.decode().split("\0")
         there = [ROOT / name for name in sorted(files) if name and (ROOT / name).is_file()]
         tag = self._kept(f"{LIBRARY}/millrace", digest(base, *there), self._build_programs)
         self.engine.podman("tag", tag, f"{LIBRARY}/millrace:local")
 
     def _build_programs(self, tag):
-        self.engine.podman("build", "--network", "host", "--pull=never", "--build-arg", "COMMIT=containers", "-f", ROOT / "deploy" / "Dockerfile", "-t", tag, ROOT,
-                           seconds=BUILD_S)
+        self.engine.podman("build", "--network", "host", "--pull=never", "--build-arg", "COMMIT=containers",
+                           "-f", ROOT / "deploy" / "Dockerfile", "-t", tag, ROOT, seconds=BUILD_S)
         self.engine.podman("image", "prune", "--force")  # the stage that compiled
 
     def _build(self, name, files):

@@ -29,6 +29,10 @@ class Ledger:
         self.minutes = collections.defaultdict(Window)  # by (kind, name, tags, minute)
         self.samples = self.values = self.last_ms = 0
 
+    def starts(self):
+        """Of its minutes, in order."""
+        return sorted({start for _, _, _, start in self.minutes})
+
     def add(self, series, values, t, at):
         kind, name, tags = series
         self.minutes[kind, name, tuple(sorted(tags.items())), t - t % MINUTE_MS].add(kind, values, at)
@@ -129,23 +133,28 @@ class Troop:
         self.background.result(seconds)
 
 
-def stored(database, site):
+def _documents(database, site, minutes, fields=None):
+    """What the database holds of a site, minute by minute: it keeps an answer whole in its small heap."""
+    for minute in minutes:
+        yield from database.minutely.find({"site": site, "t": datetime.datetime.fromtimestamp(minute / 1000, datetime.timezone.utc)}, fields)
+
+
+def stored(database, site, minutes):
     """(minutes as in a ledger, how many documents) of what the database holds of a site, fragments added up."""
     found, documents = collections.defaultdict(Window), 0
-    for d in database.minutely.find({"site": site}):
+    for d in _documents(database, site, minutes):
         h = d.get("h")
         histogram = h and {"scale": h["s"], "zero": h["z"], "offset": h["o"], "counts": h["c"], "neg_offset": h["no"], "neg_counts": h["nc"]}
-        at = milliseconds(d["t"].replace(tzinfo=datetime.timezone.utc))
-        last_at = d["last_at"].replace(tzinfo=datetime.timezone.utc)
-        key = d["kind"], d["name"], tuple(sorted(d["tags"].items())), at
+        at, last_at = (d[name].replace(tzinfo=datetime.timezone.utc) for name in ("t", "last_at"))
+        key = d["kind"], d["name"], tuple(sorted(d["tags"].items())), milliseconds(at)
         found[key].merge({**d, "last_at": last_at, "histogram": histogram})
         documents += 1
     return found, documents
 
 
-def count(database, site):
+def count(database, site, minutes):
     """Values that the database holds of a site's minutes."""
-    return sum(d["count"] for d in database.minutely.find({"site": site}, {"count": 1}))
+    return sum(d["count"] for d in _documents(database, site, minutes, {"count": 1}))
 
 
 class Verdict:

@@ -1,6 +1,7 @@
 """How long a partition stands still: the time between two advances of what its group has committed, while data flows into it.
 
-A processor commits its position every five seconds at least (DESIGN.md: checkpoints), so that a gap holds up to that much besides any pause.
+A processor commits its position every five seconds when nothing else is committed (DESIGN.md: checkpoints), so that a gap holds that much besides any
+pause, and up to twice as much around a checkpoint.
 """
 import collections
 import threading
@@ -37,8 +38,8 @@ class Commits:
                 self.advances[partition].append(now)
 
     def longest(self, begin, end):
-        """(seconds, partition) of the longest gap that touches this span; one without its end lasts until the span's. Partitions that never advanced count whole."""
-        gaps = [(end - begin, partition) for partition in self.offsets if not self.advances[partition]]
+        """(seconds, partition) of the longest gap that touches this span; one without its end lasts until the span's."""
+        gaps = []
         for partition, times in self.advances.items():
             marks = [*times, end] if times[-1] < end else times
             gaps += [(after - before, partition) for before, after in zip(marks, marks[1:]) if after > begin and before < end]
