@@ -20,7 +20,8 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(ROOT / "tests" / "e2e"), str
 import cases  # noqa: E402
 import pages  # noqa: E402
 from millrace_local import BINARIES, Failure, PARTS, Process, Stack, VENV_PYTHON, free_base_port  # noqa: E402
-from millrace_local.programs import ctl, is_ready, pick_port  # noqa: E402
+from millrace_local.programs import ctl, is_ready  # noqa: E402
+from pipeline import free_ports  # noqa: E402
 
 COMPOSE = PARTS / "venv" / "bin" / "docker-compose"
 COMMAND_S, READY_S = 60, 60
@@ -67,7 +68,7 @@ class World:
 
     def start(self, command, program):
         """A program that stays; its port of health is one of the test's."""
-        port = pick_port(19100 + len(self.programs))
+        port = free_ports(1)[0]
         process = Process(f"page-{program}-{len(self.programs)}", self.directory)
         self.programs.append(process)
         process.start(["bash", "-euc", f"exec env {command.split('#')[0].strip()}"], env={**self.environment, "MILLRACE_ADMIN_LISTEN": f"127.0.0.1:{port}"})
@@ -171,7 +172,7 @@ def test_operating_and_alerts(directory):
         for words in (("topics", "apply"), ("cell", "add", "main"), ("site", "add", "demo", "--cell", "main")):
             ctl(env["KAFKA"], *words)
         world.environment |= {"MILLRACE_KAFKA_BOOTSTRAP_SERVERS": env["KAFKA"]}
-        world.start(f"millrace-ingest --set push.listen=127.0.0.1:{pick_port(19190)}", "ingest")
+        world.start(f"millrace-ingest --set push.listen=127.0.0.1:{free_ports(1)[0]}", "ingest")
         try:
             count = world.page("deploy/ALERTS.md") + world.page("deploy/OPERATING.md")
         finally:

@@ -127,6 +127,7 @@ int main(void)
 	tcase_add_test(tc, the_wait_is_exact);
 	tcase_add_test(tc, debt_is_paid_first);
 	tcase_add_test(tc, a_changed_limit_is_in_force_at_once);
+	tcase_set_timeout(tc, 60); /* twenty times a thousand seconds, under sanitizers and beside others */
 	tcase_add_test(tc, the_rate_is_kept_over_time);
 	tcase_add_test(tc, a_clock_that_stands_fills_nothing);
 	suite_add_tcase(suite, tc);
