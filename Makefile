@@ -340,4 +340,5 @@ test-fuzz: $(FUZZ)
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name parts -exec rm -rf {} + 2>/dev/null || true
 
--include $(shell find build -path build/parts -prune -o -name '*.d' -type f -print 2>/dev/null)
+# Of the trees of objects alone: what else lies below build has files of such names.
+-include $(shell find $(B) build/fuzz/obj -name '*.d' -type f 2>/dev/null)
