@@ -38,6 +38,7 @@ static const struct topic_spec specs[] = {
 	{"silences",       false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
 	{"acks",           false, 1,    false, "compact,delete", 30 * DAY,  1 * DAY,     0,        0,       false},
 	{"controls",       false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
+	{"status",         false, 1,    false, "compact",        -1,        1 * HOUR,    0,        0,       false},
 	{"heartbeats",     false, 1,    false, "compact,delete", 1 * DAY,   10 * MINUTE, 0,        0,       false},
 	{"notices",        false, 1,    false, "delete",         400 * DAY, 7 * DAY,     0,        0,       false},
 	{"deadletter",     false, 1,    false, "delete",         14 * DAY,  1 * DAY,     0,        4 * MIB, false},

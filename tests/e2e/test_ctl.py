@@ -41,7 +41,7 @@ CELL_TOPICS = {
     "incidents": ("compact,delete", 30 * DAY, "CreateTime"), "sent": ("compact,delete", 30 * DAY, "CreateTime"),
 }
 CONTROL_TOPICS = {
-    **{name: ("compact", None, "CreateTime") for name in ("cells", "sites", "triggers", "receivers", "silences", "controls")},
+    **{name: ("compact", None, "CreateTime") for name in ("cells", "sites", "triggers", "receivers", "silences", "controls", "status")},
     "acks": ("compact,delete", 30 * DAY, "CreateTime"),
     "heartbeats": ("compact,delete", DAY, "CreateTime"), "notices": ("delete", 400 * DAY, "CreateTime"),
     "deadletter": ("delete", 14 * DAY, "CreateTime"),

@@ -24,6 +24,7 @@ static const struct { const char *name; bool of_cell; int partitions; const char
 	{"silences", false, 1, "compact", 0, false},
 	{"acks", false, 1, "compact,delete", 30 * 24, false},
 	{"controls", false, 1, "compact", 0, false},
+	{"status", false, 1, "compact", 0, false},
 	{"heartbeats", false, 1, "compact,delete", 24, false},
 	{"notices", false, 1, "delete", 400 * 24, false},
 	{"deadletter", false, 1, "delete", 14 * 24, false},

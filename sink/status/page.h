@@ -1,0 +1,46 @@
+/* page.h - what millrace-status shows: everything that a page, the JSON and the feed are made of, at one moment.
+ *
+ * Made by main once a second, borrowed by the renderers, which are pure: the same page gives the same bytes. Texts are UTF-8 and hostile (site
+ * operators' words, names of cells): each renderer escapes for its own language. */
+#ifndef MILLRACE_STATUS_PAGE_H
+#define MILLRACE_STATUS_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/status_incident.h"
+#include "common/str.h"
+#include "schemas/schemas.h"
+
+struct page {
+	struct str title;      /* page.title */
+	struct str url;        /* page.url, without a slash at its end; empty: not known, links are relative */
+	struct str build;
+	int64_t now_ms;        /* virtual */
+	int64_t as_of_ms;      /* when what is shown was last known to be so; 0: never: nothing is known yet */
+	bool stale;            /* Kafka does not answer: what is shown is of as_of_ms */
+	bool from_disk;        /* and it was read from disk, as Kafka has not answered since the start */
+	const struct status_component *components;
+	size_t nr_components;
+	const struct status_incidents *incidents; /* drafts among them, which nobody may see */
+	int64_t cadence_ms;    /* how often a posted incident is to be updated */
+};
+
+/* The worst state of all; operational without components. */
+enum component_state page_state(const struct page *p);
+
+/* The states in words ("Partial outage"), and the sentence about all ("All systems operational"). Static. */
+const char *page_state_words(enum component_state state);
+const char *page_summary(const struct page *p); /* see above */
+
+/* Append to out. -1 when memory is short, and out is not to be used. html: the page itself; html_incident: one public incident's own page;
+ * html_history: all that are over; json: docs in sink/status/README.md; atom: RFC 4287, one entry an incident, updated with each of its posts. */
+int page_html(const struct page *p, struct buf *out, struct err *err);
+int page_html_incident(const struct page *p, const struct status_incident *i, struct buf *out, struct err *err); /* see above */
+int page_html_history(const struct page *p, struct buf *out, struct err *err);                                   /* see above */
+int page_json(const struct page *p, struct buf *out, struct err *err);                                           /* see above */
+int page_atom(const struct page *p, struct buf *out, struct err *err);                                           /* see above */
+
+#endif

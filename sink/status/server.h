@@ -1,0 +1,34 @@
+/* server.h - what the world is answered on status.listen: bytes that were made before anybody asked.
+ *
+ * A thread of its own (libmicrohttpd's) answers from the newest set of answers, which the main loop replaces as a whole: nobody waits for Kafka, for a
+ * disk or for rendering. GET and HEAD; ETag and If-None-Match (304); Cache-Control; security headers on HTML; other methods 405, other paths 404 (HTML
+ * for people, JSON below /schemas and /subjects). Bounded: connections, and time of each. */
+#ifndef MILLRACE_STATUS_SERVER_H
+#define MILLRACE_STATUS_SERVER_H
+
+#include "common/err.h"
+#include "common/metrics.h"
+#include "common/str.h"
+
+/* A set of answers, by path. Built by one owner, then given to server_set(). */
+struct answers;
+
+struct answers *answers_new(struct err *err);
+void answers_free(struct answers *a); /* NULL is a no-op */
+
+/* Adds an answer; takes body over, copies path and type. max_age_s: of Cache-Control. -1 when memory is short; body is freed then, too. */
+int answers_add(struct answers *a, const char *path, const char *content_type, int max_age_s, struct buf *body, struct err *err);
+
+struct server;
+
+/* Listens on host:port (port 0: any free one). NULL with *err set. Borrows metrics. */
+struct server *server_new(const char *listen, struct metrics *metrics, struct err *err);
+void server_free(struct server *s); /* NULL is a no-op; stops and waits */
+
+/* From now on these are the answers; takes them over and frees those before when the last request that uses them is done. */
+void server_set(struct server *s, struct answers *a);
+
+/* "host:port" with the real port. Borrowed. */
+const char *server_address(const struct server *s);
+
+#endif
