@@ -1,7 +1,8 @@
 /* meters.c - see meters.h.
  *
  * The metrics of components are a mirror of the page: whatever line it has, has a series, and no other. Cells come and go, so their series do; and as
- * there may be any number of cells and a label must be bounded, those beyond METERS_CELLS share one series, which says how the worst of them is. */
+ * there may be any number of cells and a label must be bounded, those beyond METERS_CELLS share one series, which says how the worst of them is. A place
+ * is vacant from the page after on, which is a second later. */
 #include "sink/status/meters.h"
 
 #include <string.h>

@@ -80,6 +80,7 @@ START_TEST(each_component_has_its_state)
 	ck_assert(says(&w, "millrace_status_component_state{cell=\"\",kind=\"alerts\"} 3"));
 	ck_assert(says(&w, "millrace_status_component_state{cell=\"\",kind=\"notifications\"} 0"));
 	ck_assert_int_eq(count(&w, "weather"), 0);
+	ck_assert_int_eq(count(&w, "cell=\"\",kind=\"storage\""), 0);
 	ck_assert(says(&w, "millrace_metrics_refused_total 0"));
 	teardown(&w);
 }
@@ -126,6 +127,7 @@ START_TEST(cells_are_bounded)
 	ck_assert_int_eq(count(&w, "__other__"), 0);
 	ck_assert_int_eq(count(&w, "kind=\"storage\""), METERS_CELLS);
 	w.page.nr_components = 0;
+	meters_follow(&w.meters, &w.page, 0, 0);
 	put(&w, "storage/a-name-of-thirty-three-characters", COMPONENT_STATE_DEGRADED);
 	meters_follow(&w.meters, &w.page, 0, 0);
 	ck_assert(says(&w, "millrace_status_component_state{cell=\"__other__\",kind=\"storage\"} 2"));
