@@ -12,7 +12,7 @@ from avsc import Refused
 Bound = collections.namedtuple("Bound", "name values which")
 Metric = collections.namedtuple("Metric", "name type labels meaning")  # labels: [(name, bound's name)], sorted by name
 
-PROGRAMS = ("ingest", "processor", "sink", "notify", "agent")
+PROGRAMS = ("ingest", "processor", "sink", "notify", "status", "agent")
 COMMON = re.compile(r"millrace_(build_info|ready|log_\w+|metrics_\w+)|process_\w+")
 LABELS = ("cell", "site", "topic", "partition", "reason", "kind")
 UNITS = ("seconds", "bytes")

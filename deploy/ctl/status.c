@@ -11,7 +11,7 @@
 #include "deploy/ctl/grid.h"
 #include "deploy/ctl/lag_age.h"
 
-const char *status_state_name(enum status_state state)
+const char *status_state_name(enum status_beat_state state)
 {
 	static const char *const names[] = {[STATUS_READY] = "ready", [STATUS_NOT_READY] = "not ready", [STATUS_STALE] = "stale",
 					    [STATUS_GONE] = "gone", [STATUS_UNREADABLE] = "unreadable"};

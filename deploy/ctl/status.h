@@ -25,11 +25,11 @@ enum { STATUS_STALE_INTERVALS = 3, STATUS_GONE_MS = 15 * 60 * 1000 };
 /* Bad from here on: memory against its budget; how near retention may come to what is unread; how long a program may take to obey. */
 enum { STATUS_MEMORY_PERCENT = 95, STATUS_LOSS_NEAR_MS = 24 * 3600 * 1000, STATUS_LOSS_AT_HAND_MS = 6 * 3600 * 1000, STATUS_OBEY_MS = 30000 };
 
-enum status_state { STATUS_READY, STATUS_NOT_READY, STATUS_STALE, STATUS_GONE, STATUS_UNREADABLE };
+enum status_beat_state { STATUS_READY, STATUS_NOT_READY, STATUS_STALE, STATUS_GONE, STATUS_UNREADABLE };
 
 struct status_beat {
 	const struct store_item *item;
-	enum status_state state;
+	enum status_beat_state state;
 	int64_t age_ms, up_ms; /* real; virtual */
 };
 
@@ -109,7 +109,7 @@ void status_print(const struct status *s, bool colour, int width, FILE *out);
 void status_write_json(const struct status *s, struct json_writer *w);
 
 /* "ready", "not ready", "stale", "gone", "unreadable". */
-const char *status_state_name(enum status_state state);
+const char *status_state_name(enum status_beat_state state);
 
 /* "loss", "stands", "delayed", "degraded", "hint". */
 const char *status_severity_name(enum status_severity severity);

@@ -17,7 +17,7 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
-static enum grid_style state_style(enum status_state state)
+static enum grid_style state_style(enum status_beat_state state)
 {
 	if (state == STATUS_READY)
 		return GRID_GOOD;

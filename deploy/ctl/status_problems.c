@@ -356,6 +356,27 @@ static int find_letters(struct status *s, struct err *err)
 		   most ? most->topic : "?", most ? most->code : "?");
 }
 
+/* What the status page has for operators to do. All of its instances have the same incidents, so one of them is asked; who has none of them misses
+ * nothing that stands in the house. */
+static int find_page(struct status *s, struct err *err)
+{
+	const struct status_beat *b = NULL;
+	double drafts = 0, due = 0;
+
+	for (size_t i = 0; i < s->nr_beats && !b; i++)
+		b = status_is_live(&s->beats[i], "millrace-status") ? &s->beats[i] : NULL;
+	if (!b)
+		return 0;
+	if (status_figure(b, "updates_due", &due) && due > 0 &&
+	    add(s, STATUS_HINT, "MillraceStatusUpdateDue", err, "%.0f incident%s on the status page: customers have waited too long for an update", due,
+		plural((size_t)due)) < 0)
+		return -1;
+	if (status_figure(b, "drafts", &drafts) && drafts > 0)
+		return add(s, STATUS_HINT, NULL, err, "%.0f incident%s drafted for the status page, and public soon unless edited or vetoed", drafts,
+			   plural((size_t)drafts));
+	return 0;
+}
+
 /* Of one program, as between programs an upgrade goes in steps that may take days. */
 static int find_mixed_builds(struct status *s, struct err *err)
 {
@@ -416,7 +437,7 @@ int status_find_problems(struct status *s, struct err *err)
 	for (size_t i = 0; rc == 0 && i < s->nr_controls; i++)
 		rc = find_disobeyed(s, s->controls[i], err);
 	free(cells);
-	if (rc < 0 || find_unreadable(s, err) < 0 || find_letters(s, err) < 0)
+	if (rc < 0 || find_unreadable(s, err) < 0 || find_letters(s, err) < 0 || find_page(s, err) < 0)
 		return -1;
 	return find_mixed_builds(s, err);
 }

@@ -12,9 +12,10 @@ FOLDER = Path(__file__).resolve().parent / "dashboards"
 RUNBOOKS = "https://example.org/millrace/deploy/runbooks"  # ../prometheus/README.md says how to change it
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS, HEIGHT, STAT_HEIGHT = 24, 8, 4
-PROGRAMS = 'job=~"ingest|processor|sink|notify"'
+PROGRAMS = 'job=~"ingest|processor|sink|notify|status"'
 CELL, SITE, TOPIC = 'cell=~"$cell"', 'site=~"$site"', 'cell=~"$cell",topic=~"$topic"'
 RED_ABOVE_0 = [(None, "green"), (1, "red")]
+STATES = {0: ("operational", "green"), 1: ("maintenance", "blue"), 2: ("degraded", "yellow"), 3: ("partial outage", "orange"), 4: ("major outage", "red")}
 GRAPH_OPTIONS = {"legend": {"displayMode": "list", "placement": "bottom", "showLegend": True}, "tooltip": {"mode": "multi", "sort": "desc"}}
 STAT_OPTIONS = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "colorMode": "background",
                 "graphMode": "none", "textMode": "value_and_name", "justifyMode": "auto", "orientation": "auto"}
@@ -38,12 +39,16 @@ def graph(title, unit, words, *queries, runbook=None, width=8, stack=False, top=
             "defaults": {"unit": unit, "min": 0, **({"max": top} if top else {}), "custom": custom, "color": {"mode": "palette-classic"}}}
 
 
-def stat(title, unit, words, *queries, runbook=None, width=4, steps=((None, "green"),)):
-    """A panel of one number a series, coloured by steps: (from, colour)."""
+def stat(title, unit, words, *queries, runbook=None, width=4, steps=((None, "green"),), states=None):
+    """A panel of one number a series, coloured by steps: (from, colour); or by states: {number: (what it is called, colour)}."""
+    if states:
+        steps = [(None, "green"), *((number, colour) for number, (_, colour) in states.items() if number)]
     steps = [{"value": value, "color": colour} for value, colour in steps]
     return {"type": "stat", "title": title, "description": words, "width": width, "height": STAT_HEIGHT, "queries": queries,
             "runbook": runbook, "options": STAT_OPTIONS,
-            "defaults": {"unit": unit, "color": {"mode": "thresholds"}, "thresholds": {"mode": "absolute", "steps": steps}}}
+            "defaults": {"unit": unit, "color": {"mode": "thresholds"}, "thresholds": {"mode": "absolute", "steps": steps},
+                         **({"mappings": [{"type": "value", "options": {str(number): {"text": word, "index": number}
+                                                                        for number, (word, _) in states.items()}}]} if states else {})}}
 
 
 def table(title, words, expression, width=24, hidden=()):
@@ -82,6 +87,17 @@ OVERVIEW = [
     table("Firing and pending alerts", "Each has a runbook of its name. One row with nothing in it: none.",
           'sum by (alertname, alertstate, severity, job, cell, instance, site, topic, reason) '
           '(ALERTS{alertname=~"Millrace.+"}) or on () vector(0)'),
+    row("What do customers see?"),
+    stat("Status page", "none", "The state of each component as the status page shows it; storage by cell.",
+         ("max by (kind, cell) (millrace_status_component_state)", "{{kind}} {{cell}}"), width=8, states=STATES),
+    stat("Age of the page", "s", "How long ago what it shows was last known to be so. It is served without Kafka, too, with this age.",
+         ("max(millrace_status_page_age_seconds)", "age"), runbook="MillraceStatusStale", steps=[(None, "green"), (120, "red")]),
+    stat("Drafts waiting", "none", "Incidents that were drafted and are not public yet: by themselves they are after drafts.publish_after.",
+         ("max(millrace_status_drafts)", "drafts"), steps=[(None, "green"), (1, "yellow")]),
+    stat("Updates due", "none", "Incidents on the page whose last update is older than drafts.cadence.",
+         ("max(millrace_status_updates_due)", "incidents"), runbook="MillraceStatusUpdateDue", steps=RED_ABOVE_0),
+    stat("Not in Kafka", "none", "Lines of incidents that stand on the page's disk alone.",
+         ("max(millrace_status_unwritten_entries)", "lines"), runbook="MillraceStatusUnwritten", steps=RED_ABOVE_0),
     row("How late are we?"),
     graph("Processors: lag", "s",
           "Event time between a partition's watermark and now, the worst of each cell. Alerts come that much later than " "they should.",

@@ -19,8 +19,9 @@ INGEST = 'job="ingest",instance="i:1"'
 PROCESSOR = 'job="processor",cell="main",instance="p:1"'
 SINK = 'job="sink",cell="main",instance="s:1"'
 NOTIFY = 'job="notify",cell="main",instance="n:1"'
+STATUS = 'job="status",instance="t:1"'
 AGENT = 'job="agent",instance="a:1"'
-OF = {"ingest": INGEST, "processor": PROCESSOR, "sink": SINK, "notify": NOTIFY, "agent": AGENT}
+OF = {"ingest": INGEST, "processor": PROCESSOR, "sink": SINK, "notify": NOTIFY, "status": STATUS, "agent": AGENT}
 FOREVER = 420  # minutes: longer than any rule looks back
 
 
@@ -293,6 +294,15 @@ TABLE = [
     ("MillraceNotifyDropping", 20, [one("millrace_notify_dropped_total", rising(3))], [one("millrace_notify_dropped_total", steady(3))]),
     ("MillraceNotifyRefusesEvents", 30, [one("millrace_notify_events_refused_total", then(0, 20, 3))],
      [one("millrace_notify_events_refused_total", steady(3))]),
+    # Kafka is asked every 5 s; who has not been answered for a minute is not yet late.
+    ("MillraceStatusStale", 20, [one("millrace_status_page_age_seconds", "5x10 60+60x300")],
+     [one("millrace_status_page_age_seconds", "5x10 65 125 5x300")]),
+    ("MillraceStatusUpdateDue", 20, [one("millrace_status_updates_due", then(0, 10, 1))], [one("millrace_status_updates_due", "0x10 1 1 0x300")]),
+    ("MillraceStatusUnwritten", 30, [one("millrace_status_unwritten_entries", then(0, 10, 2))],
+     [one("millrace_status_unwritten_entries", "0x10 2x8 0x300")]),
+    ("MillraceNoInstance", 10, [*ALL_UP, ups("status", then(1, 5, 0))], [*ALL_UP, ups("status", then(1, 5, 0)), ups("status", steady(1), "t:2")]),
+    ("MillraceMemoryNearBudget", 30, [common("status", "process_resident_memory_bytes", steady(96)), one("millrace_status_memory_budget_bytes", steady(100))],
+     [common("status", "process_resident_memory_bytes", steady(94)), one("millrace_status_memory_budget_bytes", steady(100))]),
     ("MillraceAgentCannotSend", 20, [one("millrace_agent_push_key_refused", then(0, 10, 1))],
      [one("millrace_agent_push_key_refused", "0x10 1x3 0x100")]),
     ("MillraceAgentCannotSend", 20, [one("millrace_agent_spool_oldest_age_seconds", rising(120))],

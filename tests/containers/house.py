@@ -21,7 +21,7 @@ from engine import CGROUPS, COMPOSE, Watch
 HERE = Path(__file__).resolve().parent
 PROJECT = "millrace"
 BROKERS = (1, 2, 3)
-PROGRAMS = ("ingest", "processor-main", "processor-other", "sink-main", "sink-other", "notify-main", "notify-other")
+PROGRAMS = ("ingest", "processor-main", "processor-other", "sink-main", "sink-other", "notify-main", "notify-other", "status")
 CELLS = ("main", "other")
 STORES = ("kafka-1", "kafka-2", "kafka-3", "mongo-main-1", "mongo-other-1")
 UP_S, CTL_S = 420, 90
@@ -34,7 +34,7 @@ class House:
     def __init__(self, engine, sites):
         self.engine, self.sites = engine, sites  # sites: {name: (cell, shards)}
         base = free_base_port()
-        self.push_port, self.kafka_ports = base, [base + n for n in BROKERS]
+        self.push_port, self.status_port, self.kafka_ports = base, base + 20, [base + n for n in BROKERS]
         self.mongo_ports = {cell: base + 10 + n for n, cell in enumerate(CELLS)}
         self.keys, self.watch = {}, Watch(engine)
         self.scratch = {}
@@ -50,7 +50,7 @@ class House:
             uris[f"MILLRACE_MONGO_{cell.upper()}_URI_FILE"] = str(file)
         ports = {f"MILLRACE_TEST_KAFKA_{n}": str(port) for n, port in zip(BROKERS, self.kafka_ports)}
         ports |= {f"MILLRACE_TEST_MONGO_{cell.upper()}": str(port) for cell, port in self.mongo_ports.items()}
-        return {**ports, **uris, "MILLRACE_TEST_PUSH": str(self.push_port)}
+        return {**ports, **uris, "MILLRACE_TEST_PUSH": str(self.push_port), "MILLRACE_TEST_STATUS": str(self.status_port)}
 
     def compose(self, *words, seconds=UP_S, check=True):
         """Compose's standard output; a Failure with its words when it fails, or when time runs out."""

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +86,14 @@ class Story:
 
 def test_health_checks_turn_healthy(house, _):
     house.wait_healthy(HEALTHY_S, *STORES, *PROGRAMS)
+
+
+def test_the_status_page_answers(house, _):
+    """From outside, at the port that is published, by a program with its limits on: the page for people, schemas for readers of topics."""
+    for path, kind, word in (("/", "text/html", "<html"), ("/subjects", "json", '"millrace.c.other.minutely-value"')):
+        with urllib.request.urlopen(f"http://127.0.0.1:{house.status_port}{path}", timeout=10) as answer:
+            body = answer.read().decode()
+            assert answer.status == 200 and kind in answer.headers["Content-Type"] and word in body, (path, dict(answer.headers), body[:500])
 
 
 def test_limits_are_those_of_the_compose_file(house, _):
@@ -260,7 +269,7 @@ def test_sigterm_ends_each_with_0(house, story):
     """Told to end in the order of the data, all of our programs do so with 0, but for the one that was killed. 137 would be the engine's SIGKILL, when the time
     to drain is over."""
     house.compose("stop", "ingest", "processor-main", "processor-other")
-    house.compose("stop", "sink-main", "sink-other", "notify-main", "notify-other")
+    house.compose("stop", "sink-main", "sink-other", "notify-main", "notify-other", "status")
     ends = [(name, code) for name, code in house.engine.ends() if re.search("|".join(PROGRAMS), name)]
     bad = [(name, code) for name, code in ends if code]
     assert bad == [(story.killed, 137)], bad

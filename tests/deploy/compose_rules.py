@@ -5,7 +5,7 @@ Apart from test_compose.py so that it can hand them a file that is broken on pur
 import re
 
 JOBS = {"setup", "setup-third", "agent-setup", "ctl"}  # of our image, and end by themselves
-ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103, "notify": 9104, "agent": 9106}
+ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103, "notify": 9104, "status": 9105, "agent": 9106}
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 DRAIN_S = {"agent": 20, "grafana": 30, "ingest": 53, "kafka": 60, "mongo": 60, "prometheus": 60}  # others: 40, as the processor's own limit is 36
 
@@ -94,7 +94,8 @@ def networks(config):
         if members.get(f"store-{cell}") != of_cell:
             yield f"store-{cell} has {members.get(f'store-{cell}')}"
     wanted = {"kafka": {"stream"}, "prometheus": {"observe"}, "grafana": {"observe"}, "agent": {"edge", "observe"},
-              "ingest": {"stream", "observe", "edge"}, "processor": {"stream", "observe"}, "notify": {"stream", "observe"}}
+              "ingest": {"stream", "observe", "edge"}, "processor": {"stream", "observe"}, "notify": {"stream", "observe"},
+              "status": {"stream", "observe"}}
     for name, s in config["services"].items():
         found, cell = set(s.get("networks", {})), name.split("-")[1] if "-" in name else ""
         if role(name) in wanted and found != wanted[role(name)]:
@@ -151,15 +152,17 @@ def volumes(config):
                 yield f"{name} sees {target}"
             if v["type"] == "bind" and not v.get("read_only") and target not in owner:
                 yield f"{name} may write to {v['source']}"
+            if target == "/var/lib/millrace-status" and name != "status":
+                yield f"{name} sees {target}"
             if target not in owner and v["type"] == "volume" and seen.setdefault(v["source"], name) != name:
                 yield f"{name} and {seen[v['source']]} share {v['source']}"
 
 
 def ports(config):
-    """On loopback only; ingest's from a range, as a fixed one lets only one start."""
+    """On loopback only; ingest's from a range, as a fixed one lets only one start; the status page's where its address is written down."""
     for name, s in config["services"].items():
         for port in s.get("ports", []):
-            if name not in ("ingest", "prometheus", "grafana"):
+            if name not in ("ingest", "status", "prometheus", "grafana"):
                 yield f"{name} is published"
             if port.get("host_ip") != "127.0.0.1":
                 yield f"{name} is published on {port.get('host_ip')}"
@@ -167,14 +170,17 @@ def ports(config):
         first, _, last = port["published"].partition("-")
         if not last or int(last) <= int(first):
             yield f"ingest has port {port['published']}"
+    page = [(port["published"], port["target"]) for port in config["services"]["status"].get("ports", [])]
+    if page != [("8080", 8080)] or config["services"]["status"]["environment"]["MILLRACE_STATUS_LISTEN"] != "0.0.0.0:8080":
+        yield f"the status page is at {page}"
 
 
 def scales(config):
-    """Nothing of a program's container is there once only, and membership is dynamic."""
+    """Nothing of a program's container is there once only, but of status, which is alone; and membership is dynamic."""
     for name, s in programs(config):
         if {"container_name", "hostname"} & set(s):
             yield f"{name} has a name"
-        if role(name) != "ingest" and s.get("ports"):
+        if role(name) not in ("ingest", "status") and s.get("ports"):
             yield f"{name} has a port"
         if "MILLRACE_INSTANCE_ID" in s["environment"] or any("INSTANCE" in key for key in s["environment"]):
             yield f"{name} is a static member"
@@ -269,7 +275,7 @@ def kafka(config):
             yield f"kafka-{n} has another name"
     for name, s in config["services"].items():
         brokers = (s.get("environment") or {}).get("MILLRACE_KAFKA_BOOTSTRAP_SERVERS", "")
-        knows = role(name) in ("ingest", "processor", "sink", "notify") or name in JOBS
+        knows = role(name) in ("ingest", "processor", "sink", "notify", "status") or name in JOBS
         if brokers != ("kafka-1:9092,kafka-2:9092,kafka-3:9092" if knows else ""):
             yield f"{name} looks for Kafka at {brokers}"
 

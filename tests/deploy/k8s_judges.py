@@ -9,7 +9,7 @@ import re
 
 import k8s_fields
 
-PROGRAMS = {"ingest": 9101, "processor": 9102, "sink": 9103, "notify": 9104}  # and their admin ports
+PROGRAMS = {"ingest": 9101, "processor": 9102, "sink": 9103, "notify": 9104, "status": 9105}  # and their admin ports
 OF_A_CELL = ("processor", "sink", "notify")
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 COMPONENT = "app.kubernetes.io/component"
@@ -86,12 +86,12 @@ def environment(container, objects, pod_name="pod-0"):
 
 
 def all_are_there(objects):
-    """ingest, and of each cell a processor, a sink, a notifier and a job; kinds as promised."""
+    """ingest, status, and of each cell a processor, a sink, a notifier and a job; kinds as promised."""
     found = []
-    kinds = {"ingest": "Deployment", "processor": "StatefulSet", "sink": "Deployment", "notify": "Deployment", "topics": "Job", "ctl": "CronJob"}
+    kinds = {"ingest": "Deployment", "processor": "StatefulSet", "sink": "Deployment", "notify": "Deployment", "status": "Deployment", "topics": "Job", "ctl": "CronJob"}
     names = {thing["metadata"]["name"]: thing for thing in workloads(objects)}
     cells = {labels_of(thing)["cell"] for thing in workloads(objects) if "cell" in labels_of(thing)}
-    wanted = {"ingest": ("ingest", None), "topics": ("topics", None), "ctl": ("ctl", None), **{f"cell-{cell}": ("topics", cell) for cell in cells},
+    wanted = {"ingest": ("ingest", None), "status": ("status", None), "topics": ("topics", None), "ctl": ("ctl", None), **{f"cell-{cell}": ("topics", cell) for cell in cells},
               **{f"{program}-{cell}": (program, cell) for program in OF_A_CELL for cell in cells}}
     if not {"main", "other"} <= cells:
         found.append(f"cells are {sorted(cells)}")
@@ -245,7 +245,7 @@ def network_is_closed(objects):
             out.add((f"mongo-{labels['cell']}", 27017))
         if component == "notify":
             out |= {(cidr, port) for cidr in ("0.0.0.0/0", "::/0") for port in (443, 465, 587)}
-        into = {("monitoring/prometheus", "admin")} | ({("ingress-nginx", "push")} if component == "ingest" else set())
+        into = {("monitoring/prometheus", "admin"), *(("ingress-nginx", port) for port in {"ingest": ["push"], "status": ["page"]}.get(component, []))}
         for direction, want in (("Egress", out), ("Ingress", into)):
             ways = ways_of(objects, labels, direction)
             if ways != want:
@@ -273,9 +273,11 @@ def notify_stays_outside(objects):
 
 
 def disruptions_are_bounded(objects):
-    """One budget for each program, and pods apart by zone and by node, counted among their own."""
+    """One budget for each program, and pods apart by zone and by node, counted among their own; but for status, which is alone."""
     found = []
     for thing in services_of_programs(objects):
+        if component_of(thing) == "status":
+            continue
         budgets = [one["spec"] for one in of_kind(objects, "PodDisruptionBudget") if selects(one["spec"]["selector"], labels_of(thing))]
         if [one.get("maxUnavailable") for one in budgets] != [1]:
             found.append(f"{name_of(thing)}: has {len(budgets)} budgets for disruptions")
@@ -284,6 +286,27 @@ def disruptions_are_bounded(objects):
             found.append(f"{name_of(thing)}: is spread by {[one['topologyKey'] for one in spread]}")
         if any(one["labelSelector"] != {"matchLabels": labels_of(thing)} or one["maxSkew"] != 1 for one in spread):
             found.append(f"{name_of(thing)}: is spread among others")
+    return found
+
+
+def status_is_alone(objects):
+    """One that drafts, never two at a time, and nothing that holds its node or ties it to a place; its page is reached while it is not ready."""
+    found = []
+    thing, = [one for one in services_of_programs(objects) if component_of(one) == "status"]
+    if thing["spec"].get("replicas") != 1 or thing["spec"]["strategy"] != {"type": "Recreate"}:
+        found.append(f"{name_of(thing)}: two may run")
+    if any(scaler["spec"]["scaleTargetRef"]["name"] == thing["metadata"]["name"] for scaler in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")):
+        found.append(f"{name_of(thing)}: is scaled")
+    if any(selects(one["spec"]["selector"], labels_of(thing)) for one in of_kind(objects, "PodDisruptionBudget")):
+        found.append(f"{name_of(thing)}: a budget of one holds its node or bounds nothing")
+    if pod_of(thing).get("topologySpreadConstraints") or any("persistentVolumeClaim" in volume for volume in pod_of(thing)["volumes"]):
+        found.append(f"{name_of(thing)}: is tied to a place")
+    kept = environment(containers_of(thing)[0], objects).get("MILLRACE_STATUS_DIR")
+    if [mount.get("readOnly", False) for mount in containers_of(thing)[0]["volumeMounts"] if mount["mountPath"] == kept] != [False]:
+        found.append(f"{name_of(thing)}: cannot keep its state")
+    for one in of_kind(objects, "Service"):
+        if one["spec"]["selector"].items() <= labels_of(thing).items() and not one["spec"].get("publishNotReadyAddresses"):
+            found.append(f"{name_of(one)}: without Kafka nobody reaches it")
     return found
 
 
@@ -412,16 +435,16 @@ def images_are_one(objects, image, pull):
 
 
 def replicas_are_several(objects):
-    """Of a production overlay: two of each at least, ingest in every zone of three, and apart for certain."""
+    """Of a production overlay: two of each at least, but of status; ingest in every zone of three, and apart for certain."""
     found = []
     least = {scaler["spec"]["scaleTargetRef"]["name"]: scaler["spec"].get("minReplicas") or scaler["spec"].get("minReplicaCount")
              for scaler in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")}
     ranks = {thing["metadata"]["name"]: thing["value"] for thing in of_kind(objects, "PriorityClass")}
     for thing in services_of_programs(objects):
-        ingest = component_of(thing) == "ingest"
-        if least.get(thing["metadata"]["name"], thing["spec"].get("replicas", 1)) < (3 if ingest else 2):
+        ingest, alone = component_of(thing) == "ingest", component_of(thing) == "status"
+        if not alone and least.get(thing["metadata"]["name"], thing["spec"].get("replicas", 1)) < (3 if ingest else 2):
             found.append(f"{name_of(thing)}: is alone")
-        if pod_of(thing)["topologySpreadConstraints"][0]["whenUnsatisfiable"] != "DoNotSchedule":
+        if not alone and pod_of(thing)["topologySpreadConstraints"][0]["whenUnsatisfiable"] != "DoNotSchedule":
             found.append(f"{name_of(thing)}: zones are a wish")
         rank = ranks.get(pod_of(thing).get("priorityClassName"), -math.inf)
         if rank != max(ranks.values()) if ingest else not -math.inf < rank < max(ranks.values()):

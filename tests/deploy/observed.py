@@ -37,7 +37,7 @@ triggers:
 
 
 class Cells(Pipeline):
-    """A Pipeline of two cells: a processor, a sink, a database and a notifier each; and an agent of the first one's site."""
+    """A Pipeline of two cells: a processor, a sink, a database and a notifier each; the status page; and an agent of the first one's site."""
 
     def __init__(self, directory, hooks):
         super().__init__(directory, free_base_port(), SPEED, START_MINUTE, dict.fromkeys(CELLS.values(), 2))
@@ -57,13 +57,15 @@ class Cells(Pipeline):
             self.timed_ctl(noun, "apply", "-f", str(file))
 
     def start_programs(self):
-        self.push_port, *admin = free_ports(9)
+        self.push_port, self.status_port, *admin = free_ports(11)
         self.admin_ports = {}
         self.run("ingest", None, admin.pop(), f"push.listen=127.0.0.1:{self.push_port}")
         for number, cell in enumerate(CELLS, 1):
             self.run("processor", cell, admin.pop())
             self.run("sink", cell, admin.pop(), f"mongo.uri={self.env[f'MONGO_{number}']}", "mongo.database=millrace")
             self.run("notify", cell, admin.pop(), "notify.allow_http=true", "notify.allow_networks=127.0.0.0/8")
+        # Incidents that it drafted would be twenty times as soon due for an update.
+        self.run("status", None, admin.pop(), f"status.listen=127.0.0.1:{self.status_port}", "status.survey_interval=1s", "drafts.enabled=false")
         self.run_agent(admin.pop())
         for name, process in self.processes.items():
             process.wait_until(lambda: self.ready(name), 60, "ready")

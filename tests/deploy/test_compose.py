@@ -26,7 +26,7 @@ from millrace_local import BINARIES, PARTS, PROMTOOL  # noqa: E402
 TOOLS = PARTS / "venv" / "bin"
 THIRD = ("-f", ROOT / "deploy" / "compose.cell.yml")
 DEPLOY = ROOT / "deploy"
-CORE = {"setup", "ingest"} | {f"kafka-{n}" for n in (1, 2, 3)} | {
+CORE = {"setup", "ingest", "status"} | {f"kafka-{n}" for n in (1, 2, 3)} | {
     name for cell in ("main", "other")
     for name in (f"processor-{cell}", f"sink-{cell}", f"notify-{cell}", f"mongo-{cell}-setup", *(f"mongo-{cell}-{n}" for n in (1, 2, 3)))}
 PROFILES = {"observability": {"prometheus", "grafana"}, "load": {"agent-setup", "agent"}, "tools": {"ctl"}}
@@ -85,7 +85,7 @@ BROKEN = [
     ("laptop", "kafka-1/mem_limit", str(6 << 30)),
     ("networks", "notify-main/networks", {"stream": None, "observe": None, "store-main": None}), ("networks", "mongo-main-1/networks", {"stream": None}),
     ("networks", "sink-other/networks", {"stream": None, "observe": None, "store-main": None}),
-    ("networks", "agent/networks", {"stream": None}), ("networks", "prometheus/networks", {"observe": None, "stream": None}),
+    ("networks", "agent/networks", {"stream": None}), ("networks", "status/networks", {"stream": None, "observe": None, "store-main": None}), ("networks", "prometheus/networks", {"observe": None, "stream": None}),
     ("health", "sink-main/healthcheck", None), ("health", "processor-other/healthcheck/test", ["CMD", "millrace-healthcheck", "9103"]),
     ("health", "notify-main/environment/MILLRACE_ADMIN_LISTEN", "127.0.0.1:9104"), ("health", "prometheus/healthcheck", None),
     ("secrets_are_files", "sink-main/environment/MILLRACE_MONGO_URI", "mongodb://mongo-main-1"),
@@ -96,6 +96,8 @@ BROKEN = [
     ("volumes", "agent/volumes/0/read_only", None), ("volumes", "prometheus/volumes/0/read_only", None),
     ("volumes", "ingest/volumes/0/target", "/run/millrace-notify"),
     ("ports", "ingest/ports/0/host_ip", "0.0.0.0"), ("ports", "ingest/ports/0/published", "4318"), ("ports", "grafana/ports/0/host_ip", None),
+    ("ports", "status/ports/0/published", "8081"), ("ports", "status/ports/0/host_ip", None), ("ports", "status/environment/MILLRACE_STATUS_LISTEN", "127.0.0.1:8080"),
+    ("volumes", "status/volumes/0/read_only", None), ("volumes", "sink-main/volumes/0/target", "/var/lib/millrace-status"),
     ("ports", "kafka-1/ports", [{"host_ip": "127.0.0.1", "published": "9092"}]),
     ("scales", "processor-main/container_name", "p"), ("scales", "sink-main/hostname", "s"), ("scales", "notify-main/ports", [{}]),
     ("scales", "processor-main/environment/MILLRACE_INSTANCE_ID", "p1"), ("scales", "processor-main/command", ["millrace-sink"]),
@@ -338,7 +340,7 @@ def test_image_is_small_and_without_root():
     last = text[text.rindex("FROM "):]
     assert stages == ["debian:bookworm", "debian:bookworm-slim"], stages
     assert re.findall(r"^USER (.*)$", text, re.M) == ["10001"] and "-dev" not in last and not re.search(r"\b(gcc|make)\b", last)
-    assert set(re.search(r"^EXPOSE (.*)$", last, re.M)[1].split()) == {"4318", *map(str, rules.ADMIN_PORTS.values())}
+    assert set(re.search(r"^EXPOSE (.*)$", last, re.M)[1].split()) == {"4318", "8080", *map(str, rules.ADMIN_PORTS.values())}
     mounted = {v["target"] for name, s in rules.programs(config()) for v in s.get("volumes", [])}
     for folder in mounted:
         assert f" {folder}" in re.search(r"install -d -o millrace (.*)", last)[0], f"a new volume at {folder} would be root's"

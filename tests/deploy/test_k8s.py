@@ -257,12 +257,12 @@ def until(what, seconds):
 
 def test_without_kafka_programs_live_and_are_not_ready():
     """Nor is there a database: kubelet would restart none of them. Told to end, they do within what their pods are given."""
-    base = free_base_port()
+    base, own = free_base_port(), {"ingest": "PUSH", "status": "STATUS"}
     running = {}
     try:
         for at, program in enumerate(judges.PROGRAMS):
-            env = {"MILLRACE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{base + 20}", "MILLRACE_ADMIN_LISTEN": f"127.0.0.1:{base + at}",
-                   **({"MILLRACE_PUSH_LISTEN": f"127.0.0.1:{base + 10}"} if program == "ingest" else {})}
+            env = {"MILLRACE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{base + 25}", "MILLRACE_ADMIN_LISTEN": f"127.0.0.1:{base + at}",
+                   **({f"MILLRACE_{own[program]}_LISTEN": f"127.0.0.1:{base + 10 + at}"} if program in own else {})}
             running[program] = base + at, subprocess.Popen([BINARIES / f"millrace-{program}"], env=env, stdin=subprocess.DEVNULL,
                                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for thing in services_of_programs(objects("dev")):
@@ -297,7 +297,7 @@ def needs():
     assert component_of(ingest) == "ingest" and sleep[0] == "sleep", sleep
     return {"ingest": int(sleep[1]) + drain + constant("ingest/main.c", "STOP_LIMIT_MS") / 1000,
             **{program: constant(f"{path}/main.c", "STOP_LIMIT_MS") / 1000
-               for program, path in (("processor", "processor"), ("sink", "sink/mongo"), ("notify", "sink/notify"))}}
+               for program, path in (("processor", "processor"), ("sink", "sink/mongo"), ("notify", "sink/notify"), ("status", "sink/status"))}}
 
 
 def test_admin_ports_are_the_programs():
@@ -327,7 +327,7 @@ def judges_of(overlay):
     facts = OVERLAYS[overlay]
     every = [judges.all_are_there, judges.cells_do_not_mix, judges.pods_are_restricted, judges.probes_ask_the_admin_port,
              judges.memory_is_a_budget, judges.secrets_are_files, judges.network_is_closed, judges.notify_stays_outside,
-             judges.disruptions_are_bounded, judges.processors_keep_their_names, judges.custom_fields_are_known]
+             judges.disruptions_are_bounded, judges.status_is_alone, judges.processors_keep_their_names, judges.custom_fields_are_known]
     if overlay == "production":
         every += [judges.scaling_follows_lag, judges.prometheus_finds_all, judges.replicas_are_several]
     return {**{judge.__name__: judge for judge in every},
@@ -459,6 +459,14 @@ BROKEN = [
     ("disruptions_are_bounded", lambda o: spec(o, "PodDisruptionBudget", "sink-main").update(maxUnavailable=2), "budgets"),
     ("disruptions_are_bounded", lambda o: pod_of(only(o, "Deployment", "ingest"))["topologySpreadConstraints"].pop(0), "spread by"),
     ("disruptions_are_bounded", lambda o: pod_of(only(o, "Deployment", "sink-main"))["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"].pop("cell"), "among others"),
+    ("status_is_alone", lambda o: spec(o, "Deployment", "status").update(replicas=2), "two may run"),
+    ("status_is_alone", lambda o: spec(o, "Deployment", "status").update(strategy={"type": "RollingUpdate"}), "two may run"),
+    ("status_is_alone", lambda o: spec(o, "HorizontalPodAutoscaler", "ingest")["scaleTargetRef"].update(name="status"), "is scaled"),
+    ("status_is_alone", lambda o: spec(o, "PodDisruptionBudget", "ingest").update(selector={"matchLabels": {"app.kubernetes.io/name": "millrace"}}), "a budget"),
+    ("status_is_alone", lambda o: pod_of(only(o, "Deployment", "status"))["volumes"][2].update(persistentVolumeClaim={}), "tied"),
+    ("status_is_alone", lambda o: variable(o, "Deployment", "status", "MILLRACE_STATUS_DIR").update(value="/tmp"), "keep its state"),
+    ("status_is_alone", lambda o: spec(o, "Service", "status").pop("publishNotReadyAddresses"), "nobody reaches"),
+    ("network_is_closed", lambda o: spec(o, "NetworkPolicy", "status")["ingress"].clear(), "status: Ingress"),
     ("processors_keep_their_names", lambda o: container(o, "StatefulSet", "processor-main")["env"].remove(variable(o, "StatefulSet", "processor-main", "MILLRACE_INSTANCE_ID")), "instance.id"),
     ("processors_keep_their_names", lambda o: spec(o, "StatefulSet", "processor-main").pop("podManagementPolicy"), "podManagementPolicy"),
     ("processors_keep_their_names", lambda o: drop(o, "Service", "processor-main"), "serviceName"),

@@ -23,8 +23,8 @@ from millrace_local.programs import Agent  # noqa: E402
 from pipeline import MINUTE_MS, Pipeline  # noqa: E402
 
 SPEED = 30
-BUDGET_MIB = 96  # of the processor; the others have the default
-PROGRAMS = ("ingest", "processor", "sink", "notify", "agent")
+BUDGET_MIB, PAGE_BUDGET_MIB = 96, 64  # of the processor and of status; the others have the default
+PROGRAMS = ("ingest", "processor", "sink", "notify", "status", "agent")
 BOUNDS, LIST = metrics.read(ROOT / "schemas" / "metrics.txt")
 LISTED = {m.name: m for m in LIST}
 SEEN_AT_LEAST = 120  # families, or the stack did not work
@@ -36,7 +36,8 @@ class World:
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self.pipeline = Pipeline(directory, free_base_port(), SPEED, 20, {"shop": 2}, processor_settings=[f"memory.budget={BUDGET_MIB}Mi"],
-                                 notify_settings=["notify.allow_http=true", "notify.allow_networks=127.0.0.0/8"])
+                                 notify_settings=["notify.allow_http=true", "notify.allow_networks=127.0.0.0/8"],
+                                 status_settings=[f"memory.budget={PAGE_BUDGET_MIB}Mi", "status.survey_interval=1s"])
 
     def __enter__(self):
         self.pipeline.__enter__()
@@ -153,6 +154,18 @@ def test_memory_budgets(world):
     for program in ("ingest", "sink", "notify"):
         assert world.value(program, "memory_budget_bytes") == 256 << 20, program
     assert world.value("processor", "memory_budget_bytes") == BUDGET_MIB << 20, "kinds do not add up to memory.budget"
+    assert world.value("status", "memory_budget_bytes") == PAGE_BUDGET_MIB << 20
+
+
+def test_the_page_has_its_components(world):
+    """A series for each, and it is looked at again and again."""
+    wanted = {("push", ""), ("processing", ""), ("storage", "main"), ("alerts", ""), ("notifications", "")}
+    world.wait("components", lambda: "millrace_status_component_state" in world.families("status"))
+    family = world.families("status")["millrace_status_component_state"]
+    assert {(s.labels["kind"], s.labels["cell"]) for s in family.samples} == wanted, family.samples
+    before, failed = (world.value("status", name) for name in ("surveys_total", "survey_failures_total"))
+    world.wait("two surveys more", lambda: world.value("status", "surveys_total") >= before + 2)
+    assert world.value("status", "survey_failures_total") == failed
 
 
 def test_no_replica_is_missing(world):

@@ -47,7 +47,8 @@ CONTROLS = {"MillraceValveClosed": "An operator's control", "MillraceSinkPaused"
             "MillraceAgentsLoseData": "An operator's control"}
 NEEDED = ('sum(millrace_notify_notifications_total{kind="delivered"}) > 0', "count(sum by (cell) (millrace_sink_stored_total) > 0) == 2",
           'sum(millrace_processor_fragments_total{topic="hourly"}) > 0', 'sum(millrace_processor_fragments_total{reason="late"}) > 0',
-          "sum(millrace_processor_dead_letters_total) > 0", "count(millrace:hours_to_loss) > 0", "min(count_over_time(up[5m])) > 20")
+          "sum(millrace_processor_dead_letters_total) > 0", "count(millrace:hours_to_loss) > 0", "count(max by (kind, cell) (millrace_status_component_state)) == 6",
+          "min(count_over_time(up[5m])) > 20")
 PATIENCE_S, BREAKER_S = 90, 40
 
 
@@ -90,7 +91,7 @@ def listed():
 def known():
     """{metric: all labels that it has once it is scraped}."""
     of = {**listed(), **OWN, **RECORDED}
-    cell = {name: set() if name.startswith(("millrace_ingest", "millrace_agent")) else {"cell"} for name in of}
+    cell = {name: set() if name.startswith(("millrace_ingest", "millrace_status", "millrace_agent")) else {"cell"} for name in of}
     return {name: labels | SCRAPED | cell[name] for name, labels in of.items()}
 
 
@@ -216,7 +217,7 @@ def test_runbooks_link_to_what_is_there():
             assert link.startswith("http") or (file.parent / link).exists(), (file.name, link)
         for name in re.findall(r"\bMillrace[A-Z]\w+", file.read_text()):
             assert name in alerts(), (file.name, name)
-        for name in re.findall(r"\bmillrace_(?:ingest|processor|sink|notify|agent|ready|log)\w*", file.read_text()):
+        for name in re.findall(r"\bmillrace_(?:ingest|processor|sink|notify|status|agent|ready|log)\w*", file.read_text()):
             assert name in listed(), (file.name, name)
 
 

@@ -25,7 +25,7 @@ from pipeline import free_ports  # noqa: E402
 
 COMPOSE = PARTS / "venv" / "bin" / "docker-compose"
 COMMAND_S, READY_S = 60, 60
-PROGRAM = re.compile(r"(?:^| )millrace-(ingest|processor|sink|notify)\b(?! --)|(?:^| )millrace-(ingest|processor|sink|notify) --set")
+PROGRAM = re.compile(r"(?:^| )millrace-(ingest|processor|sink|notify|status)\b(?! --)|(?:^| )millrace-(ingest|processor|sink|notify|status) --set")
 # Exit codes that are right besides 0, by a command's beginning: what is asked for is not there, or not well, in so young a stack.
 ALSO = {"millrace-ctl status": (1,), "millrace-ctl trigger test": (1,), "millrace-ctl verify": (2,), "millrace-ctl topics apply": ()}
 OTEL = """
@@ -168,7 +168,10 @@ def test_operating_and_alerts(directory):
         uri_file = folder / "mongo-uri"
         uri_file.write_text(env["MONGO_1"] + "\n")
         uri_file.chmod(0o600)
-        world = World(folder / "world", {"127.0.0.1:9092": env["KAFKA"], "mongodb://127.0.0.1:27017": env["MONGO_1"], "/etc/millrace/mongo-other-uri": uri_file})
+        page_dir = folder / "page"
+        page_dir.mkdir()
+        world = World(folder / "world", {"127.0.0.1:9092": env["KAFKA"], "mongodb://127.0.0.1:27017": env["MONGO_1"], "/etc/millrace/mongo-other-uri": uri_file,
+                                          "127.0.0.1:8080": f"127.0.0.1:{free_ports(1)[0]}", "/var/lib/millrace-status": page_dir})
         for words in (("topics", "apply"), ("cell", "add", "main"), ("site", "add", "demo", "--cell", "main")):
             ctl(env["KAFKA"], *words)
         world.environment |= {"MILLRACE_KAFKA_BOOTSTRAP_SERVERS": env["KAFKA"]}

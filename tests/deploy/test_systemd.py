@@ -18,9 +18,9 @@ from millrace_local import BINARIES  # noqa: E402
 
 UNITS = ROOT / "deploy" / "systemd"
 SERVICES = {"ingest": "millrace-ingest.service", "processor": "millrace-processor@.service", "sink": "millrace-sink@.service",
-            "notify": "millrace-notify@.service", "agent": "millrace-agent.service"}
-INSTANCES = {"ingest": [""], "processor": ["main-1", "main-2"], "sink": ["main-1"], "notify": ["main-1"], "agent": [""]}
-MAINS = {"ingest": "ingest", "processor": "processor", "sink": "sink/mongo", "notify": "sink/notify", "agent": "ingest/agent"}
+            "notify": "millrace-notify@.service", "status": "millrace-status.service", "agent": "millrace-agent.service"}
+INSTANCES = {"ingest": [""], "processor": ["main-1", "main-2"], "sink": ["main-1"], "notify": ["main-1"], "status": [""], "agent": [""]}
+MAINS = {"ingest": "ingest", "processor": "processor", "sink": "sink/mongo", "notify": "sink/notify", "status": "sink/status", "agent": "ingest/agent"}
 EXPOSURE = 15  # tenths; of 100, as `systemd-analyze security --threshold` counts
 HARDENED = """NoNewPrivileges=yes CapabilityBoundingSet= AmbientCapabilities= ProtectSystem=strict PrivateTmp=yes PrivateDevices=yes ProtectKernelTunables=yes
 ProtectKernelModules=yes ProtectKernelLogs=yes ProtectControlGroups=yes ProtectClock=yes ProtectHostname=yes ProtectProc=invisible RestrictNamespaces=yes
@@ -129,8 +129,10 @@ def test_programs_know_their_settings():
 def test_drop_ins_are_settings_too():
     secrets = lines((UNITS / "notify-secrets.conf.example").read_text())
     password = lines((UNITS / "kafka-password.conf.example").read_text())
+    token = checked("status", "", lines((UNITS / "status-token.conf.example").read_text()))
+    assert token.returncode == 0 and re.search(r"^admin.token_file = \S*/credentials/admin-token ", token.stdout, re.M), (token.stdout, token.stderr)
     assert checked("notify", "main-1", secrets).returncode == 0, checked("notify", "main-1", secrets).stderr
-    for program in ("ingest", "processor", "sink", "notify"):
+    for program in ("ingest", "processor", "sink", "notify", "status"):
         done = checked(program, INSTANCES[program][0], password)
         assert done.returncode == 0 and "kafka.sasl.password = (set)" in done.stdout, (program, done.stdout, done.stderr)
 
@@ -141,7 +143,7 @@ def test_two_of_a_cell_live_on_one_machine():
     differ = {line.split(" = ")[0] for line in set(first) ^ set(second)}
     assert differ == {"admin.listen", "instance.id"}, differ
     ports = [re.search(r"admin.listen = \S+:(\d+)", checked(program, instance).stdout).group(1) for program in INSTANCES for instance in INSTANCES[program]]
-    assert len(set(ports)) == len(ports) == 6, ports
+    assert len(set(ports)) == len(ports) == 7, ports
 
 
 def budget_is_right(pairs):
@@ -202,7 +204,7 @@ def test_documents_name_every_file():
     readme = (UNITS / "README.md").read_text()
     for path in UNITS.iterdir():
         assert path.name == "README.md" or f"({path.name})" in readme, path.name
-    for program in ("ingest", "processor", "sink", "notify"):
+    for program in ("ingest", "processor", "sink", "notify", "status"):
         assert value(unit(program), "WantedBy") == value(unit(program), "PartOf") == "millrace.target", program
 
 

@@ -1,4 +1,4 @@
-"""The whole of Millrace as processes on a stack of its own, for tests: stack, topics, cell, sites, keys, three programs, and the notifier where it is asked for.
+"""The whole of Millrace as processes on a stack of its own, for tests: stack, topics, cell, sites, keys, three programs, and the notifier and the status page where they are asked for.
 
 On the test clock: all programs get the clock.* settings that `stack up` wrote, and now_ms() is the same line in Python.
 """
@@ -35,12 +35,13 @@ class Pipeline:
     """As a context: everything up and ready on entering, everything stopped on leaving."""
 
     def __init__(self, directory, base_port, speed, start_minute_of_hour, sites, binaries=BINARIES, processor_settings=(),
-                 notify_settings=None):
+                 notify_settings=None, status_settings=None):
         self.directory = pathlib.Path(directory)
         self.binaries = pathlib.Path(binaries)
         self.sites = sites
         self.processor_settings = list(processor_settings)
         self.notify_settings = notify_settings  # None: no notifier
+        self.status_settings = status_settings  # None: no status page; it drafts nothing and keeps nothing unless these say so
         start = int(time.time() * 1000) // HOUR_MS * HOUR_MS + start_minute_of_hour * MINUTE_MS
         self.stack = Stack(self.directory / "stack", base_port=base_port, clock_speed=speed, clock_start_ms=start)
         self.processes = {}
@@ -85,13 +86,14 @@ class Pipeline:
             self.keys[site] = json.loads(self.ctl("--json", "key", "create", site))["key"]
 
     def start_programs(self):
-        ports = free_ports(5)
-        self.push_port = ports[4]
-        self.admin_ports = dict(zip(("ingest", "processor", "sink", "notify"), ports))
+        self.push_port, self.status_port, *ports = free_ports(7)
+        self.admin_ports = dict(zip(("ingest", "processor", "sink", "notify", "status"), ports))
         own = {"ingest": ["push.listen=127.0.0.1:%d" % self.push_port], "processor": self.processor_settings,
                "sink": ["mongo.uri=" + self.env["MONGO_1"], "mongo.database=millrace"]}
         if self.notify_settings is not None:
             own["notify"] = list(self.notify_settings)
+        if self.status_settings is not None:
+            own["status"] = ["status.listen=127.0.0.1:%d" % self.status_port, "drafts.enabled=false", *self.status_settings]
         for program, settings in own.items():
             self.start(program, settings)
         for program in own:

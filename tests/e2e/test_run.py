@@ -21,7 +21,7 @@ import cases  # noqa: E402
 from millrace_local import Process  # noqa: E402
 from millrace_local.programs import Receiver  # noqa: E402
 
-PARTS = ("feeder", "agent", "ingest", "processor", "sink", "notify", "receiver", "database-1", "kafka-1")
+PARTS = ("feeder", "agent", "ingest", "processor", "sink", "notify", "status", "receiver", "database-1", "kafka-1")
 START_SECONDS = 180
 
 
@@ -41,6 +41,13 @@ def ended(run, pids):
     return run.log_file.read_text()
 
 
+def page_of(run):
+    """What the status page answers at the address that the run prints."""
+    address = re.search(r"^ +status page +(http://127\.0\.0\.1:\d+)$", run.log_file.read_text(), re.M)[1]
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return answer.status, answer.read().decode()
+
+
 def stop_anyway(run):
     """A case that failed half-way leaves nothing running."""
     if run.pid:
@@ -57,6 +64,8 @@ def test_ctrl_c_stops_everything(directory):
         assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
         key = key_file.read_text().strip()
         assert len(key) >= 32
+        status, page = page_of(run)
+        assert status == 200 and "<html" in page and key not in page, page[:500]
         for pid in (run.pid, *pids.values()):
             assert key.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes(), f"pid {pid} shows the key"
         second = subprocess.run([sys.executable, ROOT / "deploy" / "local" / "run", "--dir", directory],

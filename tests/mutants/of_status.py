@@ -18,6 +18,10 @@ MUTANTS = [
     problem("problems-as-they-come", "s->problems[at - 1].severity > severity", "s->problems[at - 1].severity > NR_STATUS_SEVERITIES"),
     problem("equals-in-reverse", "s->problems[at - 1].severity > severity", "s->problems[at - 1].severity >= severity"),
     problem("hints-are-problems", "s->nr_hints += severity == STATUS_HINT;", ""),
+    # the status page
+    problem("update-is-never-due", 'status_figure(b, "updates_due", &due) && due > 0', 'status_figure(b, "updates_due", &due) && due > 2'),
+    problem("no-draft-is-one", 'status_figure(b, "drafts", &drafts) && drafts > 0', 'status_figure(b, "drafts", &drafts)'),
+    problem("drafts-of-others", 'status_is_live(&s->beats[i], "millrace-status")', 'status_is_live(&s->beats[i], "millrace-ingest")'),
     # records of a newer build
     problem("unreadable-is-well", "if (items[i]->fault && !faults++)", "if (items[i]->fault && !s->now_ms && !faults++)"),
     ctl("newer-is-replaced", "diff", "if (live && check_ours(live, kind, err) < 0)", "if (live && check_ours(live, kind, err) > 0)"),

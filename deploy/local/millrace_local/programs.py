@@ -17,7 +17,8 @@ DATABASE = "millrace"
 CELL = "main"
 SITE = "demo"
 PUSH_PORT = 4318
-ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103, "notify": 9104}
+STATUS_PORT = 8080
+ADMIN_PORTS = {"ingest": 9101, "processor": 9102, "sink": 9103, "notify": 9104, "status": 9105}
 AGENT_PORTS = {"admin": 9106, "statsd": 8125}
 RECEIVER_PORT = 9107
 READY_SECONDS = 60
@@ -78,26 +79,32 @@ def create_site(kafka, key_file):
 
 
 class Programs:
-    """ingest, processor, sink and notify with their processes in one directory."""
+    """ingest, processor, sink, notify and status with their processes in one directory."""
 
     def __init__(self, directory):
         self.processes = {name: Process(name, directory) for name in ADMIN_PORTS}
         self.admin_ports = dict(ADMIN_PORTS)
-        self.push_port = PUSH_PORT
+        self.push_port, self.status_port = PUSH_PORT, STATUS_PORT
+        self.status_dir = directory / "status"
 
     def start(self, env):
         """Starts them on the stack whose stack.env is given; the ports are chosen now."""
-        self.push_port = pick_port(PUSH_PORT)
+        self.push_port, self.status_port = pick_port(PUSH_PORT), pick_port(STATUS_PORT)
+        self.status_dir.mkdir(exist_ok=True)
         for name, process in self.processes.items():
             self.admin_ports[name] = pick_port(ADMIN_PORTS[name])
-            settings = {"kafka.bootstrap.servers": env["KAFKA"], "cell": CELL,
-                        "admin.listen": f"127.0.0.1:{self.admin_ports[name]}"}
+            settings = {"kafka.bootstrap.servers": env["KAFKA"], "admin.listen": f"127.0.0.1:{self.admin_ports[name]}"}
+            if name != "status":  # which is of all cells
+                settings["cell"] = CELL
             if name == "ingest":
                 settings["push.listen"] = f"127.0.0.1:{self.push_port}"
             if name == "sink":
                 settings |= {"mongo.uri": env["MONGO_1"], "mongo.database": DATABASE}
             if name == "notify":  # to the receiver on this machine, which is neither public nor https
                 settings |= {"notify.allow_http": "true", "notify.allow_networks": "127.0.0.0/8"}
+            if name == "status":
+                settings |= {"status.listen": f"127.0.0.1:{self.status_port}", "status.dir": self.status_dir,
+                             "page.url": f"http://127.0.0.1:{self.status_port}"}
             words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
             process.start([BINARIES / f"millrace-{name}", *words])
 

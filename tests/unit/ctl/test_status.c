@@ -257,6 +257,9 @@ static const char *spoil_more(struct fixture *f, int what, const char **also)
 	case 30: put_newer(f, STORE_SITES); return "degraded 1 of the sites cannot be read by this millrace-ctl, nor by programs of its build (x: ";
 	case 31: put_newer(f, STORE_CONTROLS); return "degraded 1 of the controls cannot be read";
 	case 32: put_newer(f, STORE_TRIGGERS); return "degraded 1 of the triggers cannot be read";
+	case 33: put_figure(f, "millrace-status", "updates_due", 2, true); return "hint 2 incidents on the status page: customers have waited too long";
+	case 34: put_figure(f, "millrace-status", "drafts", 1, true); return "hint 1 incident drafted for the status page, and public soon";
+	case 35: put_figure(f, "millrace-status", "drafts", 0, true); return NULL;
 	default: return "";
 	}
 }
@@ -502,7 +505,7 @@ int main(void)
 	TCase *t = tcase_create("status");
 
 	tcase_add_loop_test(t, problems, 0, 21);
-	tcase_add_loop_test(t, more_problems, 0, 33);
+	tcase_add_loop_test(t, more_problems, 0, 36);
 	tcase_add_test(t, problems_stand_by_what_depends_on_them);
 	tcase_add_test(t, figures_are_anybodys);
 	tcase_add_test(t, ages_on_a_test_clock);
