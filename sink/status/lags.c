@@ -1,0 +1,163 @@
+/* lags.c - see lags.h. */
+#include "sink/status/lags.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/map.h"
+#include "sink/status/recovery.h"
+
+enum { KNOWN_FOR_MS = 60000 };
+
+/* A group in a cell. */
+struct lag_story {
+	struct facts_lag lag; /* as of the last survey that said something of it */
+	struct recovery recovery;
+	uint64_t seen;        /* number of the last survey that had it */
+};
+
+struct lags {
+	struct map stories; /* of the hash of the group's name */
+	uint64_t surveys;
+};
+
+struct lags *lags_new(struct err *err)
+{
+	struct lags *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		err_nomem(err, "what surveys tell");
+	return l;
+}
+
+void lags_free(struct lags *l)
+{
+	const struct map_slot *slot;
+	size_t at = 0;
+
+	if (!l)
+		return;
+	while ((slot = map_next(&l->stories, &at)) != NULL)
+		free(slot->value);
+	map_fini(&l->stories);
+	free(l);
+}
+
+static bool is_whole(const struct lag_group *g)
+{
+	for (size_t i = 0; i < g->nr; i++)
+		if (g->partitions[i].fault)
+			return false;
+	return true;
+}
+
+/* Sums over the group's partitions; what retention has cut counts as committed, as nobody will ever read it. */
+static struct recovery_sample sum(const struct lag_group *g, int64_t at_ms)
+{
+	struct recovery_sample s = {.at_ms = at_ms, .waiting = g->total};
+
+	for (size_t i = 0; i < g->nr; i++)
+		s.end += g->partitions[i].end;
+	s.committed = s.end - s.waiting;
+	return s;
+}
+
+static void take_group(struct lag_story *story, const struct lag_group *g, int64_t at_ms)
+{
+	const struct recovery_sample s = sum(g, at_ms);
+
+	recovery_take(&story->recovery, &s);
+	story->lag = (struct facts_lag){
+		.known = true, .at_ms = at_ms, .waiting_records = g->total, .lost_records = g->lost,
+		.behind_ms = g->oldest ? g->oldest->age_ms : g->nr_unknown ? -1 : 0,
+		.left_ms = g->next ? g->next->left_ms : -1,
+		.recovery_ms = recovery_ms(&story->recovery), .draining = recovery_is_draining(&story->recovery),
+		.still_ms = recovery_still_ms(&story->recovery),
+	};
+}
+
+static struct lag_story *story_of(struct lags *l, const struct lag_group *g, struct err *err)
+{
+	uint8_t key[MAP_KEY_BYTES];
+	struct lag_story *story;
+
+	map_key_of(str_from(g->name), key);
+	story = map_get(&l->stories, key);
+	if (story)
+		return story;
+	story = calloc(1, sizeof(*story));
+	if (story && map_put(&l->stories, key, story) == 0)
+		return story;
+	free(story);
+	err_nomem(err, "what surveys tell");
+	return NULL;
+}
+
+/* Groups of cells that are gone. A map does not change while it is walked, so one a walk. */
+static void forget(struct lags *l)
+{
+	const struct map_slot *slot;
+	size_t at = 0;
+
+	while ((slot = map_next(&l->stories, &at)) != NULL) {
+		struct lag_story *story = slot->value;
+		uint8_t key[MAP_KEY_BYTES];
+
+		if (story->seen == l->surveys)
+			continue;
+		memcpy(key, slot->key, sizeof(key));
+		free(map_remove(&l->stories, key));
+		at = 0;
+	}
+}
+
+int lags_take(struct lags *l, const struct survey_view *v, struct err *err)
+{
+	l->surveys++;
+	for (size_t i = 0; i < v->nr_groups; i++) {
+		struct lag_story *story = story_of(l, &v->groups[i], err);
+
+		if (!story)
+			return -1;
+		story->seen = l->surveys;
+		if (is_whole(&v->groups[i]))
+			take_group(story, &v->groups[i], v->at_ms);
+	}
+	forget(l);
+	return 0;
+}
+
+static const struct lag_story *find(const struct lags *l, const char *program, struct str cell)
+{
+	char name[96];
+	uint8_t key[MAP_KEY_BYTES];
+
+	snprintf(name, sizeof(name), "millrace-%s-" STR_FMT, program, (int)(cell.len < 64 ? cell.len : 64), cell.p);
+	map_key_of(str_from(name), key);
+	return map_get(&l->stories, key);
+}
+
+static struct facts_lag lag_of(const struct lags *l, const char *program, struct str cell, int64_t now_ms)
+{
+	const struct lag_story *story = find(l, program, cell);
+
+	if (!story || now_ms - story->lag.at_ms > KNOWN_FOR_MS)
+		return (struct facts_lag){0};
+	return story->lag;
+}
+
+void lags_fill(const struct lags *l, int64_t now_ms, struct facts_cell *cell)
+{
+	cell->processor = lag_of(l, "processor", cell->name, now_ms);
+	cell->sink = lag_of(l, "sink", cell->name, now_ms);
+	cell->notify = lag_of(l, "notify", cell->name, now_ms);
+}
+
+bool lags_know(const struct lags *l, const struct facts_cell *cells, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (!find(l, "sink", cells[i].name))
+			return false;
+	return true;
+}

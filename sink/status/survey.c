@@ -1,0 +1,295 @@
+/* survey.c - see survey.h.
+ *
+ * The mutex guards what crosses: the cells, the newest view, and the word to stop. No lock is held while Kafka is asked. A view that nobody has fetched when the
+ * next one is there is dropped: only the newest matters.
+ *
+ * The age of the oldest unread record of each partition is asked with a reader of a look's own (common/lag_age.h), which is why a look has an interval of
+ * seconds. retention.ms changes by an operator's hand, so it is asked every ten minutes; what was known before holds in between. */
+#include "sink/status/survey.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/events.h"
+#include "common/lag_age.h"
+#include "common/map.h"
+#include "common/topic_list.h"
+
+enum { RETENTION_EVERY_MS = 600000, CLOSE_MS = 5000 };
+
+struct survey {
+	const struct program *program;
+	int64_t interval_ms;
+	int wake_fd;
+	rd_kafka_t *rk;       /* the thread's */
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t mutex; /* guards all that follows */
+	pthread_cond_t changed;
+	bool stop, ended;
+	char *cells;          /* names, each ended by NUL */
+	size_t nr_cells;
+	struct survey_view *view;
+};
+
+/* How long topics are kept, as of the last time that was asked; the thread's. */
+struct kept {
+	struct map by_topic; /* of the topic's hash to the time + 1, as a pointer */
+	int64_t asked_mono_ms;
+};
+
+static const struct kafka_prop fixed_props[] = {{0}};
+
+int survey_check(const struct program *p, struct err *err)
+{
+	return kafka_conf_check(kafka_conf(p, "survey", fixed_props, err));
+}
+
+void survey_view_free(struct survey_view *v)
+{
+	if (!v)
+		return;
+	arena_fini(&v->arena);
+	free(v);
+}
+
+/* Remembers a group's times, or gives it those that are remembered. */
+static void exchange(struct kept *kept, struct lag_group *group, bool remember)
+{
+	char name[KAFKA_TOPIC_SIZE];
+	uint8_t key[MAP_KEY_BYTES];
+
+	for (size_t i = 0; i < group->nr; i++) {
+		struct lag_partition *p = &group->partitions[i];
+		void *known;
+
+		map_key_of(str_from(lag_topic_name(group, p, name)), key);
+		if (remember && p->retention_ms >= 0)
+			map_put(&kept->by_topic, key, (void *)(uintptr_t)(p->retention_ms + 1));
+		else if (!remember && (known = map_get(&kept->by_topic, key)) != NULL)
+			p->retention_ms = (int64_t)(uintptr_t)known - 1;
+	}
+}
+
+/* A failure leaves what was known: the page says less then, and nothing wrong. */
+static void take_retention(struct survey *s, struct kept *kept, struct survey_view *v)
+{
+	bool due = !kept->asked_mono_ms || clock_mono_ms() >= kept->asked_mono_ms + RETENTION_EVERY_MS;
+
+	if (due && lag_retention_read(s->rk, v->groups, v->nr_groups, NULL) == 0)
+		kept->asked_mono_ms = clock_mono_ms();
+	else
+		due = false;
+	for (size_t g = 0; g < v->nr_groups; g++)
+		exchange(kept, &v->groups[g], due);
+}
+
+static int plan(struct survey_view *v, const char *cells, size_t nr_cells, const struct topic_list *topics)
+{
+	v->groups = arena_calloc(&v->arena, LAG_GROUPS * nr_cells, sizeof(*v->groups));
+	if (!v->groups)
+		return err_nomem(&v->err, "a survey");
+	for (const char *cell = cells; v->nr_groups < LAG_GROUPS * nr_cells; cell += strlen(cell) + 1, v->nr_groups += LAG_GROUPS) {
+		struct str name = arena_str(&v->arena, str_from(cell));
+
+		if (!name.p || lag_plan(name, topics, &v->arena, &v->groups[v->nr_groups], &v->err) < 0)
+			return err_nomem(&v->err, "a survey");
+	}
+	return 0;
+}
+
+/* One look. What cannot be asked is told by v->err. */
+static void look(struct survey *s, struct kept *kept, const char *cells, size_t nr_cells, struct survey_view *v)
+{
+	struct topic_list topics;
+
+	if (topic_list_read(s->rk, &v->arena, &topics, &v->err) < 0 || plan(v, cells, nr_cells, &topics) < 0 ||
+	    lag_read(s->rk, v->groups, v->nr_groups, &v->arena, &v->err) < 0)
+		return;
+	take_retention(s, kept, v);
+	if (lag_age_read(s->program, v->groups, v->nr_groups, NULL, NULL, &v->err) < 0)
+		return;
+	for (size_t g = 0; g < v->nr_groups; g++)
+		lag_age_sum(&v->groups[g], &s->program->clock);
+	v->at_ms = clock_now_ms(&s->program->clock);
+	v->ok = true;
+}
+
+/* Hands over the view. */
+static void publish(struct survey *s, struct survey_view *v)
+{
+	struct survey_view *old;
+
+	pthread_mutex_lock(&s->mutex);
+	old = s->view;
+	s->view = v;
+	pthread_mutex_unlock(&s->mutex);
+	survey_view_free(old);
+	events_wake(s->wake_fd);
+}
+
+/* Waits until a look is due and there are cells; copies their names. NULL: stop, or no memory for once. */
+static char *await_turn(struct survey *s, int64_t due_mono_ms, size_t *nr_cells, bool *stop)
+{
+	char *cells = NULL;
+	struct timespec due = {due_mono_ms / 1000, due_mono_ms % 1000 * 1000000};
+	int rc = 0;
+
+	pthread_mutex_lock(&s->mutex);
+	while (!s->stop && (rc != ETIMEDOUT || !s->nr_cells))
+		rc = s->nr_cells ? pthread_cond_timedwait(&s->changed, &s->mutex, &due) : pthread_cond_wait(&s->changed, &s->mutex);
+	*stop = s->stop;
+	*nr_cells = s->nr_cells;
+	if (!s->stop) {
+		size_t bytes = 0;
+
+		for (size_t i = 0; i < s->nr_cells; i++)
+			bytes += strlen(s->cells + bytes) + 1;
+		cells = malloc(bytes);
+		if (cells)
+			memcpy(cells, s->cells, bytes);
+	}
+	pthread_mutex_unlock(&s->mutex);
+	return cells;
+}
+
+static void *run(void *arg)
+{
+	struct survey *s = arg;
+	struct kept kept = {MAP_INIT, 0};
+	int64_t due_mono_ms = clock_mono_ms();
+	bool stop = false;
+
+	while (!stop) {
+		size_t nr_cells;
+		char *cells = await_turn(s, due_mono_ms, &nr_cells, &stop);
+		struct survey_view *v = cells ? calloc(1, sizeof(*v)) : NULL;
+
+		due_mono_ms = clock_mono_ms() + s->interval_ms;
+		if (v) {
+			look(s, &kept, cells, nr_cells, v);
+			publish(s, v);
+		}
+		free(cells);
+	}
+	map_fini(&kept.by_topic);
+	pthread_mutex_lock(&s->mutex);
+	s->ended = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->mutex);
+	return NULL;
+}
+
+static int init_sync(struct survey *s)
+{
+	pthread_condattr_t attr;
+	int rc = pthread_condattr_init(&attr);
+
+	if (rc == 0)
+		rc = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	if (rc == 0)
+		rc = pthread_cond_init(&s->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	return rc ? rc : pthread_mutex_init(&s->mutex, NULL);
+}
+
+struct survey *survey_new(const struct program *p, int64_t interval_ms, int wake_fd, struct err *err)
+{
+	struct survey *s = calloc(1, sizeof(*s));
+
+	if (!s || init_sync(s) != 0) {
+		free(s);
+		err_nomem(err, "a survey");
+		return NULL;
+	}
+	s->program = p;
+	s->interval_ms = interval_ms;
+	s->wake_fd = wake_fd;
+	s->rk = kafka_open(RD_KAFKA_PRODUCER, kafka_conf(p, "survey", fixed_props, err), err); /* it only asks */
+	if (!s->rk) {
+		survey_free(s, 0);
+		return NULL;
+	}
+	s->started = pthread_create(&s->thread, NULL, run, s) == 0;
+	if (s->started)
+		return s;
+	err_set(err, ERR_FATAL, "no thread can be started for the survey");
+	survey_free(s, 0);
+	return NULL;
+}
+
+/* Tells the thread to stop and waits until it has, or the time is over. */
+static bool join(struct survey *s, int timeout_ms)
+{
+	int64_t until_ms = clock_mono_ms() + timeout_ms;
+	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+	bool ended;
+
+	pthread_mutex_lock(&s->mutex);
+	s->stop = true;
+	pthread_cond_broadcast(&s->changed);
+	while (!s->ended && pthread_cond_timedwait(&s->changed, &s->mutex, &until) == 0)
+		;
+	ended = s->ended;
+	pthread_mutex_unlock(&s->mutex);
+	if (ended)
+		pthread_join(s->thread, NULL);
+	return ended;
+}
+
+bool survey_free(struct survey *s, int timeout_ms)
+{
+	bool closed;
+
+	if (!s)
+		return true;
+	if (s->started && !join(s, timeout_ms)) {
+		kafka_abandon(s->rk);
+		return false;
+	}
+	closed = kafka_close(s->rk, CLOSE_MS);
+	survey_view_free(s->view);
+	free(s->cells);
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->mutex);
+	free(s);
+	return closed;
+}
+
+int survey_set_cells(struct survey *s, const struct str *names, size_t nr, struct err *err)
+{
+	size_t bytes = 0;
+	char *cells, *at;
+
+	for (size_t i = 0; i < nr; i++)
+		bytes += names[i].len + 1;
+	cells = at = malloc(bytes + 1);
+	if (!cells)
+		return err_nomem(err, "the names of cells");
+	for (size_t i = 0; i < nr; i++, at++) {
+		memcpy(at, names[i].p, names[i].len);
+		at += names[i].len;
+		*at = '\0';
+	}
+	pthread_mutex_lock(&s->mutex);
+	free(s->cells);
+	s->cells = cells;
+	s->nr_cells = nr;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->mutex);
+	return 0;
+}
+
+struct survey_view *survey_take(struct survey *s)
+{
+	struct survey_view *v;
+
+	pthread_mutex_lock(&s->mutex);
+	v = s->view;
+	s->view = NULL;
+	pthread_mutex_unlock(&s->mutex);
+	return v;
+}
