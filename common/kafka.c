@@ -489,6 +489,21 @@ void kafka_wake_on(rd_kafka_t *rk, int fd)
 	rd_kafka_queue_destroy(queue);
 }
 
+rd_kafka_event_t *kafka_await_event(rd_kafka_queue_t *queue, int timeout_ms, const char *what, struct err *err)
+{
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms);
+
+	if (!event) {
+		err_set(err, ERR_RETRY, "%s: no answer within %d s", what, timeout_ms / 1000);
+		return NULL;
+	}
+	if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return event;
+	err_set(err, kafka_err_kind(rd_kafka_event_error(event)), "%s: %s", what, rd_kafka_event_error_string(event));
+	rd_kafka_event_destroy(event);
+	return NULL;
+}
+
 int kafka_wait(rd_kafka_t *rk, int timeout_ms, struct err *err)
 {
 	int64_t deadline = clock_mono_ms() + timeout_ms;

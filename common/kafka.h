@@ -64,6 +64,10 @@ int kafka_check_topic(rd_kafka_t *rk, const char *topic, int32_t partitions, int
  * before fd is closed. What is in the queue already makes nothing readable. */
 void kafka_wake_on(rd_kafka_t *rk, int fd);
 
+/* Waits for the answer to an admin request that was given queue; the caller destroys it. NULL with *err set when none came within timeout_ms (real), or
+ * an error. what: "make topics". */
+rd_kafka_event_t *kafka_await_event(rd_kafka_queue_t *queue, int timeout_ms, const char *what, struct err *err);
+
 /* Waits until the cluster answers a metadata request, up to timeout_ms of real time. ERR_RETRY naming the brokers when it does not. */
 int kafka_wait(rd_kafka_t *rk, int timeout_ms, struct err *err);
 

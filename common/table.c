@@ -36,6 +36,7 @@ struct table {
 	char *topic; /* owned */
 	table_row_fn row;
 	void *ctx;
+	int64_t since_ms; /* wall clock; 0: from its beginning */
 	bool loaded;
 };
 
@@ -114,17 +115,43 @@ static int client_open(struct tables *t, const struct program *p, struct err *er
 	return 0;
 }
 
-/* Each topic from its beginning, whatever was read before: nothing is committed (I3). */
-static int tables_assign(struct tables *t, struct err *err)
+/* Where a topic is read from that is not read from its beginning: the first row that is not older; behind the last where all are. */
+static int find_since(const struct tables *t, const struct table *table, int timeout_ms, int64_t *offset, struct err *err)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)t->nr);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_add(list, table->topic, 0);
 	rd_kafka_resp_err_t code;
 
-	for (size_t i = 0; i < t->nr; i++)
-		rd_kafka_topic_partition_list_add(list, t->table[i].topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
-	code = rd_kafka_assign(t->rk, list);
+	at->offset = table->since_ms;
+	code = rd_kafka_offsets_for_times(t->rk, list, timeout_ms);
+	code = code ? code : at->err;
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		*offset = at->offset; /* RD_KAFKA_OFFSET_END where there is none */
 	rd_kafka_topic_partition_list_destroy(list);
-	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_code(err, code, "assign the tables' topics");
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : kafka_code(err, code, "ask where the rows of a time begin");
+}
+
+static int find_beginnings(const struct tables *t, rd_kafka_topic_partition_list_t *list, int timeout_ms, struct err *err)
+{
+	for (size_t i = 0; i < t->nr; i++) {
+		rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_add(list, t->table[i].topic, 0);
+
+		at->offset = RD_KAFKA_OFFSET_BEGINNING;
+		if (t->table[i].since_ms && find_since(t, &t->table[i], timeout_ms, &at->offset, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Each topic from its beginning, or its time, whatever was read before: nothing is committed (I3). */
+static int tables_assign(struct tables *t, int timeout_ms, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)t->nr);
+	int rc = find_beginnings(t, list, timeout_ms, err);
+	rd_kafka_resp_err_t code = rc == 0 ? rd_kafka_assign(t->rk, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	rd_kafka_topic_partition_list_destroy(list);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? rc : kafka_code(err, code, "assign the tables' topics");
 }
 
 /* Before anything is assigned only statistics and news of the brokers come, and must not pile up. What
@@ -167,6 +194,11 @@ struct tables *tables_new(const struct program *p, const struct table_spec *spec
 	return t;
 }
 
+void tables_since(struct tables *t, size_t nr, int64_t wall_ms)
+{
+	t->table[nr].since_ms = wall_ms;
+}
+
 int tables_open(struct tables *t, int timeout_ms, struct err *err)
 {
 	if (t->opened)
@@ -177,7 +209,7 @@ int tables_open(struct tables *t, int timeout_ms, struct err *err)
 	for (size_t i = 0; i < t->nr; i++) /* assigning one that is not there would wait for ever */
 		if (kafka_check_topic(t->rk, t->table[i].topic, 1, timeout_ms, err) < 0)
 			return -1;
-	if (tables_assign(t, err) < 0)
+	if (tables_assign(t, timeout_ms, err) < 0)
 		return -1;
 	t->contact_mono_ms = clock_mono_ms();
 	t->opened = true;

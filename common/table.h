@@ -39,6 +39,9 @@ int tables_check(const struct program *p, struct err *err);
  * are wrong. One reader lives through all attempts to open it, so that brokers that are away cost one connection and its log lines. */
 struct tables *tables_new(const struct program *p, const struct table_spec *specs, size_t nr, struct err *err);
 
+/* Of the nr-th topic, a log that grows for ever, rows that Kafka stamped before wall_ms (wall clock) are passed over. Before tables_open(). */
+void tables_since(struct tables *t, size_t nr, int64_t wall_ms);
+
 /* Starts reading the topics from their beginning once the brokers and all topics are there, waiting up to timeout_ms (real) for each of
  * its questions: one whether brokers answer, and one a topic. ERR_RETRY when they do not, or when a topic is not there yet (message
  * says to run millrace-ctl topics apply): call again later. ERR_REJECT when a topic can be no table. Once open, a no-op. */

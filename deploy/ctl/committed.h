@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "common/offset_meta.h"
-#include "deploy/ctl/lag.h"
+#include "common/lag.h"
 
 enum committed_state {
 	COMMITTED_SOUND,   /* a checkpoint's, as far as its metadata shows */

@@ -62,7 +62,7 @@ static int read_cells(struct incidents *i, struct ctl *ctl, struct topic_scan *s
 	struct topic_list topics;
 	size_t nr = 0;
 	const struct store_item **cells = store_list(cluster_store(ctl->cluster), STORE_CELLS, &nr, err);
-	int rc = cells ? topic_admin_list(cluster_client(ctl->cluster), &arena, &topics, err) : -1;
+	int rc = cells ? topic_list_read(cluster_client(ctl->cluster), &arena, &topics, err) : -1;
 
 	for (size_t c = 0; rc == 0 && c < nr; c++) {
 		char topic[KAFKA_TOPIC_SIZE], name[64];

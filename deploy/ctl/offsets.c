@@ -8,7 +8,7 @@
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/committed.h"
 #include "deploy/ctl/grid.h"
-#include "deploy/ctl/lag.h"
+#include "common/lag.h"
 #include "deploy/ctl/topic_admin.h"
 
 /* A topic that nobody has written or read yet has nothing to show. */
@@ -137,7 +137,7 @@ int offsets_show_run(struct ctl *ctl, struct err *err)
 	if (ctl_load(ctl, false, err) < 0 || !(cell = ctl_find_cell(ctl, ctl->args.operands[0], err)))
 		return -1;
 	progress_begin(ctl->progress, "asking what the processors of " STR_FMT " have committed", STR_ARG(cell->name));
-	asked = topic_admin_list(cluster_client(ctl->cluster), &arena, &topics, err) < 0 || lag_plan(cell->name, &topics, &arena, groups, err) < 0 ||
+	asked = topic_list_read(cluster_client(ctl->cluster), &arena, &topics, err) < 0 || lag_plan(cell->name, &topics, &arena, groups, err) < 0 ||
 			lag_read(cluster_client(ctl->cluster), groups, 1, &arena, err) < 0 ? -1 : 0;
 	progress_end(ctl->progress);
 	if (asked < 0)

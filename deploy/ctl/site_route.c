@@ -99,7 +99,7 @@ static int check_target(struct ctl *ctl, const struct route *to, struct err *err
 	if (to->shards > cell->partitions)
 		return err_set(err, ERR_REJECT, "%d shards, but cell %s has %d partitions (--shards N says how many)", (int)to->shards, name,
 			       (int)cell->partitions);
-	rc = topic_admin_list(cluster_client(ctl->cluster), &arena, &topics, err);
+	rc = topic_list_read(cluster_client(ctl->cluster), &arena, &topics, err);
 	if (rc == 0 && (!cell->epoch || !topic_list_find(&topics, kafka_cell_topic(topic, name, "samples"))))
 		rc = err_set(err, ERR_REJECT, "cell %s has no topics yet: run millrace-ctl topics apply", name);
 	arena_fini(&arena);

@@ -9,7 +9,7 @@
 
 #include "deploy/ctl/commands.h"
 #include "deploy/ctl/grid.h"
-#include "deploy/ctl/lag_age.h"
+#include "common/lag_age.h"
 
 const char *status_state_name(enum status_beat_state state)
 {
@@ -172,13 +172,19 @@ int status_list_controls(struct status *s, struct err *err)
 	return s->controls ? 0 : err_nomem(err, "a list of controls");
 }
 
+static void count_answers(void *ctx, size_t done, size_t total)
+{
+	progress_count(ctx, done, total, "partitions");
+}
+
 /* What stays unknown is told once, beside the screen. */
 static void gather_ages(struct status *s, struct ctl *ctl)
 {
 	struct err err = ERR_INIT;
 
+	progress_begin(ctl->progress, "asking for the oldest unread records");
 	if (lag_retention_read(cluster_client(ctl->cluster), s->groups, s->nr_groups, &err) < 0 ||
-	    lag_age_read(&ctl->program, s->groups, s->nr_groups, ctl->progress, &err) < 0) {
+	    lag_age_read(&ctl->program, s->groups, s->nr_groups, count_answers, ctl->progress, &err) < 0) {
 		progress_hide(ctl->progress);
 		ctl_hint("warning: how old unread records are is not known: %s", err.msg);
 	}
@@ -194,7 +200,7 @@ static int gather_lag(struct status *s, struct ctl *ctl, struct err *err)
 	int rc = -1;
 
 	progress_begin(ctl->progress, "asking how far the groups of %zu cells are behind", s->nr_cells);
-	if (!cells || topic_admin_list(rk, &s->arena, &s->topics, err) < 0)
+	if (!cells || topic_list_read(rk, &s->arena, &s->topics, err) < 0)
 		goto out;
 	s->groups = arena_calloc(&s->arena, LAG_GROUPS * s->nr_cells, sizeof(*s->groups));
 	if (!s->groups) {

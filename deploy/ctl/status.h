@@ -13,7 +13,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "deploy/ctl/json_write.h"
-#include "deploy/ctl/lag.h"
+#include "common/lag.h"
 #include "deploy/ctl/letter_tally.h"
 #include "deploy/ctl/store.h"
 

@@ -15,7 +15,7 @@ int topics_init(struct topics_run *run, struct ctl *ctl, int replicas, bool dry_
 {
 	*run = (struct topics_run){.ctl = ctl, .replicas = replicas, .dry_run = dry_run};
 	run->last = &run->first;
-	return topic_admin_list(cluster_client(ctl->cluster), &run->arena, &run->before, err);
+	return topic_list_read(cluster_client(ctl->cluster), &run->arena, &run->before, err);
 }
 
 void topics_fini(struct topics_run *run)

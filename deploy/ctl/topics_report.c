@@ -106,7 +106,7 @@ int topics_compare(struct topics_run *run, struct err *err)
 		compare_shape(run, c.wishes[i]);
 	}
 	progress_begin(run->ctl->progress, "asking for the settings of %zu topics", c.nr);
-	rc = c.nr ? topic_admin_settings(cluster_client(run->ctl->cluster), names, c.nr, on_setting, &c, err) : 0;
+	rc = c.nr ? topic_list_settings(cluster_client(run->ctl->cluster), names, c.nr, on_setting, &c, err) : 0;
 	progress_end(run->ctl->progress);
 out:
 	free(names);

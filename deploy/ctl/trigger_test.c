@@ -499,7 +499,7 @@ static int run(struct testing *test, const struct store *s, struct err *err)
 	if (!test->tried)
 		return err_nomem(err, "triggers");
 	test->scan = topic_scan_new(&test->ctl->program, test->ctl->progress, err);
-	if (test->scan && gather(test, s, err) == 0 && topic_admin_list(cluster_client(test->ctl->cluster), &arena, &topics, err) == 0 &&
+	if (test->scan && gather(test, s, err) == 0 && topic_list_read(cluster_client(test->ctl->cluster), &arena, &topics, err) == 0 &&
 	    read_cells(test, &topics, err) == 0 && judge(test, err) == 0)
 		rc = 0;
 	arena_fini(&arena);

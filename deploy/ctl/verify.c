@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "deploy/ctl/commands.h"
-#include "deploy/ctl/lag.h"
+#include "common/lag.h"
 #include "deploy/ctl/moment.h"
 #include "deploy/ctl/topic_admin.h"
 #include "deploy/ctl/verify_raw.h"
@@ -156,7 +156,7 @@ static int await_groups(struct verify *v, struct err *err)
 {
 	struct arena arena = ARENA_INIT;
 	struct topic_list topics;
-	int rc = topic_admin_list(cluster_client(v->ctl->cluster), &arena, &topics, err);
+	int rc = topic_list_read(cluster_client(v->ctl->cluster), &arena, &topics, err);
 
 	progress_begin(v->ctl->progress, "waiting for the processors and sinks of cell " STR_FMT " to come as far as Kafka", STR_ARG(v->cell->name));
 	for (int which = 0; which < 2 && rc >= 0; which++) {

@@ -108,13 +108,13 @@ static int ask_topic(struct reading *r, int *partitions, struct err *err)
 	struct arena arena = ARENA_INIT;
 	struct topic_list topics;
 	const struct topic_state *state = NULL;
-	int rc = topic_admin_list(rk, &arena, &topics, err);
+	int rc = topic_list_read(rk, &arena, &topics, err);
 
 	if (rc == 0 && !(state = topic_list_find(&topics, r->topic)))
 		rc = err_set(err, ERR_RETRY, "topic %s does not exist: run millrace-ctl topics apply", r->topic);
 	if (rc == 0) {
 		*partitions = state->partitions;
-		rc = topic_admin_settings(rk, &r->topic, 1, on_setting, &r->retention, err);
+		rc = topic_list_settings(rk, &r->topic, 1, on_setting, &r->retention, err);
 	}
 	arena_fini(&arena);
 	return rc;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "common/silence.h"
-#include "sink/notify/rows.h"
+#include "common/rows.h"
 
 struct ack_row {
 	struct row row;

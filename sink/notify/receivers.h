@@ -11,7 +11,7 @@
 #include "common/receiver.h"
 #include "common/table.h"
 #include "schemas/schemas.h"
-#include "sink/notify/rows.h"
+#include "common/rows.h"
 
 struct receiver_row {
 	struct row row;

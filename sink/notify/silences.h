@@ -12,7 +12,7 @@
 #include "common/err.h"
 #include "common/table.h"
 #include "schemas/schemas.h"
-#include "sink/notify/rows.h"
+#include "common/rows.h"
 
 enum { SILENCES_MAX = 10000 };
 

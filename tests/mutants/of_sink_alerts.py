@@ -29,7 +29,7 @@ MUTANTS = [
     unit("letter-of-an-alert-is-bytes", "deploy/ctl/letter_value.c", "alert_event_decode(value, arena, &alert, NULL) == 0", "alert_event_decode(value, arena, &alert, NULL) > 0",
          "ctl", "test_letter_value"),
     unit("letter-tells-unknown-times", "deploy/ctl/letter_alert.c", "	if (has)\n		json_write_int(", "	if (has || !has)\n		json_write_int(", "ctl", "test_letter_value"),
-    unit("notifier-reads-nothing", "deploy/ctl/lag.c", '{"alerts"}};', "{NULL}};", "ctl", "test_status"),
+    unit("notifier-reads-nothing", "common/lag.c", '{"alerts"}};', "{NULL}};", "ctl", "test_status"),
     of("dropped-alerts-are-stored", "reader", "if (dropped(r, e.site, sink_collection_name(k->collection)))", "if (dropped(r, e.site_name, sink_collection_name(k->collection)))"),
     of("dropped-incidents-are-stored", "reader", "if (dropped(r, n.site, sink_collection_name(k->collection)))", "if (dropped(r, n.site_name, sink_collection_name(k->collection)))"),
 ]

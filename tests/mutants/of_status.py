@@ -7,6 +7,11 @@ def ctl(name, module, find, replace, test=None):
     return unit(name, f"deploy/ctl/{module}.c", find, replace, "ctl", f"test_{test or module}")
 
 
+def shared(name, module, find, replace, test=None):
+    """One in common/MODULE.c, which the status page reads by, too."""
+    return unit(name, f"common/{module}.c", find, replace, "common", f"test_{test or module}")
+
+
 def problem(name, find, replace):
     return ctl(name, "status_problems", find, replace, "status")
 
@@ -28,14 +33,14 @@ MUTANTS = [
     ctl("newer-is-pruned", "diff", " && (rc = check_ours(there[i], kind, err)) == 0)", ")"),
     ctl("export-forgets-a-cap", "record_json", "	json_write_int(w, \"series_cap\", site->series_cap);\n", ""),
     # loss
-    ctl("markers-are-losses", "lag", "return cut > has_markers(p->topic) ? cut : 0;", "return cut > 0 * has_markers(p->topic) ? cut : 0;"),
-    ctl("nobodys-losses", "lag", "p->fault || p->committed < 0 ? 0", "p->fault ? 0"),
+    shared("markers-are-losses", "lag", "return cut > has_markers(p->topic) ? cut : 0;", "return cut > 0 * has_markers(p->topic) ? cut : 0;"),
+    shared("nobodys-losses", "lag", "p->fault || p->committed < 0 ? 0", "p->fault ? 0"),
     problem("loss-a-day-too-late", "p->left_ms < STATUS_LOSS_NEAR_MS &&", "p->left_ms < 0 &&"),
     problem("short-on-purpose-is-a-loss", " && p->left_ms <= p->retention_ms - p->retention_ms / 4", ""),
-    ctl("retention-in-virtual-time", "lag_age", "clock_real_duration_ms(clock, p->age_ms)", "p->age_ms + 0 * clock->real_ms", "lag"),
-    ctl("cut-next-is-cut-last", "lag_age", "p->left_ms < group->next->left_ms", "p->left_ms > group->next->left_ms", "lag"),
-    ctl("oldest-is-youngest", "lag_age", "p->age_ms > group->oldest->age_ms", "p->age_ms < group->oldest->age_ms", "lag"),
-    ctl("overdue-is-unknown", "lag_age", "p->left_ms = waits && p->retention_ms >= 0 && left_ms < 0 ? 0 : left_ms;", "p->left_ms = left_ms;", "lag"),
+    shared("retention-in-virtual-time", "lag_age", "clock_real_duration_ms(clock, p->age_ms)", "p->age_ms + 0 * clock->real_ms", "lag"),
+    shared("cut-next-is-cut-last", "lag_age", "p->left_ms < group->next->left_ms", "p->left_ms > group->next->left_ms", "lag"),
+    shared("oldest-is-youngest", "lag_age", "p->age_ms > group->oldest->age_ms", "p->age_ms < group->oldest->age_ms", "lag"),
+    shared("overdue-is-unknown", "lag_age", "p->left_ms = waits && p->retention_ms >= 0 && left_ms < 0 ? 0 : left_ms;", "p->left_ms = left_ms;", "lag"),
     # what stands, what is late
     problem("late-by-records-alone", "if (g->oldest && g->oldest->age_ms > s->max_age_ms)", "if (g->oldest && g->oldest->age_ms < 0)"),
     problem("any-pause-excuses", 'i < s->nr_controls && strcmp(g->program, "sink") == 0;', "i < s->nr_controls;"),
@@ -62,9 +67,9 @@ MUTANTS = [
     ctl("progress-over-results", "progress", "s->next_ms = now_ms + PATIENCE_MS;", "s->next_ms = now_ms;"),
     ctl("line-cut-in-a-character", "progress", "			printable_trim(line);\n", ""),
     # the oldest records
-    ctl("one-partition-for-two-groups", "lag_age", " || rd_kafka_topic_partition_list_find(list, q->topic, q->p->partition))", ")"),
-    ctl("age-of-the-newest", "lag_age", "q->p->committed > q->p->begin ? q->p->committed : q->p->begin;", "q->p->end - 1;"),
-    ctl("age-since-1970", "lag_age", "clock_now_ms(&a->program->clock) - clock_map_ms(", "clock_now_ms(&a->program->clock) - 0 * clock_map_ms("),
-    ctl("an-end-is-unknown", "lag_age", "			q->p->age_ms = 0;\n", "			q->p->age_ms = -1;\n"),
-    ctl("silence-costs-all", "lag_age", "(a->deadline_ms - now_ms) * 2 / 3", "(a->deadline_ms - now_ms)"),
+    shared("one-partition-for-two-groups", "lag_age", " || rd_kafka_topic_partition_list_find(list, q->topic, q->p->partition))", ")"),
+    shared("age-of-the-newest", "lag_age", "q->p->committed > q->p->begin ? q->p->committed : q->p->begin;", "q->p->end - 1;"),
+    shared("age-since-1970", "lag_age", "clock_now_ms(&a->program->clock) - clock_map_ms(", "clock_now_ms(&a->program->clock) - 0 * clock_map_ms("),
+    shared("an-end-is-unknown", "lag_age", "			q->p->age_ms = 0;\n", "			q->p->age_ms = -1;\n"),
+    shared("silence-costs-all", "lag_age", "(a->deadline_ms - now_ms) * 2 / 3", "(a->deadline_ms - now_ms)"),
 ]

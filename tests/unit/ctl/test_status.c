@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "deploy/ctl/lag_age.h"
+#include "common/lag_age.h"
 
 #include "tests/unit/unit.h"
 

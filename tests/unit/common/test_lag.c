@@ -1,5 +1,5 @@
 /* test_lag.c - lag as arithmetic, in records and in time; which partitions a cell's groups read. */
-#include "deploy/ctl/lag_age.h"
+#include "common/lag_age.h"
 
 #include "tests/unit/unit.h"
 
@@ -115,7 +115,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("ctl/lag");
+	Suite *s = suite_create("lag");
 	TCase *t = tcase_create("lag");
 
 	tcase_add_loop_test(t, lag_table, 0, NR(lags));

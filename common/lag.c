@@ -4,7 +4,7 @@
  * end, -2 the beginning): one request a broker and a deadline, where rd_kafka_query_watermark_offsets()
  * takes two a partition and may never return (2.0.2). Broker by broker and group by group, so that what one of them does not answer is
  * missing, and no more. */
-#include "deploy/ctl/lag.h"
+#include "common/lag.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  *
  * What a row means is its owner's: he embeds struct row as the first member of his own, which row_new() makes room for in the row's own arena,
  * together with the message, so that a row is one thing to free. Sorted by id; how many there may be is the owner's to say. Not thread-safe. */
-#ifndef MILLRACE_NOTIFY_ROWS_H
-#define MILLRACE_NOTIFY_ROWS_H
+#ifndef MILLRACE_ROWS_H
+#define MILLRACE_ROWS_H
 
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
  *
  * Sorted, as they are walked in order and looked up by id. Insertion moves what lies behind: there are thousands of rows at most, and they change by a
  * person's hand. */
-#include "sink/notify/rows.h"
+#include "common/rows.h"
 
 #include <stdlib.h>
 

@@ -6,8 +6,8 @@
  *
  * Lost is what lies between a commit and a beginning behind it. One record there in a topic that is written by transactions is a control
  * record that nobody reads, and counts as nothing: a topic that was quiet for as long as its retention would be told as a loss. */
-#ifndef MILLRACE_CTL_LAG_H
-#define MILLRACE_CTL_LAG_H
+#ifndef MILLRACE_LAG_H
+#define MILLRACE_LAG_H
 
 #include <librdkafka/rdkafka.h>
 #include <stddef.h>
@@ -15,8 +15,9 @@
 
 #include "common/arena.h"
 #include "common/err.h"
+#include "common/kafka.h"
 #include "common/str.h"
-#include "deploy/ctl/topic_admin.h"
+#include "common/topic_list.h"
 
 enum { LAG_GROUPS = 3 }; /* of a cell */
 

@@ -2,16 +2,18 @@
  *
  * The record at the committed offset is read itself, for its timestamp: what has been waiting longest is what an operator asks for, and
  * records a second differ by thousands between one cell and another. */
-#ifndef MILLRACE_CTL_LAG_AGE_H
-#define MILLRACE_CTL_LAG_AGE_H
+#ifndef MILLRACE_LAG_AGE_H
+#define MILLRACE_LAG_AGE_H
 
 #include "common/program.h"
-#include "deploy/ctl/lag.h"
-#include "deploy/ctl/progress.h"
+#include "common/lag.h"
+
+/* Told of each record that has come, of how many. */
+typedef void (*lag_age_fn)(void *ctx, size_t done, size_t total);
 
 /* Reads one record of each partition that is behind, all within some three seconds, and sets its age_ms, by p's clock. What has not
- * answered by then stays unknown (-1), and is no error; -1 with *err set when there is no client. lag_sum() comes before it. */
-int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, struct progress *progress, struct err *err);
+ * answered by then stays unknown (-1), and is no error; -1 with *err set when there is no client. lag_sum() comes before it. told may be NULL. */
+int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, lag_age_fn told, void *ctx, struct err *err);
 
 /* Asks Kafka for retention.ms of the groups' topics, and sets retention_ms. */
 int lag_retention_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct err *err);

@@ -6,7 +6,7 @@
  * is assigned again. A partition whose end comes first has nothing but control records left, so nothing waits.
  *
  * Batches are fetched whole, so the bytes asked for are few: one batch at least comes whatever its size. */
-#include "deploy/ctl/lag_age.h"
+#include "common/lag_age.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,8 @@ struct question {
 
 struct asking {
 	const struct program *program;
-	struct progress *progress;
+	lag_age_fn told;
+	void *ctx;
 	rd_kafka_t *rk;
 	struct question *questions;
 	size_t nr, nr_left; /* nr_left: not asked yet */
@@ -33,7 +34,7 @@ struct asking {
 };
 
 static const struct kafka_prop fixed_props[] = {
-	{"group.id", "millrace-ctl"}, /* never joined */
+	{"group.id", "millrace-lag"}, /* never joined */
 	{"enable.auto.commit", "false"},
 	{"enable.auto.offset.store", "false"},
 	{"enable.partition.eof", "true"},
@@ -142,7 +143,9 @@ static void take(struct asking *a, const rd_kafka_message_t *message)
 		else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 			q->p->age_ms = 0;
 		q->state = ANSWERED;
-		progress_count(a->progress, ++a->nr_answered, a->nr_asked, "partitions");
+		a->nr_answered++;
+		if (a->told)
+			a->told(a->ctx, a->nr_answered, a->nr_asked);
 		pause_partition(a->rk, topic, message->partition);
 		return;
 	}
@@ -178,29 +181,26 @@ static int ask_all(struct asking *a, struct err *err)
 	return rc;
 }
 
-int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, struct progress *progress, struct err *err)
+int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, lag_age_fn told, void *ctx, struct err *err)
 {
-	struct asking a = {.program = p, .progress = progress, .deadline_ms = clock_mono_ms() + DEADLINE_MS};
+	struct asking a = {.program = p, .told = told, .ctx = ctx, .deadline_ms = clock_mono_ms() + DEADLINE_MS};
 	int rc = list_questions(&a, groups, nr, err);
 
 	a.nr_left = a.nr;
-	if (rc == 0 && a.nr) {
-		progress_begin(progress, "asking for the oldest unread records");
+	if (rc == 0 && a.nr)
 		rc = ask_all(&a, err);
-		progress_end(progress);
-	}
 	free(a.questions);
 	return rc;
 }
 
-struct retention {
+struct keeping {
 	struct lag_group *groups;
 	size_t nr;
 };
 
 static void on_setting(void *ctx, const char *topic, const char *setting, const char *value)
 {
-	const struct retention *r = ctx;
+	const struct keeping *r = ctx;
 
 	if (strcmp(setting, "retention.ms") != 0)
 		return;
@@ -245,13 +245,13 @@ static const char **list_topics(const struct lag_group *groups, size_t nr, struc
 int lag_retention_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct err *err)
 {
 	struct arena arena = ARENA_INIT;
-	struct retention r = {groups, nr};
+	struct keeping r = {groups, nr};
 	size_t nr_topics = 0;
 	const char **topics = list_topics(groups, nr, &arena, &nr_topics);
 	int rc = topics ? 0 : err_nomem(err, "a list of topics");
 
 	if (rc == 0 && nr_topics)
-		rc = topic_admin_settings(rk, topics, nr_topics, on_setting, &r, err);
+		rc = topic_list_settings(rk, topics, nr_topics, on_setting, &r, err);
 	free(topics);
 	arena_fini(&arena);
 	return rc;
