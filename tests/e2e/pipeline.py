@@ -15,7 +15,7 @@ import urllib.request
 import confluent_kafka
 import fastavro
 import pymongo
-from exposition import checked
+from exposition import checked, parse
 from millrace_local import BINARIES, Failure, Process, ROOT, Stack
 from millrace_local.process import tail
 
@@ -116,11 +116,11 @@ class Pipeline:
         except (urllib.error.URLError, OSError):
             return False
 
-    def metric(self, program, name):
-        """The sum over a metric's labels."""
+    def metric(self, program, name, **labels):
+        """The sum over the labels that are not given; 0 where there is no sample."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_ports[program]}/metrics", timeout=5) as answer:
-            lines = checked(answer.read().decode()).splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+            families = parse(checked(answer.read().decode()))
+        return families[name].value(**labels) or 0 if name in families else 0
 
     def check_alive(self):
         """A Failure with the log's tail when a program has ended."""
