@@ -44,7 +44,7 @@ static const char *const ignored_reasons[NR_PAYLOAD_IGNORED] = {
 struct account {
 	struct metric *figures[NR_ACCOUNT_FIGURES];
 	struct site_metrics *sites;
-	_Atomic uint64_t accepted;
+	_Atomic uint64_t accepted, accepted_requests, unavailable_requests;
 	_Atomic uint64_t refused_requests[NR_REASONS];
 	uint64_t logged[NR_REASONS]; /* of these, the ones that account_log() has told of */
 };
@@ -143,6 +143,7 @@ void account_receive(struct account *a, struct str site, const struct tally *t)
 void account_accept(struct account *a, struct str site, const struct tally *t)
 {
 	atomic_fetch_add_explicit(&a->accepted, t->accepted, memory_order_relaxed);
+	atomic_fetch_add_explicit(&a->accepted_requests, 1, memory_order_relaxed);
 	count(a, SITE_ACCEPTED_REQUESTS, site, NULL, 1);
 	count(a, SITE_ACCEPTED, site, NULL, t->accepted);
 	count(a, SITE_TRUNCATED_SAMPLES, site, NULL, t->truncated_samples);
@@ -161,6 +162,8 @@ void account_refuse(struct account *a, struct str site, enum reason reason, cons
 {
 	if (!t)
 		atomic_fetch_add_explicit(&a->refused_requests[reason], 1, memory_order_relaxed);
+	if (reason_status(reason) == STATUS_UNAVAILABLE)
+		atomic_fetch_add_explicit(&a->unavailable_requests, 1, memory_order_relaxed);
 	count(a, SITE_REFUSED_REQUESTS, site, reason_name(reason), 1);
 	if (t)
 		count(a, SITE_REFUSED, site, reason_name(reason), t->accepted + t->rejected);
@@ -169,6 +172,16 @@ void account_refuse(struct account *a, struct str site, enum reason reason, cons
 uint64_t account_accepted(const struct account *a)
 {
 	return atomic_load_explicit(&a->accepted, memory_order_relaxed);
+}
+
+uint64_t account_accepted_requests(const struct account *a)
+{
+	return atomic_load_explicit(&a->accepted_requests, memory_order_relaxed);
+}
+
+uint64_t account_unavailable_requests(const struct account *a)
+{
+	return atomic_load_explicit(&a->unavailable_requests, memory_order_relaxed);
 }
 
 /* Requests that were turned away at the door have no ids to be told by, and under load a line for each would be the load; what clients do wrong is

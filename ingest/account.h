@@ -75,6 +75,10 @@ void account_refuse(struct account *a, struct str site, enum reason reason, cons
 /* Samples accepted since the start, of all sites. */
 uint64_t account_accepted(const struct account *a);
 
+/* Requests since the start, of all sites: those that were taken, and those that this side had to refuse (status 503) though nothing was wrong with them. */
+uint64_t account_accepted_requests(const struct account *a);
+uint64_t account_unavailable_requests(const struct account *a); /* see above */
+
 /* Logs once a call and reason how many requests this side (status 503) had to refuse, undecoded, since the last call. One caller. */
 void account_log(struct account *a, const struct log *log);
 

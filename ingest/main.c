@@ -145,6 +145,8 @@ static void tell(struct app *app)
 {
 	const struct figure figures[] = {
 		{STR("accepted_samples"), (double)account_accepted(app->account)},
+		{STR("accepted_requests"), (double)account_accepted_requests(app->account)},
+		{STR("unavailable_requests"), (double)account_unavailable_requests(app->account)},
 		{STR("requests"), sum_lanes(app, lane_requests)},
 		{STR("connections"), sum_lanes(app, lane_connections)},
 		{STR("sites"), (double)sites_count(app->sites)},
