@@ -40,7 +40,8 @@ struct admin {
 	_Atomic(const char *) unready; /* why not ready; NULL is ready */
 	_Atomic(const char *) ready;   /* what is said when it is */
 	char address[ADDRESS_SIZE];
-	atomic_bool serves_controls; /* set last: the next three are constant by then */
+	atomic_bool serves_desk; /* set last: the next four are constant by then */
+	const char *desk;        /* its path */
 	admin_controls_fn controls;
 	void *controls_ctx;
 	struct token token; /* empty: nobody is let in */
@@ -55,7 +56,7 @@ struct request {
 
 /* One path. answer is called when the whole request is there; head, unless NULL, judges it before: false when it has answered. */
 struct route {
-	const char *path;
+	const char *path;    /* of the desk's: where it is looked for while there is none */
 	const char *methods; /* what stands in Allow */
 	enum MHD_Result (*answer)(struct admin *a, struct MHD_Connection *connection, const struct request *request);
 	bool (*head)(struct admin *a, struct MHD_Connection *connection, enum MHD_Result *result);
@@ -208,7 +209,7 @@ static bool is_too_large(struct MHD_Connection *connection)
 
 static bool judge_controls(struct admin *a, struct MHD_Connection *connection, enum MHD_Result *result)
 {
-	if (!atomic_load_explicit(&a->serves_controls, memory_order_acquire))
+	if (!atomic_load_explicit(&a->serves_desk, memory_order_acquire))
 		*result = answer_text(connection, MHD_HTTP_NOT_FOUND, "not found: this program obeys no controls", NULL);
 	else if (!a->token.text[0])
 		*result = answer_text(connection, MHD_HTTP_FORBIDDEN,
@@ -217,7 +218,7 @@ static bool judge_controls(struct admin *a, struct MHD_Connection *connection, e
 		*result = answer_text(connection, MHD_HTTP_UNAUTHORIZED,
 				      "this wants the token of admin.token_file: Authorization: Bearer TOKEN", NULL);
 	else if (is_too_large(connection))
-		*result = answer_text(connection, MHD_HTTP_CONTENT_TOO_LARGE, "a control fits into 64 KiB", NULL);
+		*result = answer_text(connection, MHD_HTTP_CONTENT_TOO_LARGE, "64 KiB are allowed", NULL);
 	else
 		return true;
 	return false;
@@ -262,6 +263,12 @@ static bool is_allowed(const char *methods, const char *method)
 	return false;
 }
 
+/* Where a route is: the desk's is where the program said. */
+static const char *path_of(struct admin *a, const struct route *route)
+{
+	return route->head && atomic_load_explicit(&a->serves_desk, memory_order_acquire) ? a->desk : route->path;
+}
+
 /* What is refused is answered by its head: that closes the connection, whose body nobody has read. */
 static enum MHD_Result begin(struct admin *a, struct MHD_Connection *connection, const char *url, const char *method, void **seen)
 {
@@ -269,7 +276,7 @@ static enum MHD_Result begin(struct admin *a, struct MHD_Connection *connection,
 	enum MHD_Result result;
 	size_t i = 0;
 
-	while (i < sizeof(routes) / sizeof(routes[0]) && strcmp(routes[i].path, url) != 0)
+	while (i < sizeof(routes) / sizeof(routes[0]) && strcmp(path_of(a, &routes[i]), url) != 0)
 		i++;
 	if (i == sizeof(routes) / sizeof(routes[0]))
 		return answer_text(connection, MHD_HTTP_NOT_FOUND, "not found", NULL);
@@ -375,7 +382,7 @@ struct admin *admin_new(const char *listen, struct metrics *metrics, struct err 
 	atomic_init(&a->beat_mono_ms, clock_mono_ms());
 	atomic_init(&a->unready, "starting");
 	atomic_init(&a->ready, "ready");
-	atomic_init(&a->serves_controls, false);
+	atomic_init(&a->serves_desk, false);
 	if (listen && listen[0] && start(a, listen, err) < 0) {
 		admin_free(a);
 		return NULL;
@@ -395,11 +402,17 @@ void admin_free(struct admin *a)
 
 int admin_serve_controls(struct admin *a, const char *token_file, admin_controls_fn fn, void *ctx, struct err *err)
 {
+	return admin_serve_desk(a, "/controls", token_file, fn, ctx, err);
+}
+
+int admin_serve_desk(struct admin *a, const char *path, const char *token_file, admin_controls_fn fn, void *ctx, struct err *err)
+{
 	if (token_file[0] && token_read(&a->token, token_file, err) < 0)
 		return err_wrap(err, "admin.token_file");
+	a->desk = path;
 	a->controls = fn;
 	a->controls_ctx = ctx;
-	atomic_store_explicit(&a->serves_controls, true, memory_order_release);
+	atomic_store_explicit(&a->serves_desk, true, memory_order_release);
 	return 0;
 }
 

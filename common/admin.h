@@ -37,6 +37,9 @@ typedef unsigned int (*admin_controls_fn)(void *ctx, enum admin_call call, struc
  * served. */
 int admin_serve_controls(struct admin *a, const char *token_file, admin_controls_fn fn, void *ctx, struct err *err);
 
+/* The same at another path than /controls, which is no more then: a program has one desk. path lives for ever. */
+int admin_serve_desk(struct admin *a, const char *path, const char *token_file, admin_controls_fn fn, void *ctx, struct err *err);
+
 /* Would admin_serve_controls() take this token_file? For a program's check of its settings. */
 int admin_check_token_file(const char *token_file, struct err *err);
 
