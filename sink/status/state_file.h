@@ -12,6 +12,9 @@
 /* Reads DIR/status.state. 1: *out is filled, what it points to lives in arena; 0: there is none; -1 with *err set. */
 int state_file_read(const char *dir, struct arena *arena, struct status_state *out, struct err *err);
 
+/* The same of a file's bytes. 0, or -1 with *err set: ERR_REJECT, they are none of ours, cut off, or damaged. */
+int state_file_parse(struct str all, struct arena *arena, struct status_state *out, struct err *err);
+
 /* Replaces it. ERR_RETRY: disk full or the like; the file of before stays. */
 int state_file_write(const char *dir, const struct status_state *state, struct err *err);
 
