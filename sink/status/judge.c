@@ -18,7 +18,7 @@ struct line {
 	struct status_component shown; /* texts borrow those below, and the turn's arena */
 	char id[48], title[160];
 	enum component_state state;    /* what the verdicts say by now; maintenance aside */
-	int64_t since_ms;
+	int64_t since_ms, left_ms;     /* in the state; when it was operational last */
 	int64_t better_since_ms;       /* 0: the verdict is not better than the state */
 	bool known;
 };
@@ -94,33 +94,36 @@ int judge_recall(struct judge *j, const struct status_component *components, siz
 			return err_nomem(err, "the judge");
 		line->state = components[i].state == COMPONENT_STATE_MAINTENANCE ? COMPONENT_STATE_OPERATIONAL : components[i].state;
 		line->since_ms = components[i].since;
+		line->left_ms = components[i].left_at;
 		line->known = true;
 	}
 	return 0;
+}
+
+static void enter(struct line *line, enum component_state state, int64_t at_ms)
+{
+	if (state == COMPONENT_STATE_OPERATIONAL || !line->known || line->state == COMPONENT_STATE_OPERATIONAL)
+		line->left_ms = at_ms;
+	if (!line->known || line->state != state)
+		line->since_ms = at_ms;
+	line->state = state;
+	line->known = true;
+	line->better_since_ms = 0;
 }
 
 /* Moves the line's state after the verdict (see the top). */
 static void follow(struct line *line, enum component_state verdict, int64_t now_ms)
 {
 	if (!line->known || verdict > line->state) {
-		if (!line->known || verdict != line->state)
-			line->since_ms = now_ms;
-		line->state = verdict;
-		line->known = true;
+		enter(line, verdict, now_ms);
+	} else if (verdict == line->state) {
 		line->better_since_ms = 0;
-		return;
+	} else {
+		if (!line->better_since_ms)
+			line->better_since_ms = now_ms;
+		if (now_ms - line->better_since_ms >= SETTLE_MS)
+			enter(line, verdict, line->better_since_ms);
 	}
-	if (verdict == line->state) {
-		line->better_since_ms = 0;
-		return;
-	}
-	if (!line->better_since_ms)
-		line->better_since_ms = now_ms;
-	if (now_ms - line->better_since_ms < SETTLE_MS)
-		return;
-	line->state = verdict;
-	line->since_ms = line->better_since_ms;
-	line->better_since_ms = 0;
 }
 
 static bool names(const struct status_incident *i, struct str component)
@@ -150,7 +153,8 @@ static int show(struct judge *j, struct line *line, const struct verdict *v, con
 	struct str detail = arena_str(&j->arena, str_from(v->detail));
 
 	*c = (struct status_component){
-		.id = str_from(line->id), .title = str_from(line->title), .state = line->state, .since = line->since_ms, .detail = detail,
+		.id = str_from(line->id), .title = str_from(line->title), .state = line->state, .since = line->since_ms, .left_at = line->left_ms,
+		.detail = detail,
 		.cells = v->cells, .cells_len = v->nr_cells, .behind_ms = v->behind_ms, .waiting_records = v->waiting_records, .left_ms = v->left_ms,
 		.lost_records = v->lost_records, .recovery_ms = v->recovery_ms, .draining = v->draining, .share = v->share,
 	};
