@@ -8,19 +8,17 @@
  * keep a byte. The token is compared in constant time and stands in no answer. */
 #include "common/admin.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "common/clock.h"
+#include "common/listen.h"
 #include "common/token.h"
 
 enum {
@@ -29,7 +27,6 @@ enum {
 	CONNECTION_MEMORY_BYTES = 16384,
 	IDLE_SECONDS = 10,
 	BODY_MAX_BYTES = 64 << 10,
-	ADDRESS_SIZE = INET6_ADDRSTRLEN + sizeof("[]:65535"),
 };
 
 struct admin {
@@ -39,7 +36,7 @@ struct admin {
 	_Atomic int64_t beat_mono_ms;
 	_Atomic(const char *) unready; /* why not ready; NULL is ready */
 	_Atomic(const char *) ready;   /* what is said when it is */
-	char address[ADDRESS_SIZE];
+	char address[LISTEN_SIZE];
 	atomic_bool serves_desk; /* set last: the next four are constant by then */
 	const char *desk;        /* its path */
 	admin_controls_fn controls;
@@ -62,61 +59,11 @@ struct route {
 	bool (*head)(struct admin *a, struct MHD_Connection *connection, enum MHD_Result *result);
 };
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-/* "0" to "65535", digits only; -1 otherwise. */
-static int parse_port(const char *text)
-{
-	long port = 0;
-
-	if (!*text || strlen(text) > 5)
-		return -1;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -1;
-		port = port * 10 + (*text - '0');
-	}
-	return port <= UINT16_MAX ? (int)port : -1;
-}
-
-/* "IPv4:port" or "[IPv6]:port". Numbers only: a name could mean more interfaces than its writer thought. */
-static int parse_listen(const char *listen, union address *address, struct err *err)
-{
-	const char *colon = strrchr(listen, ':');
-	int port = colon ? parse_port(colon + 1) : -1;
-	size_t n = colon ? (size_t)(colon - listen) : 0;
-	bool v6 = n >= 2 && listen[0] == '[' && colon[-1] == ']';
-	char host[INET6_ADDRSTRLEN];
-
-	memset(address, 0, sizeof(*address));
-	n -= v6 ? 2 : 0;
-	if (port < 0 || n >= sizeof(host))
-		goto bad;
-	memcpy(host, listen + v6, n);
-	host[n] = '\0';
-	if (v6 && inet_pton(AF_INET6, host, &address->v6.sin6_addr) == 1) {
-		address->v6.sin6_family = AF_INET6;
-		address->v6.sin6_port = htons((uint16_t)port);
-		return 0;
-	}
-	if (!v6 && inet_pton(AF_INET, host, &address->v4.sin_addr) == 1) {
-		address->v4.sin_family = AF_INET;
-		address->v4.sin_port = htons((uint16_t)port);
-		return 0;
-	}
-bad:
-	return err_set(err, ERR_REJECT, "cannot listen on '%.80s': it is neither IPv4:port nor [IPv6]:port", listen);
-}
-
 bool admin_listen_valid(const char *text)
 {
-	union address address;
+	union listen_address address;
 
-	return !*text || parse_listen(text, &address, NULL) == 0;
+	return !*text || listen_parse(text, &address, NULL) == 0;
 }
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int status, struct MHD_Response *response)
@@ -331,29 +278,15 @@ static void end(void *ctx, struct MHD_Connection *connection, void **seen, enum 
 	*seen = NULL;
 }
 
-/* The host as it was given, the port as it is. */
-static void write_address(struct admin *a, const union address *address, uint16_t port)
-{
-	char host[INET6_ADDRSTRLEN] = "";
-
-	if (address->any.sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &address->v6.sin6_addr, host, sizeof(host));
-		snprintf(a->address, sizeof(a->address), "[%s]:%u", host, port);
-	} else {
-		inet_ntop(AF_INET, &address->v4.sin_addr, host, sizeof(host));
-		snprintf(a->address, sizeof(a->address), "%s:%u", host, port);
-	}
-}
-
 static int start(struct admin *a, const char *listen, struct err *err)
 {
 	const union MHD_DaemonInfo *info;
-	union address address;
+	union listen_address address;
 	/* Not MHD_USE_EPOLL: with it, 0.9.75 does not see the end of a connection that came right behind half a request, and a few dozen
 	 * of those hold all places until the idle time-out. */
 	unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
 
-	if (parse_listen(listen, &address, err) < 0)
+	if (listen_parse(listen, &address, err) < 0)
 		return -1;
 	if (address.any.sa_family == AF_INET6)
 		flags |= MHD_USE_IPv6;
@@ -365,7 +298,7 @@ static int start(struct admin *a, const char *listen, struct err *err)
 	if (!a->daemon)
 		return err_set(err, ERR_FATAL, "cannot listen on %s: %s", listen, errno ? strerror(errno) : "no HTTP server");
 	info = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_BIND_PORT);
-	write_address(a, &address, info ? info->port : 0);
+	listen_write(&address, info ? info->port : 0, a->address);
 	return 0;
 }
 

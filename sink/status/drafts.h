@@ -30,9 +30,11 @@ struct drafts;
 struct drafts *drafts_new(const struct drafts_conf *conf, struct err *err);
 void drafts_free(struct drafts *d); /* NULL is a no-op */
 
-/* What is to be written now. *out (*nr of them) lives until the next call. Wants the story's timeline for a resolving entry through timeline(), which
- * may be NULL. All times virtual. -1 with *err set when memory is short: call again. */
+/* The timeline of an incident that ends; *out lives until the next call. */
 typedef int (*drafts_timeline_fn)(void *ctx, const struct status_incident *i, struct status_moment **out, size_t *nr, struct err *err);
+
+/* What is to be written now. *out (*nr of them) lives until the next call. timeline may be NULL. All times virtual. -1 with *err set when memory is
+ * short: call again. */
 int drafts_turn(struct drafts *d, int64_t now_ms, const struct status_component *components, size_t nr_components,
 		const struct status_incidents *incidents, drafts_timeline_fn timeline, void *ctx, const struct status_entry **out, size_t *nr,
 		struct err *err);

@@ -11,7 +11,9 @@
 #include "common/str.h"
 #include "sink/status/server.h"
 
-/* Adds all answers for these cells (names, sorted). Content type application/vnd.schemaregistry.v1+json. */
+#define REGISTRY_TYPE "application/vnd.schemaregistry.v1+json"
+
+/* Adds all answers for these cells (names, sorted). Content type REGISTRY_TYPE. */
 int registry_add(struct answers *a, const struct str *cells, size_t nr_cells, struct err *err);
 
 /* The body of a 404 or 405 below /schemas and /subjects, in the registry's form ({"error_code":40403,"message":..}); static. */

@@ -13,6 +13,7 @@
 /* A set of answers, by path. Built by one owner, then given to server_set(). */
 struct answers;
 
+/* An empty set. NULL when memory is short. */
 struct answers *answers_new(struct err *err);
 void answers_free(struct answers *a); /* NULL is a no-op */
 
@@ -27,6 +28,12 @@ void server_free(struct server *s); /* NULL is a no-op; stops and waits */
 
 /* From now on these are the answers; takes them over and frees those before when the last request that uses them is done. */
 void server_set(struct server *s, struct answers *a);
+
+/* Ends connections whose request or answer takes longer than half a minute, as a few of those could hold all places. Once a second. */
+void server_turn(struct server *s);
+
+/* Would server_new() listen there? */
+int server_check(const char *listen, struct err *err);
 
 /* "host:port" with the real port. Borrowed. */
 const char *server_address(const struct server *s);
