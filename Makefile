@@ -39,8 +39,8 @@ LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
-GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c $(GEN)/schemas/metric_list.c
-GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/schemas/metric_list.h $(GEN)/version.h
+GEN_C   := $(GEN)/schemas/schemas.c $(GEN)/schemas/reasons.c $(GEN)/schemas/metric_list.c $(GEN)/schemas/texts.c
+GEN_H   := $(GEN)/schemas/schemas.h $(GEN)/schemas/reasons.h $(GEN)/schemas/metric_list.h $(GEN)/schemas/texts.h $(GEN)/version.h
 GEN_OBJ := $(patsubst $(GEN)/%.c,$(B)/gen/%.o,$(GEN_C))
 SRC_common    := $(wildcard common/*.c)
 SRC_ingest    := $(wildcard ingest/*.c)
@@ -51,7 +51,7 @@ SRC_status    := $(wildcard sink/status/*.c)
 SRC_ctl       := $(wildcard deploy/ctl/*.c)
 SRC_agent     := $(wildcard ingest/agent/*.c)
 PARTS    := common ingest processor sink notify status ctl agent
-PROGRAMS := ingest processor sink notify ctl agent
+PROGRAMS := ingest processor sink notify status ctl agent
 BINS     := $(PROGRAMS:%=$(B)/bin/millrace-%)
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 
@@ -140,7 +140,7 @@ $(GEN)/version.h: FORCE
 	@echo '#define MILLRACE_VERSION "$(VERSION)+$(or $(COMMIT),unknown)"' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/reasons.txt schemas/metrics.txt $(wildcard schemas/*.avsc)
+$(GEN)/schemas/.done: $(wildcard schemas/*.py) schemas/ids schemas/topics.txt schemas/reasons.txt schemas/metrics.txt $(wildcard schemas/*.avsc)
 	@mkdir -p $(@D)
 	$(call say,GEN,$(@D))
 	$(Q)$(PYTHON) schemas/gen.py --out $(@D)

@@ -4,7 +4,7 @@
 Avro's generic values cost some 200 ns a sample, straight-line C some 10: hence a generator instead of a library on the hot
 path. common/codec.h is the runtime under what it writes, avsc.py reads the schemas.
 
-Usage: gen.py --out DIR     writes schemas, reasons and metric_list, .h and .c each, into DIR
+Usage: gen.py --out DIR     writes schemas, texts, reasons and metric_list, .h and .c each, into DIR
        gen.py --readme      writes the table of reasons into README.md, between its two marks
        gen.py --metrics     writes deploy/METRICS.md
 """
@@ -16,6 +16,7 @@ import re
 import sys
 
 import metrics
+import texts
 from avsc import Enum, Items, Optional, Record, Refused, Schemas, indented, snake
 from versions import KNOWN_BY_BYTES, Version
 
@@ -256,6 +257,8 @@ def generate(folder):
         files |= {"reasons.h": reasons_header(reasons), "reasons.c": reasons_source(reasons)}
     if (folder / "metrics.txt").exists():
         files |= {"metric_list.h": metrics.header(), "metric_list.c": metrics.source(metrics.read(folder / "metrics.txt")[1])}
+    if (folder / "topics.txt").exists():
+        files |= {"texts.h": texts.header(), "texts.c": texts.source(folder, schemas, texts.read_topics(folder / "topics.txt"))}
     return {name: "\n".join(lines) + "\n" for name, lines in files.items()}
 
 

@@ -43,4 +43,7 @@ int page_html_history(const struct page *p, struct buf *out, struct err *err);  
 int page_json(const struct page *p, struct buf *out, struct err *err);                                           /* see above */
 int page_atom(const struct page *p, struct buf *out, struct err *err);                                           /* see above */
 
+/* Appends the style sheet of all of them, served at /style.css; the same for every page. */
+int page_style(const struct page *p, struct buf *out, struct err *err);
+
 #endif

@@ -56,8 +56,8 @@ struct server {
 	struct MHD_Daemon *daemon;
 	struct metric *requests[NR_OUTCOMES];
 	char address[LISTEN_SIZE];
-	pthread_mutex_t mutex; /* (I2) guards the next three */
-	struct answers *answers; /* NULL: none yet */
+	pthread_mutex_t mutex; /* (I2) guards the next four */
+	struct answers *page, *registry; /* NULL: none yet */
 	struct place places[CONNECTIONS_MAX];
 	size_t nr_places;        /* beyond are none */
 };
@@ -203,11 +203,12 @@ static bool has_it(struct MHD_Connection *connection, const char *etag)
 /* Under the mutex: the answer's responses are counted by libmicrohttpd once they are queued. */
 static enum MHD_Result look_up(struct server *s, struct MHD_Connection *connection, const char *url, bool *found)
 {
+	const struct answers *of = is_registry(url) ? s->registry : s->page;
 	uint8_t key[MAP_KEY_BYTES];
 	const struct answer *a;
 
 	map_key_of(str_from(url), key);
-	a = s->answers ? map_get(&s->answers->by_path, key) : NULL;
+	a = of ? map_get(&of->by_path, key) : NULL;
 	*found = a != NULL;
 	if (!a)
 		return MHD_NO;
@@ -234,7 +235,7 @@ static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, cons
 	}
 	pthread_mutex_lock(&s->mutex);
 	result = look_up(s, connection, url, &found);
-	ready = s->answers != NULL;
+	ready = (is_registry(url) ? s->registry : s->page) != NULL;
 	pthread_mutex_unlock(&s->mutex);
 	return found ? result : send_error(s, connection, ready ? MHD_HTTP_NOT_FOUND : MHD_HTTP_SERVICE_UNAVAILABLE, url);
 }
@@ -337,20 +338,31 @@ void server_free(struct server *s)
 		return;
 	if (s->daemon)
 		MHD_stop_daemon(s->daemon);
-	answers_free(s->answers);
+	answers_free(s->page);
+	answers_free(s->registry);
 	pthread_mutex_destroy(&s->mutex);
 	free(s);
 }
 
-void server_set(struct server *s, struct answers *a)
+static void replace(struct server *s, struct answers **which, struct answers *a)
 {
 	struct answers *before;
 
 	pthread_mutex_lock(&s->mutex);
-	before = s->answers;
-	s->answers = a;
+	before = *which;
+	*which = a;
 	pthread_mutex_unlock(&s->mutex);
 	answers_free(before);
+}
+
+void server_set_page(struct server *s, struct answers *a)
+{
+	replace(s, &s->page, a);
+}
+
+void server_set_registry(struct server *s, struct answers *a)
+{
+	replace(s, &s->registry, a);
 }
 
 /* A socket in the table is open: its place is freed, under the mutex, before the library closes it. */

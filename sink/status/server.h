@@ -26,8 +26,10 @@ struct server;
 struct server *server_new(const char *listen, struct metrics *metrics, struct err *err);
 void server_free(struct server *s); /* NULL is a no-op; stops and waits */
 
-/* From now on these are the answers; takes them over and frees those before when the last request that uses them is done. */
-void server_set(struct server *s, struct answers *a);
+/* From now on these are the answers of the page, or of the registry, which change at different times; takes them over and frees those before when the last request
+ * that uses them is done. */
+void server_set_page(struct server *s, struct answers *a);
+void server_set_registry(struct server *s, struct answers *a); /* see above */
 
 /* Ends connections whose request or answer takes longer than half a minute, as a few of those could hold all places. Once a second. */
 void server_turn(struct server *s);
