@@ -2,6 +2,7 @@
 #include "common/listen.h"
 
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdbool.h>
