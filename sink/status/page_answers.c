@@ -1,9 +1,9 @@
 /* page_answers.c - all that the page has, as answers for the server. */
+#include <stdio.h>
+
 #include "sink/status/page_view.h"
 #include "sink/status/server.h"
 #include "sink/status/style.h"
-
-#include <stdio.h>
 
 #define HTML_TYPE "text/html; charset=utf-8"
 
@@ -14,7 +14,7 @@ enum { PATH_SIZE = sizeof(PAGE_PATH_INCIDENT) + STATUS_INCIDENT_ID_MAX };
 
 typedef int (*render_fn)(const struct page *p, struct buf *out, struct err *err);
 
-static int render_style(const struct page *p, struct buf *out, struct err *err)
+int page_style(const struct page *p, struct buf *out, struct err *err)
 {
 	(void)p;
 	style_write(out);
@@ -27,7 +27,7 @@ static const struct document { const char *path, *type; int max_age_s; render_fn
 	{PAGE_PATH_HISTORY, HTML_TYPE, AGE_HISTORY_S, page_html_history},
 	{PAGE_PATH_JSON, "application/json", AGE_PAGE_S, page_json},
 	{PAGE_PATH_ATOM, "application/atom+xml; charset=utf-8", AGE_HISTORY_S, page_atom},
-	{PAGE_PATH_STYLE, "text/css; charset=utf-8", AGE_STYLE_S, render_style},
+	{PAGE_PATH_STYLE, "text/css; charset=utf-8", AGE_STYLE_S, page_style},
 };
 
 static int add_document(const struct page *p, struct answers *a, const struct document *d, struct err *err)

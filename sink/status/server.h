@@ -11,7 +11,7 @@
 #include "common/metrics.h"
 #include "common/str.h"
 
-/* A set of answers, by path. Built by one owner, then given to server_set(). */
+/* A set of answers, by path. Built by one owner, then given to one of server_set_*(). */
 struct answers;
 
 /* An empty set. NULL when memory is short. */
