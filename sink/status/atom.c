@@ -61,14 +61,14 @@ static void lines(struct buf *html, struct str text)
 }
 
 /* The posts as HTML; written into the feed it is text once more. */
-static void content(struct buf *out, const struct page *p, const struct status_incident *i)
+static void content(struct buf *out, const struct status_incident *i)
 {
 	struct buf html = BUF_INIT;
 	struct page_post post;
 	size_t at = i->nr_lines;
 
 	while (page_post_before(i, &at, &post)) {
-		buf_printf(&html, "<p><strong>%s</strong>, ", post.later ? "Said later" : page_phase_words(p, i, post.phase));
+		buf_printf(&html, "<p><strong>%s</strong>, ", page_post_words(i, &post));
 		time_words_at(&html, post.at_ms, 0);
 		markup(&html, "</p>\n<p>");
 		lines(&html, post.text);
@@ -90,7 +90,7 @@ static void entry(struct buf *out, const struct page *p, const struct status_inc
 	stamp(out, "updated", page_last_post_ms(i));
 	link_to(out, p, "alternate", "text/html", PAGE_PATH_INCIDENT + 1, i->id);
 	buf_printf(out, "<category term=\"%s\" label=\"%s\"/>\n", status_impact_name(i->impact), page_impact_words(i->impact));
-	content(out, p, i);
+	content(out, i);
 	markup(out, "</entry>\n");
 }
 

@@ -57,7 +57,7 @@ static int recent(struct buf *out, const struct page *p, struct err *err)
 	for (size_t k = 0; k < s.nr; k++)
 		html_past(out, p, s.all[k], "./");
 	markup(out, s.nr ? "</ul>\n" : "");
-	buf_printf(out, "<p><a href=\"./%s\">All incidents that are over</a></p>\n</section>\n", PAGE_PATH_HISTORY + 1);
+	buf_printf(out, "<p><a href=\"./%s\">All past incidents</a></p>\n</section>\n", PAGE_PATH_HISTORY + 1);
 	page_selection_fini(&s);
 	return 0;
 }

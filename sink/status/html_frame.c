@@ -108,7 +108,7 @@ void html_foot(struct buf *out, const struct page *p, const struct html_frame *f
 	if (f->is_status && f->still)
 		markup(out, "This page stands still. <a href=\"./\">Refresh it once a minute</a>.");
 	else if (f->is_status)
-		buf_printf(out, "This page refreshes itself once a minute. <a href=\"%s\">Stop that</a>.", PAGE_PATH_STILL + 1);
+		buf_printf(out, "This page refreshes itself once a minute. <a href=\"%s\">Keep it still</a>.", PAGE_PATH_STILL + 1);
 	buf_printf(out, " Times are UTC.</p>\n<p><a href=\"%s%s\">JSON</a> \xc2\xb7 <a href=\"%s%s\">Atom feed</a></p>\n<p>Millrace ", f->base, PAGE_PATH_JSON + 1, f->base,
 		   PAGE_PATH_ATOM + 1);
 	escape_text(out, p->build);

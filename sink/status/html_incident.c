@@ -96,7 +96,7 @@ static void posts(struct buf *out, const struct page *p, const struct status_inc
 
 	markup(out, "<ol class=\"posts\">\n");
 	while (page_post_before(i, &at, &post)) {
-		buf_printf(out, "<li><p class=\"when\"><strong>%s</strong> <span>", post.later ? "Said later" : page_phase_words(p, i, post.phase));
+		buf_printf(out, "<li><p class=\"when\"><strong>%s</strong> <span>", page_post_words(i, &post));
 		time_words_at(out, post.at_ms, p->now_ms);
 		markup(out, ", ");
 		time_words_ago(out, post.at_ms, p->now_ms);
@@ -126,7 +126,10 @@ void html_incident(struct buf *out, const struct page *p, const struct status_in
 	html_class(out, "incident", tone(i));
 	markup(out, ">\n<p class=\"state\">");
 	html_mark(out, tone(i));
-	buf_printf(out, "<span>%s%s</span></p>\n", i->state == STATUS_INCIDENT_RESOLVED ? "Over: " : page_is_to_come(p, i) ? "Planned: " : "", page_impact_words(i->impact));
+	if (page_is_to_come(p, i))
+		markup(out, "<span>Planned maintenance</span></p>\n");
+	else
+		buf_printf(out, "<span>%s%s</span></p>\n", i->state != STATUS_INCIDENT_RESOLVED ? "" : i->impact == STATUS_IMPACT_MAINTENANCE ? "Completed \xc2\xb7 " : "Resolved \xc2\xb7 ", page_impact_words(i->impact));
 	buf_printf(out, "<h%d dir=\"auto\">", level);
 	if (level == 1)
 		escape_text(out, i->title);

@@ -219,11 +219,13 @@ const char *page_impact_words(enum status_impact impact)
 	return page_state_words(page_impact_state(impact));
 }
 
-const char *page_phase_words(const struct page *p, const struct status_incident *i, enum status_phase phase)
+const char *page_post_words(const struct status_incident *i, const struct page_post *post)
 {
+	if (post->later)
+		return "Added later";
 	if (i->impact == STATUS_IMPACT_MAINTENANCE)
-		return phase == STATUS_PHASE_RESOLVED ? "Completed" : page_is_to_come(p, i) ? "Planned" : "In progress";
-	switch (phase) {
+		return post->phase == STATUS_PHASE_RESOLVED ? "Completed" : post->at_ms < i->opened_at ? "Planned" : "In progress";
+	switch (post->phase) {
 	case STATUS_PHASE_INVESTIGATING:
 		return "Investigating";
 	case STATUS_PHASE_IDENTIFIED:
@@ -237,7 +239,7 @@ const char *page_phase_words(const struct page *p, const struct status_incident 
 
 int64_t page_recovery_at(const struct page *p, const struct status_component *c)
 {
-	int64_t as_of_ms = p->as_of_ms ? p->as_of_ms : p->now_ms;
+	int64_t at_ms = (p->as_of_ms ? p->as_of_ms : p->now_ms) + c->recovery_ms;
 
-	return c->state > COMPONENT_STATE_MAINTENANCE && c->waiting_records > 0 && c->recovery_ms >= 0 ? as_of_ms + c->recovery_ms : 0;
+	return c->state > COMPONENT_STATE_MAINTENANCE && c->waiting_records > 0 && c->recovery_ms >= 0 && at_ms > p->now_ms ? at_ms : 0;
 }

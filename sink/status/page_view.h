@@ -48,12 +48,12 @@ int64_t page_last_post_ms(const struct status_incident *i);
 enum { PAGE_TITLE_SIZE = 64 };
 struct str page_component_title(const struct page *p, struct str id, char out[PAGE_TITLE_SIZE]);
 
-/* The state that an impact puts a component into, and words for a post's phase ("Identified"; of a maintenance "In progress") and impact. Static. */
+/* The state that an impact puts a component into, and words for what a post says ("Identified"; of a maintenance "Planned") and for an impact. Static. */
 enum component_state page_impact_state(enum status_impact impact);
-const char *page_phase_words(const struct page *p, const struct status_incident *i, enum status_phase phase); /* see above */
-const char *page_impact_words(enum status_impact impact);                                                     /* see above */
+const char *page_post_words(const struct status_incident *i, const struct page_post *post); /* see above */
+const char *page_impact_words(enum status_impact impact);                                   /* see above */
 
-/* When c is expected to have caught up; 0: not known, or nothing to say. */
+/* When c is expected to have caught up; 0: not known, nothing to say, or that time has passed while nothing new was heard. */
 int64_t page_recovery_at(const struct page *p, const struct status_component *c);
 
 #endif

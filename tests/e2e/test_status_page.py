@@ -30,15 +30,15 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 # State: h1, words of the page, words that are not on it.
 SAYS = {
-    "operational": ("All systems operational", ["As of 14:02:34 UTC, 4 s ago.", "Planned: Maintenance", "New machines for storage in North America", "in 31 h"],
+    "operational": ("All systems operational", ["As of 14:02:34 UTC, 4 s ago.", "Planned maintenance", "New machines for storage in North America", "in 31 h"],
                     ["not up to date", "Incidents"]),
-    "maintenance": ("Maintenance in progress", ["In progress", "in 100 min"], ["Planned", "not up to date"]),
+    "maintenance": ("Maintenance in progress", ["Planned 25 Nov, 14:02 UTC, 2 days ago", "in 100 min"], ["Planned maintenance", "not up to date"]),
     "degraded": ("Degraded performance", ["Europe is 12 min behind", "Data is delayed, not lost", "Expected to have caught up at about 14:40 UTC, in 37 min",
                                           "Monitoring", "Identified", "Investigating", "Next update by"], ["not up to date"]),
     "partial": ("Partial outage", ["1 of 3 cells is not operational", "Alerts in Europe are 3 min late."], ["not up to date"]),
     "major": ("Major outage", ["No instance takes data.", "The Push API does not take data", "Storing data in Europe is delayed"], ["not up to date"]),
     "stale": ("Degraded performance", ["This page is not up to date.", "This is the state of 13:50:38 UTC, 12 min ago."], ["kept on disk"]),
-    "from_disk": ("Degraded performance", ["This page is not up to date.", "This is the state of 11:02:38 UTC, 3 h ago.", "kept on disk"], []),
+    "from_disk": ("Degraded performance", ["This page is not up to date.", "This is the state of 11:02:38 UTC, 3 h ago.", "kept on disk"], ["caught up at about"]),
     "empty": ("Nothing is known yet", ["not known yet", "Nothing that is over"], ["As of", "operational"]),
     "cells": ("Partial outage", ["2 of 40 cells are not operational.", "38 cells operational", "cell-03 is 22 min behind"], ["not up to date"]),
     "long": ("Partial outage", ["and 35 more", "W" * 200], []),
