@@ -225,6 +225,9 @@ $(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processo
 LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono_ms poll report_notice task_take task_close task_flush task_committed \
 	task_free budget_charge room_look room_admits)
 
+# Pages in every state, for renderers' tests and for a browser.
+$(patsubst %,$(B)/tests/unit/status/%,page_fixture test_html test_json test_atom test_page): $(B)/tests/unit/status/page_samples.o
+
 # Where allocations fail when the test says so; each part may have such a test.
 $(filter %nomem,$(UNIT)): $(B)/tests/unit/fail_alloc.o
 LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray aligned_alloc strdup strndup asprintf yajl_alloc yajl_gen_alloc \
@@ -249,7 +252,7 @@ endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 
 # A test's object is built like any other; its folder says what it is linked with.
-unit-bins: $(UNIT)
+unit-bins: $(UNIT) $(B)/tests/unit/status/page_fixture
 .PHONY: unit-bins
 
 # What the benches measure with.
