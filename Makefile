@@ -226,13 +226,13 @@ LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono
 	task_free budget_charge room_look room_admits)
 
 # Pages in every state, for renderers' tests and for a browser.
-$(patsubst %,$(B)/tests/unit/status/%,page_fixture test_html test_json test_atom test_page): $(B)/tests/unit/status/page_samples.o
+$(patsubst %,$(B)/tests/unit/status/%,page_fixture test_html test_json test_atom test_page test_page_nomem): $(B)/tests/unit/status/page_samples.o
 
 # Where allocations fail when the test says so; each part may have such a test.
 $(filter %nomem,$(UNIT)): $(B)/tests/unit/fail_alloc.o
 LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray aligned_alloc strdup strndup asprintf yajl_alloc yajl_gen_alloc \
 	ZSTD_createDCtx curl_easy_init curl_multi_init curl_url curl_slist_append emalloc erealloc)
-$(foreach of,courier otlp scrub rules desk alerts,$(eval LIBS_test_$(of)_nomem := $(LIBS_test_nomem)))
+$(foreach of,courier otlp scrub rules desk alerts page,$(eval LIBS_test_$(of)_nomem := $(LIBS_test_nomem)))
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
 
 # How many triggers are asked about a series.
