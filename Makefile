@@ -242,6 +242,9 @@ LIBS_test_rules := -Wl$(comma)--wrap=trigger_matches
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
 $(B)/tests/unit/sink/test_reader: ENDS += -Wl$(comma)--wrap=clock_mono_ms
 
+# And a page's server, whose half minutes pass likewise.
+LIBS_test_page_server := -Wl$(comma)--wrap=clock_mono_ms
+
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \
 	$(COUNTED) $(B)/lib$(1).a $(B)/libcommon.a

@@ -139,11 +139,14 @@ static bool is_post(const struct status_line *l)
 /* As of this line. */
 static enum status_phase phase_at(const struct status_incident *i, size_t at)
 {
-	if (i->lines[at].entry.action == STATUS_ACTION_RESOLVE)
-		return STATUS_PHASE_RESOLVED;
-	for (size_t k = at + 1; k-- > 0;)
-		if (!i->lines[k].refused && i->lines[k].entry.has_phase)
-			return i->lines[k].entry.phase;
+	for (size_t k = at + 1; k-- > 0;) {
+		const struct status_line *l = &i->lines[k];
+
+		if (!l->refused && l->entry.action == STATUS_ACTION_RESOLVE)
+			return STATUS_PHASE_RESOLVED;
+		if (!l->refused && l->entry.has_phase)
+			return l->entry.phase;
+	}
 	return STATUS_PHASE_INVESTIGATING;
 }
 

@@ -19,20 +19,20 @@ static const struct { enum component_state states[3]; size_t nr; int64_t as_of_m
 
 START_TEST(the_worst_counts)
 {
-	struct status_component all[3] = {{0}};
+	struct status_component all[3];
 	struct page p = {.components = all, .nr_components = worst[_i].nr, .as_of_ms = worst[_i].as_of_ms, .now_ms = 6};
 
 	for (size_t i = 0; i < 3; i++)
-		all[i].state = worst[_i].states[i];
+		all[i] = (struct status_component){.state = worst[_i].states[i]};
 	ck_assert_int_eq(page_state(&p), worst[_i].want);
 	ck_assert_str_eq(page_summary(&p), worst[_i].summary);
 }
 END_TEST
 
-/* Entries in short: action, hours ago, and the rest by designators. */
+/* Entries in short: what a first one needs is filled in. */
 static int say(struct sample *s, const char *incident, enum status_action action, int64_t at_ms, struct status_entry e)
 {
-	static struct str push[] = {STR("push")};
+	struct str push[] = {STR("push")};
 
 	e.incident = str_from(incident);
 	e.action = action;
