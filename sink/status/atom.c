@@ -9,6 +9,7 @@
 #include "sink/status/page_view.h"
 #include "sink/status/time_words.h"
 
+/* incident empty: the feed's own. */
 static void id_of(struct buf *out, const struct page *p, struct str incident)
 {
 	struct buf name = BUF_INIT;
@@ -81,6 +82,7 @@ static void content(struct buf *out, const struct status_incident *i)
 	buf_fini(&html);
 }
 
+/* In the order of the RFC's own examples. */
 static void entry(struct buf *out, const struct page *p, const struct status_incident *i)
 {
 	markup(out, "<entry>\n");
@@ -94,6 +96,7 @@ static void entry(struct buf *out, const struct page *p, const struct status_inc
 	markup(out, "</entry>\n");
 }
 
+/* A feed without entries has the time at which nothing had happened yet, as it must have one, and it must not change from look to look. */
 int page_atom(const struct page *p, struct buf *out, struct err *err)
 {
 	const struct str none = STR("");

@@ -46,6 +46,7 @@ static int articles(struct buf *out, const struct page *p, enum page_list list, 
 	return 0;
 }
 
+/* What is over is told in a line each; who wants more follows it. */
 static int recent(struct buf *out, const struct page *p, struct err *err)
 {
 	struct page_selection s;
@@ -62,6 +63,7 @@ static int recent(struct buf *out, const struct page *p, struct err *err)
 	return 0;
 }
 
+/* out is the caller's, also when it fails: a page is all or nothing. */
 static int render(const struct page *p, bool still, struct buf *out, struct err *err)
 {
 	const struct html_frame f = {.base = "./", .path = "", .title = str_from(page_summary(p)), .is_status = true, .still = still};
@@ -82,11 +84,13 @@ int page_html(const struct page *p, struct buf *out, struct err *err)
 	return render(p, false, out, err);
 }
 
+/* For whoever reads slowly: the same but for the sentence in its foot. */
 int page_html_still(const struct page *p, struct buf *out, struct err *err)
 {
 	return render(p, true, out, err);
 }
 
+/* By the months in which things began, as people remember them. */
 int page_html_history(const struct page *p, struct buf *out, struct err *err)
 {
 	const struct html_frame f = {.base = "./", .path = PAGE_PATH_HISTORY + 1, .title = STR("History"), .is_history = true};

@@ -25,6 +25,7 @@ static struct str short_title(const struct status_component *c)
 	return title;
 }
 
+/* Mark and word together: neither is ever alone. */
 static void state_word(struct buf *out, enum component_state state)
 {
 	markup(out, "<span");
@@ -59,6 +60,7 @@ static void story(struct buf *out, const struct page *p, const struct status_com
 	markup(out, ".</p>");
 }
 
+/* One line of the list, with its story below. A cell is one level of headings further down, below storage. */
 static void component(struct buf *out, const struct page *p, const struct status_component *c)
 {
 	int level = is_cell(c) ? 4 : 3;
@@ -73,6 +75,7 @@ static void component(struct buf *out, const struct page *p, const struct status
 	markup(out, "</li>\n");
 }
 
+/* How the cells are, over all. */
 struct cells {
 	size_t nr, well;
 	enum component_state worst;
@@ -141,6 +144,7 @@ static void storage(struct buf *out, const struct page *p)
 	markup(out, "</li>\n");
 }
 
+/* In the page's own order; all cells stand where the first of them does. */
 void html_components(struct buf *out, const struct page *p)
 {
 	bool told = false;

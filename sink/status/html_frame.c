@@ -31,6 +31,7 @@ void html_mark(struct buf *out, enum component_state state)
 		   marks[state].shape, marks[state].sign);
 }
 
+/* In the colour for light, with white in it: browsers' bars are of either kind, and the shape does the rest. */
 static void icon(struct buf *out, enum component_state state)
 {
 	buf_printf(out, "<link rel=\"icon\" href=\"data:image/svg+xml,%%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%%3E%%3Cpath fill='%%23%s' d='%s'/%%3E"
@@ -38,6 +39,7 @@ static void icon(struct buf *out, enum component_state state)
 		   marks[state].colour, marks[state].shape, marks[state].sign);
 }
 
+/* The state first: it is all that a tab shows. */
 static void title_of(struct buf *out, const struct page *p, const struct html_frame *f)
 {
 	markup(out, p->stale ? "Not up to date: " : "");
@@ -46,6 +48,7 @@ static void title_of(struct buf *out, const struct page *p, const struct html_fr
 	escape_text(out, p->title);
 }
 
+/* The style's address has its version, as browsers may keep it for a day. A canonical address is one that others can reach: the setting's, if there is any. */
 static void links(struct buf *out, const struct page *p, const struct html_frame *f)
 {
 	buf_printf(out, "<link rel=\"stylesheet\" href=\"%s%s?%08" PRIx32 "\">\n", f->base, PAGE_PATH_STYLE + 1, style_version());
@@ -79,6 +82,7 @@ static void banner(struct buf *out, const struct page *p)
 	markup(out, p->from_disk ? " It was kept on disk, and has not been confirmed since the page was started.</p></div></div>\n" : "</p></div></div>\n");
 }
 
+/* The page that the reader is on is marked for eyes and for screen readers. */
 static void navigation(struct buf *out, const struct html_frame *f)
 {
 	const char *here = " aria-current=\"page\"";
@@ -102,6 +106,7 @@ void html_head(struct buf *out, const struct page *p, const struct html_frame *f
 	banner(out, p);
 }
 
+/* How to stop the refreshing must be said where it happens. */
 void html_foot(struct buf *out, const struct page *p, const struct html_frame *f)
 {
 	markup(out, "</main>\n<footer><p>");

@@ -24,6 +24,7 @@ static void fact_end(struct buf *out)
 	markup(out, "</dd></div>");
 }
 
+/* Times stand with how long ago or ahead they are: not everybody has UTC in mind. */
 static void fact_time(struct buf *out, const struct page *p, const char *name, int64_t t_ms)
 {
 	fact(out, name);
@@ -33,6 +34,7 @@ static void fact_time(struct buf *out, const struct page *p, const char *name, i
 	fact_end(out);
 }
 
+/* An incident may name hundreds of cells. */
 static void fact_affected(struct buf *out, const struct page *p, const struct status_incident *i)
 {
 	char words[PAGE_TITLE_SIZE];
@@ -71,6 +73,7 @@ static void fact_recovery(struct buf *out, const struct page *p, const struct st
 	}
 }
 
+/* When the next update is due is a promise: it is made only while it can be kept, and not of maintenance, which has its times. */
 static void facts(struct buf *out, const struct page *p, const struct status_incident *i)
 {
 	int64_t next_at = i->told_at + p->cadence_ms;
@@ -89,6 +92,7 @@ static void facts(struct buf *out, const struct page *p, const struct status_inc
 	markup(out, "</dl>\n");
 }
 
+/* Newest first: who comes back wants what is new. Line ends in a text are kept by the style. */
 static void posts(struct buf *out, const struct page *p, const struct status_incident *i)
 {
 	struct page_post post;
@@ -152,6 +156,7 @@ void html_past(struct buf *out, const struct page *p, const struct status_incide
 	buf_printf(out, ", for %s</p></li>\n", verdict_duration(i->ended_at - i->opened_at, words));
 }
 
+/* Oldest first, as it is read as a story. */
 static void timeline(struct buf *out, const struct page *p, const struct status_incident *i)
 {
 	if (!i->nr_timeline)

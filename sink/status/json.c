@@ -14,6 +14,7 @@ struct json {
 	bool first;
 };
 
+/* Keys are ours, and need no escaping. */
 static void key(struct json *j, const char *name)
 {
 	buf_printf(j->out, "%s\"%s\":", j->first ? "" : ",", name);
@@ -66,6 +67,7 @@ static void truth(struct json *j, const char *name, bool is)
 	markup(j->out, is ? "true" : "false");
 }
 
+/* Lists and objects: opened by a key, or without one where they stand in a list; what follows is their first. */
 static void open_list(struct json *j, const char *name)
 {
 	key(j, name);
@@ -99,6 +101,7 @@ static void strings(struct json *j, const char *name, const struct str *all, siz
 	close(j, "]");
 }
 
+/* Of the page itself: how far the rest may be trusted. */
 static void about(struct json *j, const struct page *p)
 {
 	open_object(j, "page");
@@ -112,6 +115,7 @@ static void about(struct json *j, const struct page *p)
 	close(j, "}");
 }
 
+/* Figures as the judge had them; a recovery as a time, since readers have other clocks and come at other times. */
 static void component(struct json *j, const struct page *p, const struct status_component *c)
 {
 	open_object(j, NULL);
@@ -134,6 +138,7 @@ static void component(struct json *j, const struct page *p, const struct status_
 	close(j, "}");
 }
 
+/* Posts and timeline are there even when they are empty. */
 static void updates(struct json *j, const struct status_incident *i)
 {
 	struct page_post post;
@@ -158,6 +163,7 @@ static void updates(struct json *j, const struct status_incident *i)
 	close(j, "]");
 }
 
+/* Its address is that of its own page; without page.url it begins with the slash. */
 static void incident(struct json *j, const struct page *p, const struct status_incident *i)
 {
 	struct buf url = BUF_INIT;
@@ -194,6 +200,7 @@ static int incidents(struct json *j, const struct page *p, enum page_list list, 
 	return 0;
 }
 
+/* What is open stands first. */
 static int sections(struct json *j, const struct page *p, struct err *err)
 {
 	open_list(j, "incidents");

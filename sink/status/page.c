@@ -37,6 +37,7 @@ const char *page_state_words(enum component_state state)
 	}
 }
 
+/* Without a look at the house there is no good news either: a page that has just been started does not say that all is well. */
 const char *page_summary(const struct page *p)
 {
 	if (!p->as_of_ms || !p->nr_components)
@@ -58,11 +59,13 @@ bool page_may_show(const struct status_incident *i)
 	return i->state == STATUS_INCIDENT_POSTED || i->state == STATUS_INCIDENT_RESOLVED;
 }
 
+/* By the page's own time, as the entry that says so may be hours old. */
 bool page_is_to_come(const struct page *p, const struct status_incident *i)
 {
 	return i->impact == STATUS_IMPACT_MAINTENANCE && i->state == STATUS_INCIDENT_POSTED && i->opened_at > p->now_ms;
 }
 
+/* Whether an incident stands in a list. Trouble and maintenance are apart while they go on; once over, they are both the past. */
 static bool is_in(const struct page *p, enum page_list list, const struct status_incident *i)
 {
 	bool maintenance = i->impact == STATUS_IMPACT_MAINTENANCE;
@@ -81,6 +84,7 @@ static bool is_in(const struct page *p, enum page_list list, const struct status
 	}
 }
 
+/* For qsort(), which is not stable: no two are equal. */
 static int in_order(int64_t a, int64_t b, const struct status_incident *x, const struct status_incident *y)
 {
 	return a != b ? (a < b ? -1 : 1) : str_cmp(x->id, y->id);
@@ -106,6 +110,7 @@ static int by_post_down(const void *a, const void *b)
 	return in_order(page_last_post_ms(y), page_last_post_ms(x), y, x);
 }
 
+/* Room is made for all of them: how many there are is bounded by the fold. */
 int page_select(const struct page *p, enum page_list list, struct page_selection *out, struct err *err)
 {
 	size_t nr = p->incidents ? p->incidents->nr : 0;
@@ -163,6 +168,7 @@ static struct str text_at(const struct status_incident *i, size_t at)
 	return e->text;
 }
 
+/* An update that has neither words nor a phase has changed something else, which the facts show. */
 bool page_post_before(const struct status_incident *i, size_t *at, struct page_post *out)
 {
 	while (*at > 0) {
@@ -185,6 +191,7 @@ int64_t page_last_post_ms(const struct status_incident *i)
 	return page_post_before(i, &at, &post) ? post.at_ms : i->posted_at;
 }
 
+/* An incident may name what the page does not have any more: a cell that is gone, or anything at all before the first look. */
 struct str page_component_title(const struct page *p, struct str id, char out[PAGE_TITLE_SIZE])
 {
 	static const struct { const char *id, *title; } house[] = {
@@ -240,6 +247,7 @@ const char *page_post_words(const struct status_incident *i, const struct page_p
 	}
 }
 
+/* As it drained when it was last looked at; when Kafka has been silent for longer than that would have taken, nobody knows. */
 int64_t page_recovery_at(const struct page *p, const struct status_component *c)
 {
 	int64_t at_ms = (p->as_of_ms ? p->as_of_ms : p->now_ms) + c->recovery_ms;

@@ -12,6 +12,7 @@ enum { AGE_PAGE_S = 5, AGE_HISTORY_S = 60, AGE_STYLE_S = 86400 };
 
 enum { PATH_SIZE = sizeof(PAGE_PATH_INCIDENT) + STATUS_INCIDENT_ID_MAX };
 
+/* All renderers of whole documents are alike. */
 typedef int (*render_fn)(const struct page *p, struct buf *out, struct err *err);
 
 int page_style(const struct page *p, struct buf *out, struct err *err)
@@ -30,6 +31,7 @@ static const struct document { const char *path, *type; int max_age_s; render_fn
 	{PAGE_PATH_STYLE, "text/css; charset=utf-8", AGE_STYLE_S, page_style},
 };
 
+/* The body goes to the answers in any case, or is freed here. */
 static int add_document(const struct page *p, struct answers *a, const struct document *d, struct err *err)
 {
 	struct buf body = BUF_INIT;
@@ -52,6 +54,7 @@ static int add_incident(const struct page *p, struct answers *a, const struct st
 	return -1;
 }
 
+/* All or nothing: a set in which something is missing must not be served, and the caller frees it. */
 int page_answers(const struct page *p, struct answers *a, struct err *err)
 {
 	struct page_selection s;

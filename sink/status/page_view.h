@@ -30,7 +30,7 @@ struct page_selection {
 
 /* Those of a list. -1 when memory is short; free with page_selection_fini(). */
 int page_select(const struct page *p, enum page_list list, struct page_selection *out, struct err *err);
-void page_selection_fini(struct page_selection *s);
+void page_selection_fini(struct page_selection *s); /* see above */
 
 /* May this one be seen? */
 bool page_may_show(const struct status_incident *i);
@@ -44,8 +44,9 @@ bool page_post_before(const struct status_incident *i, size_t *at, struct page_p
 /* When it was posted to last. */
 int64_t page_last_post_ms(const struct status_incident *i);
 
-/* As the page calls a component of this id: its title, else words made of the id, written into out. */
 enum { PAGE_TITLE_SIZE = 64 };
+
+/* As the page calls a component of this id: its title, else words made of the id, written into out. */
 struct str page_component_title(const struct page *p, struct str id, char out[PAGE_TITLE_SIZE]);
 
 /* The state that an impact puts a component into, and words for what a post says ("Identified"; of a maintenance "Planned") and for an impact. Static. */

@@ -13,6 +13,7 @@
 static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
 				     "July",    "August",   "September", "October", "November", "December"};
 
+/* The time of day there, whatever the machine's zone. */
 static struct tm utc(int64_t t_ms)
 {
 	time_t seconds = (time_t)(t_ms / 1000);
@@ -29,6 +30,7 @@ void time_words_stamp(struct buf *out, int64_t t_ms)
 	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+/* The day only when it is another one, the year likewise: shorter is easier to read, and the element has all of it. */
 static void at(struct buf *out, int64_t t_ms, int64_t now_ms, bool exact)
 {
 	struct tm tm = utc(t_ms), now = utc(now_ms);

@@ -108,6 +108,8 @@ static void storage_incident(struct sample *s, bool edited)
 	e.action = STATUS_ACTION_VETO;
 	e.text = STR("SECRET: refused, as it is public");
 	sample_say(s, e);
+	if (edited)
+		sample_say(s, (struct status_entry){.incident = id, .at = AGO(MINUTE), .action = STATUS_ACTION_UPDATE, .text = STR("SECRET: refused, as an operator has it now")});
 }
 
 static void push_incident(struct sample *s)

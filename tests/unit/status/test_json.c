@@ -104,6 +104,7 @@ START_TEST(ages)
 	yajl_tree_free(tree);
 	s->page.as_of_ms = s->page.now_ms + 5000; /* clocks differ */
 	tree = parse(s);
+	ck_assert(YAJL_IS_INTEGER(in(in(tree, "page"), "age_seconds")));
 	ck_assert_int_eq(YAJL_GET_INTEGER(in(in(tree, "page"), "age_seconds")), 0);
 	yajl_tree_free(tree);
 	s->page.as_of_ms = 0;
