@@ -41,7 +41,7 @@ SAYS = {
     "major": ("Major outage", ["No instance takes data.", "The Push API does not take data", "Storing data in Europe is delayed"], ["not up to date"]),
     "stale": ("Degraded performance", ["This page is not up to date.", "This is the state of 13:50:38 UTC, 12 min ago."], ["kept on disk"]),
     "from_disk": ("Degraded performance", ["This page is not up to date.", "This is the state of 11:02:38 UTC, 3 h ago.", "kept on disk"], ["caught up at about"]),
-    "empty": ("Nothing is known yet", ["not known yet", "Nothing that is over"], ["As of", "operational"]),
+    "empty": ("Nothing is known yet", ["not known yet", "No incident has ended"], ["As of", "operational"]),
     "cells": ("Partial outage", ["2 of 40 cells are not operational.", "38 cells operational", "cell-03 is 22 min behind"], ["not up to date"]),
     "long": ("Partial outage", ["and 35 more", "W" * 200], []),
     "hostile": ("Degraded performance", [HOSTILE, "\u05e9\u05dc\u05d5\u05dd"], []),
