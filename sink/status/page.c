@@ -37,14 +37,24 @@ const char *page_state_words(enum component_state state)
 	}
 }
 
-/* Without a look at the house there is no good news either: a page that has just been started does not say that all is well. */
+/* Is there trouble that is posted and not over? */
+static bool is_open_incident(const struct page *p)
+{
+	for (size_t i = 0; p->incidents && i < p->incidents->nr; i++)
+		if (p->incidents->list[i]->state == STATUS_INCIDENT_POSTED && p->incidents->list[i]->impact != STATUS_IMPACT_MAINTENANCE)
+			return true;
+	return false;
+}
+
+/* Without a look at the house there is no good news either: a page that has just been started does not say that all is well. Nor does
+ * one that tells of an incident below: the figures may be good again before people say that it is over. */
 const char *page_summary(const struct page *p)
 {
 	if (!p->as_of_ms || !p->nr_components)
 		return "Nothing is known yet";
 	switch (page_state(p)) {
 	case COMPONENT_STATE_OPERATIONAL:
-		return "All systems operational";
+		return is_open_incident(p) ? "Operational, with an open incident" : "All systems operational";
 	case COMPONENT_STATE_MAINTENANCE:
 		return "Maintenance in progress";
 	case COMPONENT_STATE_DEGRADED:

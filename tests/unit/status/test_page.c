@@ -100,6 +100,19 @@ START_TEST(lists)
 }
 END_TEST
 
+START_TEST(operational_with_an_incident)
+{
+	struct sample *s = sample_new("operational");
+
+	ck_assert_str_eq(page_summary(&s->page), "All systems operational"); /* though there are drafts, what is over, and maintenance to come */
+	say(s, "open", STATUS_ACTION_POST, SAMPLE_NOW_MS, (struct status_entry){.title = STR("t"), .text = STR("x")});
+	ck_assert_str_eq(page_summary(&s->page), "Operational, with an open incident");
+	say(s, "open", STATUS_ACTION_RESOLVE, SAMPLE_NOW_MS, (struct status_entry){0});
+	ck_assert_str_eq(page_summary(&s->page), "All systems operational");
+	sample_free(s);
+}
+END_TEST
+
 /* The next post, as "phase: text". */
 static void post_is(const struct status_incident *i, size_t *at, const char *want)
 {
@@ -179,6 +192,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, the_worst_counts, 0, NR(worst));
 	tcase_add_test(tc, lists);
+	tcase_add_test(tc, operational_with_an_incident);
 	tcase_add_test(tc, posts);
 	tcase_add_test(tc, names_of_components);
 	tcase_add_loop_test(tc, recovery, 0, NR(recoveries));
