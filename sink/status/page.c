@@ -11,12 +11,36 @@
 
 #define DAY_MS INT64_C(86400000)
 
-enum component_state page_state(const struct page *p)
+bool page_is_cell(const struct status_component *c)
+{
+	struct str id = c->id;
+
+	return str_take(&id, "storage/");
+}
+
+/* As for what is judged over cells (verdict.c): trouble that stays in its cell is no outage of all. */
+enum component_state page_storage_state(const struct page *p)
 {
 	enum component_state worst = COMPONENT_STATE_OPERATIONAL;
+	bool all_major = true;
+
+	for (size_t i = 0; i < p->nr_components; i++) {
+		const struct status_component *c = &p->components[i];
+
+		if (!page_is_cell(c))
+			continue;
+		all_major &= c->state == COMPONENT_STATE_MAJOR_OUTAGE;
+		worst = c->state > worst ? c->state : worst;
+	}
+	return worst == COMPONENT_STATE_MAJOR_OUTAGE && !all_major ? COMPONENT_STATE_PARTIAL_OUTAGE : worst;
+}
+
+enum component_state page_state(const struct page *p)
+{
+	enum component_state worst = page_storage_state(p);
 
 	for (size_t i = 0; i < p->nr_components; i++)
-		if (p->components[i].state > worst)
+		if (!page_is_cell(&p->components[i]) && p->components[i].state > worst)
 			worst = p->components[i].state;
 	return worst;
 }

@@ -19,6 +19,7 @@ MUTANTS = [
     of("page-draft-words-are-public", "page", "(action == STATUS_ACTION_POST || action == STATUS_ACTION_UPDATE", "(action <= STATUS_ACTION_UPDATE", "html"),
     of("page-post-has-no-words", "page", "	if (e->text.len || e->action != STATUS_ACTION_POST)", "	if (e)", "page"),
     of("page-first-words-of-a-draft", "page", "	for (size_t k = at; k-- > 0;)\n", "	for (size_t k = 0; k < at; k++)\n", "page"),
+    of("page-a-cell-is-all", "page", " && !all_major ? COMPONENT_STATE_PARTIAL_OUTAGE : worst;", " && all_major ? COMPONENT_STATE_PARTIAL_OUTAGE : worst;", "page"),
     of("page-recent-for-ever", "page", "p->now_ms - i->ended_at < PAGE_RECENT_DAYS * DAY_MS;", "p->now_ms - i->ended_at < 99 * PAGE_RECENT_DAYS * DAY_MS;", "page"),
     of("page-recovery-of-yesterday", "page", " && at_ms > p->now_ms ? at_ms : 0", " ? at_ms : 0", "page"),
     of("page-recovery-from-now", "page", "	int64_t at_ms = (p->as_of_ms ? p->as_of_ms : p->now_ms)", "	int64_t at_ms = p->now_ms", "page"),
