@@ -141,7 +141,7 @@ static int app_open(struct app *app, struct err *err)
 	if (!app->server)
 		return -1;
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("admin", admin_address(app->admin)),
-		 LOG_STR("page", server_address(app->server)));
+		 LOG_STR("listen", server_address(app->server)));
 	return 0;
 }
 
