@@ -45,6 +45,15 @@ enum component_state page_state(const struct page *p)
 	return worst;
 }
 
+struct str page_url(const char *setting)
+{
+	struct str url = str_from(setting);
+
+	while (url.len && url.p[url.len - 1] == '/')
+		url.len--;
+	return url;
+}
+
 const char *page_state_words(enum component_state state)
 {
 	switch (state) {

@@ -50,6 +50,9 @@ enum component_state page_state(const struct page *p);
 /* Of storage as a whole: the worst of its cells, but a major outage only when every cell has one. Operational without cells. */
 enum component_state page_storage_state(const struct page *p);
 
+/* The setting page.url as the url of a page: without slashes at its end, which would be two in an address made of it. Borrows. */
+struct str page_url(const char *setting);
+
 /* The states in words ("Partial outage"), and the sentence about all ("All systems operational"). Static. */
 const char *page_state_words(enum component_state state);
 const char *page_summary(const struct page *p); /* see above */
