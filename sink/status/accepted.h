@@ -21,7 +21,7 @@ struct accepted {
 	struct { int64_t begin_ms; double taken, refused; } steps[ACCEPTED_STEPS]; /* a ring of spans of 5 s, virtual */
 };
 
-/* Frees all; a is as zeroed. */
+/* Frees the instances; as zeroed. */
 void accepted_fini(struct accepted *a);
 
 /* Takes the ingests' newest heartbeats. -1 when memory is short. */

@@ -67,6 +67,15 @@ static bool is_troubled(const struct status_component *c)
 	return c->state > COMPONENT_STATE_MAINTENANCE;
 }
 
+/* Is there anything to tell of it? One that is well again but has not been for long is troubled still, and has nothing to say. */
+static bool has_words(const struct status_component *const *components, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (is_troubled(components[i]) && components[i]->detail.len)
+			return true;
+	return false;
+}
+
 static const struct status_component *find(const struct turn *t, struct str id)
 {
 	for (size_t i = 0; i < t->nr_components; i++)
@@ -315,7 +324,7 @@ static int follow_draft(struct turn *t, const struct status_incident *i, const s
 		buf_printf(&text, "It was over before it was told.");
 		return e && (e->text = keep(t, &text, STATUS_TEXT_MAX)).p ? 0 : -1;
 	}
-	if (!i->publish_at || t->now_ms < i->publish_at)
+	if (!i->publish_at || t->now_ms < i->publish_at || !has_words(p->all, p->nr))
 		return 0;
 	e = entry(t, i->id, STATUS_ACTION_POST);
 	return e ? describe(t, e, p, say_trouble) : -1;
@@ -327,6 +336,8 @@ static void (*news(const struct turn *t, const struct status_incident *i, const 
 	int64_t recovery_at = words_recovery_at(p->all, p->nr, t->now_ms);
 	bool can_tell = t->now_ms - i->told_at >= TELL_AGAIN_MS;
 
+	if (!has_words(p->all, p->nr))
+		return NULL;
 	if (i->phase != STATUS_PHASE_MONITORING && recovery_at)
 		return words_recovering;
 	if ((enum status_impact)impact_of(p) > i->impact || p->nr > i->nr_components)
@@ -394,7 +405,7 @@ int drafts_turn(struct drafts *d, int64_t now_ms, const struct status_component 
 	for (size_t i = 0; i < nr_components; i++) {
 		const struct status_component *c = &components[i];
 
-		if (is_troubled(c) && now_ms - c->left_at >= d->conf->after_ms && !is_covered(&t, c) && draft(&t, c) < 0)
+		if (has_words(&c, 1) && now_ms - c->left_at >= d->conf->after_ms && !is_covered(&t, c) && draft(&t, c) < 0)
 			return -1;
 	}
 	*out = d->out;

@@ -18,15 +18,18 @@ struct lag_story {
 };
 
 struct lags {
+	const struct clock *clock;
 	struct map stories; /* of the hash of the group's name */
 	uint64_t surveys;
 };
 
-struct lags *lags_new(struct err *err)
+struct lags *lags_new(const struct clock *clock, struct err *err)
 {
 	struct lags *l = calloc(1, sizeof(*l));
 
-	if (!l)
+	if (l)
+		l->clock = clock;
+	else
 		err_nomem(err, "what surveys tell");
 	return l;
 }
@@ -63,7 +66,7 @@ static struct recovery_sample sum(const struct lag_group *g, int64_t at_ms)
 	return s;
 }
 
-static void take_group(struct lag_story *story, const struct lag_group *g, int64_t at_ms)
+static void take_group(const struct lags *l, struct lag_story *story, const struct lag_group *g, int64_t at_ms)
 {
 	const struct recovery_sample s = sum(g, at_ms);
 
@@ -73,7 +76,7 @@ static void take_group(struct lag_story *story, const struct lag_group *g, int64
 		.behind_ms = g->oldest ? g->oldest->age_ms : g->nr_unknown ? -1 : 0,
 		.left_ms = g->next ? g->next->left_ms : -1,
 		.recovery_ms = recovery_ms(&story->recovery), .draining = recovery_is_draining(&story->recovery),
-		.still_ms = recovery_still_ms(&story->recovery),
+		.still_ms = clock_real_duration_ms(l->clock, recovery_still_ms(&story->recovery)),
 	};
 }
 
@@ -122,7 +125,7 @@ int lags_take(struct lags *l, const struct survey_view *v, struct err *err)
 			return -1;
 		story->seen = l->surveys;
 		if (is_whole(&v->groups[i]))
-			take_group(story, &v->groups[i], v->at_ms);
+			take_group(l, story, &v->groups[i], v->at_ms);
 	}
 	forget(l);
 	return 0;

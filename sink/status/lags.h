@@ -6,6 +6,7 @@
 #define MILLRACE_STATUS_LAGS_H
 
 #include "common/clock.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/str.h"
 #include "sink/status/facts.h"
@@ -13,8 +14,8 @@
 
 struct lags;
 
-/* NULL when memory is short. */
-struct lags *lags_new(struct err *err);
+/* NULL when memory is short. Borrows clock. */
+struct lags *lags_new(const struct clock *clock, struct err *err);
 void lags_free(struct lags *l); /* NULL is a no-op */
 
 /* Takes a survey that is ok; borrows it for the call. Groups that it does not have are forgotten. -1 when memory is short. */

@@ -113,7 +113,7 @@ static int open_rooms(struct app *app, struct err *err)
 	app->conf.judge.cell_titles = app->conf.page_cells;
 	app->board = (struct board){.conf = &app->conf, .clock = &app->program.clock};
 	return (app->report = report_new(&app->program, app->admin, NULL, err)) && (app->house = house_new(&app->program.clock, err)) &&
-	       (app->timeline = timeline_new(err)) && (app->lags = lags_new(err)) && (app->judge = judge_new(&app->conf.judge, err)) &&
+	       (app->timeline = timeline_new(&app->conf.judge, err)) && (app->lags = lags_new(&app->program.clock, err)) && (app->judge = judge_new(&app->conf.judge, err)) &&
 	       (app->drafts = drafts_new(&app->conf.drafts, err)) && (app->journal = journal_new(&app->program, err)) &&
 	       (app->tables = make_tables(app, err)) && (app->notices = make_notices(app, err)) &&
 	       (app->survey = survey_new(&app->program, app->conf.survey_interval_ms, app->events.wake_fd, err)) ? 0 : -1;
@@ -141,7 +141,7 @@ static int app_open(struct app *app, struct err *err)
 	if (!app->server)
 		return -1;
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("admin", admin_address(app->admin)),
-		 LOG_STR("page", server_address(app->server)));
+		 LOG_STR("listen", server_address(app->server)));
 	return 0;
 }
 

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "common/control.h"
+#include "sink/status/verdict.h"
+
+#define BEFORE_MS (INT64_C(15) * 60 * 1000)
 
 enum topic { OF_PUSH, OF_PROCESSING, OF_STORAGE, OF_ALERTS, OF_NOTIFICATIONS };
 
@@ -44,17 +47,20 @@ struct moment {
 };
 
 struct timeline {
+	const struct judge_conf *conf;
 	struct moment kept[TIMELINE_KEPT]; /* a ring */
 	size_t first, nr;
 	struct arena arena;                /* of what was told last */
 	struct arena scratch;
 };
 
-struct timeline *timeline_new(struct err *err)
+struct timeline *timeline_new(const struct judge_conf *conf, struct err *err)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
 
-	if (!t)
+	if (t)
+		t->conf = conf;
+	else
 		err_nomem(err, "the timeline");
 	return t;
 }
@@ -125,7 +131,7 @@ static bool concerns(const struct moment *m, const struct status_incident *i)
 {
 	static const char *const ids[] = {[OF_PUSH] = "push", [OF_PROCESSING] = "processing", [OF_ALERTS] = "alerts", [OF_NOTIFICATIONS] = "notifications"};
 
-	if (m->at_ms < i->opened_at)
+	if (m->at_ms < i->opened_at - BEFORE_MS)
 		return false;
 	for (size_t k = 0; k < i->nr_components; k++) {
 		struct str component = i->components[k];
@@ -146,11 +152,13 @@ static bool is_same(const struct moment *a, const struct moment *b)
 /* The sentence of a moment that came so often in a row. */
 static struct str sentence(struct timeline *t, const struct moment *m, size_t times)
 {
-	char where[CONTROL_CELL_MAX + 8] = "", text[256];
+	const struct verdict_ctx ctx = {t->conf, NULL, NULL};
+	struct str cell = verdict_cell_title(&ctx, str_from(m->cell));
+	char where[160] = "", text[320];
 	int n;
 
 	if (m->cell[0])
-		snprintf(where, sizeof(where), " in %s", m->cell);
+		snprintf(where, sizeof(where), " in " STR_FMT, (int)(cell.len < 150 ? cell.len : 150), cell.p);
 	n = snprintf(text, sizeof(text), "%s%s%s", m->known->before, where, m->known->behind);
 	if (times > 1 && n > 0 && (size_t)n < sizeof(text))
 		snprintf(text + n, sizeof(text) - (size_t)n, " (%zu times)", times);
