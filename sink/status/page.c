@@ -11,6 +11,11 @@
 
 #define DAY_MS INT64_C(86400000)
 
+bool page_is_known(const struct page *p)
+{
+	return p->as_of_ms && p->nr_components;
+}
+
 bool page_is_cell(const struct status_component *c)
 {
 	struct str id = c->id;
@@ -83,7 +88,7 @@ static bool is_open_incident(const struct page *p)
  * one that tells of an incident below: the figures may be good again before people say that it is over. */
 const char *page_summary(const struct page *p)
 {
-	if (!p->as_of_ms || !p->nr_components)
+	if (!page_is_known(p))
 		return "Nothing is known yet";
 	switch (page_state(p)) {
 	case COMPONENT_STATE_OPERATIONAL:

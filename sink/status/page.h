@@ -44,6 +44,9 @@ enum {
 	PAGE_RECENT_DAYS = 14,    /* for so long what is over stands on the page itself */
 };
 
+/* Is anything known of the components? Before that nobody is told that all is well. */
+bool page_is_known(const struct page *p);
+
 /* The worst state of all; operational without components. Storage counts as page_storage_state() has it. */
 enum component_state page_state(const struct page *p);
 
