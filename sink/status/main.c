@@ -306,7 +306,7 @@ static const char *judge(struct app *app)
 	}
 	follow_cells(app, &facts);
 	for (size_t i = 0; i < facts.nr_cells; i++)
-		lags_fill(app->lags, facts.now_ms, &cells[i]);
+		lags_fill(app->lags, &cells[i]);
 	unknown = why_not_known(app, &facts);
 	if (unknown)
 		return unknown;

@@ -205,12 +205,12 @@ static void look(struct survey *s, struct kept *kept, const char *cells, size_t 
 	if (topic_list_read(s->rk, &v->arena, &topics, &v->err) < 0 || plan(v, cells, nr_cells, &topics) < 0 ||
 	    lag_read(s->rk, v->groups, v->nr_groups, &v->arena, &v->err) < 0)
 		return;
+	v->at_ms = clock_now_ms(&s->program->clock); /* of the offsets: rates are made of them, and the ages take seconds */
 	take_retention(s, kept, v);
 	if (take_ages(s, kept, v) < 0)
 		return;
 	for (size_t g = 0; g < v->nr_groups; g++)
 		lag_age_sum(&v->groups[g], &s->program->clock);
-	v->at_ms = clock_now_ms(&s->program->clock);
 	v->ok = true;
 }
 
