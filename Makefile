@@ -245,6 +245,9 @@ $(B)/tests/unit/sink/test_reader: ENDS += -Wl$(comma)--wrap=clock_mono_ms
 # And a page's server, whose half minutes pass likewise.
 LIBS_test_page_server := -Wl$(comma)--wrap=clock_mono_ms
 
+# A disk whose calls fail, or are a process's last, when the test says so.
+LIBS_test_state_file := $(patsubst %,-Wl$(comma)--wrap=%,write fsync renameat)
+
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \
 	$(COUNTED) $(B)/lib$(1).a $(B)/libcommon.a

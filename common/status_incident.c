@@ -28,8 +28,6 @@
 enum {
 	ENTRIES_MAX = 100000, /* that there may be: a page of so many is no page */
 	AUTHOR_MAX = 128,
-	MOMENTS_MAX = 200,
-	MOMENT_TEXT_MAX = 400,
 	CELL_MAX = 32,
 };
 
@@ -112,10 +110,10 @@ static int check_lists(const struct status_entry *e, struct err *err)
 		if (!is_component(e->components[i]))
 			return err_set(err, ERR_REJECT, "components: \"" STR_FMT "\" is none: push, processing, storage/CELL, alerts or notifications",
 				       (int)(e->components[i].len < 64 ? e->components[i].len : 64), e->components[i].p);
-	if (e->timeline_len > MOMENTS_MAX)
-		return err_set(err, ERR_REJECT, "timeline: %zu, %d are allowed", e->timeline_len, MOMENTS_MAX);
+	if (e->timeline_len > STATUS_MOMENTS_MAX)
+		return err_set(err, ERR_REJECT, "timeline: %zu, %d are allowed", e->timeline_len, STATUS_MOMENTS_MAX);
 	for (size_t i = 0; i < e->timeline_len; i++)
-		if (check_line("timeline", e->timeline[i].text, MOMENT_TEXT_MAX, err) < 0 || check_time("timeline", true, e->timeline[i].at, err) < 0)
+		if (check_line("timeline", e->timeline[i].text, STATUS_MOMENT_TEXT_MAX, err) < 0 || check_time("timeline", true, e->timeline[i].at, err) < 0)
 			return -1;
 	return 0;
 }

@@ -53,7 +53,7 @@ static int recall_unwritten(const struct status_state *state, struct journal *jo
 		int rc = status_entry_decode(state->unwritten[i], &scratch, &e, NULL);
 
 		if (rc == 0 && status_entry_check(&e, NULL) == 0)
-			rc = journal_add(journal, str_from(status_entry_key(&e, key)), state->unwritten[i], err);
+			rc = journal_add(journal, str_from(status_entry_key(&e, key)), state->unwritten[i], false, err); /* it had a place */
 		else
 			rc = 0; /* see recall_entry() */
 		arena_fini(&scratch);

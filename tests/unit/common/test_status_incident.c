@@ -54,7 +54,7 @@ static const struct {
 	{"dpUR", STATUS_INCIDENT_RESOLVED, true}, {"dpr", STATUS_INCIDENT_RESOLVED, false}, {"dpR", STATUS_INCIDENT_RESOLVED, true},
 	{"dprU", STATUS_INCIDENT_RESOLVED, true}, {"dpru", STATUS_INCIDENT_RESOLVED, false}, {"dprp", STATUS_INCIDENT_RESOLVED, false},
 	{"dprP", STATUS_INCIDENT_RESOLVED, false}, {"dprr", STATUS_INCIDENT_RESOLVED, false}, {"dvd", STATUS_INCIDENT_VETOED, false},
-	{"dvP", STATUS_INCIDENT_VETOED, false}, {"dpUn", STATUS_INCIDENT_POSTED, true}, {"dn", STATUS_INCIDENT_DRAFT, false},
+	{"dd", STATUS_INCIDENT_DRAFT, false}, {"dpd", STATUS_INCIDENT_POSTED, false}, {"ddpp", STATUS_INCIDENT_POSTED, false}, {"dvP", STATUS_INCIDENT_VETOED, false}, {"dpUn", STATUS_INCIDENT_POSTED, true}, {"dn", STATUS_INCIDENT_DRAFT, false},
 };
 
 static enum status_action action_of(char way)
@@ -108,6 +108,34 @@ START_TEST(words_stay)
 	e.title = STR("never seen");
 	ck_assert_int_eq(status_incidents_take(&s, &e, NULL), 0);
 	ck_assert(str_eq(s.list[0]->title, STR("t")) && s.list[0]->lines[3].refused);
+	status_incidents_fini(&s);
+}
+END_TEST
+
+/* Two who write at the same time: what stands first in the topic holds, and the words of the other are seen by nobody. */
+START_TEST(what_crosses)
+{
+	static const struct { enum status_action first, second; const char *by_first, *by_second; enum status_incident_state state; bool edited; const char *title; } all[] = {
+		{STATUS_ACTION_DRAFT, STATUS_ACTION_DRAFT, NULL, NULL, STATUS_INCIDENT_DRAFT, false, "second"}, /* two instances */
+		{STATUS_ACTION_DRAFT, STATUS_ACTION_POST, "ann", NULL, STATUS_INCIDENT_DRAFT, true, "first"},   /* an edit, a post */
+		{STATUS_ACTION_POST, STATUS_ACTION_DRAFT, NULL, "ann", STATUS_INCIDENT_POSTED, false, "first"},
+		{STATUS_ACTION_VETO, STATUS_ACTION_POST, "ann", NULL, STATUS_INCIDENT_VETOED, true, "first"},
+		{STATUS_ACTION_POST, STATUS_ACTION_VETO, NULL, "ann", STATUS_INCIDENT_POSTED, false, "first"},
+		{STATUS_ACTION_POST, STATUS_ACTION_POST, NULL, "ann", STATUS_INCIDENT_POSTED, false, "first"},
+	};
+	struct status_entry first = entry("0000000000000001", all[_i].first, all[_i].by_first, T0 + 1000);
+	struct status_entry second = entry("0000000000000002", all[_i].second, all[_i].by_second, T0 + 1000);
+	struct status_incidents s = {0};
+
+	say(&s, 0, STATUS_ACTION_DRAFT, NULL);
+	first.title = STR("first");
+	second.title = STR("second");
+	ck_assert_int_eq(status_incidents_take(&s, &first, NULL), 1);
+	ck_assert_int_eq(status_incidents_take(&s, &second, NULL), strcmp(all[_i].title, "second") == 0);
+	ck_assert_int_eq(s.list[0]->state, all[_i].state);
+	ck_assert_int_eq(s.list[0]->edited, all[_i].edited);
+	ck_assert(str_eq(s.list[0]->title, str_from(all[_i].title)));
+	ck_assert_int_eq(s.list[0]->lines[2].refused, strcmp(all[_i].title, "second") != 0); /* and whoever wrote it can see that */
 	status_incidents_fini(&s);
 }
 END_TEST
@@ -324,6 +352,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, what_leads_where, 0, NR(stories));
 	tcase_add_test(tc, words_stay);
+	tcase_add_loop_test(tc, what_crosses, 0, 6);
 	tcase_add_test(tc, twice_is_once);
 	tcase_add_test(tc, maintenance_ends);
 	tcase_add_loop_test(tc, malformed, 0, 18);
