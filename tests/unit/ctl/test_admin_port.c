@@ -53,7 +53,7 @@ static struct admin_port *must_open(const char *url, const char *token)
 	struct admin_port *p;
 
 	snprintf(t.text, sizeof(t.text), "%s", token);
-	p = admin_port_new(url, &t, &err);
+	p = admin_port_new(url, "/controls", &t, &err);
 	ck_assert_msg(p != NULL, "%s", err.msg);
 	return p;
 }
@@ -144,7 +144,7 @@ START_TEST(addresses)
 {
 	struct token t = {TOKEN};
 	struct err err = ERR_INIT;
-	struct admin_port *p = admin_port_new(urls[_i].url, &t, &err);
+	struct admin_port *p = admin_port_new(urls[_i].url, "/controls", &t, &err);
 
 	ck_assert_msg((p != NULL) == urls[_i].good, "%s: %s", urls[_i].url, err.msg);
 	if (!p) {
