@@ -147,6 +147,8 @@ static int perform(struct admin_port *p, const char *method, const struct str *b
 	curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, why);
 	code = curl_easy_perform(p->curl);
 	curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, NULL);
+	if (code == CURLE_WRITE_ERROR)
+		return err_set(err, ERR_RETRY, "%s answers more than can be held", p->name);
 	if (code != CURLE_OK)
 		return err_set(err, ERR_RETRY, "%s: %s", p->name, why[0] ? why : curl_easy_strerror(code));
 	curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);

@@ -50,7 +50,7 @@ static void add_row(struct grid *g, const struct status_incident *i, int64_t now
 	grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(i->id));
 	add_state(g, i, now_ms);
 	grid_add(g, GRID_PLAIN, "%s", status_impact_name(i->impact));
-	grid_add(g, GRID_PLAIN, "%s", status_phase_name(i->phase));
+	grid_add(g, GRID_PLAIN, "%s", i->impact == STATUS_IMPACT_MAINTENANCE && !i->ended_at ? "-" : status_phase_name(i->phase));
 	grid_add(g, GRID_PLAIN, "%s%s", ahead ? "in " : "",
 		 grid_duration(ahead ? i->opened_at - now_ms : (i->ended_at ? i->ended_at : now_ms) - i->opened_at, for_long));
 	grid_add(g, GRID_PLAIN, STR_FMT, STR_ARG(buf_str(&components)));
@@ -127,7 +127,8 @@ static void print_head(const struct ctl *ctl, const struct status_incident *i)
 	add_state(&g, i, clock_now_ms(&ctl->program.clock));
 	add_line(&g, "title", i->title);
 	add_line(&g, "impact", str_from(status_impact_name(i->impact)));
-	add_line(&g, "phase", str_from(status_phase_name(i->phase)));
+	if (!maintenance)
+		add_line(&g, "phase", str_from(status_phase_name(i->phase)));
 	add_line(&g, "components", buf_str(&components));
 	add_line(&g, "written by", i->edited ? STR("operators") : STR("the page"));
 	add_time(&g, maintenance ? "begins" : "began", i->opened_at);
