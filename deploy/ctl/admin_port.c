@@ -179,11 +179,13 @@ int admin_port_clear(struct admin_port *p, const char *id, struct err *err)
 int admin_port_list(struct admin_port *p, struct buf *out, struct err *err)
 {
 	long status = 0;
+	int rc = perform(p, "GET", NULL, err);
 
-	if (perform(p, "GET", NULL, err) < 0) {
-		curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
-		return status == 404 ? err_set(err, ERR_REJECT, "%s has no %s: it is another program's admin port", p->name, p->desk) : -1;
-	}
+	curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 404)
+		return err_set(err, ERR_REJECT, "%s has no %s: it is another program's admin port", p->name, p->desk);
+	if (rc < 0 || status != 200)
+		return rc < 0 ? -1 : refused(p, status, err);
 	buf_add(out, p->answer.p, p->answer.len);
 	return buf_failed(out) ? err_nomem(err, "what an admin port has") : 0;
 }
