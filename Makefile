@@ -225,11 +225,14 @@ $(B)/tests/unit/processor/test_simulation: $(patsubst %,$(B)/tests/unit/processo
 LIBS_test_simulation := $(patsubst %,-Wl$(comma)--wrap=%,clock_now_ms clock_mono_ms poll report_notice task_take task_close task_flush task_committed \
 	task_free budget_charge room_look room_admits)
 
+# Pages in every state, for renderers' tests and for a browser.
+$(patsubst %,$(B)/tests/unit/status/%,page_fixture test_html test_json test_atom test_page test_page_nomem): $(B)/tests/unit/status/page_samples.o
+
 # Where allocations fail when the test says so; each part may have such a test.
 $(filter %nomem,$(UNIT)): $(B)/tests/unit/fail_alloc.o
 LIBS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray aligned_alloc strdup strndup asprintf yajl_alloc yajl_gen_alloc \
 	ZSTD_createDCtx curl_easy_init curl_multi_init curl_url curl_slist_append emalloc erealloc)
-$(foreach of,courier otlp scrub rules desk alerts,$(eval LIBS_test_$(of)_nomem := $(LIBS_test_nomem)))
+$(foreach of,courier otlp scrub rules desk alerts page,$(eval LIBS_test_$(of)_nomem := $(LIBS_test_nomem)))
 $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_destroy
 
 # How many triggers are asked about a series.
@@ -238,6 +241,9 @@ LIBS_test_rules := -Wl$(comma)--wrap=trigger_matches
 # A gate whose minutes pass when the test says so, and a reader's batches that grow old likewise.
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
 $(B)/tests/unit/sink/test_reader: ENDS += -Wl$(comma)--wrap=clock_mono_ms
+
+# And a page's server, whose half minutes pass likewise.
+LIBS_test_page_server := -Wl$(comma)--wrap=clock_mono_ms
 
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \
@@ -249,7 +255,7 @@ endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rules,$(program))))
 
 # A test's object is built like any other; its folder says what it is linked with.
-unit-bins: $(UNIT)
+unit-bins: $(UNIT) $(B)/tests/unit/status/page_fixture
 .PHONY: unit-bins
 
 # What the benches measure with.

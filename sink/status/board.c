@@ -11,7 +11,7 @@
 #include "common/build.h"
 #include "sink/status/state_file.h"
 
-enum { STALE_MS = 15000, PAGE_MAX_AGE_S = 5, FEED_MAX_AGE_S = 30, STYLE_MAX_AGE_S = 3600 };
+enum { STALE_MS = 15000 };
 
 #define KEPT_MS (INT64_C(90) * 24 * CLOCK_HOUR_MS)
 
@@ -101,51 +101,11 @@ struct page board_page(const struct board *b, const struct status_incidents *inc
 	};
 }
 
-typedef int (*render_fn)(const struct page *p, struct buf *out, struct err *err);
-
-static int add(struct answers *a, const struct page *p, const char *path, const char *type, int max_age_s, render_fn render, struct err *err)
-{
-	struct buf b = BUF_INIT;
-
-	if (render(p, &b, err) == 0)
-		return answers_add(a, path, type, max_age_s, &b, err);
-	buf_fini(&b);
-	return -1;
-}
-
-/* An incident that anybody has seen has a page of its own for ever. */
-static int add_incident(struct answers *a, const struct page *p, const struct status_incident *i, struct err *err)
-{
-	struct buf b = BUF_INIT;
-	char path[STATUS_INCIDENT_ID_MAX + 16];
-
-	if (!i->posted_at)
-		return 0;
-	snprintf(path, sizeof(path), "/incidents/" STR_FMT, STR_ARG(i->id));
-	if (page_html_incident(p, i, &b, err) == 0)
-		return answers_add(a, path, "text/html; charset=utf-8", PAGE_MAX_AGE_S, &b, err);
-	buf_fini(&b);
-	return -1;
-}
-
 struct answers *board_render(const struct page *page, struct err *err)
 {
 	struct answers *a = answers_new(err);
-	int rc = a ? 0 : -1;
 
-	if (rc == 0)
-		rc = add(a, page, "/", "text/html; charset=utf-8", PAGE_MAX_AGE_S, page_html, err);
-	if (rc == 0)
-		rc = add(a, page, "/history", "text/html; charset=utf-8", PAGE_MAX_AGE_S, page_html_history, err);
-	if (rc == 0)
-		rc = add(a, page, "/style.css", "text/css; charset=utf-8", STYLE_MAX_AGE_S, page_style, err);
-	if (rc == 0)
-		rc = add(a, page, "/status.json", "application/json", PAGE_MAX_AGE_S, page_json, err);
-	if (rc == 0)
-		rc = add(a, page, "/feed.atom", "application/atom+xml; charset=utf-8", FEED_MAX_AGE_S, page_atom, err);
-	for (size_t i = 0; rc == 0 && i < page->incidents->nr; i++)
-		rc = add_incident(a, page, page->incidents->list[i], err);
-	if (rc == 0)
+	if (a && page_answers(page, a, err) == 0)
 		return a;
 	answers_free(a);
 	return NULL;

@@ -28,6 +28,22 @@ struct page {
 	int64_t cadence_ms;    /* how often a posted incident is to be updated */
 };
 
+/* Where each is, from the root of the server; own pages of incidents are PAGE_PATH_INCIDENT and the id. PAGE_PATH_STILL: the page without its refreshing. */
+#define PAGE_PATH "/"
+#define PAGE_PATH_STILL "/still"
+#define PAGE_PATH_HISTORY "/history"
+#define PAGE_PATH_INCIDENT "/incidents/"
+#define PAGE_PATH_JSON "/status.json"
+#define PAGE_PATH_ATOM "/feed.atom"
+#define PAGE_PATH_STYLE "/style.css"
+
+enum {
+	PAGE_REFRESH_S = 60,
+	PAGE_INCIDENTS_MAX = 500, /* that have pages of their own and stand in the history: the newest */
+	PAGE_FEED_MAX = 50,
+	PAGE_RECENT_DAYS = 14,    /* for so long what is over stands on the page itself */
+};
+
 /* The worst state of all; operational without components. */
 enum component_state page_state(const struct page *p);
 
@@ -42,6 +58,14 @@ int page_html_incident(const struct page *p, const struct status_incident *i, st
 int page_html_history(const struct page *p, struct buf *out, struct err *err);                                   /* see above */
 int page_json(const struct page *p, struct buf *out, struct err *err);                                           /* see above */
 int page_atom(const struct page *p, struct buf *out, struct err *err);                                           /* see above */
+
+/* The page that does not refresh itself. */
+int page_html_still(const struct page *p, struct buf *out, struct err *err);
+
+struct answers; /* server.h */
+
+/* Adds everything that the page has: at all of the paths above. -1 when memory is short. */
+int page_answers(const struct page *p, struct answers *a, struct err *err);
 
 /* Appends the style sheet of all of them, served at /style.css; the same for every page. */
 int page_style(const struct page *p, struct buf *out, struct err *err);

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +27,15 @@
 
 enum {
 	CONNECTIONS_MAX = 1000,
+	CONNECTIONS_SPARE = 16, /* places kept free while others leave */
 	CONNECTION_MEMORY_BYTES = 16384,
 	IDLE_SECONDS = 15,
 	REQUEST_MS = 30000, /* of a request and its answer together, and between two */
 	ETAG_SIZE = 20,
 };
 
-/* Hardly anything of a page may be loaded or done but its own style sheet. */
-#define POLICY "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/* Hardly anything of a page may be loaded or done but its own style sheet, and the icon that stands in it. */
+#define POLICY "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 struct answer {
 	char etag[ETAG_SIZE];
@@ -50,6 +52,7 @@ enum outcome { OUTCOME_OK, OUTCOME_NOT_MODIFIED, OUTCOME_NOT_FOUND, OUTCOME_REFU
 struct place {
 	MHD_socket fd;      /* -1: free */
 	int64_t begun_ms;   /* of the request that is being read or answered */
+	bool ended;         /* it was shut down, and leaves */
 };
 
 struct server {
@@ -151,6 +154,19 @@ int answers_add(struct answers *a, const char *path, const char *content_type, i
 	return 0;
 }
 
+void answers_refresh(struct answers *a, const char *path, int seconds)
+{
+	uint8_t key[MAP_KEY_BYTES];
+	const struct answer *one;
+	char text[16];
+
+	map_key_of(str_from(path), key);
+	one = map_get(&a->by_path, key);
+	snprintf(text, sizeof(text), "%d", seconds);
+	MHD_add_response_header(one->whole, "Refresh", text);
+	MHD_add_response_header(one->unchanged, "Refresh", text);
+}
+
 static enum MHD_Result queue(struct server *s, struct MHD_Connection *connection, unsigned int status, struct MHD_Response *response, enum outcome outcome)
 {
 	metric_add(s->requests[outcome], 1);
@@ -167,6 +183,7 @@ static enum MHD_Result send_text(struct server *s, struct MHD_Connection *connec
 		return MHD_NO;
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Content-Security-Policy", POLICY);
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	result = queue(s, connection, status, response, status == MHD_HTTP_NOT_FOUND ? OUTCOME_NOT_FOUND : OUTCOME_REFUSED);
@@ -256,6 +273,26 @@ static struct place *find(struct server *s, MHD_socket fd)
 	return fd < 0 && s->nr_places < CONNECTIONS_MAX ? &s->places[s->nr_places++] : NULL;
 }
 
+/* When hardly a place is free, the connection that has taken longest goes: a page that all may ask cannot let those who never finish keep out the others. The
+ * socket is shut down; the library sees an end like any other. */
+static void make_room(struct server *s)
+{
+	struct place *oldest = NULL;
+	size_t taken = 0;
+
+	for (size_t i = 0; i < s->nr_places; i++) {
+		struct place *place = &s->places[i];
+
+		taken += place->fd >= 0;
+		if (place->fd >= 0 && !place->ended && (!oldest || place->begun_ms < oldest->begun_ms))
+			oldest = place;
+	}
+	if (!oldest || taken <= CONNECTIONS_MAX - CONNECTIONS_SPARE)
+		return;
+	oldest->ended = true;
+	shutdown(oldest->fd, SHUT_RDWR);
+}
+
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **unused, enum MHD_ConnectionNotificationCode code)
 {
 	struct server *s = ctx;
@@ -266,7 +303,9 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **u
 	pthread_mutex_lock(&s->mutex);
 	place = find(s, code == MHD_CONNECTION_NOTIFY_STARTED ? -1 : fd);
 	if (place)
-		*place = (struct place){code == MHD_CONNECTION_NOTIFY_STARTED ? fd : -1, clock_mono_ms()};
+		*place = (struct place){code == MHD_CONNECTION_NOTIFY_STARTED ? fd : -1, clock_mono_ms(), false};
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		make_room(s);
 	pthread_mutex_unlock(&s->mutex);
 }
 

@@ -2,7 +2,8 @@
  *
  * A thread of its own (libmicrohttpd's) answers from the newest set of answers, which the main loop replaces as a whole: nobody waits for Kafka, for a
  * disk or for rendering. GET and HEAD; ETag and If-None-Match (304); Cache-Control; security headers on HTML; other methods 405, other paths 404 (HTML
- * for people, JSON below /schemas and /subjects). Bounded: connections, and time of each. */
+ * for people, JSON below /schemas and /subjects). Bounded: connections, and time of each;
+ * when all places are taken, whoever takes longest goes. */
 #ifndef MILLRACE_STATUS_SERVER_H
 #define MILLRACE_STATUS_SERVER_H
 
@@ -10,7 +11,7 @@
 #include "common/metrics.h"
 #include "common/str.h"
 
-/* A set of answers, by path. Built by one owner, then given to server_set(). */
+/* A set of answers, by path. Built by one owner, then given to one of server_set_*(). */
 struct answers;
 
 /* An empty set. NULL when memory is short. */
@@ -19,6 +20,9 @@ void answers_free(struct answers *a); /* NULL is a no-op */
 
 /* Adds an answer; takes body over, copies path and type. max_age_s: of Cache-Control. -1 when memory is short; body is freed then, too. */
 int answers_add(struct answers *a, const char *path, const char *content_type, int max_age_s, struct buf *body, struct err *err);
+
+/* From now on browsers ask for the answer at path, which is there, again every so many seconds: by a header, so that the same bytes may stand still elsewhere. */
+void answers_refresh(struct answers *a, const char *path, int seconds);
 
 struct server;
 
