@@ -295,6 +295,19 @@ static const struct args_option timeline_options[] = {
 	{0},
 };
 
+static const struct args_option query_options[] = {
+	{"tags", ARGS_LIST, 0, "KEY=VALUE,..", NULL, 0, 0, "series with these tags only; * and ? in a value stand for any bytes and one"},
+	{"kind", ARGS_TEXT, 0, "KIND", NULL, 0, 0, "counter, gauge or distribution, where the name has several"},
+	{"last", ARGS_MS, 0, "DURATION", "1h", 60000, INT64_C(31) * 24 * 3600 * 1000, "so long up to now, or up to --to"},
+	{"from", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "the beginning instead: 2026-11-26T12:30:00Z, or 2h for so long ago"},
+	{"to", ARGS_TEXT, 0, "TIME", "now", 0, 0, "the end, likewise"},
+	{"by", ARGS_TEXT, 0, "TAG", NULL, 0, 0, "a row for each value of this tag, the highest first, instead of one for each minute"},
+	{"field", ARGS_TEXT, 0, "FIELD", NULL, 0, 0, "what is drawn and sorted by: count, sum, mean, min, max, last, p50, p90, p95, p99, rate, error_rate"},
+	{"hourly", ARGS_FLAG, 0, NULL, NULL, 0, 0, "hours instead of minutes; they are kept for 30 days, minutes for 7"},
+	{"limit", ARGS_INT, 0, "N", "20", 1, 100000, "rows of --by; all are in the last one"},
+	{0},
+};
+
 static const struct args_option trigger_test_options[] = {
 	{"file", ARGS_TEXT, 'f', "FILE", NULL, 0, 0, "the triggers of this YAML file, instead of those of ids; - is standard input"},
 	{"hours", ARGS_INT, 0, "N", "1", 1, 24, "how far back, 1 to 24"},
@@ -342,6 +355,7 @@ static const struct args_command commands[] = {
 	{"incident", "resolve", {"ID", NULL}, "say that an incident on the status page is over", page_resolve_options, incident_resolve_run},
 	{"note", NULL, {"TEXT", NULL}, "write a line into the operator log", note_options, note_run},
 	{"timeline", NULL, {NULL}, "print what happened between two times, as the beginning of a post-mortem", timeline_options, timeline_run},
+	{"query", NULL, {"SITE", "METRIC", NULL}, "show a metric's minutes or hours as the topics have them, merged over all of its series, or by a tag", query_options, query_run},
 	{"trigger", "apply", {NULL}, "make triggers what a file says", trigger_apply_options, trigger_apply_run},
 	{"trigger", "list", {NULL}, "show the triggers", trigger_list_options, trigger_list_run},
 	{"trigger", "delete", {"ID..", NULL}, "remove triggers: their open alerts close", NULL, trigger_delete_run},

@@ -81,6 +81,9 @@ int incident_resolve_run(struct ctl *ctl, struct err *err); /* see above */
 int note_run(struct ctl *ctl, struct err *err);
 int timeline_run(struct ctl *ctl, struct err *err); /* see above */
 
+/* query SITE METRIC. */
+int query_run(struct ctl *ctl, struct err *err);
+
 /* trigger test, which tells what a trigger would have done. */
 int trigger_test_run(struct ctl *ctl, struct err *err);
 
