@@ -334,7 +334,7 @@ END_TEST
 START_TEST(near_names)
 {
 	const struct query_spec spec = {.site = STR("shop"), .metric = STR("http.duraton"), .from_ms = FROM, .to_ms = FROM + CLOCK_MINUTE_MS, .window_ms = CLOCK_MINUTE_MS};
-	static const char *const names[] = {"queue.depth", "http.duration", "http.durations", "http.duration", "x", "http.duratio"};
+	static const char *const names[] = {"queue.depth", "http.durations", "http.duration", "http.duration", "x", "http.duratio"};
 	struct err err = ERR_INIT;
 	struct query q;
 
