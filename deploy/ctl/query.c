@@ -18,6 +18,7 @@
 #include "deploy/ctl/verify_raw.h"
 
 enum { TAGS_MAX = TRIGGER_SELECTORS_MAX, SPARK_MAX = 120, SPARK_GROUP = 30, SPARK_BESIDE = 40 /* characters beside one */, WIDTH = 100 /* of what does not say */ };
+enum { CLOSED_AFTER_MS = 180000 }; /* of a window's end: grace, stagger and a checkpoint are over by then (processor/) */
 
 struct asking {
 	struct ctl *ctl;
@@ -81,6 +82,7 @@ static int read_times(struct asking *a, struct err *err)
 	from_ms = to_ms - args_int(args, "last");
 	if (args_given(args, "from") && moment_parse_past(args_text(args, "from"), now_ms, &from_ms, err) < 0)
 		return err_wrap(err, "--from");
+	a->spec.closed_ms = now_ms - CLOSED_AFTER_MS;
 	if (from_ms >= to_ms)
 		return err_set(err, ERR_REJECT, "--from is not before --to");
 	a->spec.from_ms = from_ms / a->spec.window_ms * a->spec.window_ms;

@@ -30,6 +30,7 @@ struct query_spec {
 	size_t nr_tags;
 	struct str by;             /* a tag's key; p NULL: one group of all */
 	int64_t from_ms, to_ms;    /* windows that start in [from, to); full windows */
+	int64_t closed_ms;         /* what ends by then has been told by processors that keep up */
 	int32_t window_ms;
 };
 

@@ -39,7 +39,9 @@ enum series_kind query_kind(const struct query *q)
 
 size_t query_nr_closed(const struct query *q)
 {
-	int64_t nr = q->newest_ms < q->spec->from_ms ? 0 : (q->newest_ms - q->spec->from_ms) / q->spec->window_ms + 1;
+	int64_t newest_end_ms = q->newest_ms < 0 ? 0 : q->newest_ms + q->spec->window_ms;
+	int64_t end_ms = newest_end_ms > q->spec->closed_ms ? newest_end_ms : q->spec->closed_ms;
+	int64_t nr = end_ms < q->spec->from_ms ? 0 : (end_ms - q->spec->from_ms) / q->spec->window_ms;
 
 	return (uint64_t)nr < q->nr_windows ? (size_t)nr : q->nr_windows;
 }
@@ -249,6 +251,9 @@ static void print_foot(const struct query *q, FILE *out)
 	if (nr < q->nr_windows)
 		fprintf(out, "; later ones are not closed yet");
 	fputc('\n', out);
+	if (q->newest_ms + q->spec->window_ms < q->spec->closed_ms && q->newest_ms + q->spec->window_ms < q->spec->to_ms)
+		fprintf(out, "of no series there is anything after %s: where processors are behind (millrace-ctl status), it is still to come\n",
+			say_minute(q->newest_ms + q->spec->window_ms, to));
 	if (q->nr_late)
 		fprintf(out, "%zu of %zu fragments came late, when their %s had been told: they are in\n", q->nr_late, q->nr_fragments, unit_of(q));
 	if (query_kind(q) == SERIES_KIND_DISTRIBUTION && hist_count(&q->total.hist) < (uint64_t)q->total.point.count)

@@ -23,7 +23,7 @@ enum trigger_field query_main_field(enum series_kind kind);
 /* The kind of what was found. Something was. */
 enum series_kind query_kind(const struct query *q);
 
-/* How many windows from the first on there can be something in: those that processors have closed by now. */
+/* How many windows from the first on there can be something in: up to the newest of any series that was read, or what must have been closed by now. */
 size_t query_nr_closed(const struct query *q);
 
 /* Prints windows as rows, or groups where a tag was asked for. -1 with *err set when memory is short. */

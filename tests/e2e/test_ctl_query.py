@@ -29,7 +29,7 @@ from oracle_windows import HOUR_MS, MINUTE_MS, Window  # noqa: E402
 from pipeline import Pipeline  # noqa: E402
 
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))
-SPEED, START_MINUTE = 40, 50
+SPEED, START_MINUTE = 100, 50
 MINUTES, LATE = 6, 3
 CTL = BINARIES / "millrace-ctl"
 HOSTS, ROUTES = ("web-1", "web-2", "db-1"), ("/a", "/b")

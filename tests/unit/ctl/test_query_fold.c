@@ -2,7 +2,7 @@
  *
  * The values are powers of two, so that their buckets are known without counting, sums are exact in any order, and a percentile that is one rank off is off by a factor of
  * two. The model keeps every value and sorts. */
-#include "deploy/ctl/query_fold.h"
+#include "deploy/ctl/query_print.h"
 
 #include <math.h>
 #include <string.h>
@@ -352,6 +352,23 @@ START_TEST(near_names)
 }
 END_TEST
 
+/* Where the table ends: behind the newest of any series, or behind what must have been closed; never behind what was asked for. */
+static const struct { int64_t newest, closed; size_t nr; } ends[] = {{-1, 0, 0}, {0, 0, 1}, {3, 0, 4}, {3, 6, 6}, {-1, 6, 6}, {7, 6, 8}, {40, 0, 10}, {2, 40, 10}, {-5, -5, 0}};
+
+START_TEST(closed)
+{
+	const struct query_spec spec = {.site = STR("shop"), .metric = STR("m"), .from_ms = FROM, .to_ms = FROM + WINDOWS * CLOCK_MINUTE_MS, .window_ms = CLOCK_MINUTE_MS,
+					.closed_ms = FROM + ends[_i].closed * CLOCK_MINUTE_MS + (ends[_i].closed > 0 ? 59999 : 0)};
+	struct err err = ERR_INIT;
+	struct query q;
+
+	ck_assert_int_eq(query_init(&q, &spec, &err), 0);
+	q.newest_ms = ends[_i].newest == -1 ? -1 : FROM + ends[_i].newest * CLOCK_MINUTE_MS;
+	ck_assert_uint_eq(query_nr_closed(&q), ends[_i].nr);
+	query_fini(&q);
+}
+END_TEST
+
 /* Memory is bounded by windows and groups, whatever is in the topic. */
 START_TEST(bounds)
 {
@@ -390,6 +407,7 @@ int main(void)
 	tcase_add_test(tc, kinds_do_not_mix);
 	tcase_add_test(tc, order);
 	tcase_add_test(tc, near_names);
+	tcase_add_loop_test(tc, closed, 0, NR(ends));
 	tcase_add_test(tc, bounds);
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
