@@ -24,7 +24,8 @@ struct survey_view {
 	struct arena arena;
 };
 
-void survey_view_free(struct survey_view *v); /* NULL is a no-op */
+/* NULL is a no-op. */
+void survey_view_free(struct survey_view *v);
 
 struct survey;
 
