@@ -4,7 +4,8 @@
  * next one is there is dropped: only the newest matters.
  *
  * The age of the oldest unread record of each partition is asked with a reader of a look's own (common/lag_age.h), which is why a look has an interval of
- * seconds. retention.ms changes by an operator's hand, so it is asked every ten minutes; what was known before holds in between. */
+ * seconds. retention.ms changes by an operator's hand, so it is asked every ten minutes, and every minute while some topic's is not known; what was known before holds
+ * in between. */
 #include "sink/status/survey.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include "common/map.h"
 #include "common/topic_list.h"
 
-enum { RETENTION_EVERY_MS = 600000, CLOSE_MS = 5000 };
+enum { RETENTION_EVERY_MS = 600000, RETENTION_RETRY_MS = 60000, CLOSE_MS = 5000 };
 
 struct survey {
 	const struct program *program;
@@ -38,7 +39,8 @@ struct survey {
 /* How long topics are kept, as of the last time that was asked; the thread's. */
 struct kept {
 	struct map by_topic; /* of the topic's hash to the time + 1, as a pointer */
-	int64_t asked_mono_ms;
+	int64_t asked_mono_ms; /* 0: never yet */
+	bool whole;           /* every topic's is known */
 };
 
 static const struct kafka_prop fixed_props[] = {{0}};
@@ -56,8 +58,8 @@ void survey_view_free(struct survey_view *v)
 	free(v);
 }
 
-/* Remembers a group's times, or gives it those that are remembered. */
-static void exchange(struct kept *kept, struct lag_group *group, bool remember)
+/* Remembers a group's times, and gives it those that are remembered. */
+static void exchange(struct kept *kept, struct lag_group *group)
 {
 	char name[KAFKA_TOPIC_SIZE];
 	uint8_t key[MAP_KEY_BYTES];
@@ -67,24 +69,26 @@ static void exchange(struct kept *kept, struct lag_group *group, bool remember)
 		void *known;
 
 		map_key_of(str_from(lag_topic_name(group, p, name)), key);
-		if (remember && p->retention_ms >= 0)
+		if (p->retention_ms >= 0)
 			map_put(&kept->by_topic, key, (void *)(uintptr_t)(p->retention_ms + 1));
-		else if (!remember && (known = map_get(&kept->by_topic, key)) != NULL)
+		else if ((known = map_get(&kept->by_topic, key)) != NULL)
 			p->retention_ms = (int64_t)(uintptr_t)known - 1;
+		kept->whole &= p->retention_ms >= 0;
 	}
 }
 
-/* A failure leaves what was known: the page says less then, and nothing wrong. */
+/* A failure leaves what was known: the page says less then, and nothing wrong. It may have cost a quarter of a minute, so the next try is not in the next look. */
 static void take_retention(struct survey *s, struct kept *kept, struct survey_view *v)
 {
-	bool due = !kept->asked_mono_ms || clock_mono_ms() >= kept->asked_mono_ms + RETENTION_EVERY_MS;
+	int64_t now = clock_mono_ms();
 
-	if (due && lag_retention_read(s->rk, v->groups, v->nr_groups, NULL) == 0)
-		kept->asked_mono_ms = clock_mono_ms();
-	else
-		due = false;
+	if (now >= kept->asked_mono_ms + (kept->whole ? RETENTION_EVERY_MS : RETENTION_RETRY_MS) || !kept->asked_mono_ms) {
+		lag_retention_read(s->rk, v->groups, v->nr_groups, NULL);
+		kept->asked_mono_ms = now;
+	}
+	kept->whole = true;
 	for (size_t g = 0; g < v->nr_groups; g++)
-		exchange(kept, &v->groups[g], due);
+		exchange(kept, &v->groups[g]);
 }
 
 static int plan(struct survey_view *v, const char *cells, size_t nr_cells, const struct topic_list *topics)
@@ -159,7 +163,7 @@ static char *await_turn(struct survey *s, int64_t due_mono_ms, size_t *nr_cells,
 static void *run(void *arg)
 {
 	struct survey *s = arg;
-	struct kept kept = {MAP_INIT, 0};
+	struct kept kept = {MAP_INIT, 0, false};
 	int64_t due_mono_ms = clock_mono_ms();
 	bool stop = false;
 
