@@ -242,6 +242,9 @@ LIBS_test_rules := -Wl$(comma)--wrap=trigger_matches
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
 $(B)/tests/unit/sink/test_reader: ENDS += -Wl$(comma)--wrap=clock_mono_ms
 
+# A survey of a mock cluster, which has no settings of topics.
+LIBS_test_survey := -Wl$(comma)--wrap=lag_retention_read
+
 # And a page's server, whose half minutes pass likewise.
 LIBS_test_page_server := -Wl$(comma)--wrap=clock_mono_ms
 

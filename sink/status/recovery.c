@@ -41,7 +41,7 @@ static void take_drain(struct recovery *r, const struct recovery_sample *s)
 {
 	if (r->nr_edges && since_edge_ms(r, s) > STILL_RHYTHMS * rhythm_ms(r))
 		r->nr_edges = 0;
-	if (r->begun && s->committed > r->newest.committed)
+	if (r->begun && s->committed > r->newest.committed && (!r->nr_edges || since_edge_ms(r, s) >= RECOVERY_EDGE_MS))
 		push(r->edges, &r->nr_edges, RECOVERY_EDGES, s);
 	if (!s->waiting)
 		r->nr_edges = 0; /* (I2) */

