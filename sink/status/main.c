@@ -141,7 +141,7 @@ static int app_open(struct app *app, struct err *err)
 	if (!app->server)
 		return -1;
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("admin", admin_address(app->admin)),
-		 LOG_STR("page", server_address(app->server)));
+		 LOG_STR("listen", server_address(app->server)));
 	return 0;
 }
 
@@ -306,7 +306,7 @@ static const char *judge(struct app *app)
 	}
 	follow_cells(app, &facts);
 	for (size_t i = 0; i < facts.nr_cells; i++)
-		lags_fill(app->lags, facts.now_ms, &cells[i]);
+		lags_fill(app->lags, &cells[i]);
 	unknown = why_not_known(app, &facts);
 	if (unknown)
 		return unknown;
