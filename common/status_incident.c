@@ -1,7 +1,8 @@
 /* status_incident.c - see status_incident.h.
  *
- * What an action means, by the incident's state. "Its own" are entries without an author, "edited" is an incident in which an operator has had a hand: from then
- * on it is theirs, and nothing that the page says by itself counts any more, whichever way the two have crossed in the topic.
+ * What an action means, by the incident's state; schemas/README.md, "Status incidents", says it to those who read the topic. "Its own" are entries without an author,
+ * "edited" is an incident in which an operator has had a hand: from then on it is theirs, and nothing that the page says by itself counts any more, whichever
+ * way the two have crossed in the topic.
  *
  *             not there yet   draft                       posted                      resolved            vetoed
  *   draft     a draft         new words; edited: not own  -                           -                   -
@@ -10,6 +11,9 @@
  *   veto      -               vetoed; edited: not own     -                           -                   -
  *   resolve   -               -                           resolved; edited: not own   -                   -
  *   remind    -               noted                       noted                       -                   -
+ *
+ * Who writes last does not win: what stands first in the topic does. A veto that comes behind the post it was to prevent is refused, and whoever wrote it
+ * can see so; were it taken, readers would find an incident gone that they had read of.
  *
  * A maintenance ends by itself at its time, although an operator wrote it.
  *

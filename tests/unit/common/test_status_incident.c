@@ -37,6 +37,15 @@ static int say(struct status_incidents *s, size_t n, enum status_action action, 
 	return rc;
 }
 
+/* The same, when it may have been said before. */
+static int say_again(struct status_incidents *s, size_t n, enum status_action action, const char *by)
+{
+	char id[STATUS_ENTRY_ID_SIZE];
+	struct status_entry e = entry(id_of(n, id), action, by, T0 + (int64_t)n * 1000);
+
+	return status_incidents_take(s, &e, NULL);
+}
+
 /* Which state each action leads to; -1: it is refused. The ways: D draft, P post, U update, V veto, R resolve, N remind; in capitals an operator's. */
 static const struct {
 	const char *story;
@@ -296,8 +305,8 @@ START_TEST(by_its_beginning)
 }
 END_TEST
 
-/* The model: what the last words said that counted, found by walking the whole story from its beginning each time. */
-static int model_state(const char *ways, const bool *own, size_t nr, bool *edited)
+/* The model: walks the whole story from its beginning each time. taken: which of the words counted. */
+static int model_state(const char *ways, const bool *own, size_t nr, bool *edited, bool *taken)
 {
 	int state = -1;
 
@@ -306,8 +315,7 @@ static int model_state(const char *ways, const bool *own, size_t nr, bool *edite
 		bool may = !own[k] || !*edited;
 		char way = ways[k];
 
-		if (way == 'n')
-			continue;
+		taken[k] = true;
 		if (state == -1 && (way == 'd' || way == 'p'))
 			state = way == 'd' ? STATUS_INCIDENT_DRAFT : STATUS_INCIDENT_POSTED;
 		else if (state == STATUS_INCIDENT_DRAFT && may && strchr("dpv", way))
@@ -315,8 +323,8 @@ static int model_state(const char *ways, const bool *own, size_t nr, bool *edite
 		else if (state == STATUS_INCIDENT_POSTED && may && strchr("ur", way))
 			state = way == 'r' ? STATUS_INCIDENT_RESOLVED : state;
 		else if (!(state == STATUS_INCIDENT_RESOLVED && way == 'u' && !own[k]))
-			continue;
-		*edited |= !own[k];
+			taken[k] = way == 'n' && (state == STATUS_INCIDENT_DRAFT || state == STATUS_INCIDENT_POSTED);
+		*edited |= !own[k] && taken[k] && way != 'n';
 	}
 	return state;
 }
@@ -328,18 +336,22 @@ START_TEST(random_stories)
 	for (size_t turn = 0; turn < 3000; turn++) {
 		struct status_incidents s = {0};
 		char ways[12];
-		bool own[12], edited;
+		bool own[12], taken[12], edited;
 		size_t nr = 1 + unit_random_below(&random, NR(ways));
 		int state;
 
 		for (size_t k = 0; k < nr; k++) {
 			ways[k] = "dpuvrn"[unit_random_below(&random, 6)];
 			own[k] = unit_random_below(&random, 2);
-			say(&s, k, action_of(ways[k]), own[k] ? NULL : "ann");
 		}
-		state = model_state(ways, own, nr, &edited);
+		state = model_state(ways, own, nr, &edited, taken);
+		for (size_t k = 0; k < nr; k++)
+			ck_assert_msg(say(&s, k, action_of(ways[k]), own[k] ? NULL : "ann") == taken[k], "%.*s: %zu", (int)nr, ways, k);
 		ck_assert_msg((s.nr ? (int)s.list[0]->state : -1) == state, "%.*s", (int)nr, ways);
 		ck_assert_msg(!s.nr || s.list[0]->edited == edited, "%.*s", (int)nr, ways);
+		for (size_t k = 0; k < nr; k++) /* all of it once more changes nothing */
+			ck_assert_int_eq(say_again(&s, k, action_of(ways[k]), own[k] ? NULL : "ann"), 0);
+		ck_assert(!s.nr || (s.list[0]->edited == edited && (int)s.list[0]->state == state && s.list[0]->nr_lines <= nr));
 		status_incidents_fini(&s);
 	}
 }

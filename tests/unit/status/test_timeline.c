@@ -72,6 +72,8 @@ static const struct {
 	{"control_set", "ingest/close", NULL, NULL, "push", "+1 An operator closed the Push API; agents keep their data."},
 	{"control_set", "ingest/close/cell=main", "main", NULL, "push", "+1 An operator closed the Push API in Europe; agents keep their data."},
 	{"control_set", "ingest/close/site=shop", NULL, "shop", "push", ""},
+	{"control_set", "ingest/close", NULL, "shop", "push", ""},
+	{"breaker_open", NULL, "main", "shop", "storage/main", ""},
 	{"control_set", "ingest/close/site=shop", NULL, NULL, "push", ""}, /* a program that does not say whose it is */
 	{"control_set", "ingest/close/cell=main/site=shop", "main", NULL, "push", ""},
 	{"control_set", "ingest/closest", NULL, NULL, "push", ""},
