@@ -7,6 +7,7 @@
 
 #include <endian.h>
 
+#include "common/pins.h"
 #include "schemas/schemas.h"
 
 enum {
@@ -150,7 +151,8 @@ static uint8_t *put_window(uint8_t *to, const struct window *w)
 	return put_long(to, w->last_at_ms);
 }
 
-int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
+/* Header and body as of today's version. */
+static int emit_newest(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
 {
 	const struct series *s = w->series;
 	bool has_hist = s->kind == SERIES_KIND_DISTRIBUTION;
@@ -177,4 +179,28 @@ int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch
 	*to++ = w->approximate;
 	out->len = (size_t)(to - out->p);
 	return 0;
+}
+
+/* The same where another version is pinned, by the generated code, which knows how that is written. It takes some times as long, during an upgrade. */
+static int emit_pinned(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
+{
+	struct buf newest = BUF_INIT;
+	struct arena arena = ARENA_INIT;
+	struct aggregate a;
+	int rc = emit_newest(w, pane, epoch, &newest, err);
+
+	if (rc == 0)
+		rc = aggregate_decode(buf_str(&newest), &arena, &a, err);
+	if (rc == 0)
+		rc = aggregate_encode(&a, out, err);
+	arena_fini(&arena);
+	buf_fini(&newest);
+	return rc;
+}
+
+int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
+{
+	bool pinned = pins_written_id(AGGREGATE_SCHEMA_ID) != AGGREGATE_SCHEMA_ID;
+
+	return pinned ? emit_pinned(w, pane, epoch, out, err) : emit_newest(w, pane, epoch, out, err);
 }
