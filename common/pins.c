@@ -14,7 +14,7 @@
 
 /* The one variable of the tree that no struct holds: by the record's newest id, the id that is written; 0: the newest. Set once, before there are
  * threads; atomic, as tests set it more than once, and nobody should have to prove that a program does not. Nothing else is ordered by it. */
-static _Atomic uint32_t written[PINS_IDS];
+static _Atomic uint32_t written[PINS_IDS]; /* style: see the top: forty callers must agree, snapshots and files among them */
 
 uint32_t pins_written_id(uint32_t newest_id)
 {

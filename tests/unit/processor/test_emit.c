@@ -9,7 +9,7 @@ enum { OTHER_VERSION = 1000000 };
 
 /* By the linker's --wrap: while true, Aggregates are pinned to a version that is not today's. The generated encoder, which has no former one, writes today's
  * of it: so the way by which a pinned fragment goes is seen here, and what another version looks like in tests/unit/common/test_pins.c. */
-static bool pinned;
+static bool pinned; /* style: a wrapped function has no context */
 uint32_t __wrap_pins_written_id(uint32_t newest_id);
 
 uint32_t __wrap_pins_written_id(uint32_t newest_id)

@@ -90,7 +90,7 @@ static int earlier(const void *a, const void *b)
 }
 
 /* By the linker's --wrap: while true, Exemplars are pinned to a version that is not today's; see test_emit.c. */
-static bool pinned;
+static bool pinned; /* style: a wrapped function has no context */
 uint32_t __wrap_pins_written_id(uint32_t newest_id);
 
 uint32_t __wrap_pins_written_id(uint32_t newest_id)
