@@ -238,8 +238,7 @@ $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_dest
 # How many triggers are asked about a series.
 LIBS_test_rules := -Wl$(comma)--wrap=trigger_matches
 
-# Records that are pinned to another version, though the schemas may have none.
-LIBS_test_emit := -Wl$(comma)--wrap=pins_written_id
+# Exemplars that are pinned to another version, though the schemas may have none.
 LIBS_test_exemplars := -Wl$(comma)--wrap=pins_written_id
 
 # A gate whose minutes pass when the test says so, and a reader's batches that grow old likewise.

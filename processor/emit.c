@@ -151,8 +151,7 @@ static uint8_t *put_window(uint8_t *to, const struct window *w)
 	return put_long(to, w->last_at_ms);
 }
 
-/* Header and body as of today's version. */
-static int emit_newest(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
+int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
 {
 	const struct series *s = w->series;
 	bool has_hist = s->kind == SERIES_KIND_DISTRIBUTION;
@@ -181,13 +180,18 @@ static int emit_newest(const struct window *w, const struct pane *pane, int64_t 
 	return 0;
 }
 
-/* The same where another version is pinned, by the generated code, which knows how that is written. It takes some times as long, during an upgrade. */
-static int emit_pinned(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
+bool emit_is_pinned(void)
+{
+	return pins_written_id(AGGREGATE_SCHEMA_ID) != AGGREGATE_SCHEMA_ID;
+}
+
+/* By the generated code, which knows how the other version is written. It takes some ten times as long, during an upgrade. */
+int emit_pinned(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
 {
 	struct buf newest = BUF_INIT;
 	struct arena arena = ARENA_INIT;
 	struct aggregate a;
-	int rc = emit_newest(w, pane, epoch, &newest, err);
+	int rc = emit_fragment(w, pane, epoch, &newest, err);
 
 	if (rc == 0)
 		rc = aggregate_decode(buf_str(&newest), &arena, &a, err);
@@ -196,11 +200,4 @@ static int emit_pinned(const struct window *w, const struct pane *pane, int64_t 
 	arena_fini(&arena);
 	buf_fini(&newest);
 	return rc;
-}
-
-int emit_fragment(const struct window *w, const struct pane *pane, int64_t epoch, struct buf *out, struct err *err)
-{
-	bool pinned = pins_written_id(AGGREGATE_SCHEMA_ID) != AGGREGATE_SCHEMA_ID;
-
-	return pinned ? emit_pinned(w, pane, epoch, out, err) : emit_newest(w, pane, epoch, out, err);
 }

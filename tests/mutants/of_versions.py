@@ -44,7 +44,9 @@ MUTANTS = [
     pins("twice-will-do", "common/pins.c", "	if (pins[newest])\n", "	if (pins[newest] > PINS_IDS)\n"),
     pins("half-a-list-is-in-force", "common/pins.c", "	pins[newest] = id;\n", "	pins[newest] = id;\n	atomic_store_explicit(&written[newest], id, memory_order_relaxed);\n"),
     pins("pins-stay", "common/pins.c", "		atomic_store_explicit(&written[id], pins[id], memory_order_relaxed);\n", "		if (pins[id])\n			atomic_store_explicit(&written[id], pins[id], memory_order_relaxed);\n"),
-    upgrade("aggregates-are-not-pinned", "processor/emit.c", "	return pinned ? emit_pinned(", "	return pinned && !w ? emit_pinned("),
+    upgrade("aggregates-are-not-pinned", "processor/emit.c", "	return pins_written_id(AGGREGATE_SCHEMA_ID) != AGGREGATE_SCHEMA_ID;", "	return pins_written_id(0) != 0;"),
+    unit("pinned-behind-nothing", "processor/emit.c", "		rc = aggregate_encode(&a, out, err);\n", "		buf_clear(out), rc = aggregate_encode(&a, out, err);\n", "processor", "test_emit"),
+    unit("exemplars-pinned-wrongly", "processor/specimens.c", "		rc = exemplar_encode(&x, out, err);\n", "		x.epoch = 0, rc = exemplar_encode(&x, out, err);\n", "processor", "test_exemplars"),
     unit("pinned-checked-not-set", "common/program.c", "	if (setup_pins(p, err) < 0)\n", "	if (false && setup_pins(p, err) < 0)\n", "common", "test_program"),
     versions("rest-begins-at-the-list", "schemas/versions.py", "former.fields[1:], today.fields[1:]", "former.fields, today.fields"),
 ]

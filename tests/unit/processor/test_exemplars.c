@@ -89,7 +89,8 @@ static int earlier(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
-/* By the linker's --wrap: while true, Exemplars are pinned to a version that is not today's; see test_emit.c. */
+/* By the linker's --wrap: while true, Exemplars are pinned to a version that is not today's. The generated encoder has no
+ * former version, and so writes today's: the way is seen here, and what a former version looks like in tests/unit/common/test_pins.c. */
 static bool pinned; /* style: a wrapped function has no context */
 uint32_t __wrap_pins_written_id(uint32_t newest_id);
 
