@@ -34,7 +34,7 @@ LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
 LIBS_notify    := -lcurl -lyajl -lcrypto
 LIBS_status    := -lyajl
-LIBS_ctl       := -lyajl -lyaml -lcrypto -lcurl $(LIBS_sink)# verify reads MongoDB
+LIBS_ctl       := -lyajl -lyaml -lcrypto -lcurl -lavro $(LIBS_sink)# verify reads MongoDB, tail any record
 LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 
