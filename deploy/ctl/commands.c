@@ -251,6 +251,7 @@ static const struct args_option incident_ack_options[] = {
 /* Of what may be new. */
 #define PAGE_NEW \
 	PAGE_WORDS(ARGS_TEXT), \
+	{"id", ARGS_TEXT, 0, "NAME", NULL, 0, 0, "what a new one is called here and in its address: [a-z0-9-]; by default by time and component"}, \
 	{"maintenance", ARGS_FLAG, 0, NULL, NULL, 0, 0, "it is planned: it ends by itself at its end"}, \
 	{"from", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "when a maintenance begins (2h: from now), or when trouble began (20m: ago); by default now"}, \
 	{"for", ARGS_MS, 0, "DURATION", "1h", 60000, CONTROL_LIFE_MAX_MS, "how long a maintenance takes"}, \

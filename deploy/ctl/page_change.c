@@ -79,6 +79,8 @@ static int prepare(struct change *c, struct err *err)
 	if (page_words_entry(&c->words, c->before, str_from(c->ctl->author), str_from(c->entry_id), clock_now_ms(&c->ctl->program.clock), &c->arena, &c->entry,
 			     err) < 0)
 		return -1;
+	if (!c->before && status_incidents_find(&c->incidents, c->entry.incident))
+		return err_set(err, ERR_REJECT, "there is an incident " STR_FMT " already: give it as ID, or another --id", STR_ARG(c->entry.incident));
 	why = status_incidents_why_not(&c->incidents, &c->entry);
 	if (why)
 		return err_set(err, ERR_REJECT, "incident " STR_FMT ": %s", STR_ARG(c->entry.incident), why);

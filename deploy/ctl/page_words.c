@@ -176,13 +176,15 @@ int page_words_entry(const struct page_words *w, const struct status_incident *b
 				     .components_len = w->nr_components, .title = w->title, .text = w->text};
 	if (!before && (!w->nr_components || !w->title.len))
 		return err_set(err, ERR_REJECT, "a new incident needs --component and --title; for one that is there, give its ID (incident list --page)");
+	if (before && given(w->args, "id"))
+		return err_set(err, ERR_REJECT, "--id names a new incident, and " STR_FMT " is there", STR_ARG(before->id));
 	if (!before && !out->has_impact) {
 		out->has_impact = true;
 		out->impact = STATUS_IMPACT_DEGRADED;
 	}
 	if (take_times(w, before, now_ms, out, err) < 0)
 		return -1;
-	out->incident = before ? before->id : new_id(out, arena);
+	out->incident = before ? before->id : given(w->args, "id") ? str_from(args_text(w->args, "id")) : new_id(out, arena);
 	if (!out->incident.p)
 		return err_nomem(err, "an incident's id");
 	return status_entry_check(out, err);

@@ -24,7 +24,7 @@ struct page_words {
 /* Reads --phase, --impact, --maintenance, --component, --title, --text (of a veto: --reason), as far as the command has them. */
 int page_words_read(struct page_words *w, const struct args *args, enum status_action action, struct arena *arena, struct err *err);
 
-/* Makes them an entry about `before`, or, where that is NULL, about a new incident, which is named by time, first component and digits of the entry's id. author
+/* Makes them an entry about `before`, or, where that is NULL, about a new incident, which is named by --id, else by time, first component and digits of the entry's id. author
  * and entry_id are borrowed; the rest lives in arena. Reads the times: --from, --for, --recovery. Whether it may stand where it would is not asked. */
 int page_words_entry(const struct page_words *w, const struct status_incident *before, struct str author, struct str entry_id, int64_t now_ms, struct arena *arena,
 		     struct status_entry *out, struct err *err);

@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
 """What operators say on the status page, by millrace-ctl on a real cluster: read from the topic by fastavro, and by the page's admin port where Kafka is gone.
 
-The page itself takes no part: what it would have written is written here, and its admin port is a faked one, which answers as told and keeps what it was given. Cases run in order
-on one world.
+What the page would have written is written here. Its admin port is a faked one, which answers as told and keeps what it was given, and in the last case its own. Cases run in
+order on one world.
 """
 import contextlib
 import http.server
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +24,8 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 from kafka_view import View  # noqa: E402
-from millrace_local import BINARIES, Stack, free_base_port  # noqa: E402
+from millrace_local import BINARIES, Process, Stack, free_base_port  # noqa: E402
+from pipeline import free_ports  # noqa: E402
 
 CTL = BINARIES / "millrace-ctl"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings
@@ -79,6 +82,11 @@ class World:
         producer = Producer({"bootstrap.servers": self.brokers, "acks": "all", "log_level": 0})
         producer.produce(TOPIC, self.view.encode("StatusEntry", entry), f"{incident}/{entry['entry']}")
         assert producer.flush(30) == 0
+
+    def decodable(self):
+        """The entries without those that a case has spoilt."""
+        return [self.view.decode(message.value()) for message in self.view.messages(TOPIC) if message.value()[:5] == self.view.encode("StatusEntry", {
+            **NOTHING, "incident": "i", "entry": "0" * 16, "at": 0, "author": None, "action": "post"})[:5]]
 
     def notices(self, event):
         return [notice for notice in self.view.records("millrace.notices") if notice["event"] == event]
@@ -159,10 +167,10 @@ def test_veto(world):
 
 def test_maintenance(world):
     before = len(world.entries())
-    done = world.ctl("incident", "post", "--maintenance", "--component", "storage/main", "--from", "2099-01-02T03:00:00Z", "--for", "2h", "--title", "New disks")
+    done = world.ctl("incident", "post", "--maintenance", "--component", "storage/main", "--from", "2099-01-02T03:00:00Z", "--for", "2h", "--title", "New disks", "--id", "new-disks")
     entry = world.newest(before)
     assert "a maintenance from 2099-01-02T03:00Z to 2099-01-02T05:00Z" in done.stdout, done.stdout
-    assert entry["impact"] == "maintenance" and entry["recovery_at"] - entry["opened_at"] == 2 * HOUR, entry
+    assert entry["incident"] == "new-disks" and entry["impact"] == "maintenance" and entry["recovery_at"] - entry["opened_at"] == 2 * HOUR, entry
     longer = world.incident("update", entry["incident"], "--text", "It takes longer.", "--recovery", "2099-01-02T06:00:00Z")
     assert longer["recovery_at"] - longer["opened_at"] == 3 * HOUR and longer["impact"] == "maintenance", longer
 
@@ -183,7 +191,8 @@ def test_refused_before_it_is_written(world):
         (("post", *new, "--maintenance", "--impact", "degraded"), "leave out --impact"), (("post", *new, "--for", "1h"), "--for is a maintenance's"),
         (("post", *new, "--from", "2099-01-01T00:00:00Z"), "lies ahead"), (("post", *new, "--maintenance", "--from", "2020-01-01T00:00:00Z"), "over before now"),
         (("post", *new, "--text", "a\x1b[2Jb"), "without control characters"), (("post", *new[:2], "--title", "a\nb"), "one line"), (("draft", *new[:2], "--title", "x" * 201), "200 are allowed"),
-        (("veto", draft, "--reason", "a\nb"), "one line"), (("update", world.first, "--text", "t", "--recovery", "2020-01-01T00:00:00Z"), "over before now"),
+        (("veto", draft, "--reason", "a\nb"), "one line"), (("post", draft, "--id", "another"), "--id names a new incident"),
+        (("post", *new, "--id", world.first), "give it as ID, or another --id"), (("post", *new, "--id", "No Spaces"), "a-z, 0-9 and - are allowed"), (("update", world.first, "--text", "t", "--recovery", "2020-01-01T00:00:00Z"), "over before now"),
     ]:
         done = world.ctl("incident", *words, code=1)
         assert said in done.stderr, (words, done.stderr)
@@ -233,7 +242,7 @@ def faked_page(listed, says=(200, "{}")):
     """A server, and the command line that speaks to it where there is no Kafka: a port that is bound and never listens. listed: what one GET after the other says."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakedPage)
     server.listed, server.says, server.given = list(listed), says, []
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -317,6 +326,44 @@ def test_admin_port_of_another_program(world):
         assert "has no /status-entries: it is another program's admin port" in words, words
     words = run("incident", "list", "--admin", "http://127.0.0.1:9", "--token-file", str(world.token), code=2).stderr
     assert "127.0.0.1:9" in words, words
+
+
+def test_real_page_while_kafka_stands_still(world):
+    """The same against millrace-status itself: what is said while the broker does nothing is in the topic when it works again."""
+    page, admin = free_ports(2)
+    process = Process("millrace-status", world.directory)
+    settings = [f"kafka.bootstrap.servers={world.brokers}", f"admin.listen=127.0.0.1:{admin}", f"status.listen=127.0.0.1:{page}", f"admin.token_file={world.token}",
+                f"status.dir={world.directory}", "drafts.enabled=false"]
+    process.start([BINARIES / "millrace-status", *(word for setting in settings for word in ("--set", setting))], env=ENVIRONMENT)
+    by_admin = ("--admin", f"http://127.0.0.1:{admin}", "--token-file", str(world.token))
+    broker = world.stack.brokers[0].process
+    try:
+        process.wait_until(lambda: ready(admin), 30, "ready")
+        assert {line.split()[0] for line in run("incident", "list", "--all", *by_admin).stdout.splitlines()} == \
+            {line.split()[0] for line in world.ctl("incident", "list", "--all", "--page").stdout.splitlines()}
+        broker.signal(signal.SIGSTOP)
+        try:
+            done = run("incident", "post", *by_admin, "--component", "processing", "--title", "Late", "--text", "All of it is late.", "--json")
+            incident = json.loads(done.stdout)["incident"]
+            assert incident["state"] == "posted" and incident["entries"][0]["author"] == "tester", incident
+            assert "it is public already: update it" in run("incident", "post", incident["id"], *by_admin, code=1).stderr
+            run("incident", "update", incident["id"], *by_admin, "--text", "Less late.")
+        finally:
+            broker.signal(signal.SIGCONT)
+        deadline = time.monotonic() + 60
+        while [e["text"] for e in world.decodable() if e["incident"] == incident["id"]] != ["All of it is late.", "Less late."]:
+            assert time.monotonic() < deadline, "what was said by the port is not in the topic"
+            time.sleep(0.2)
+    finally:
+        process.stop()
+
+
+def ready(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 def main():
