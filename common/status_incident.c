@@ -15,7 +15,8 @@
  * Who writes last does not win: what stands first in the topic does. A veto that comes behind the post it was to prevent is refused, and whoever wrote it
  * can see so; were it taken, readers would find an incident gone that they had read of.
  *
- * A maintenance ends by itself at its time, although an operator wrote it.
+ * A maintenance ends by itself at its time, although an operator wrote it; and the page may add to what is resolved, by whomever, what happened, once and without a
+ * word of its own.
  *
  * Invariants:
  *  I1  An entry is taken once: its key is remembered, whether it was refused or not.
@@ -198,12 +199,21 @@ static bool is_its_end(const struct status_incident *i, const struct status_entr
 	       e->at >= i->recovery_at;
 }
 
+/* Does it add the timeline of what is resolved, and nothing else? */
+static bool is_its_timeline(const struct status_incident *i, const struct status_entry *e)
+{
+	return i->state == STATUS_INCIDENT_RESOLVED && e->action == STATUS_ACTION_UPDATE && !e->has_author && e->timeline_len && !i->nr_timeline && !e->text.len &&
+	       !e->title.len && !e->components_len && !e->has_impact && !e->has_phase && !e->has_opened_at && !e->has_recovery_at;
+}
+
 static const char *why_not(const struct status_incident *i, const struct status_entry *e)
 {
 	const char *why = NULL;
 
 	if (!i)
 		return why_not_first(e);
+	if (is_its_timeline(i, e))
+		return NULL;
 	switch (i->state) {
 	case STATUS_INCIDENT_DRAFT:
 		why = why_not_draft(e);

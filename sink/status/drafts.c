@@ -14,7 +14,10 @@
 
 #include "sink/status/words.h"
 
-enum { TELL_AGAIN_MS = 300000 /* of what is expected later than was said */ };
+enum {
+	TELL_AGAIN_MS = 300000,      /* of what is expected later than was said */
+	TIMELINE_WITHIN_MS = 3600000, /* of an operator's resolving */
+};
 
 struct drafts {
 	const struct drafts_conf *conf;
@@ -384,12 +387,31 @@ static int follow_posted(struct turn *t, const struct status_incident *i, const 
 	return 0;
 }
 
+/* What an operator resolved has no timeline of theirs: it is added when the log has one. */
+static int add_timeline(struct turn *t, const struct status_incident *i)
+{
+	struct status_entry found = {.timeline_len = 0}, *e;
+
+	if (i->state != STATUS_INCIDENT_RESOLVED || i->nr_timeline || t->now_ms - i->ended_at > TIMELINE_WITHIN_MS)
+		return 0;
+	if (tell_timeline(t, i, &found) < 0)
+		return -1;
+	if (!found.timeline_len)
+		return 0;
+	e = entry(t, i->id, STATUS_ACTION_UPDATE);
+	if (!e)
+		return -1;
+	e->timeline = found.timeline;
+	e->timeline_len = found.timeline_len;
+	return 0;
+}
+
 static int follow(struct turn *t, const struct status_incident *i)
 {
 	struct party p;
 
 	if (!is_open(i))
-		return 0;
+		return add_timeline(t, i);
 	if (party_of(t, i, &p) < 0)
 		return -1;
 	return i->state == STATUS_INCIDENT_DRAFT ? follow_draft(t, i, &p) : follow_posted(t, i, &p);

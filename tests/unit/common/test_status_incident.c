@@ -191,6 +191,33 @@ START_TEST(maintenance_ends)
 }
 END_TEST
 
+/* To what is resolved the page adds what happened: once, and nothing else with it. */
+START_TEST(timeline_is_added_once)
+{
+	struct status_incidents s = {0};
+	struct status_moment moment = {T0, STR("It happened.")};
+	struct status_entry e = entry("00000000000000aa", STATUS_ACTION_UPDATE, NULL, T0 + 9000);
+
+	say(&s, 1, STATUS_ACTION_POST, "ann");
+	e.timeline = &moment;
+	e.timeline_len = 1;
+	e.components_len = 0;
+	e.has_impact = false;
+	e.title = e.text = STR("");
+	ck_assert_ptr_nonnull(status_incidents_why_not(&s, &e)); /* not before */
+	say(&s, 2, STATUS_ACTION_RESOLVE, "ann");
+	e.text = STR("a word");
+	ck_assert_ptr_nonnull(status_incidents_why_not(&s, &e));
+	e.text = STR("");
+	ck_assert_int_eq(status_incidents_take(&s, &e, NULL), 1);
+	ck_assert_uint_eq(s.list[0]->nr_timeline, 1);
+	ck_assert_int_eq(s.list[0]->told_at, T0 + 2000);
+	e.entry = STR("00000000000000ab");
+	ck_assert_int_eq(status_incidents_take(&s, &e, NULL), 0);
+	status_incidents_fini(&s);
+}
+END_TEST
+
 static void spoil(struct status_entry *e, int how, char *big)
 {
 	static const struct str bad_component[] = {{"storage/", 8}}, other[] = {{"Push", 4}};
@@ -367,6 +394,7 @@ int main(void)
 	tcase_add_loop_test(tc, what_crosses, 0, 6);
 	tcase_add_test(tc, twice_is_once);
 	tcase_add_test(tc, maintenance_ends);
+	tcase_add_test(tc, timeline_is_added_once);
 	tcase_add_loop_test(tc, malformed, 0, 18);
 	tcase_add_test(tc, most_that_is_allowed);
 	tcase_add_test(tc, rows);

@@ -209,7 +209,10 @@ START_TEST(edited_is_theirs)
 	ck_assert_uint_eq(w.nr_entries, 6);
 	say(&w, AMBER_ID, STATUS_ACTION_RESOLVE);
 	pass(&w, 300 * MINUTE);
-	ck_assert_uint_eq(w.nr_entries, 6);
+	ck_assert_uint_eq(w.nr_entries, 7); /* and what happened is added, without a word */
+	ck_assert_str_eq(w.text, "");
+	ck_assert_uint_eq(w.incidents.list[0]->nr_timeline, 1);
+	ck_assert(str_eq(w.incidents.list[0]->title, STR("Ours")));
 	world_fini(&w);
 }
 END_TEST
