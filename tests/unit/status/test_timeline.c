@@ -182,7 +182,7 @@ START_TEST(long_titles)
 	size_t nr;
 
 	for (int k = 0; k < 400; k++)
-		strcat(titles, "\xc3\xa4");
+		snprintf(titles + 5 + 2 * k, 3, "\xc3\xa4");
 	log_line(t, T0, "a", "breaker_open", NULL, "main", NULL);
 	ck_assert_int_eq(timeline_tell(t, &i, &moments, &nr, NULL), 0);
 	ck_assert_uint_le(moments[0].text.len, STATUS_MOMENT_TEXT_MAX);
