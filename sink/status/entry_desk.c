@@ -1,5 +1,9 @@
 /* entry_desk.c - see entry_desk.h.
  *
+ * A start has two sources, the disk, which has entries in the order in which this instance once took them, and the topic, whose order is everybody's. So rows are
+ * folded apart until they have been read to the end, and then what came from the disk or by the door is folded in behind them; what the topic has too is passed
+ * over by its key. Until then, which may be long without Kafka, the page shows what the disk had.
+ *
  * What a PUT brings is folded in before it is answered, so that the page shows it within a second; that Kafka does not have it yet is the journal's
  * matter. An entry is kept as the bytes that came: they were checked, and go to the topic as they are. */
 #include "sink/status/entry_desk.h"
@@ -25,6 +29,8 @@ struct brought {
 struct entry_desk {
 	pthread_mutex_t mutex; /* guards all that follows but wake_fd */
 	struct status_incidents incidents;
+	struct status_incidents rows; /* of the topic, until it has been read to its end */
+	bool settled;
 	STAILQ_HEAD(, brought) brought;
 	size_t nr_brought, room;
 	int wake_fd;
@@ -55,6 +61,7 @@ void entry_desk_free(struct entry_desk *d)
 		free(b);
 	}
 	status_incidents_fini(&d->incidents);
+	status_incidents_fini(&d->rows);
 	pthread_mutex_destroy(&d->mutex);
 	free(d);
 }
@@ -73,8 +80,38 @@ void entry_desk_unlock(struct entry_desk *d)
 int entry_desk_take_row(void *ctx, const struct table_row *row, struct err *err)
 {
 	struct entry_desk *d = ctx;
-	int rc = status_incidents_take_row(entry_desk_lock(d), row, err);
+	int rc;
 
+	entry_desk_lock(d);
+	rc = status_incidents_take_row(d->settled ? &d->incidents : &d->rows, row, err);
+	entry_desk_unlock(d);
+	return rc;
+}
+
+/* All entries of from into to. What there is no room for is passed over: there are more important ones before it. */
+static int fold_all(struct status_incidents *to, const struct status_incidents *from, struct err *err)
+{
+	for (size_t i = 0; i < from->nr; i++)
+		for (size_t k = 0; k < from->list[i]->nr_lines; k++) {
+			struct err why = ERR_INIT;
+
+			if (status_incidents_take(to, &from->list[i]->lines[k].entry, &why) < 0 && why.kind == ERR_FATAL)
+				return err_set(err, ERR_FATAL, "%s", why.msg);
+		}
+	return 0;
+}
+
+int entry_desk_settle(struct entry_desk *d, struct err *err)
+{
+	int rc = 0;
+
+	entry_desk_lock(d);
+	if (!d->settled && (rc = fold_all(&d->rows, &d->incidents, err)) == 0) {
+		status_incidents_fini(&d->incidents);
+		d->incidents = d->rows;
+		d->rows = (struct status_incidents){0};
+		d->settled = true;
+	}
 	entry_desk_unlock(d);
 	return rc;
 }

@@ -33,6 +33,10 @@ void entry_desk_unlock(struct entry_desk *d); /* see above */
 /* A row of TOPIC_STATUS, for struct table_spec; ctx is the desk. */
 int entry_desk_take_row(void *ctx, const struct table_row *row, struct err *err);
 
+/* The topic has been read to its end for the first time: from now on the fold is in its order, and behind that comes what it does not have (yet). Until then rows
+ * are not seen by entry_desk_lock(). Again: a no-op. -1 when memory is short: call again. */
+int entry_desk_settle(struct entry_desk *d, struct err *err);
+
 /* How many entries may wait here for entry_desk_next(), those that do already counted. */
 void entry_desk_set_room(struct entry_desk *d, size_t room);
 

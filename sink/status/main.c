@@ -308,6 +308,10 @@ static const char *judge(struct app *app)
 	for (size_t i = 0; i < facts.nr_cells; i++)
 		lags_fill(app->lags, &cells[i]);
 	unknown = why_not_known(app, &facts);
+	if (tables_loaded(app->tables) && entry_desk_settle(app->desk, &err) < 0) {
+		complain(app, "incidents_not_read", &err);
+		return "out of memory";
+	}
 	if (unknown)
 		return unknown;
 	incidents = entry_desk_lock(app->desk);

@@ -61,6 +61,8 @@ MUTANTS = [
     page("asked-again-is-refused", "entry_desk", "	if (before && !before->refused)\n		return say_taken(answer, e);\n", ""),
     page("room-without-end", "entry_desk", "	if (d->nr_brought >= d->room)", "	if (d->nr_brought > d->room)"),
     page("room-is-never-back", "entry_desk", "		d->nr_brought--;\n", ""),
+    page("the-disk-s-order", "entry_desk", "status_incidents_take_row(d->settled ? &d->incidents : &d->rows, row, err)", "status_incidents_take_row(&d->incidents, row, err)"),
+    page("only-what-the-topic-has", "entry_desk", "(rc = fold_all(&d->rows, &d->incidents, err)) == 0", "(rc = fold_all(&d->rows, &d->rows, err)) == 0"),
     # state on disk
     page("name-before-bytes", "state_file", "write_all(fd, all) == 0 && fsync(fd) == 0", "write_all(fd, all) == 0"),
     page("half-a-write-is-all", "state_file", "		s = (struct str){s.p + n, s.len - (size_t)n};\n", "		s.len = 0;\n"),

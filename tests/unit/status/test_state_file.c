@@ -11,7 +11,7 @@
 
 #include "tests/unit/unit.h"
 
-/* The calls of a writing, in their order; the faulty one fails with code, or ends the process when code is 0. */
+/* style: functions that are replaced take no context. The calls of a writing, in their order; the faulty one fails with code, or ends the process when code is 0. */
 static struct {
 	int calls, faulty; /* faulty 0: none */
 	int code;
@@ -58,7 +58,7 @@ int __wrap_renameat(int from, const char *old, int to, const char *name)
 static void folder_init(char dir[64])
 {
 	memset(&disk, 0, sizeof(disk));
-	strcpy(dir, "/tmp/state_file.XXXXXX");
+	snprintf(dir, 64, "/tmp/state_file.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 
