@@ -14,8 +14,8 @@ enum { DAMAGED = 20000 };
 
 static struct buf an_aggregate(void)
 {
-	static int64_t counts[] = {1, 2};
-	static struct tag tags[] = {{STR("host"), STR(EVIL)}};
+	int64_t counts[] = {1, 2};
+	struct tag tags[] = {{STR("host"), STR(EVIL)}};
 	struct aggregate a = {.site = STR("shop"), .name = STR(EVIL), .tags = tags, .tags_len = 1, .window_start = 1795371600000, .window_ms = 60000, .count = 3, .sum = 1.5,
 			      .has_min = true, .min = -1, .has_histogram = true, .histogram = {.counts = counts, .counts_len = 2}};
 	struct buf out = BUF_INIT;
