@@ -23,7 +23,7 @@ struct tail_last {
 
 /* max over 0. -1: memory is short. tail_last_fini() in any case. */
 int tail_last_init(struct tail_last *l, size_t max, struct err *err);
-void tail_last_fini(struct tail_last *l);
+void tail_last_fini(struct tail_last *l); /* frees what was kept */
 
 /* Takes a record's line over (text is empty then), or drops it when max newer ones are there. Of one time, by partition and offset. */
 void tail_last_add(struct tail_last *l, const struct tail_record *record, bool unread, struct buf *text);

@@ -24,7 +24,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: E402
 from confluent_kafka.schema_registry.avro import AvroDeserializer  # noqa: E402
 from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: E402
 from confluent_kafka.serialization import MessageField, SerializationContext  # noqa: E402
-from kafka_view import View, plain  # noqa: E402
+from kafka_view import View  # noqa: E402
 from millrace_local import free_base_port  # noqa: E402
 from pipeline import Pipeline  # noqa: E402
 from random_records import Random  # noqa: E402
@@ -88,7 +88,7 @@ class World:
 
     def fill(self, topic, record):
         file = next(line.split()[2] for line in (ROOT / "schemas/ids").read_text().splitlines() if not line.startswith("#") and line.split()[1] == record)
-        make = Random(random.Random(f"{SEED}{topic}"), plain(json.loads((ROOT / "schemas" / file).read_text())))
+        make = Random(random.Random(f"{SEED}{topic}"), json.loads((ROOT / "schemas" / file).read_text()))
         producer = Producer({"bootstrap.servers": self.pipeline.env["KAFKA"], "acks": "all", "log_level": 0})
         for number in range(10):
             producer.produce(topic, self.view.encode(record, make.record()), b"%d" % number, partition=0)
