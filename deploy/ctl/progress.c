@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,10 @@ static void flush(struct progress *p, struct buf *text)
 static void *run(void *ctx)
 {
 	struct progress *p = ctx;
+	sigset_t all;
 
+	sigfillset(&all); /* signals are the command's, which may wait for them */
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	pthread_mutex_lock(&p->lock);
 	while (!p->stop) {
 		int64_t until_ms = clock_mono_ms() + TURN_MS;

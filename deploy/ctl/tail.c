@@ -42,10 +42,8 @@ static struct tail_record record_of(const struct tail *t, const rd_kafka_message
 }
 
 /* Whoever read us is gone: end as any filter does, without a word. */
-static int write_out(struct tail *t, struct str line, struct err *err)
+static int fail_to_write(struct err *err)
 {
-	if (fwrite(line.p, 1, line.len, t->ctl->out) == line.len)
-		return 0;
 	if (errno == EPIPE) {
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
@@ -53,9 +51,14 @@ static int write_out(struct tail *t, struct str line, struct err *err)
 	return err_set(err, ERR_FATAL, "standard output cannot be written");
 }
 
+static int write_out(struct tail *t, struct str line, struct err *err)
+{
+	return fwrite(line.p, 1, line.len, t->ctl->out) == line.len ? 0 : fail_to_write(err);
+}
+
 static int flush_out(struct tail *t, struct err *err)
 {
-	return fflush(t->ctl->out) == 0 ? 0 : write_out(t, STR("\n"), err);
+	return fflush(t->ctl->out) == 0 ? 0 : fail_to_write(err);
 }
 
 static bool is_over(const struct tail *t)

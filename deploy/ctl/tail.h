@@ -23,6 +23,8 @@ struct tail_last {
 
 /* max over 0. -1: memory is short. tail_last_fini() in any case. */
 int tail_last_init(struct tail_last *l, size_t max, struct err *err);
+
+/* Frees what was kept. */
 void tail_last_fini(struct tail_last *l);
 
 /* Takes a record's line over (text is empty then), or drops it when max newer ones are there. Of one time, by partition and offset. */

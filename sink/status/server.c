@@ -197,6 +197,22 @@ static bool is_registry(const char *url)
 	return strncmp(url, "/schemas", 8) == 0 || strncmp(url, "/subjects", 9) == 0;
 }
 
+/* What the registry says of a version depends on whether its subject is there: of one that is not, it is the subject that is missing. */
+static const char *registry_path(struct server *s, const char *url)
+{
+	const char *version = strstr(url, "/versions/");
+	uint8_t key[MAP_KEY_BYTES];
+	bool known;
+
+	if (!version)
+		return url;
+	map_key_of((struct str){url, (size_t)(version - url) + sizeof("/versions") - 1}, key);
+	pthread_mutex_lock(&s->mutex);
+	known = s->registry && map_get(&s->registry->by_path, key);
+	pthread_mutex_unlock(&s->mutex);
+	return known ? url : "/subjects";
+}
+
 static enum MHD_Result send_error(struct server *s, struct MHD_Connection *connection, unsigned int status, const char *url)
 {
 	static const char not_found[] = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
@@ -205,7 +221,7 @@ static enum MHD_Result send_error(struct server *s, struct MHD_Connection *conne
 					"<p>There is nothing at this address. <a href=\"/\">The status page</a></p></body></html>\n";
 
 	if (is_registry(url))
-		return send_text(s, connection, status, registry_error(url, status), REGISTRY_TYPE);
+		return send_text(s, connection, status, registry_error(status == MHD_HTTP_NOT_FOUND ? registry_path(s, url) : url, status), REGISTRY_TYPE);
 	if (status == MHD_HTTP_NOT_FOUND)
 		return send_text(s, connection, status, not_found, "text/html; charset=utf-8");
 	return send_text(s, connection, status, status == MHD_HTTP_METHOD_NOT_ALLOWED ? "method not allowed\n" : "the page is not there yet\n",

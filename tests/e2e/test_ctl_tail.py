@@ -123,7 +123,7 @@ def test_filters(world):
         for field in ("site", "name"):
             expected = [value for value in values if has(value, field, "shop")]
             got = [line["value"] for line in world.lines(topic, "--from", "1h", f"--{field}", "shop") if line["key"].startswith("1b5b")]
-            assert sorted(map(json.dumps, got)) == sorted(map(json.dumps, expected)), (topic, field, SEED)
+            assert len(got) == len(expected) and all(value in got for value in expected), (topic, field, SEED)
 
 
 def test_nothing_reaches_the_terminal_raw(world):

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "schemas/texts.h"
 #include "tests/unit/unit.h"
 
 /* name, of a cell, partitions (0: the cell's), cleanup.policy, retention.ms in hours (0: not set, -1: for ever), LogAppendTime */
@@ -82,6 +83,19 @@ START_TEST(no_others)
 }
 END_TEST
 
+/* schemas/topics.txt, which says what stands in each, has the same ones. */
+START_TEST(topics_with_records)
+{
+	size_t nr, nr_specs;
+	const struct schema_topic *topics = schema_topics(&nr);
+
+	topic_specs(&nr_specs);
+	ck_assert_uint_eq(nr, nr_specs);
+	for (size_t i = 0; i < nr; i++)
+		ck_assert_msg(find_spec(topics[i].name)->of_cell == topics[i].of_cell, "%s", topics[i].name);
+}
+END_TEST
+
 static const struct { int replicas; const char *insync; } insync[] = {{1, "1"}, {2, "1"}, {3, "2"}, {5, "2"}};
 
 START_TEST(min_insync)
@@ -127,6 +141,7 @@ int main(void)
 
 	tcase_add_loop_test(t, as_designed, 0, NR(design));
 	tcase_add_test(t, no_others);
+	tcase_add_test(t, topics_with_records);
 	tcase_add_loop_test(t, min_insync, 0, NR(insync));
 	tcase_add_test(t, epoch_bound);
 	tcase_add_test(t, names);
