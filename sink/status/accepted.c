@@ -73,7 +73,8 @@ static void count(struct accepted *a, int64_t at_ms, double taken, double refuse
 	a->counted_ms = at_ms;
 }
 
-/* Steps of more than a minute before the last heartbeat: on a fast test clock heartbeats may be further apart than a minute, and the last one holds until the next. */
+/* Steps of more than a minute before the last heartbeat: on a fast test clock heartbeats may be further apart than a minute, and the last one holds until the
+ * next. */
 static void expire(struct accepted *a)
 {
 	for (size_t i = 0; i < ACCEPTED_STEPS; i++)

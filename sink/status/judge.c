@@ -1,9 +1,9 @@
 /* judge.c - see judge.h.
  *
  * A verdict (verdict.h) is a state with the sentence that says why, made from the facts of one moment. What the page shows follows the verdicts by one rule:
- * worse at once, better when the verdict has been better for SETTLE_MS, and then as bad as the worst of that time: what swings around a threshold does not flicker, and
- * on the way down from one state to the next no step is left out. What is not known (a group that was not surveyed) may make a component worse, by what is known of
- * other cells, but never better. */
+ * worse at once, better when the verdict has been better for SETTLE_MS, and then as bad as the worst of that time: what swings around a threshold does not
+ * flicker, and on the way from an outage to well no step is left out. What is not known (a group that was not surveyed) may make a component worse, by what is
+ * known of other cells, but never better. */
 #include "sink/status/judge.h"
 
 #include <stdio.h>

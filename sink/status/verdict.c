@@ -355,8 +355,8 @@ struct verdict verdict_alerts(const struct verdict_ctx *ctx)
 	return v;
 }
 
-/* What notifications are in one cell that has triggers. That none of those who live is on duty is so for seconds whenever one replaces another; when it stays so, what
- * waits tells. */
+/* What notifications are in one cell that has triggers. That none of those who live is on duty is so for seconds whenever one replaces another; when it stays
+ * so, what waits tells. */
 static enum component_state state_of_notify(const struct verdict_ctx *ctx, const struct facts_cell *cell)
 {
 	struct census c = count(ctx->facts, "millrace-notify", cell->name, NULL);

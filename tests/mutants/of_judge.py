@@ -55,6 +55,4 @@ MUTANTS = [
     of("markers-wait", "lags", "g->oldest || g->nr_unknown ? g->total : 0;", "g->total;"),
     of("cells-as-they-were", "survey", "	s->cells = cells;\n	s->nr_cells = nr;\n", "	s->cells = s->nr_cells ? s->cells : cells;\n	s->nr_cells = s->nr_cells ? s->nr_cells : nr;\n"),
     of("retention-each-time", "survey", "(kept->whole ? RETENTION_EVERY_MS : RETENTION_RETRY_MS) || ", "0 || "),
-    of("gone-for-good", "survey", "	v->ok = true;\n", "	v->ok = !v->err.msg[0] && !s->view;\n"),
-    of("wakes-nobody", "survey", "	events_wake(s->wake_fd);\n", ""),
 ]
