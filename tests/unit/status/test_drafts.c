@@ -217,6 +217,27 @@ START_TEST(edited_is_theirs)
 }
 END_TEST
 
+/* What was resolved long ago stays as it is, whatever the log tells by now. */
+START_TEST(old_stories_are_left_alone)
+{
+	struct world w;
+	struct str push = STR("push");
+	struct status_entry e = {.incident = STR("by-hand"), .entry = STR("00000000000000f1"), .at = T0, .has_author = true, .author = STR("ann"),
+				 .action = STATUS_ACTION_POST, .title = STR("t"), .text = STR("x"), .components = &push, .components_len = 1, .has_impact = true,
+				 .impact = STATUS_IMPACT_DEGRADED};
+
+	world_init(&w);
+	ck_assert_int_eq(status_incidents_take(&w.incidents, &e, NULL), 1);
+	e.entry = STR("00000000000000f2");
+	e.action = STATUS_ACTION_RESOLVE;
+	ck_assert_int_eq(status_incidents_take(&w.incidents, &e, NULL), 1);
+	w.now_ms += 60 * MINUTE; /* nobody was there meanwhile */
+	pass(&w, 60 * MINUTE);
+	ck_assert_uint_eq(w.nr_entries, 0);
+	world_fini(&w);
+}
+END_TEST
+
 /* What an operator vetoed is not drafted again while it lasts; the next time is another story. */
 START_TEST(a_veto_holds)
 {
@@ -433,6 +454,7 @@ int main(void)
 	tcase_add_test(tc, over_before_it_is_told);
 	tcase_add_test(tc, an_hour);
 	tcase_add_test(tc, edited_is_theirs);
+	tcase_add_test(tc, old_stories_are_left_alone);
 	tcase_add_test(tc, a_veto_holds);
 	tcase_add_test(tc, one_cause_one_incident);
 	tcase_add_test(tc, somebody_was_first);
