@@ -13,8 +13,9 @@ enum { CONNECT_MS = 5000, WHOLE_MS = 10000, WORDS_MAX = 300 };
 
 struct admin_port {
 	CURL *curl;
-	CURLU *url;               /* of /controls */
+	CURLU *url;               /* of the desk */
 	char *name;               /* as the operator wrote it */
+	char *desk;               /* "/controls" */
 	struct curl_slist *heads;
 	struct buf answer;
 };
@@ -32,7 +33,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 
 static int parse_url(struct admin_port *p, const char *text, struct err *err)
 {
-	char *scheme = NULL, *path = NULL, *controls = NULL;
+	char *scheme = NULL, *path = NULL, *whole = NULL;
 	int rc = -1;
 
 	if (!p->url)
@@ -45,13 +46,13 @@ static int parse_url(struct admin_port *p, const char *text, struct err *err)
 	}
 	if (path[strlen(path) - 1] == '/')
 		path[strlen(path) - 1] = '\0';
-	if (asprintf(&controls, "%s/controls", path) < 0)
-		controls = NULL; /* it is undefined */
-	if (controls && curl_url_set(p->url, CURLUPART_PATH, controls, 0) == CURLUE_OK)
+	if (asprintf(&whole, "%s%s", path, p->desk) < 0)
+		whole = NULL; /* it is undefined */
+	if (whole && curl_url_set(p->url, CURLUPART_PATH, whole, 0) == CURLUE_OK)
 		rc = 0;
 	else
 		err_nomem(err, "an address");
-	free(controls);
+	free(whole);
 out:
 	curl_free(scheme);
 	curl_free(path);
@@ -76,11 +77,11 @@ static int set_heads(struct admin_port *p, const struct token *token, struct err
 	return p->heads ? 0 : err_nomem(err, "a request");
 }
 
-struct admin_port *admin_port_new(const char *url, const struct token *token, struct err *err)
+struct admin_port *admin_port_new(const char *url, const char *desk, const struct token *token, struct err *err)
 {
 	struct admin_port *p = calloc(1, sizeof(*p));
 
-	if (!p || !(p->name = strdup(url))) {
+	if (!p || !(p->name = strdup(url)) || !(p->desk = strdup(desk))) {
 		err_nomem(err, "a request");
 		admin_port_free(p);
 		return NULL;
@@ -115,6 +116,7 @@ void admin_port_free(struct admin_port *p)
 	curl_url_cleanup(p->url);
 	buf_fini(&p->answer);
 	free(p->name);
+	free(p->desk);
 	free(p);
 }
 
@@ -129,8 +131,8 @@ static int refused(const struct admin_port *p, long status, struct err *err)
 		       STR_ARG(words));
 }
 
-/* One request. body NULL: none; libcurl keeps what an earlier one had until it is told otherwise. */
-static int perform(struct admin_port *p, const char *method, const struct str *body, long wanted, struct err *err)
+/* One request, whose status is 2xx when all went well. body NULL: none; libcurl keeps what an earlier one had until it is told otherwise. */
+static int perform(struct admin_port *p, const char *method, const struct str *body, struct err *err)
 {
 	char why[CURL_ERROR_SIZE] = "";
 	CURLcode code;
@@ -145,15 +147,17 @@ static int perform(struct admin_port *p, const char *method, const struct str *b
 	curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, why);
 	code = curl_easy_perform(p->curl);
 	curl_easy_setopt(p->curl, CURLOPT_ERRORBUFFER, NULL);
+	if (code == CURLE_WRITE_ERROR)
+		return err_set(err, ERR_RETRY, "%s answers more than can be held", p->name);
 	if (code != CURLE_OK)
 		return err_set(err, ERR_RETRY, "%s: %s", p->name, why[0] ? why : curl_easy_strerror(code));
 	curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
-	return status == wanted ? 0 : refused(p, status, err);
+	return status / 100 == 2 ? 0 : refused(p, status, err);
 }
 
 int admin_port_put(struct admin_port *p, struct str record, struct err *err)
 {
-	return perform(p, "PUT", &record, 204, err);
+	return perform(p, "PUT", &record, err);
 }
 
 int admin_port_clear(struct admin_port *p, const char *id, struct err *err)
@@ -164,7 +168,7 @@ int admin_port_clear(struct admin_port *p, const char *id, struct err *err)
 	if (asprintf(&query, "id=%s", id) < 0)
 		return err_nomem(err, "a request");
 	if (curl_url_set(p->url, CURLUPART_QUERY, query, CURLU_APPENDQUERY | CURLU_URLENCODE) == CURLUE_OK)
-		rc = perform(p, "DELETE", NULL, 204, err);
+		rc = perform(p, "DELETE", NULL, err);
 	else
 		err_nomem(err, "a request");
 	curl_url_set(p->url, CURLUPART_QUERY, NULL, 0);
@@ -174,8 +178,14 @@ int admin_port_clear(struct admin_port *p, const char *id, struct err *err)
 
 int admin_port_list(struct admin_port *p, struct buf *out, struct err *err)
 {
-	if (perform(p, "GET", NULL, 200, err) < 0)
-		return -1;
+	long status = 0;
+	int rc = perform(p, "GET", NULL, err);
+
+	curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 404)
+		return err_set(err, ERR_REJECT, "%s has no %s: it is another program's admin port", p->name, p->desk);
+	if (rc < 0 || status != 200)
+		return rc < 0 ? -1 : refused(p, status, err);
 	buf_add(out, p->answer.p, p->answer.len);
-	return buf_failed(out) ? err_nomem(err, "a list of controls") : 0;
+	return buf_failed(out) ? err_nomem(err, "what an admin port has") : 0;
 }

@@ -181,6 +181,12 @@ static bool takes_any(const char *operand)
 	return len > 2 && strcmp(operand + len - 2, "..") == 0;
 }
 
+/* "[ID]" may be left out. */
+static bool is_optional(const char *operand)
+{
+	return operand[0] == '[';
+}
+
 static int take_operand(struct args *a, const char *word, struct err *err)
 {
 	const char *operand = a->nr_operands < ARGS_OPERANDS_MAX ? a->command->operands[a->nr_operands] : NULL;
@@ -341,15 +347,15 @@ static bool is_needed(const struct args_option *o)
 /* After the last word: is the command whole? */
 static int check_complete(const struct args *a, struct err *err)
 {
+	const char *next = a->command ? a->command->operands[a->nr_operands] : NULL;
 	char name[TITLE_SIZE];
 
 	if (!a->noun)
 		return err_set(err, ERR_REJECT, "no command: see millrace-ctl --help");
 	if (!a->command)
 		return err_set(err, ERR_REJECT, "\"%s\" needs a verb: see millrace-ctl %s --help", a->noun, a->noun);
-	if (a->command->operands[a->nr_operands] && !takes_any(a->command->operands[a->nr_operands]))
-		return err_set(err, ERR_REJECT, "\"%s\" needs %s: see its --help", title(a, name),
-			       a->command->operands[a->nr_operands]);
+	if (next && !takes_any(next) && !is_optional(next))
+		return err_set(err, ERR_REJECT, "\"%s\" needs %s: see its --help", title(a, name), next);
 	for (int i = 0; i < a->nr_values; i++)
 		if (is_needed(a->values[i].option) && !a->values[i].given)
 			return err_set(err, ERR_REJECT, "\"%s\" needs --%s %s", title(a, name), a->values[i].option->name,

@@ -45,7 +45,8 @@ struct ctl;
 /* One command; rows end with {0}. */
 struct args_command {
 	const char *noun, *verb; /* verb NULL: the noun is the whole command */
-	/* Their names, ended by NULL; all must be given, but for a last one that ends with "..": that one takes any number, also none. */
+	/* Their names, ended by NULL; all must be given, but for a last one in brackets, which may be left out, and one that ends with "..": that one takes any
+	 * number, also none. */
 	const char *operands[ARGS_OPERANDS_MAX + 1];
 	const char *summary;
 	const struct args_option *options; /* its own, or NULL */

@@ -227,20 +227,66 @@ static const struct args_option silence_add_options[] = {
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "look at this cell only"}, \
 	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "those of this site only"}
 
+#define PAGE \
+	{"page", ARGS_FLAG, 0, NULL, NULL, 0, 0, "those of the status page, drafts too, instead of those of alerts"}, \
+	BY_ADMIN
+
 static const struct args_option incident_list_options[] = {
 	{"all", ARGS_FLAG, 0, NULL, NULL, 0, 0, "also what is resolved, as far back as the topic goes: 30 days"},
 	INCIDENT_CELL,
+	PAGE,
 	{0},
 };
 
 static const struct args_option incident_show_options[] = {
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "look at this cell only"},
+	PAGE,
 	{0},
 };
 
 static const struct args_option incident_ack_options[] = {
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "look at this cell only"},
 	{"reason", ARGS_TEXT, 0, "TEXT", NULL, 0, 0, "for the others"},
+	{0},
+};
+
+#define PAGE_WORDS(text_type) \
+	{"text", text_type, 0, "TEXT", NULL, 0, 0, "for the public; - is standard input, and may have lines"}, \
+	{"title", ARGS_TEXT, 0, "TITLE", NULL, 0, 0, "in one line, for the public"}, \
+	{"impact", ARGS_TEXT, 0, "IMPACT", NULL, 0, 0, "degraded, partial_outage or major_outage; of a new one degraded unless given"}, \
+	{"phase", ARGS_TEXT, 0, "PHASE", NULL, 0, 0, "investigating, identified or monitoring; of a new one investigating unless given"}, \
+	{"component", ARGS_LIST, 0, "COMPONENT", NULL, 0, 0, "what is affected: push, processing, storage/CELL, alerts, notifications"}, \
+	{"recovery", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "when it is expected to be over: 2026-11-26T12:30:00Z, or 2h from now; of a maintenance its end"}
+
+/* Of what may be new. */
+#define PAGE_NEW \
+	PAGE_WORDS(ARGS_TEXT), \
+	{"id", ARGS_TEXT, 0, "NAME", NULL, 0, 0, "what a new one is called here and in its address: [a-z0-9-]; by default by time and component"}, \
+	{"maintenance", ARGS_FLAG, 0, NULL, NULL, 0, 0, "it is planned: it ends by itself at its end"}, \
+	{"from", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "when a maintenance begins (2h: from now), or when trouble began (20m: ago); by default now"}, \
+	{"for", ARGS_MS, 0, "DURATION", "1h", 60000, CONTROL_LIFE_MAX_MS, "how long a maintenance takes"}, \
+	BY_ADMIN
+
+static const struct args_option page_new_options[] = {
+	PAGE_NEW,
+	{0},
+};
+
+static const struct args_option page_update_options[] = {
+	PAGE_WORDS(ARGS_NEEDED),
+	BY_ADMIN,
+	{0},
+};
+
+static const struct args_option page_veto_options[] = {
+	{"reason", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "why, for whoever comes next; the public never sees it"},
+	BY_ADMIN,
+	{0},
+};
+
+static const struct args_option page_resolve_options[] = {
+	{"text", ARGS_NEEDED, 0, "TEXT", NULL, 0, 0, "for the public; - is standard input, and may have lines"},
+	BY_ADMIN,
 	{0},
 };
 
@@ -257,6 +303,19 @@ static const struct args_option timeline_options[] = {
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "leave out what is of another cell"},
 	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "leave out what is of another site"},
 	{"output", ARGS_TEXT, 'o', "FILE", NULL, 0, 0, "write to a new file instead"},
+	{0},
+};
+
+static const struct args_option query_options[] = {
+	{"tags", ARGS_LIST, 0, "KEY=VALUE,..", NULL, 0, 0, "series with these tags only; * and ? in a value stand for any bytes and one"},
+	{"kind", ARGS_TEXT, 0, "KIND", NULL, 0, 0, "counter, gauge or distribution, where the name has several"},
+	{"last", ARGS_MS, 0, "DURATION", "1h", 60000, INT64_C(31) * 24 * 3600 * 1000, "so long up to now, or up to --to"},
+	{"from", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "the beginning instead: 2026-11-26T12:30:00Z, or 2h for so long ago"},
+	{"to", ARGS_TEXT, 0, "TIME", "now", 0, 0, "the end, likewise"},
+	{"by", ARGS_TEXT, 0, "TAG", NULL, 0, 0, "a row for each value of this tag, the highest first, instead of one for each minute"},
+	{"field", ARGS_TEXT, 0, "FIELD", NULL, 0, 0, "what is drawn and sorted by: count, sum, mean, min, max, last, p50, p90, p95, p99, rate, error_rate"},
+	{"hourly", ARGS_FLAG, 0, NULL, NULL, 0, 0, "hours instead of minutes; they are kept for 30 days, minutes for 7"},
+	{"limit", ARGS_INT, 0, "N", "20", 1, 100000, "rows of --by; all are in the last one"},
 	{0},
 };
 
@@ -298,8 +357,16 @@ static const struct args_command commands[] = {
 	{"incident", "list", {NULL}, "show the incidents that are open", incident_list_options, incident_list_run},
 	{"incident", "show", {"ID", NULL}, "show all of one; four digits of its id or more will do", incident_show_options, incident_show_run},
 	{"incident", "ack", {"ID", NULL}, "say that you take care of one: no repeats and no escalation", incident_ack_options, incident_ack_run},
+	{"incident", "draft", {"[ID]", NULL}, "write, or edit, an incident that only operators see: the page does not post it by itself then", page_new_options,
+	 incident_draft_run},
+	{"incident", "post", {"[ID]", NULL}, "put a draft on the status page, as it is or with other words; without ID a new incident, at once", page_new_options,
+	 incident_post_run},
+	{"incident", "update", {"ID", NULL}, "say more of an incident on the status page", page_update_options, incident_update_run},
+	{"incident", "veto", {"ID", NULL}, "never post a draft", page_veto_options, incident_veto_run},
+	{"incident", "resolve", {"ID", NULL}, "say that an incident on the status page is over", page_resolve_options, incident_resolve_run},
 	{"note", NULL, {"TEXT", NULL}, "write a line into the operator log", note_options, note_run},
 	{"timeline", NULL, {NULL}, "print what happened between two times, as the beginning of a post-mortem", timeline_options, timeline_run},
+	{"query", NULL, {"SITE", "METRIC", NULL}, "show a metric's minutes or hours as the topics have them, merged over all of its series, or by a tag", query_options, query_run},
 	{"trigger", "apply", {NULL}, "make triggers what a file says", trigger_apply_options, trigger_apply_run},
 	{"trigger", "list", {NULL}, "show the triggers", trigger_list_options, trigger_list_run},
 	{"trigger", "delete", {"ID..", NULL}, "remove triggers: their open alerts close", NULL, trigger_delete_run},

@@ -65,14 +65,24 @@ int silence_add_run(struct ctl *ctl, struct err *err);
 int silence_list_run(struct ctl *ctl, struct err *err); /* see above */
 int silence_end_run(struct ctl *ctl, struct err *err);  /* see above */
 
-/* incident list, incident show ID, incident ack ID. */
+/* incident list, incident show ID (of alerts, and with --page of the status page), incident ack ID. */
 int incident_list_run(struct ctl *ctl, struct err *err);
 int incident_show_run(struct ctl *ctl, struct err *err); /* see above */
 int incident_ack_run(struct ctl *ctl, struct err *err);  /* see above */
 
+/* What the status page says: incident draft [ID], incident post [ID], incident update ID, incident veto ID, incident resolve ID. */
+int incident_draft_run(struct ctl *ctl, struct err *err);
+int incident_post_run(struct ctl *ctl, struct err *err);    /* see above */
+int incident_update_run(struct ctl *ctl, struct err *err);  /* see above */
+int incident_veto_run(struct ctl *ctl, struct err *err);    /* see above */
+int incident_resolve_run(struct ctl *ctl, struct err *err); /* see above */
+
 /* note TEXT, timeline. */
 int note_run(struct ctl *ctl, struct err *err);
 int timeline_run(struct ctl *ctl, struct err *err); /* see above */
+
+/* query SITE METRIC. */
+int query_run(struct ctl *ctl, struct err *err);
 
 /* trigger test, which tells what a trigger would have done. */
 int trigger_test_run(struct ctl *ctl, struct err *err);

@@ -162,7 +162,7 @@ static int set_by_kafka(struct change *ch, struct err *err)
 
 static int set_by_port(struct change *ch, struct err *err)
 {
-	struct admin_port *port = ctl_open_admin(ch->ctl, err);
+	struct admin_port *port = ctl_open_admin(ch->ctl, "/controls", err);
 	struct buf record = BUF_INIT;
 	int rc = -1;
 
@@ -263,7 +263,7 @@ static int clear_by_kafka(struct change *ch, struct err *err)
 
 static int clear_by_port(struct change *ch, struct err *err)
 {
-	struct admin_port *port = ctl_open_admin(ch->ctl, err);
+	struct admin_port *port = ctl_open_admin(ch->ctl, "/controls", err);
 	int rc = port && admin_port_clear(port, ch->id, err) == 0 ? print_change(ch, NULL, err) : -1;
 
 	admin_port_free(port);

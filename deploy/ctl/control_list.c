@@ -83,7 +83,7 @@ static int read_list(struct list *l, struct str text, struct err *err)
 
 static int gather_by_port(struct list *l, struct err *err)
 {
-	struct admin_port *port = ctl_open_admin(l->ctl, err);
+	struct admin_port *port = ctl_open_admin(l->ctl, "/controls", err);
 	struct buf text = BUF_INIT;
 	int rc = -1;
 

@@ -34,7 +34,7 @@ bool ctl_by_admin(const struct ctl *ctl)
 	return args_given_here(&ctl->args, "admin");
 }
 
-struct admin_port *ctl_open_admin(const struct ctl *ctl, struct err *err)
+struct admin_port *ctl_open_admin(const struct ctl *ctl, const char *desk, struct err *err)
 {
 	const char *path = args_text(&ctl->args, "token-file");
 	struct admin_port *port = NULL;
@@ -47,7 +47,7 @@ struct admin_port *ctl_open_admin(const struct ctl *ctl, struct err *err)
 		return NULL;
 	}
 	if (token_read(&token, path, err) == 0)
-		port = admin_port_new(args_text(&ctl->args, "admin"), &token, err);
+		port = admin_port_new(args_text(&ctl->args, "admin"), desk, &token, err);
 	token_forget(&token);
 	return port;
 }

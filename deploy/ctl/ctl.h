@@ -54,8 +54,8 @@ void ctl_name_author(struct ctl *ctl);
 /* Does the command go to one instance's admin port (--admin) instead of to Kafka? */
 bool ctl_by_admin(const struct ctl *ctl);
 
-/* That port, with the token of --token-file, else of the setting admin.token_file. The caller frees it. NULL with *err set. */
-struct admin_port *ctl_open_admin(const struct ctl *ctl, struct err *err);
+/* A desk (admin_port.h) of that port, with the token of --token-file, else of the setting admin.token_file. The caller frees it. NULL with *err set. */
+struct admin_port *ctl_open_admin(const struct ctl *ctl, const char *desk, struct err *err);
 
 /* Reads the tables, and tells on standard error of records that cannot be read. */
 int ctl_load(struct ctl *ctl, bool with_beats, struct err *err);

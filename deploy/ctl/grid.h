@@ -15,7 +15,7 @@
 
 enum grid_style { GRID_PLAIN, GRID_HEAD, GRID_GOOD, GRID_BAD, GRID_DIM };
 
-enum { GRID_COLUMNS_MAX = 8 };
+enum { GRID_COLUMNS_MAX = 12 };
 
 struct grid_row;
 

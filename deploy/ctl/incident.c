@@ -9,6 +9,7 @@
 #include "deploy/ctl/grid.h"
 #include "deploy/ctl/incidents.h"
 #include "deploy/ctl/newest.h"
+#include "deploy/ctl/page_list.h"
 #include "deploy/ctl/word_json.h"
 
 #define TOPIC_ACKS "millrace.acks"
@@ -99,8 +100,11 @@ static int print_list_json(const struct look *l, struct err *err)
 int incident_list_run(struct ctl *ctl, struct err *err)
 {
 	struct look l;
-	int rc = look_init(&l, ctl, err);
+	int rc;
 
+	if (page_list_is_meant(ctl))
+		return page_list_run(ctl, err);
+	rc = look_init(&l, ctl, err);
 	if (rc == 0 && ctl->json)
 		rc = print_list_json(&l, err);
 	else if (rc == 0)
@@ -196,8 +200,11 @@ int incident_show_run(struct ctl *ctl, struct err *err)
 	const struct incident *i = NULL;
 	struct json_writer w;
 	struct look l;
-	int rc = look_init(&l, ctl, err);
+	int rc;
 
+	if (page_list_is_meant(ctl))
+		return page_show_run(ctl, err);
+	rc = look_init(&l, ctl, err);
 	if (rc == 0 && !(i = incidents_find(&l.incidents, ctl->args.operands[0], err)))
 		rc = -1;
 	if (rc == 0 && ctl->json) {

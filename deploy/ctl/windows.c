@@ -68,16 +68,17 @@ static struct windows_point *add_point(struct windows_series *s)
 	return &s->points[s->nr++];
 }
 
-static int read_hist(struct windows *w, const struct histogram *h, struct hist *out, struct err *err)
+int windows_point_read(const struct aggregate *a, struct windows_point *out, struct err *err)
 {
+	const struct histogram *h = &a->histogram;
 	const struct hist_dense dense = {.scale = h->scale, .zero = (uint64_t)h->zero, .offset = h->offset, .counts = h->counts, .counts_len = h->counts_len,
 					 .neg_offset = h->neg_offset, .neg_counts = h->neg_counts, .neg_counts_len = h->neg_counts_len};
 	bool approximate = false;
 
-	if (hist_add_dense(out, &dense, &approximate, err) < 0)
-		return -1;
-	w->hist_bytes += hist_bytes(out);
-	return 0;
+	*out = (struct windows_point){.start_ms = a->window_start, .last_at_ms = a->last_at, .hist = HIST_INIT};
+	out->point = (struct trigger_point){.kind = (uint8_t)a->kind, .has_min = a->has_min, .has_max = a->has_max, .has_last = a->has_last, .count = a->count,
+					    .errors = a->errors, .sum = a->sum, .min = a->min, .max = a->max, .last = a->last};
+	return a->has_histogram ? hist_add_dense(&out->hist, &dense, &approximate, err) : 0;
 }
 
 static int check_room(const struct windows *w, struct err *err)
@@ -101,21 +102,18 @@ int windows_take(struct windows *w, const struct aggregate *a, struct err *err)
 	if (!p)
 		return err_nomem(err, "minutes of series");
 	w->nr_fragments++;
-	p->start_ms = a->window_start;
-	p->last_at_ms = a->last_at;
-	p->point = (struct trigger_point){.kind = (uint8_t)a->kind, .has_min = a->has_min, .has_max = a->has_max, .has_last = a->has_last, .count = a->count,
-					  .errors = a->errors, .sum = a->sum, .min = a->min, .max = a->max, .last = a->last};
-	return a->has_histogram ? read_hist(w, &a->histogram, &p->hist, err) : 0;
+	if (windows_point_read(a, p, err) < 0)
+		return -1;
+	w->hist_bytes += hist_bytes(&p->hist);
+	return 0;
 }
 
-/* Adds src, which is freed, to dst. -1 when memory is short. */
-static int merge(struct windows_point *dst, struct windows_point *src)
+int windows_point_add(struct windows_point *dst, const struct windows_point *src)
 {
 	struct trigger_point *d = &dst->point;
 	const struct trigger_point *s = &src->point;
 	int rc = hist_merge(&dst->hist, &src->hist);
 
-	hist_fini(&src->hist);
 	d->count += s->count;
 	d->errors += s->errors;
 	d->sum += s->sum;
@@ -130,7 +128,7 @@ static int merge(struct windows_point *dst, struct windows_point *src)
 	d->has_min |= s->has_min;
 	d->has_max |= s->has_max;
 	d->has_last |= s->has_last;
-	return rc < 0 ? -1 : 0;
+	return rc;
 }
 
 static int by_start(const void *a, const void *b)
@@ -149,10 +147,13 @@ static int merge_series(struct windows_series *s)
 	if (s->nr)
 		qsort(s->points, s->nr, sizeof(*s->points), by_start);
 	for (size_t i = 0; i < s->nr; i++) {
-		if (kept && s->points[kept - 1].start_ms == s->points[i].start_ms)
-			rc |= merge(&s->points[kept - 1], &s->points[i]);
-		else
+		if (kept && s->points[kept - 1].start_ms == s->points[i].start_ms) {
+			if (windows_point_add(&s->points[kept - 1], &s->points[i]) < 0)
+				rc = -1;
+			hist_fini(&s->points[i].hist);
+		} else {
 			s->points[kept++] = s->points[i];
+		}
 	}
 	s->nr = kept;
 	for (size_t i = 0; i < s->nr; i++)

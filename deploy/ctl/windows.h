@@ -39,13 +39,21 @@ struct windows {
 	struct arena arena; /* series and their names */
 };
 
+/* A fragment as a point, which has its histogram: free that with hist_fini(). -1 with *err set, and nothing to free: ERR_REJECT, the histogram is none; ERR_FATAL,
+ * memory. */
+int windows_point_read(const struct aggregate *a, struct windows_point *out, struct err *err);
+
+/* Adds src, of the same window or another, to dst: count, sum, errors and buckets add; min; max; last by (last_at, value). -1 when memory is short, 1 when there are
+ * more values than a histogram holds; dst is to be thrown away then. */
+int windows_point_add(struct windows_point *dst, const struct windows_point *src);
+
 /* Frees all; w is as zeroed. */
 void windows_fini(struct windows *w);
 
 /* Takes a fragment of a minute; copies. ERR_REJECT: its histogram is none, or there are more than can be held; ERR_FATAL: memory. */
 int windows_take(struct windows *w, const struct aggregate *a, struct err *err);
 
-/* Merges fragments of the same minute: count, sum, errors and buckets add; min; max; last by (last_at, value). -1 when memory is short. */
+/* Merges fragments of the same minute (windows_point_add()). -1 when memory is short. */
 int windows_merge(struct windows *w, struct err *err);
 
 #endif

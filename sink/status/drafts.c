@@ -104,12 +104,15 @@ static bool follows_processing(const struct turn *t, const struct status_compone
 	return processing && is_troubled(processing) && (str_eq(c->id, STR("alerts")) || str_eq(c->id, STR("notifications")));
 }
 
-/* Is there an incident for it, or for what it follows? */
+/* Is there an incident for it, or for what it follows? What is planned for later explains nothing now. */
 static bool is_covered(const struct turn *t, const struct status_component *c)
 {
-	for (size_t i = 0; i < t->incidents->nr; i++)
-		if (is_open(t->incidents->list[i]) && names(t->incidents->list[i], c->id))
+	for (size_t k = 0; k < t->incidents->nr; k++) {
+		const struct status_incident *i = t->incidents->list[k];
+
+		if (is_open(i) && names(i, c->id) && (i->impact != STATUS_IMPACT_MAINTENANCE || i->opened_at <= t->now_ms))
 			return true;
+	}
 	return follows_processing(t, c);
 }
 
@@ -311,12 +314,24 @@ static int end(struct turn *t, const struct status_incident *i, const struct par
 	return tell_timeline(t, i, e);
 }
 
+static int remind(struct turn *t, const struct status_incident *i)
+{
+	int64_t last = i->told_at > i->reminded_at ? i->told_at : i->reminded_at;
+
+	last = i->posted_at > last ? i->posted_at : last;
+	last = i->opened_at > last ? i->opened_at : last; /* a maintenance that is to come */
+	if (t->now_ms - last < t->d->conf->cadence_ms)
+		return 0;
+	return entry(t, i->id, STATUS_ACTION_REMIND) ? 0 : -1;
+}
+
+/* Whoever edits a draft has to post it, too: of one that lies about they are reminded. */
 static int follow_draft(struct turn *t, const struct status_incident *i, const struct party *p)
 {
 	struct status_entry *e;
 
 	if (i->edited)
-		return 0;
+		return remind(t, i);
 	if (is_over(p)) {
 		struct buf text = BUF_INIT;
 
@@ -345,17 +360,6 @@ static void (*news(const struct turn *t, const struct status_incident *i, const 
 	if (can_tell && i->recovery_at && (t->now_ms > i->recovery_at || !recovery_at || recovery_at > i->recovery_at + (i->recovery_at - i->told_at)))
 		return say_still;
 	return t->now_ms - i->told_at >= t->d->conf->cadence_ms ? say_still : NULL;
-}
-
-static int remind(struct turn *t, const struct status_incident *i)
-{
-	int64_t last = i->told_at > i->reminded_at ? i->told_at : i->reminded_at;
-
-	last = i->posted_at > last ? i->posted_at : last;
-	last = i->opened_at > last ? i->opened_at : last; /* a maintenance that is to come */
-	if (t->now_ms - last < t->d->conf->cadence_ms)
-		return 0;
-	return entry(t, i->id, STATUS_ACTION_REMIND) ? 0 : -1;
 }
 
 static int follow_posted(struct turn *t, const struct status_incident *i, const struct party *p)

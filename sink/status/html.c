@@ -9,7 +9,7 @@
 /* What they come for, in one line. */
 static void hero(struct buf *out, const struct page *p)
 {
-	bool known = p->as_of_ms && p->nr_components;
+	bool known = page_is_known(p);
 	enum component_state state = known ? page_state(p) : COMPONENT_STATE_MAINTENANCE;
 
 	markup(out, "<div");
@@ -24,7 +24,7 @@ static void hero(struct buf *out, const struct page *p)
 		markup(out, ", ");
 		time_words_ago(out, p->as_of_ms, p->now_ms);
 	} else {
-		markup(out, "The page has just been started, and looks around");
+		markup(out, "The page has learned nothing from Kafka since it was started");
 	}
 	markup(out, ".</p></div></div>\n");
 }

@@ -11,6 +11,11 @@
 
 #define DAY_MS INT64_C(86400000)
 
+bool page_is_known(const struct page *p)
+{
+	return p->as_of_ms && p->nr_components;
+}
+
 bool page_is_cell(const struct status_component *c)
 {
 	struct str id = c->id;
@@ -45,6 +50,15 @@ enum component_state page_state(const struct page *p)
 	return worst;
 }
 
+struct str page_url(const char *setting)
+{
+	struct str url = str_from(setting);
+
+	while (url.len && url.p[url.len - 1] == '/')
+		url.len--;
+	return url;
+}
+
 const char *page_state_words(enum component_state state)
 {
 	switch (state) {
@@ -74,7 +88,7 @@ static bool is_open_incident(const struct page *p)
  * one that tells of an incident below: the figures may be good again before people say that it is over. */
 const char *page_summary(const struct page *p)
 {
-	if (!p->as_of_ms || !p->nr_components)
+	if (!page_is_known(p))
 		return "Nothing is known yet";
 	switch (page_state(p)) {
 	case COMPONENT_STATE_OPERATIONAL:

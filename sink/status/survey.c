@@ -4,8 +4,8 @@
  * next one is there is dropped: only the newest matters.
  *
  * How old the oldest unread record of a partition is follows from when its end passed it (ages.h), so records are read only of what was there before the first
- * look, and not at every look: that takes a client of its own. retention.ms changes by an operator's hand, so it is asked every ten minutes; what was known before
- * holds in between. */
+ * look, and not at every look: that takes a client of its own. retention.ms changes by an operator's hand, so it is asked every ten minutes, and every minute
+ * while some topic's is not known; what was known before holds in between. */
 #include "sink/status/survey.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "common/topic_list.h"
 #include "sink/status/ages.h"
 
-enum { RETENTION_EVERY_MS = 600000, READ_EVERY_MS = 10000, CLOSE_MS = 5000 };
+enum { RETENTION_EVERY_MS = 600000, RETENTION_RETRY_MS = 60000, READ_EVERY_MS = 10000, CLOSE_MS = 5000 };
 
 #define SPARE_MS INT64_C(30000) /* an age that may be wrong by so much, or by a quarter, is read again */
 
@@ -44,7 +44,8 @@ struct survey {
 struct kept {
 	struct map by_topic;     /* how long a topic is kept: of its hash to the time + 1, as a pointer */
 	struct map by_partition; /* of the hash of group, topic and partition to struct ages * */
-	int64_t asked_mono_ms, read_mono_ms;
+	int64_t asked_mono_ms, read_mono_ms; /* 0: never yet */
+	bool whole;              /* every topic's time is known */
 };
 
 static const struct kafka_prop fixed_props[] = {{0}};
@@ -62,8 +63,8 @@ void survey_view_free(struct survey_view *v)
 	free(v);
 }
 
-/* Remembers a group's times, or gives it those that are remembered. */
-static void exchange(struct kept *kept, struct lag_group *group, bool remember)
+/* Remembers a group's times, and gives it those that are remembered. */
+static void exchange(struct kept *kept, struct lag_group *group)
 {
 	char name[KAFKA_TOPIC_SIZE];
 	uint8_t key[MAP_KEY_BYTES];
@@ -73,24 +74,26 @@ static void exchange(struct kept *kept, struct lag_group *group, bool remember)
 		void *known;
 
 		map_key_of(str_from(lag_topic_name(group, p, name)), key);
-		if (remember && p->retention_ms >= 0)
+		if (p->retention_ms >= 0)
 			map_put(&kept->by_topic, key, (void *)(uintptr_t)(p->retention_ms + 1));
-		else if (!remember && (known = map_get(&kept->by_topic, key)) != NULL)
+		else if ((known = map_get(&kept->by_topic, key)) != NULL)
 			p->retention_ms = (int64_t)(uintptr_t)known - 1;
+		kept->whole &= p->retention_ms >= 0;
 	}
 }
 
-/* A failure leaves what was known: the page says less then, and nothing wrong. */
+/* A failure leaves what was known: the page says less then, and nothing wrong. It may have cost a quarter of a minute, so the next try is not in the next look. */
 static void take_retention(struct survey *s, struct kept *kept, struct survey_view *v)
 {
-	bool due = !kept->asked_mono_ms || clock_mono_ms() >= kept->asked_mono_ms + RETENTION_EVERY_MS;
+	int64_t now = clock_mono_ms();
 
-	if (due && lag_retention_read(s->rk, v->groups, v->nr_groups, NULL) == 0)
-		kept->asked_mono_ms = clock_mono_ms();
-	else
-		due = false;
+	if (now >= kept->asked_mono_ms + (kept->whole ? RETENTION_EVERY_MS : RETENTION_RETRY_MS) || !kept->asked_mono_ms) {
+		lag_retention_read(s->rk, v->groups, v->nr_groups, NULL);
+		kept->asked_mono_ms = now;
+	}
+	kept->whole = true;
 	for (size_t g = 0; g < v->nr_groups; g++)
-		exchange(kept, &v->groups[g], due);
+		exchange(kept, &v->groups[g]);
 }
 
 /* The ends of a group's partition; NULL: memory is short. */
@@ -205,12 +208,12 @@ static void look(struct survey *s, struct kept *kept, const char *cells, size_t 
 	if (topic_list_read(s->rk, &v->arena, &topics, &v->err) < 0 || plan(v, cells, nr_cells, &topics) < 0 ||
 	    lag_read(s->rk, v->groups, v->nr_groups, &v->arena, &v->err) < 0)
 		return;
+	v->at_ms = clock_now_ms(&s->program->clock); /* of the offsets: rates are made of them, and the ages take seconds */
 	take_retention(s, kept, v);
 	if (take_ages(s, kept, v) < 0)
 		return;
 	for (size_t g = 0; g < v->nr_groups; g++)
 		lag_age_sum(&v->groups[g], &s->program->clock);
-	v->at_ms = clock_now_ms(&s->program->clock);
 	v->ok = true;
 }
 

@@ -28,7 +28,7 @@ MUTANTS = [
     of("page-old-and-silent", "html_frame", "	if (!p->stale)\n		return;\n", "	return;\n", "html"),
     of("page-ages-backwards", "time_words", "	int64_t ms = now_ms - t_ms;", "	int64_t ms = t_ms - now_ms;", "time_words"),
     of("page-age-below-zero", "json", "(p->now_ms > p->as_of_ms ? (p->now_ms - p->as_of_ms) / 1000 : 0)", "((p->now_ms - p->as_of_ms) / 1000)", "json"),
-    of("page-unknown-is-operational", "json", "	if (p->as_of_ms && p->nr_components)\n", "	if (p)\n", "json"),
+    of("page-unknown-is-operational", "json", "	if (page_is_known(p))\n", "	if (p)\n", "json"),
     of("page-sent-again", "server", "	return known && (strcmp(known, \"*\") == 0 || strstr(known, etag));", "	return known && strcmp(known, etag) == 0;", "page_server"),
     of("page-never-sent-again", "server", "	return known && (strcmp(known, \"*\") == 0 || strstr(known, etag));", "	return known && (*known || *etag);", "page_server"),
     of("page-crowd-stays", "server", "	if (!oldest || taken <= CONNECTIONS_MAX - CONNECTIONS_SPARE)", "	if (!oldest || taken)", "page_server"),

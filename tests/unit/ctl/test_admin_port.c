@@ -53,7 +53,7 @@ static struct admin_port *must_open(const char *url, const char *token)
 	struct admin_port *p;
 
 	snprintf(t.text, sizeof(t.text), "%s", token);
-	p = admin_port_new(url, &t, &err);
+	p = admin_port_new(url, "/controls", &t, &err);
 	ck_assert_msg(p != NULL, "%s", err.msg);
 	return p;
 }
@@ -144,7 +144,7 @@ START_TEST(addresses)
 {
 	struct token t = {TOKEN};
 	struct err err = ERR_INIT;
-	struct admin_port *p = admin_port_new(urls[_i].url, &t, &err);
+	struct admin_port *p = admin_port_new(urls[_i].url, "/controls", &t, &err);
 
 	ck_assert_msg((p != NULL) == urls[_i].good, "%s: %s", urls[_i].url, err.msg);
 	if (!p) {
@@ -199,7 +199,8 @@ static const struct { const char *head; size_t body_bytes; enum err_kind kind; c
 	{"HTTP/1.1 500 Oh\r\nContent-Length: 1000\r\n\r\n", 1000, ERR_RETRY, "answers 500: xxx"},
 	{"HTTP/1.1 503 Oh\r\nContent-Length: 0\r\n\r\n", 0, ERR_RETRY, "answers 503"},
 	{"HTTP/1.1 204 No Content\r\n\r\n", 0, ERR_REJECT, "answers 204"},
-	{"HTTP/1.1 200 OK\r\n\r\n", (4 << 20) + 1, ERR_RETRY, "127.0.0.1"},
+	{"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", 0, ERR_REJECT, "has no /controls: it is another program's"},
+	{"HTTP/1.1 200 OK\r\n\r\n", (4 << 20) + 1, ERR_RETRY, "answers more than can be held"},
 	{"SSH-2.0-OpenSSH_9.2\r\n", 0, ERR_RETRY, "127.0.0.1"},
 	{"", 0, ERR_RETRY, "127.0.0.1"},
 };

@@ -92,7 +92,7 @@ START_TEST(an_operators_word_arrives_or_it_is_said)
 
 		err = (struct err)ERR_INIT;
 		fail_walk_begin(&w);
-		p = admin_port_new(url, &token, &err);
+		p = admin_port_new(url, "/controls", &token, &err);
 		if (p) {
 			put = admin_port_put(p, buf_str(&record), &err) == 0;
 			listed = put && admin_port_list(p, &list, &err) == 0;

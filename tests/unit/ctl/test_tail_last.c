@@ -61,7 +61,7 @@ START_TEST(the_newest_in_order)
 }
 END_TEST
 
-static struct topic_state there[] = {
+static const struct topic_state there[] = {
 	{.name = "millrace.c.eu.hourly"}, {.name = "millrace.c.eu.samples"}, {.name = "millrace.c.main.samples"}, {.name = "millrace.c.main.samples-state"}, {.name = "millrace.cells"},
 };
 
@@ -83,7 +83,8 @@ static const struct { const char *word, *cell, *found; } words[] = {
 
 START_TEST(names)
 {
-	const struct topic_list list = {.topics = there, .nr = NR(there)};
+	struct topic_state topics[NR(there)];
+	const struct topic_list list = {.topics = memcpy(topics, there, sizeof(there)), .nr = NR(there)};
 	struct err err = ERR_INIT;
 	const struct topic_state *found = tail_find_topic(&list, words[_i].word, words[_i].cell, &err);
 

@@ -93,6 +93,8 @@ static const struct { const char *sample; int which; const char *words; bool the
 	{"operational", 1, "October 2026", true},
 	{"empty", 0, "rel=\"canonical\"", false},
 	{"empty", 0, "All systems operational", false},
+	{"empty", 0, "fill='%236b737b'", true}, /* nor does the icon say so */
+	{"operational", 0, "fill='%2317794a'", true},
 	{"empty", 1, "No incident is over yet.", true},
 	{"stale", 0, "<title>Not up to date: Degraded performance", true},
 	{"stale", 0, "13:50:38 UTC</time>, 12\xc2\xa0min\xc2\xa0" "ago", true},

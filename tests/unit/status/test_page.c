@@ -29,6 +29,14 @@ START_TEST(the_worst_counts)
 }
 END_TEST
 
+START_TEST(addresses)
+{
+	ck_assert(str_eq(page_url("https://status.example.com"), STR("https://status.example.com")));
+	ck_assert(str_eq(page_url("https://example.com/status//"), STR("https://example.com/status")));
+	ck_assert_uint_eq(page_url("").len + page_url("/").len, 0);
+}
+END_TEST
+
 /* Of cells' storage, as many as there are letters, and another component, -1: none. */
 static const struct { const char *cells; int other; enum component_state storage, all; } houses[] = {
 	{"", COMPONENT_STATE_MAJOR_OUTAGE, COMPONENT_STATE_OPERATIONAL, COMPONENT_STATE_MAJOR_OUTAGE},
@@ -218,6 +226,7 @@ int main(void)
 	TCase *tc = tcase_create("page");
 
 	tcase_add_loop_test(tc, the_worst_counts, 0, NR(worst));
+	tcase_add_test(tc, addresses);
 	tcase_add_loop_test(tc, a_cell_is_not_all, 0, NR(houses));
 	tcase_add_test(tc, lists);
 	tcase_add_test(tc, operational_with_an_incident);
