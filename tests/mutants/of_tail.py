@@ -13,6 +13,6 @@ MUTANTS = [
     of("tail-text-is-raw", "record_any", "\"%s%s\", printable(cut),", "\"%s%s\", cut,", "tail_line"),
     of("tail-junk-is-nobodys", "tail_line", "	if (read ? !is_wanted(&any, style) : !there && (", "	if (read ? !is_wanted(&any, style) : (", "tail_line"),
     of("tail-oldest-are-kept", "tail_last", "	if (l->nr == l->max && at == 0) {", "	if (l->nr == l->max) {", "tail_last"),
-    of("tail-any-cell", "tail_last", "		if (found) {\n", "		if (!word) {\n", "tail_last"),
+    of("tail-any-cell", "tail_last", "		if (found) {\n", "		if (found && !list->nr) {\n", "tail_last"),
     of("tail-part-of-a-name", "tail_last", "sizeof(behind), \".%s\", word", "sizeof(behind), \"%s\", word", "tail_last"),
 ]
