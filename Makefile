@@ -242,8 +242,14 @@ LIBS_test_rules := -Wl$(comma)--wrap=trigger_matches
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms
 $(B)/tests/unit/sink/test_reader: ENDS += -Wl$(comma)--wrap=clock_mono_ms
 
+# A survey of a mock cluster, which has no settings of topics.
+LIBS_test_survey := -Wl$(comma)--wrap=lag_retention_read
+
 # And a page's server, whose half minutes pass likewise.
 LIBS_test_page_server := -Wl$(comma)--wrap=clock_mono_ms
+
+# A disk whose calls fail, or are a process's last, when the test says so.
+LIBS_test_state_file := $(patsubst %,-Wl$(comma)--wrap=%,write fsync renameat)
 
 define program_rules
 $(B)/bin/millrace-$(1): $$(call objects,$$(filter %/main.c,$$(SRC_$(1)))) $$(if $$(findstring thread,$$(SAN)),$(B)/tests/unit/c11_threads.o) \
@@ -299,6 +305,7 @@ FUZZ_FLAGS := $(WARN) -Wno-gnu-statement-expression -O1 -g -fsanitize=fuzzer-no-
 FUZZ_OF_AGENT := $(patsubst %,build/fuzz/fuzz_%,statsd lines)
 FUZZ_OF_NOTIFY := $(filter build/fuzz/fuzz_notify_%,$(FUZZ))
 FUZZ_OF_CTL := build/fuzz/fuzz_yaml
+FUZZ_OF_STATUS := build/fuzz/fuzz_status_state
 FUZZ_CTL   := $(patsubst %,deploy/ctl/%.c,yaml_read yaml_value trigger_yaml receiver_yaml rule_json json_write json_read store args args_help printable)# what reads files
 fuzz_objects = $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(1)))
 FUZZ_GEN   := $(patsubst $(GEN)/%.c,build/fuzz/obj/gen/%.o,$(GEN_C) $(PB_C).c)
@@ -316,14 +323,16 @@ build/fuzz/obj/%.o: %.c | $(GEN_H)
 build/fuzz/libfuzzed.a: $(call fuzz_objects,$(foreach part,$(FUZZ_PARTS),$(SRC_$(part)))) $(FUZZ_GEN)
 build/fuzz/libctl.a: $(call fuzz_objects,$(SRC_common) $(FUZZ_CTL)) $(FUZZ_GEN)
 build/fuzz/libagent.a: $(call fuzz_objects,$(SRC_common) $(SRC_agent)) $(FUZZ_GEN)
+build/fuzz/libstatus.a: $(call fuzz_objects,$(SRC_common) sink/status/state_file.c) $(FUZZ_GEN)
 build/fuzz/libnotify.a: $(call fuzz_objects,$(SRC_common) $(SRC_notify)) $(FUZZ_GEN)
 build/fuzz/lib%.a:
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) qcs $@ $^
 
-$(filter-out $(FUZZ_OF_AGENT) $(FUZZ_OF_NOTIFY) $(FUZZ_OF_CTL),$(FUZZ)): build/fuzz/libfuzzed.a
+$(filter-out $(FUZZ_OF_AGENT) $(FUZZ_OF_NOTIFY) $(FUZZ_OF_CTL) $(FUZZ_OF_STATUS),$(FUZZ)): build/fuzz/libfuzzed.a
 $(FUZZ_OF_NOTIFY): build/fuzz/libnotify.a
+$(FUZZ_OF_STATUS): build/fuzz/libstatus.a
 $(FUZZ_OF_AGENT): build/fuzz/libagent.a
 $(FUZZ_OF_CTL): build/fuzz/libctl.a
 LIBS_fuzz_yaml := -lyaml

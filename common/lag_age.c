@@ -64,7 +64,7 @@ static rd_kafka_t *open_reader(const struct program *p, struct err *err)
 	return rk;
 }
 
-/* Lists what is behind. */
+/* Lists what is behind by nobody knows how long. */
 static int list_questions(struct asking *a, struct lag_group *groups, size_t nr, struct err *err)
 {
 	size_t most = 0;
@@ -78,7 +78,7 @@ static int list_questions(struct asking *a, struct lag_group *groups, size_t nr,
 		for (size_t i = 0; i < groups[g].nr; i++) {
 			struct question *q = &a->questions[a->nr];
 
-			if (!groups[g].partitions[i].lag)
+			if (!groups[g].partitions[i].lag || groups[g].partitions[i].age_ms >= 0)
 				continue;
 			q->p = &groups[g].partitions[i];
 			lag_topic_name(&groups[g], q->p, q->topic);

@@ -1,7 +1,8 @@
 /* status_incident.c - see status_incident.h.
  *
- * What an action means, by the incident's state. "Its own" are entries without an author, "edited" is an incident in which an operator has had a hand: from then
- * on it is theirs, and nothing that the page says by itself counts any more, whichever way the two have crossed in the topic.
+ * What an action means, by the incident's state; schemas/README.md, "Status incidents", says it to those who read the topic. "Its own" are entries without an author,
+ * "edited" is an incident in which an operator has had a hand: from then on it is theirs, and nothing that the page says by itself counts any more, whichever
+ * way the two have crossed in the topic.
  *
  *             not there yet   draft                       posted                      resolved            vetoed
  *   draft     a draft         new words; edited: not own  -                           -                   -
@@ -10,6 +11,9 @@
  *   veto      -               vetoed; edited: not own     -                           -                   -
  *   resolve   -               -                           resolved; edited: not own   -                   -
  *   remind    -               noted                       noted                       -                   -
+ *
+ * Who writes last does not win: what stands first in the topic does. A veto that comes behind the post it was to prevent is refused, and whoever wrote it
+ * can see so; were it taken, readers would find an incident gone that they had read of.
  *
  * A maintenance ends by itself at its time, although an operator wrote it.
  *
@@ -28,8 +32,6 @@
 enum {
 	ENTRIES_MAX = 100000, /* that there may be: a page of so many is no page */
 	AUTHOR_MAX = 128,
-	MOMENTS_MAX = 200,
-	MOMENT_TEXT_MAX = 400,
 	CELL_MAX = 32,
 };
 
@@ -112,10 +114,10 @@ static int check_lists(const struct status_entry *e, struct err *err)
 		if (!is_component(e->components[i]))
 			return err_set(err, ERR_REJECT, "components: \"" STR_FMT "\" is none: push, processing, storage/CELL, alerts or notifications",
 				       (int)(e->components[i].len < 64 ? e->components[i].len : 64), e->components[i].p);
-	if (e->timeline_len > MOMENTS_MAX)
-		return err_set(err, ERR_REJECT, "timeline: %zu, %d are allowed", e->timeline_len, MOMENTS_MAX);
+	if (e->timeline_len > STATUS_MOMENTS_MAX)
+		return err_set(err, ERR_REJECT, "timeline: %zu, %d are allowed", e->timeline_len, STATUS_MOMENTS_MAX);
 	for (size_t i = 0; i < e->timeline_len; i++)
-		if (check_line("timeline", e->timeline[i].text, MOMENT_TEXT_MAX, err) < 0 || check_time("timeline", true, e->timeline[i].at, err) < 0)
+		if (check_line("timeline", e->timeline[i].text, STATUS_MOMENT_TEXT_MAX, err) < 0 || check_time("timeline", true, e->timeline[i].at, err) < 0)
 			return -1;
 	return 0;
 }

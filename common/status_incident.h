@@ -27,6 +27,8 @@ enum {
 	STATUS_TITLE_MAX = 200,       /* bytes of UTF-8 */
 	STATUS_TEXT_MAX = 4000,
 	STATUS_COMPONENTS_MAX = 1000, /* that one incident may name */
+	STATUS_MOMENTS_MAX = 200,     /* of a timeline */
+	STATUS_MOMENT_TEXT_MAX = 400,
 };
 
 enum status_incident_state { STATUS_INCIDENT_DRAFT, STATUS_INCIDENT_POSTED, STATUS_INCIDENT_RESOLVED, STATUS_INCIDENT_VETOED };

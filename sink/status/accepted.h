@@ -19,14 +19,16 @@ struct accepted {
 	struct accepted_instance *instances;
 	size_t nr, cap;
 	struct { int64_t begin_ms; double taken, refused; } steps[ACCEPTED_STEPS]; /* a ring of spans of 5 s, virtual */
+	int64_t counted_ms; /* the last heartbeat, virtual */
 };
 
+/* Frees the instances; as zeroed. */
 void accepted_fini(struct accepted *a);
 
 /* Takes the ingests' newest heartbeats. -1 when memory is short. */
 int accepted_take(struct accepted *a, const struct facts *facts, struct err *err);
 
-/* 0 to 1; -1: nothing was asked in the last minute. */
+/* 0 to 1; -1: nothing was asked in the minute before the last heartbeat. */
 double accepted_share(const struct accepted *a);
 
 #endif

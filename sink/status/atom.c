@@ -71,7 +71,7 @@ static void content(struct buf *out, const struct status_incident *i)
 	while (page_post_before(i, &at, &post)) {
 		buf_printf(&html, "<p><strong>%s</strong>, ", page_post_words(i, &post));
 		time_words_at(&html, post.at_ms, 0);
-		markup(&html, "</p>\n<p>");
+		markup(&html, post.text.len ? "</p>\n<p>" : "");
 		lines(&html, post.text);
 		markup(&html, "</p>\n");
 	}

@@ -53,7 +53,7 @@ static int recall_unwritten(const struct status_state *state, struct journal *jo
 		int rc = status_entry_decode(state->unwritten[i], &scratch, &e, NULL);
 
 		if (rc == 0 && status_entry_check(&e, NULL) == 0)
-			rc = journal_add(journal, str_from(status_entry_key(&e, key)), state->unwritten[i], err);
+			rc = journal_add(journal, str_from(status_entry_key(&e, key)), state->unwritten[i], false, err); /* it had a place */
 		else
 			rc = 0; /* see recall_entry() */
 		arena_fini(&scratch);
@@ -94,7 +94,7 @@ bool board_is_stale(const struct board *b)
 struct page board_page(const struct board *b, const struct status_incidents *incidents)
 {
 	return (struct page){
-		.title = str_from(b->conf->page_title), .url = str_from(b->conf->page_url), .build = str_from(build_version()),
+		.title = str_from(b->conf->page_title), .url = page_url(b->conf->page_url), .build = str_from(build_version()),
 		.now_ms = clock_now_ms(b->clock), .as_of_ms = b->as_of_ms, .stale = b->as_of_ms && board_is_stale(b),
 		.from_disk = b->as_of_ms && !b->known_mono_ms, .components = b->components, .nr_components = b->nr_components, .incidents = incidents,
 		.cadence_ms = b->conf->drafts.cadence_ms,

@@ -67,6 +67,15 @@ static bool is_troubled(const struct status_component *c)
 	return c->state > COMPONENT_STATE_MAINTENANCE;
 }
 
+/* Is there anything to tell of it? One that is well again but has not been for long is troubled still, and has nothing to say. */
+static bool has_words(const struct status_component *const *components, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (is_troubled(components[i]) && components[i]->detail.len)
+			return true;
+	return false;
+}
+
 static const struct status_component *find(const struct turn *t, struct str id)
 {
 	for (size_t i = 0; i < t->nr_components; i++)
@@ -95,12 +104,15 @@ static bool follows_processing(const struct turn *t, const struct status_compone
 	return processing && is_troubled(processing) && (str_eq(c->id, STR("alerts")) || str_eq(c->id, STR("notifications")));
 }
 
-/* Is there an incident for it, or for what it follows? */
+/* Is there an incident for it, or for what it follows? What is planned for later explains nothing now. */
 static bool is_covered(const struct turn *t, const struct status_component *c)
 {
-	for (size_t i = 0; i < t->incidents->nr; i++)
-		if (is_open(t->incidents->list[i]) && names(t->incidents->list[i], c->id))
+	for (size_t k = 0; k < t->incidents->nr; k++) {
+		const struct status_incident *i = t->incidents->list[k];
+
+		if (is_open(i) && names(i, c->id) && (i->impact != STATUS_IMPACT_MAINTENANCE || i->opened_at <= t->now_ms))
 			return true;
+	}
 	return follows_processing(t, c);
 }
 
@@ -302,12 +314,24 @@ static int end(struct turn *t, const struct status_incident *i, const struct par
 	return tell_timeline(t, i, e);
 }
 
+static int remind(struct turn *t, const struct status_incident *i)
+{
+	int64_t last = i->told_at > i->reminded_at ? i->told_at : i->reminded_at;
+
+	last = i->posted_at > last ? i->posted_at : last;
+	last = i->opened_at > last ? i->opened_at : last; /* a maintenance that is to come */
+	if (t->now_ms - last < t->d->conf->cadence_ms)
+		return 0;
+	return entry(t, i->id, STATUS_ACTION_REMIND) ? 0 : -1;
+}
+
+/* Whoever edits a draft has to post it, too: of one that lies about they are reminded. */
 static int follow_draft(struct turn *t, const struct status_incident *i, const struct party *p)
 {
 	struct status_entry *e;
 
 	if (i->edited)
-		return 0;
+		return remind(t, i);
 	if (is_over(p)) {
 		struct buf text = BUF_INIT;
 
@@ -315,7 +339,7 @@ static int follow_draft(struct turn *t, const struct status_incident *i, const s
 		buf_printf(&text, "It was over before it was told.");
 		return e && (e->text = keep(t, &text, STATUS_TEXT_MAX)).p ? 0 : -1;
 	}
-	if (!i->publish_at || t->now_ms < i->publish_at)
+	if (!i->publish_at || t->now_ms < i->publish_at || !has_words(p->all, p->nr))
 		return 0;
 	e = entry(t, i->id, STATUS_ACTION_POST);
 	return e ? describe(t, e, p, say_trouble) : -1;
@@ -327,6 +351,8 @@ static void (*news(const struct turn *t, const struct status_incident *i, const 
 	int64_t recovery_at = words_recovery_at(p->all, p->nr, t->now_ms);
 	bool can_tell = t->now_ms - i->told_at >= TELL_AGAIN_MS;
 
+	if (!has_words(p->all, p->nr))
+		return NULL;
 	if (i->phase != STATUS_PHASE_MONITORING && recovery_at)
 		return words_recovering;
 	if ((enum status_impact)impact_of(p) > i->impact || p->nr > i->nr_components)
@@ -334,17 +360,6 @@ static void (*news(const struct turn *t, const struct status_incident *i, const 
 	if (can_tell && i->recovery_at && (t->now_ms > i->recovery_at || !recovery_at || recovery_at > i->recovery_at + (i->recovery_at - i->told_at)))
 		return say_still;
 	return t->now_ms - i->told_at >= t->d->conf->cadence_ms ? say_still : NULL;
-}
-
-static int remind(struct turn *t, const struct status_incident *i)
-{
-	int64_t last = i->told_at > i->reminded_at ? i->told_at : i->reminded_at;
-
-	last = i->posted_at > last ? i->posted_at : last;
-	last = i->opened_at > last ? i->opened_at : last; /* a maintenance that is to come */
-	if (t->now_ms - last < t->d->conf->cadence_ms)
-		return 0;
-	return entry(t, i->id, STATUS_ACTION_REMIND) ? 0 : -1;
 }
 
 static int follow_posted(struct turn *t, const struct status_incident *i, const struct party *p)
@@ -394,7 +409,7 @@ int drafts_turn(struct drafts *d, int64_t now_ms, const struct status_component 
 	for (size_t i = 0; i < nr_components; i++) {
 		const struct status_component *c = &components[i];
 
-		if (is_troubled(c) && now_ms - c->left_at >= d->conf->after_ms && !is_covered(&t, c) && draft(&t, c) < 0)
+		if (has_words(&c, 1) && now_ms - c->left_at >= d->conf->after_ms && !is_covered(&t, c) && draft(&t, c) < 0)
 			return -1;
 	}
 	*out = d->out;

@@ -3,8 +3,8 @@
  * Pure: components, incidents and the time go in, entries come out (at most one an incident a turn), for the caller to write. A component that is not operational for
  * drafts.after (1 min) gets an incident drafted, one for all that trouble that has one cause; a draft is posted after drafts.publish_after unless an operator had a
  * hand in it or vetoed it; one that is over before that is vetoed by itself; a posted one that nobody edited is updated when what it says changes (recovery begins, is
- * expected much later), and resolved when its components have been operational for drafts.resolve_after. One that is edited is an operator's: they are reminded
- * (once a cadence) when its last update is older than the cadence, or it is over and not resolved. */
+ * expected much later), and resolved when its components have been operational for drafts.resolve_after. One that is edited is an operator's, posted or not: they are
+ * reminded (once a cadence) when its last words are older than the cadence. A maintenance that is to come hides no trouble of now. */
 #ifndef MILLRACE_STATUS_DRAFTS_H
 #define MILLRACE_STATUS_DRAFTS_H
 

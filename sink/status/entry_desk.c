@@ -26,6 +26,7 @@ struct entry_desk {
 	pthread_mutex_t mutex; /* guards all that follows but wake_fd */
 	struct status_incidents incidents;
 	STAILQ_HEAD(, brought) brought;
+	size_t nr_brought, room;
 	int wake_fd;
 };
 
@@ -78,32 +79,69 @@ int entry_desk_take_row(void *ctx, const struct table_row *row, struct err *err)
 	return rc;
 }
 
+void entry_desk_set_room(struct entry_desk *d, size_t room)
+{
+	entry_desk_lock(d);
+	d->room = room;
+	entry_desk_unlock(d);
+}
+
 static unsigned int say(struct buf *answer, unsigned int status, const char *text)
 {
 	buf_printf(answer, "%s\n", text);
 	return status;
 }
 
+static unsigned int say_taken(struct buf *answer, const struct status_entry *e)
+{
+	buf_printf(answer, "{\"incident\": \"" STR_FMT "\"}\n", STR_ARG(e->incident)); /* [a-z0-9-] */
+	return HTTP_OK;
+}
+
+/* It, when it came before; NULL. */
+static const struct status_line *find_line(const struct entry_desk *d, const struct status_entry *e)
+{
+	const struct status_incident *i = status_incidents_find(&d->incidents, e->incident);
+
+	for (size_t k = 0; i && k < i->nr_lines; k++)
+		if (str_eq(i->lines[k].entry.entry, e->entry))
+			return &i->lines[k];
+	return NULL;
+}
+
 /* Folds it in, and keeps it for the journal. */
-static unsigned int take(struct entry_desk *d, const struct status_entry *e, struct str record, struct buf *answer)
+static unsigned int fold(struct entry_desk *d, const struct status_entry *e, struct str record, struct buf *answer)
 {
 	struct brought *b = malloc(sizeof(*b) + record.len);
 	struct err err = ERR_INIT;
-	const char *why;
 
 	if (!b)
 		return say(answer, HTTP_UNAVAILABLE, "out of memory");
+	if (status_incidents_take(&d->incidents, e, &err) < 0) {
+		free(b);
+		return say(answer, err.kind == ERR_REJECT ? HTTP_BAD_REQUEST : HTTP_UNAVAILABLE, err.msg);
+	}
 	b->len = record.len;
 	memcpy(b->bytes, record.p, record.len);
-	why = status_incidents_why_not(&d->incidents, e);
-	if (why || status_incidents_take(&d->incidents, e, &err) < 0) {
-		free(b);
-		return why ? say(answer, HTTP_CONFLICT, why) : say(answer, err.kind == ERR_REJECT ? HTTP_BAD_REQUEST : HTTP_UNAVAILABLE, err.msg);
-	}
 	STAILQ_INSERT_TAIL(&d->brought, b, next);
+	d->nr_brought++;
 	events_wake(d->wake_fd);
-	buf_printf(answer, "{\"incident\": \"" STR_FMT "\"}\n", STR_ARG(e->incident)); /* [a-z0-9-] */
-	return HTTP_OK;
+	return say_taken(answer, e);
+}
+
+/* One that came before is answered as it was then: whoever asks again has not heard. */
+static unsigned int take(struct entry_desk *d, const struct status_entry *e, struct str record, struct buf *answer)
+{
+	const struct status_line *before = find_line(d, e);
+	const char *why = before ? NULL : status_incidents_why_not(&d->incidents, e);
+
+	if (before && !before->refused)
+		return say_taken(answer, e);
+	if (before || why)
+		return say(answer, HTTP_CONFLICT, why ? why : "it came before, and was refused");
+	if (d->nr_brought >= d->room)
+		return say(answer, HTTP_UNAVAILABLE, "no entry is taken now: too many wait for Kafka, or millrace-status has only begun");
+	return fold(d, e, record, answer);
 }
 
 static unsigned int put(struct entry_desk *d, struct str record, struct buf *answer)
@@ -206,10 +244,12 @@ bool entry_desk_next(struct entry_desk *d, struct buf *out)
 	b = STAILQ_FIRST(&d->brought);
 	if (b)
 		buf_add(out, b->bytes, b->len);
-	if (b && !buf_failed(out))
+	if (b && !buf_failed(out)) {
 		STAILQ_REMOVE_HEAD(&d->brought, next);
-	else
+		d->nr_brought--;
+	} else {
 		b = NULL;
+	}
 	entry_desk_unlock(d);
 	if (!b)
 		return false;

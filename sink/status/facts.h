@@ -26,7 +26,7 @@ struct facts_lag {
 	int64_t lost_records;
 	int64_t recovery_ms;    /* as it drains now; -1: it does not, or not known (recovery.h) */
 	bool draining;
-	int64_t still_ms;       /* since when nothing was committed though something waits, in virtual time; 0: it moves, or nothing waits */
+	int64_t still_ms;       /* for how long nothing was committed though something waits, real, as commits are; 0: it moves, or nothing waits */
 };
 
 struct facts_cell {

@@ -9,7 +9,7 @@
 /* What they come for, in one line. */
 static void hero(struct buf *out, const struct page *p)
 {
-	bool known = p->as_of_ms && p->nr_components;
+	bool known = page_is_known(p);
 	enum component_state state = known ? page_state(p) : COMPONENT_STATE_MAINTENANCE;
 
 	markup(out, "<div");
@@ -24,7 +24,7 @@ static void hero(struct buf *out, const struct page *p)
 		markup(out, ", ");
 		time_words_ago(out, p->as_of_ms, p->now_ms);
 	} else {
-		markup(out, "The page has just been started, and looks around");
+		markup(out, "The page has learned nothing from Kafka since it was started");
 	}
 	markup(out, ".</p></div></div>\n");
 }
@@ -54,7 +54,7 @@ static int recent(struct buf *out, const struct page *p, struct err *err)
 	if (page_select(p, PAGE_LIST_RECENT, &s, err) < 0)
 		return -1;
 	buf_printf(out, "<section aria-labelledby=\"before\">\n<h2 id=\"before\">The last %d days</h2>\n", PAGE_RECENT_DAYS);
-	markup(out, s.nr ? "<ul class=\"past\">\n" : "<p class=\"quiet\">Nothing that is over by now was posted here.</p>\n");
+	markup(out, s.nr ? "<ul class=\"past\">\n" : "<p class=\"quiet\">No incident has ended in this time.</p>\n");
 	for (size_t k = 0; k < s.nr; k++)
 		html_past(out, p, s.all[k], "./");
 	markup(out, s.nr ? "</ul>\n" : "");

@@ -8,19 +8,12 @@
 
 enum { CELLS_AT_A_GLANCE = 12 };
 
-static bool is_cell(const struct status_component *c)
-{
-	struct str id = c->id;
-
-	return str_take(&id, "storage/");
-}
-
 /* "Storage, Europe" is "Europe" below the heading that says storage. */
 static struct str short_title(const struct status_component *c)
 {
 	struct str title = c->title;
 
-	if (is_cell(c))
+	if (page_is_cell(c))
 		str_take(&title, "Storage, ");
 	return title;
 }
@@ -63,7 +56,7 @@ static void story(struct buf *out, const struct page *p, const struct status_com
 /* One line of the list, with its story below. A cell is one level of headings further down, below storage. */
 static void component(struct buf *out, const struct page *p, const struct status_component *c)
 {
-	int level = is_cell(c) ? 4 : 3;
+	int level = page_is_cell(c) ? 4 : 3;
 
 	markup(out, "<li class=\"component\"><div class=\"line\">");
 	buf_printf(out, "<h%d dir=\"auto\">", level);
@@ -78,21 +71,19 @@ static void component(struct buf *out, const struct page *p, const struct status
 /* How the cells are, over all. */
 struct cells {
 	size_t nr, well;
-	enum component_state worst;
 };
 
 static struct cells count_cells(const struct page *p)
 {
-	struct cells n = {0, 0, COMPONENT_STATE_OPERATIONAL};
+	struct cells n = {0, 0};
 
 	for (size_t i = 0; i < p->nr_components; i++) {
 		const struct status_component *c = &p->components[i];
 
-		if (!is_cell(c))
+		if (!page_is_cell(c))
 			continue;
 		n.nr++;
 		n.well += c->state == COMPONENT_STATE_OPERATIONAL;
-		n.worst = c->state > n.worst ? c->state : n.worst;
 	}
 	return n;
 }
@@ -110,7 +101,7 @@ static void well_cells(struct buf *out, const struct page *p, const struct cells
 	for (size_t i = 0; i < p->nr_components; i++) {
 		const struct status_component *c = &p->components[i];
 
-		if (!is_cell(c) || c->state != COMPONENT_STATE_OPERATIONAL)
+		if (!page_is_cell(c) || c->state != COMPONENT_STATE_OPERATIONAL)
 			continue;
 		markup(out, "<li><span");
 		html_class(out, "state", c->state);
@@ -130,13 +121,13 @@ static void storage(struct buf *out, const struct page *p)
 	size_t troubled = n.nr - n.well;
 
 	markup(out, "<li class=\"component\"><div class=\"line\"><h3>Storage</h3>");
-	state_word(out, n.worst);
+	state_word(out, page_storage_state(p));
 	markup(out, "</div>\n");
 	if (troubled)
 		buf_printf(out, "<p class=\"detail\">%zu of %zu cell%s %s not operational.</p>\n<ul class=\"components inner\">\n", troubled, n.nr, n.nr == 1 ? "" : "s",
 			   troubled == 1 ? "is" : "are");
 	for (size_t i = 0; i < p->nr_components; i++)
-		if (is_cell(&p->components[i]) && p->components[i].state != COMPONENT_STATE_OPERATIONAL)
+		if (page_is_cell(&p->components[i]) && p->components[i].state != COMPONENT_STATE_OPERATIONAL)
 			component(out, p, &p->components[i]);
 	if (troubled)
 		markup(out, "</ul>\n");
@@ -156,11 +147,11 @@ void html_components(struct buf *out, const struct page *p)
 	}
 	markup(out, "<ul class=\"components\">\n");
 	for (size_t i = 0; i < p->nr_components; i++) {
-		if (!is_cell(&p->components[i]))
+		if (!page_is_cell(&p->components[i]))
 			component(out, p, &p->components[i]);
 		else if (!told)
 			storage(out, p);
-		told |= is_cell(&p->components[i]);
+		told |= page_is_cell(&p->components[i]);
 	}
 	markup(out, "</ul>\n</section>\n");
 }

@@ -31,12 +31,16 @@ void html_mark(struct buf *out, enum component_state state)
 		   marks[state].shape, marks[state].sign);
 }
 
-/* In the colour for light, with white in it: browsers' bars are of either kind, and the shape does the rest. */
-static void icon(struct buf *out, enum component_state state)
+/* In the colour for light, with white in it: browsers' bars are of either kind, and the shape does the rest. What is not known is a
+ * grey round without a sign: it must not say that all is well either. */
+static void icon(struct buf *out, const struct page *p)
 {
+	static const struct mark unknown = {"unknown", "M10 1a9 9 0 1 1 0 18a9 9 0 1 1 0-18z", "", "6b737b"};
+	const struct mark *mark = page_is_known(p) ? &marks[page_state(p)] : &unknown;
+
 	buf_printf(out, "<link rel=\"icon\" href=\"data:image/svg+xml,%%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%%3E%%3Cpath fill='%%23%s' d='%s'/%%3E"
 			"%%3Cpath fill='none' stroke='white' stroke-width='2' d='%s'/%%3E%%3C/svg%%3E\">\n",
-		   marks[state].colour, marks[state].shape, marks[state].sign);
+		   mark->colour, mark->shape, mark->sign);
 }
 
 /* The state first: it is all that a tab shows. */
@@ -54,7 +58,7 @@ static void links(struct buf *out, const struct page *p, const struct html_frame
 	buf_printf(out, "<link rel=\"stylesheet\" href=\"%s%s?%08" PRIx32 "\">\n", f->base, PAGE_PATH_STYLE + 1, style_version());
 	buf_printf(out, "<link rel=\"alternate\" type=\"application/atom+xml\" href=\"%s%s\" title=\"Incidents\">\n", f->base, PAGE_PATH_ATOM + 1);
 	buf_printf(out, "<link rel=\"alternate\" type=\"application/json\" href=\"%s%s\" title=\"Status\">\n", f->base, PAGE_PATH_JSON + 1);
-	icon(out, page_state(p));
+	icon(out, p);
 	if (!p->url.len)
 		return;
 	markup(out, "<link rel=\"canonical\" href=\"");

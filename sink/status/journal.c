@@ -112,12 +112,17 @@ bool journal_free(struct journal *j, int timeout_ms)
 	return true;
 }
 
-int journal_add(struct journal *j, struct str key, struct str entry, struct err *err)
+size_t journal_room(const struct journal *j)
+{
+	return JOURNAL_MAX - (j->nr > JOURNAL_OWN_MAX ? j->nr : JOURNAL_OWN_MAX);
+}
+
+int journal_add(struct journal *j, struct str key, struct str entry, bool own, struct err *err)
 {
 	struct written *w;
 
-	if (j->nr == JOURNAL_MAX)
-		return err_set(err, ERR_RETRY, "%d entries wait for Kafka: no more are taken", JOURNAL_MAX);
+	if (j->nr >= (own ? JOURNAL_OWN_MAX : JOURNAL_MAX))
+		return err_set(err, ERR_RETRY, "%zu entries wait for Kafka: no more are taken", j->nr);
 	if (key.len >= sizeof(w->key))
 		return err_set(err, ERR_REJECT, "the key of an entry is too long");
 	w = malloc(sizeof(*w) + entry.len);

@@ -221,7 +221,7 @@ int page_json(const struct page *p, struct buf *out, struct err *err)
 
 	open_object(&j, NULL);
 	about(&j, p);
-	if (p->as_of_ms && p->nr_components)
+	if (page_is_known(p))
 		word(&j, "state", component_state_name(page_state(p)));
 	else {
 		key(&j, "state");

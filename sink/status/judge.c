@@ -1,7 +1,9 @@
 /* judge.c - see judge.h.
  *
- * A verdict (verdict.h) is a state with the sentence that says why, made from the facts of one moment. What the page shows follows the verdicts by one rule: worse at once, better when the verdict has been better for SETTLE_MS, so that what swings around a threshold
- * does not flicker. What is not known (a group that was not surveyed) leaves a component as it was. */
+ * A verdict (verdict.h) is a state with the sentence that says why, made from the facts of one moment. What the page shows follows the verdicts by one rule:
+ * worse at once, better when the verdict has been better for SETTLE_MS, and then as bad as the worst of that time: what swings around a threshold does not flicker, and
+ * on the way down from one state to the next no step is left out. What is not known (a group that was not surveyed) may make a component worse, by what is known of
+ * other cells, but never better. */
 #include "sink/status/judge.h"
 
 #include <stdio.h>
@@ -20,6 +22,7 @@ struct line {
 	enum component_state state;    /* what the verdicts say by now; maintenance aside */
 	int64_t since_ms, left_ms;     /* in the state; when it was operational last */
 	int64_t better_since_ms;       /* 0: the verdict is not better than the state */
+	enum component_state better;   /* the worst verdict since then */
 	bool known;
 };
 
@@ -119,10 +122,12 @@ static void follow(struct line *line, enum component_state verdict, int64_t now_
 	} else if (verdict == line->state) {
 		line->better_since_ms = 0;
 	} else {
+		if (!line->better_since_ms || verdict > line->better)
+			line->better = verdict;
 		if (!line->better_since_ms)
 			line->better_since_ms = now_ms;
 		if (now_ms - line->better_since_ms >= SETTLE_MS)
-			enter(line, verdict, line->better_since_ms);
+			enter(line, line->better, line->better_since_ms);
 	}
 }
 
@@ -179,7 +184,7 @@ static int place(struct turn *t, const char *id, const char *title, const struct
 	if (!line)
 		return err_nomem(err, "the judge");
 	snprintf(line->title, sizeof(line->title), "%s", title);
-	if (v->known || !line->known)
+	if (v->known || !line->known || v->state > line->state)
 		follow(line, v->state, t->facts->now_ms);
 	t->at++;
 	return show(t->j, line, v, maintenance_of(t->incidents, str_from(line->id), t->facts->now_ms)) < 0 ? err_nomem(err, "the judge") : 0;

@@ -113,7 +113,7 @@ static int open_rooms(struct app *app, struct err *err)
 	app->conf.judge.cell_titles = app->conf.page_cells;
 	app->board = (struct board){.conf = &app->conf, .clock = &app->program.clock};
 	return (app->report = report_new(&app->program, app->admin, NULL, err)) && (app->house = house_new(&app->program.clock, err)) &&
-	       (app->timeline = timeline_new(err)) && (app->lags = lags_new(err)) && (app->judge = judge_new(&app->conf.judge, err)) &&
+	       (app->timeline = timeline_new(&app->conf.judge, err)) && (app->lags = lags_new(&app->program.clock, err)) && (app->judge = judge_new(&app->conf.judge, err)) &&
 	       (app->drafts = drafts_new(&app->conf.drafts, err)) && (app->journal = journal_new(&app->program, err)) &&
 	       (app->tables = make_tables(app, err)) && (app->notices = make_notices(app, err)) &&
 	       (app->survey = survey_new(&app->program, app->conf.survey_interval_ms, app->events.wake_fd, err)) ? 0 : -1;
@@ -141,7 +141,7 @@ static int app_open(struct app *app, struct err *err)
 	if (!app->server)
 		return -1;
 	log_info(&app->program.log, "started", LOG_STR("build", build_version()), LOG_STR("admin", admin_address(app->admin)),
-		 LOG_STR("page", server_address(app->server)));
+		 LOG_STR("listen", server_address(app->server)));
 	return 0;
 }
 
@@ -267,7 +267,7 @@ static void write_entry(struct app *app, struct status_incidents *incidents, con
 	struct err err = ERR_INIT;
 	char key[STATUS_KEY_SIZE];
 
-	if (status_entry_encode(e, &bytes, &err) < 0 || journal_add(app->journal, str_from(status_entry_key(e, key)), buf_str(&bytes), &err) < 0 ||
+	if (status_entry_encode(e, &bytes, &err) < 0 || journal_add(app->journal, str_from(status_entry_key(e, key)), buf_str(&bytes), true, &err) < 0 ||
 	    status_incidents_take(incidents, e, &err) < 0)
 		complain(app, "entry_not_written", &err);
 	else
@@ -306,7 +306,7 @@ static const char *judge(struct app *app)
 	}
 	follow_cells(app, &facts);
 	for (size_t i = 0; i < facts.nr_cells; i++)
-		lags_fill(app->lags, facts.now_ms, &cells[i]);
+		lags_fill(app->lags, &cells[i]);
 	unknown = why_not_known(app, &facts);
 	if (unknown)
 		return unknown;
@@ -382,11 +382,12 @@ static void take_brought(struct app *app)
 		char key[STATUS_KEY_SIZE];
 
 		if (status_entry_decode(buf_str(&bytes), &scratch, &e, &err) < 0 ||
-		    journal_add(app->journal, str_from(status_entry_key(&e, key)), buf_str(&bytes), &err) < 0)
+		    journal_add(app->journal, str_from(status_entry_key(&e, key)), buf_str(&bytes), false, &err) < 0)
 			complain(app, "entry_not_written", &err);
 		arena_fini(&scratch);
 		app->next_save_mono_ms = app->next_page_mono_ms = 0;
 	}
+	entry_desk_set_room(app->desk, journal_room(app->journal));
 	buf_fini(&bytes);
 }
 

@@ -11,14 +11,52 @@
 
 #define DAY_MS INT64_C(86400000)
 
-enum component_state page_state(const struct page *p)
+bool page_is_known(const struct page *p)
+{
+	return p->as_of_ms && p->nr_components;
+}
+
+bool page_is_cell(const struct status_component *c)
+{
+	struct str id = c->id;
+
+	return str_take(&id, "storage/");
+}
+
+/* As for what is judged over cells (verdict.c): trouble that stays in its cell is no outage of all. */
+enum component_state page_storage_state(const struct page *p)
 {
 	enum component_state worst = COMPONENT_STATE_OPERATIONAL;
+	bool all_major = true;
+
+	for (size_t i = 0; i < p->nr_components; i++) {
+		const struct status_component *c = &p->components[i];
+
+		if (!page_is_cell(c))
+			continue;
+		all_major &= c->state == COMPONENT_STATE_MAJOR_OUTAGE;
+		worst = c->state > worst ? c->state : worst;
+	}
+	return worst == COMPONENT_STATE_MAJOR_OUTAGE && !all_major ? COMPONENT_STATE_PARTIAL_OUTAGE : worst;
+}
+
+enum component_state page_state(const struct page *p)
+{
+	enum component_state worst = page_storage_state(p);
 
 	for (size_t i = 0; i < p->nr_components; i++)
-		if (p->components[i].state > worst)
+		if (!page_is_cell(&p->components[i]) && p->components[i].state > worst)
 			worst = p->components[i].state;
 	return worst;
+}
+
+struct str page_url(const char *setting)
+{
+	struct str url = str_from(setting);
+
+	while (url.len && url.p[url.len - 1] == '/')
+		url.len--;
+	return url;
 }
 
 const char *page_state_words(enum component_state state)
@@ -37,14 +75,24 @@ const char *page_state_words(enum component_state state)
 	}
 }
 
-/* Without a look at the house there is no good news either: a page that has just been started does not say that all is well. */
+/* Is there trouble that is posted and not over? */
+static bool is_open_incident(const struct page *p)
+{
+	for (size_t i = 0; p->incidents && i < p->incidents->nr; i++)
+		if (p->incidents->list[i]->state == STATUS_INCIDENT_POSTED && p->incidents->list[i]->impact != STATUS_IMPACT_MAINTENANCE)
+			return true;
+	return false;
+}
+
+/* Without a look at the house there is no good news either: a page that has just been started does not say that all is well. Nor does
+ * one that tells of an incident below: the figures may be good again before people say that it is over. */
 const char *page_summary(const struct page *p)
 {
-	if (!p->as_of_ms || !p->nr_components)
+	if (!page_is_known(p))
 		return "Nothing is known yet";
 	switch (page_state(p)) {
 	case COMPONENT_STATE_OPERATIONAL:
-		return "All systems operational";
+		return is_open_incident(p) ? "Operational, with an open incident" : "All systems operational";
 	case COMPONENT_STATE_MAINTENANCE:
 		return "Maintenance in progress";
 	case COMPONENT_STATE_DEGRADED:

@@ -44,8 +44,17 @@ enum {
 	PAGE_RECENT_DAYS = 14,    /* for so long what is over stands on the page itself */
 };
 
-/* The worst state of all; operational without components. */
+/* Is anything known of the components? Before that nobody is told that all is well. */
+bool page_is_known(const struct page *p);
+
+/* The worst state of all; operational without components. Storage counts as page_storage_state() has it. */
 enum component_state page_state(const struct page *p);
+
+/* Of storage as a whole: the worst of its cells, but a major outage only when every cell has one. Operational without cells. */
+enum component_state page_storage_state(const struct page *p);
+
+/* The setting page.url as the url of a page: without slashes at its end, which would be two in an address made of it. Borrows. */
+struct str page_url(const char *setting);
 
 /* The states in words ("Partial outage"), and the sentence about all ("All systems operational"). Static. */
 const char *page_state_words(enum component_state state);

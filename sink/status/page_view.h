@@ -46,6 +46,9 @@ int64_t page_last_post_ms(const struct status_incident *i);
 
 enum { PAGE_TITLE_SIZE = 64 };
 
+/* Is it the storage of a cell? */
+bool page_is_cell(const struct status_component *c);
+
 /* As the page calls a component of this id: its title, else words made of the id, written into out. */
 struct str page_component_title(const struct page *p, struct str id, char out[PAGE_TITLE_SIZE]);
 

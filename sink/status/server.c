@@ -182,6 +182,7 @@ static enum MHD_Result send_text(struct server *s, struct MHD_Connection *connec
 	if (!response)
 		return MHD_NO;
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"); /* what is not there may be a moment later */
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(response, "Content-Security-Policy", POLICY);
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -198,7 +199,9 @@ static bool is_registry(const char *url)
 
 static enum MHD_Result send_error(struct server *s, struct MHD_Connection *connection, unsigned int status, const char *url)
 {
-	static const char not_found[] = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Not found</title><body><h1>Not found</h1>"
+	static const char not_found[] = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
+					"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
+					"<title>Not found</title><body><h1>Not found</h1>"
 					"<p>There is nothing at this address. <a href=\"/\">The status page</a></p></body></html>\n";
 
 	if (is_registry(url))

@@ -111,16 +111,17 @@ static int write_all(int fd, struct str s)
 static int replace(int folder, struct str all)
 {
 	int fd = openat(folder, TEMPORARY_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), code;
+	bool written;
 
 	if (fd < 0)
 		return -1;
-	if (write_all(fd, all) == 0 && fsync(fd) == 0) {
-		close(fd);
-		return renameat(folder, TEMPORARY_NAME, folder, FILE_NAME) == 0 ? fsync(folder) : -1;
-	}
+	written = write_all(fd, all) == 0 && fsync(fd) == 0;
 	code = errno;
 	close(fd);
-	unlinkat(folder, TEMPORARY_NAME, 0);
+	if (written && renameat(folder, TEMPORARY_NAME, folder, FILE_NAME) == 0)
+		return fsync(folder);
+	code = written ? errno : code;
+	unlinkat(folder, TEMPORARY_NAME, 0); /* a full disk wants the room */
 	errno = code;
 	return -1;
 }

@@ -83,7 +83,8 @@ static const char *const parts[] = {
 	".inner{margin:.625rem 0 0;padding-inline-start:1rem;border-top:0;border-inline-start:1px solid var(--line)}\n"
 	".inner .component:last-child{border-bottom:0}\n"
 	".cells{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,9rem),1fr));gap:.375rem 1rem;margin-top:.75rem;font-size:.9375rem}\n"
-	".cells li{display:flex;align-items:center;gap:.45rem}\n"
+	".cells li{display:flex;align-items:baseline;gap:.45rem}\n"
+	".cells .mark{position:relative;top:.3em}\n"
 	"details{margin-top:.75rem}\n"
 	"summary{cursor:pointer;color:var(--soft);padding:.25rem 0}\n"
 	/* what is over, and the foot */

@@ -3,12 +3,14 @@
  * The mutex guards what crosses: the cells, the newest view, and the word to stop. No lock is held while Kafka is asked. A view that nobody has fetched when the
  * next one is there is dropped: only the newest matters.
  *
- * The age of the oldest unread record of each partition is asked with a reader of a look's own (common/lag_age.h), which is why a look has an interval of
- * seconds. retention.ms changes by an operator's hand, so it is asked every ten minutes; what was known before holds in between. */
+ * How old the oldest unread record of a partition is follows from when its end passed it (ages.h), so records are read only of what was there before the first
+ * look, and not at every look: that takes a client of its own. retention.ms changes by an operator's hand, so it is asked every ten minutes, and every minute
+ * while some topic's is not known; what was known before holds in between. */
 #include "sink/status/survey.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +19,11 @@
 #include "common/lag_age.h"
 #include "common/map.h"
 #include "common/topic_list.h"
+#include "sink/status/ages.h"
 
-enum { RETENTION_EVERY_MS = 600000, CLOSE_MS = 5000 };
+enum { RETENTION_EVERY_MS = 600000, RETENTION_RETRY_MS = 60000, READ_EVERY_MS = 10000, CLOSE_MS = 5000 };
+
+#define SPARE_MS INT64_C(30000) /* an age that may be wrong by so much, or by a quarter, is read again */
 
 struct survey {
 	const struct program *program;
@@ -35,10 +40,12 @@ struct survey {
 	struct survey_view *view;
 };
 
-/* How long topics are kept, as of the last time that was asked; the thread's. */
+/* What is known from one look to the next; the thread's. */
 struct kept {
-	struct map by_topic; /* of the topic's hash to the time + 1, as a pointer */
-	int64_t asked_mono_ms;
+	struct map by_topic;     /* how long a topic is kept: of its hash to the time + 1, as a pointer */
+	struct map by_partition; /* of the hash of group, topic and partition to struct ages * */
+	int64_t asked_mono_ms, read_mono_ms; /* 0: never yet */
+	bool whole;              /* every topic's time is known */
 };
 
 static const struct kafka_prop fixed_props[] = {{0}};
@@ -56,8 +63,8 @@ void survey_view_free(struct survey_view *v)
 	free(v);
 }
 
-/* Remembers a group's times, or gives it those that are remembered. */
-static void exchange(struct kept *kept, struct lag_group *group, bool remember)
+/* Remembers a group's times, and gives it those that are remembered. */
+static void exchange(struct kept *kept, struct lag_group *group)
 {
 	char name[KAFKA_TOPIC_SIZE];
 	uint8_t key[MAP_KEY_BYTES];
@@ -67,24 +74,116 @@ static void exchange(struct kept *kept, struct lag_group *group, bool remember)
 		void *known;
 
 		map_key_of(str_from(lag_topic_name(group, p, name)), key);
-		if (remember && p->retention_ms >= 0)
+		if (p->retention_ms >= 0)
 			map_put(&kept->by_topic, key, (void *)(uintptr_t)(p->retention_ms + 1));
-		else if (!remember && (known = map_get(&kept->by_topic, key)) != NULL)
+		else if ((known = map_get(&kept->by_topic, key)) != NULL)
 			p->retention_ms = (int64_t)(uintptr_t)known - 1;
+		kept->whole &= p->retention_ms >= 0;
 	}
 }
 
-/* A failure leaves what was known: the page says less then, and nothing wrong. */
+/* A failure leaves what was known: the page says less then, and nothing wrong. It may have cost a quarter of a minute, so the next try is not in the next look. */
 static void take_retention(struct survey *s, struct kept *kept, struct survey_view *v)
 {
-	bool due = !kept->asked_mono_ms || clock_mono_ms() >= kept->asked_mono_ms + RETENTION_EVERY_MS;
+	int64_t now = clock_mono_ms();
 
-	if (due && lag_retention_read(s->rk, v->groups, v->nr_groups, NULL) == 0)
-		kept->asked_mono_ms = clock_mono_ms();
-	else
-		due = false;
+	if (now >= kept->asked_mono_ms + (kept->whole ? RETENTION_EVERY_MS : RETENTION_RETRY_MS) || !kept->asked_mono_ms) {
+		lag_retention_read(s->rk, v->groups, v->nr_groups, NULL);
+		kept->asked_mono_ms = now;
+	}
+	kept->whole = true;
 	for (size_t g = 0; g < v->nr_groups; g++)
-		exchange(kept, &v->groups[g], due);
+		exchange(kept, &v->groups[g]);
+}
+
+/* The ends of a group's partition; NULL: memory is short. */
+static struct ages *ages_for(struct kept *kept, const struct lag_group *group, const struct lag_partition *p)
+{
+	char name[KAFKA_TOPIC_SIZE + 128];
+	uint8_t key[MAP_KEY_BYTES];
+	struct ages *ages;
+
+	snprintf(name, sizeof(name), "%s/%s/%d", group->name, p->topic, (int)p->partition);
+	map_key_of(str_from(name), key);
+	ages = map_get(&kept->by_partition, key);
+	if (ages)
+		return ages;
+	ages = calloc(1, sizeof(*ages));
+	if (ages && map_put(&kept->by_partition, key, ages) < 0) {
+		free(ages);
+		ages = NULL;
+	}
+	return ages;
+}
+
+static int64_t oldest_of(const struct lag_partition *p)
+{
+	return p->committed > p->begin ? p->committed : p->begin;
+}
+
+/* Ages as the ends tell them; true when some have to be read. */
+static bool guess_ages(struct kept *kept, struct lag_group *group, int64_t now_ms)
+{
+	bool read = false;
+
+	for (size_t i = 0; i < group->nr; i++) {
+		struct lag_partition *p = &group->partitions[i];
+		struct ages *ages = p->fault ? NULL : ages_for(kept, group, p);
+		int64_t spare_ms = 0;
+
+		if (!ages)
+			continue;
+		ages_take(ages, now_ms, p->end);
+		if (!p->lag)
+			continue;
+		p->age_ms = ages_of(ages, oldest_of(p), now_ms, &spare_ms);
+		read |= p->age_ms < 0 || (spare_ms > SPARE_MS && spare_ms > p->age_ms / 4);
+	}
+	return read;
+}
+
+/* What is guessed badly is to be read; what was read is learned. */
+static void forget_guesses(struct kept *kept, struct lag_group *group, int64_t now_ms)
+{
+	for (size_t i = 0; i < group->nr; i++) {
+		struct lag_partition *p = &group->partitions[i];
+		struct ages *ages = p->lag && !p->fault ? ages_for(kept, group, p) : NULL;
+		int64_t spare_ms = 0;
+
+		if (ages && ages_of(ages, oldest_of(p), now_ms, &spare_ms) >= 0 && spare_ms > SPARE_MS)
+			p->age_ms = -1;
+	}
+}
+
+static void learn_ages(struct kept *kept, struct lag_group *group, int64_t now_ms)
+{
+	for (size_t i = 0; i < group->nr; i++) {
+		struct lag_partition *p = &group->partitions[i];
+		struct ages *ages = p->lag && p->age_ms > 0 && !p->fault ? ages_for(kept, group, p) : NULL;
+
+		if (ages)
+			ages_learn(ages, oldest_of(p), now_ms - p->age_ms);
+	}
+}
+
+static int take_ages(struct survey *s, struct kept *kept, struct survey_view *v)
+{
+	int64_t now_ms = clock_now_ms(&s->program->clock);
+	bool read = false;
+
+	for (size_t g = 0; g < v->nr_groups; g++)
+		read |= guess_ages(kept, &v->groups[g], now_ms);
+	if (!read || (kept->read_mono_ms && clock_mono_ms() < kept->read_mono_ms + READ_EVERY_MS))
+		return 0;
+	for (size_t g = 0; g < v->nr_groups; g++)
+		forget_guesses(kept, &v->groups[g], now_ms);
+	if (lag_age_read(s->program, v->groups, v->nr_groups, NULL, NULL, &v->err) < 0)
+		return -1;
+	kept->read_mono_ms = clock_mono_ms();
+	now_ms = clock_now_ms(&s->program->clock);
+	for (size_t g = 0; g < v->nr_groups; g++)
+		learn_ages(kept, &v->groups[g], now_ms);
+	return 0;
 }
 
 static int plan(struct survey_view *v, const char *cells, size_t nr_cells, const struct topic_list *topics)
@@ -109,12 +208,12 @@ static void look(struct survey *s, struct kept *kept, const char *cells, size_t 
 	if (topic_list_read(s->rk, &v->arena, &topics, &v->err) < 0 || plan(v, cells, nr_cells, &topics) < 0 ||
 	    lag_read(s->rk, v->groups, v->nr_groups, &v->arena, &v->err) < 0)
 		return;
+	v->at_ms = clock_now_ms(&s->program->clock); /* of the offsets: rates are made of them, and the ages take seconds */
 	take_retention(s, kept, v);
-	if (lag_age_read(s->program, v->groups, v->nr_groups, NULL, NULL, &v->err) < 0)
+	if (take_ages(s, kept, v) < 0)
 		return;
 	for (size_t g = 0; g < v->nr_groups; g++)
 		lag_age_sum(&v->groups[g], &s->program->clock);
-	v->at_ms = clock_now_ms(&s->program->clock);
 	v->ok = true;
 }
 
@@ -156,10 +255,21 @@ static char *await_turn(struct survey *s, int64_t due_mono_ms, size_t *nr_cells,
 	return cells;
 }
 
+static void kept_fini(struct kept *kept)
+{
+	const struct map_slot *slot;
+	size_t at = 0;
+
+	while ((slot = map_next(&kept->by_partition, &at)) != NULL)
+		free(slot->value);
+	map_fini(&kept->by_partition);
+	map_fini(&kept->by_topic);
+}
+
 static void *run(void *arg)
 {
 	struct survey *s = arg;
-	struct kept kept = {MAP_INIT, 0};
+	struct kept kept = {.by_topic = MAP_INIT};
 	int64_t due_mono_ms = clock_mono_ms();
 	bool stop = false;
 
@@ -175,7 +285,7 @@ static void *run(void *arg)
 		}
 		free(cells);
 	}
-	map_fini(&kept.by_topic);
+	kept_fini(&kept);
 	pthread_mutex_lock(&s->mutex);
 	s->ended = true;
 	pthread_cond_broadcast(&s->changed);

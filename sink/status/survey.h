@@ -18,13 +18,14 @@
 struct survey_view {
 	bool ok;         /* Kafka has answered; single partitions may have a fault all the same */
 	struct err err;  /* why not */
-	int64_t at_ms;   /* virtual, when the answers were there */
+	int64_t at_ms;   /* virtual, when the offsets were there */
 	struct lag_group *groups; /* LAG_GROUPS a cell, in the order of lag_plan() */
 	size_t nr_groups;
 	struct arena arena;
 };
 
-void survey_view_free(struct survey_view *v); /* NULL is a no-op */
+/* NULL is a no-op. */
+void survey_view_free(struct survey_view *v);
 
 struct survey;
 

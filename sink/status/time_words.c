@@ -3,6 +3,7 @@
  * Hours are never local ones: readers of a status page live everywhere, and what a browser could convert needs a script. */
 #include "sink/status/time_words.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -58,17 +59,28 @@ void time_words_exact(struct buf *out, int64_t t_ms, int64_t now_ms)
 	at(out, t_ms, now_ms, true);
 }
 
+/* With blanks at which no line is broken: "2" at the end of one and "days ago" below it is hard to read. */
+static void unbroken(struct buf *out, const char *words)
+{
+	for (; *words; words++)
+		if (*words == ' ')
+			markup(out, "\xc2\xa0");
+		else
+			buf_add(out, words, 1);
+}
+
 void time_words_ago(struct buf *out, int64_t t_ms, int64_t now_ms)
 {
-	char words[VERDICT_DURATION_SIZE];
+	char words[VERDICT_DURATION_SIZE], all[VERDICT_DURATION_SIZE + 8];
 	int64_t ms = now_ms - t_ms;
 
 	if (llabs(ms) < 1000)
-		markup(out, "just now");
+		snprintf(all, sizeof(all), "just now");
 	else if (ms > 0)
-		buf_printf(out, "%s ago", verdict_duration(ms, words));
+		snprintf(all, sizeof(all), "%s ago", verdict_duration(ms, words));
 	else
-		buf_printf(out, "in %s", verdict_duration(-ms, words));
+		snprintf(all, sizeof(all), "in %s", verdict_duration(-ms, words));
+	unbroken(out, all);
 }
 
 void time_words_month(struct buf *out, int64_t t_ms)

@@ -14,7 +14,7 @@ void time_words_at(struct buf *out, int64_t t_ms, int64_t now_ms);
 /* The same with seconds. */
 void time_words_exact(struct buf *out, int64_t t_ms, int64_t now_ms);
 
-/* "4 s ago", "in 12 min", "just now" below a second either way. No markup. */
+/* "4 s ago", "in 12 min", "just now" below a second either way; with no-break spaces. No markup. */
 void time_words_ago(struct buf *out, int64_t t_ms, int64_t now_ms);
 
 /* "November 2026". No markup. */

@@ -119,7 +119,7 @@ static double figure(const struct heartbeat *beat, const char *name)
 
 /* Instances of a program in a cell (cell.p NULL: anywhere). */
 struct census {
-	size_t heard_of, live, ready, braking; /* braking: sinks with an open breaker; notifiers that are active */
+	size_t heard_of, live, ready, braking; /* braking: its figure of that name is not 0: a breaker that is not closed */
 };
 
 static struct census count(const struct facts *f, const char *program, struct str cell, const char *figure_name)
@@ -212,18 +212,22 @@ static enum component_state state_of_lag(const struct judge_conf *conf, const st
 	return lag->behind_ms >= conf->degraded_ms ? COMPONENT_STATE_DEGRADED : COMPONENT_STATE_OPERATIONAL;
 }
 
-/* Adds one cell's lag to the figures of all: the worst of each, the sum of records. */
-static void add_lag(struct verdict *v, const struct facts_lag *lag)
+/* Adds one cell's lag to the figures of all: the worst of each, the sum of records. Of one that is well how long it takes is no matter: a queue that never runs
+ * dry would take for ever. One that is affected and does not say takes the word from all others. */
+static void add_lag(struct verdict *v, const struct facts_lag *lag, enum component_state state)
 {
+	bool first = v->nr_cells == 0;
+
 	v->waiting_records += lag->waiting_records;
 	v->lost_records += lag->lost_records;
 	if (lag->behind_ms > v->behind_ms)
 		v->behind_ms = lag->behind_ms;
 	if (lag->left_ms >= 0 && (v->left_ms < 0 || lag->left_ms < v->left_ms))
 		v->left_ms = lag->left_ms;
-	if (lag->recovery_ms > v->recovery_ms)
-		v->recovery_ms = lag->recovery_ms;
-	v->draining |= lag->draining;
+	if (state == COMPONENT_STATE_OPERATIONAL)
+		return;
+	v->recovery_ms = lag->recovery_ms < 0 || (!first && v->recovery_ms < 0) ? -1 : lag->recovery_ms > v->recovery_ms ? lag->recovery_ms : v->recovery_ms;
+	v->draining = lag->draining && (first || v->draining);
 }
 
 static void add_cell(const struct verdict_ctx *ctx, struct verdict *v, struct str cell)
@@ -264,10 +268,10 @@ struct verdict verdict_storage(const struct verdict_ctx *ctx, const struct facts
 	v.known = cell->sink.known;
 	if (!v.known)
 		return v;
-	add_lag(&v, &cell->sink);
 	worsen(&v, state_of_lag(ctx->conf, &cell->sink, &c));
 	if (c.braking && cell->sink.waiting_records)
 		worsen(&v, c.braking == c.live ? COMPONENT_STATE_MAJOR_OUTAGE : COMPONENT_STATE_DEGRADED);
+	add_lag(&v, &cell->sink, v.state);
 	if (v.state == COMPONENT_STATE_OPERATIONAL)
 		return v;
 	add_cell(ctx, &v, cell->name);
@@ -288,9 +292,10 @@ static enum component_state state_of_processing(const struct verdict_ctx *ctx, c
 	return cell->processor.known ? state_of_lag(ctx->conf, &cell->processor, &c) : COMPONENT_STATE_OPERATIONAL;
 }
 
-/* Takes a cell's state into that of all: major only if all of them are. of: how many there are. */
-static void add_state(const struct verdict_ctx *ctx, struct verdict *v, struct str cell, enum component_state state, size_t *nr_major)
+/* Takes a cell's lag and state into those of all, which is a major outage only if that of each of them is. */
+static void add_state(const struct verdict_ctx *ctx, struct verdict *v, struct str cell, const struct facts_lag *lag, enum component_state state, size_t *nr_major)
 {
+	add_lag(v, lag, state);
 	if (state == COMPONENT_STATE_OPERATIONAL)
 		return;
 	*nr_major += state == COMPONENT_STATE_MAJOR_OUTAGE;
@@ -309,8 +314,7 @@ struct verdict verdict_processing(const struct verdict_ctx *ctx)
 		v.known &= cell->processor.known;
 		if (!cell->processor.known)
 			continue;
-		add_lag(&v, &cell->processor);
-		add_state(ctx, &v, cell->name, state_of_processing(ctx, cell), &nr_major);
+		add_state(ctx, &v, cell->name, &cell->processor, state_of_processing(ctx, cell), &nr_major);
 	}
 	if (nr_major && nr_major == ctx->facts->nr_cells)
 		worsen(&v, COMPONENT_STATE_MAJOR_OUTAGE);
@@ -338,8 +342,7 @@ struct verdict verdict_alerts(const struct verdict_ctx *ctx)
 		muted |= is_controlled(ctx->facts, CONTROL_PROGRAM_PROCESSOR, CONTROL_ACTION_MUTE, cell->name);
 		if (!cell->processor.known)
 			continue;
-		add_lag(&v, &cell->processor);
-		add_state(ctx, &v, cell->name, state_of_processing(ctx, cell), &nr_major);
+		add_state(ctx, &v, cell->name, &cell->processor, state_of_processing(ctx, cell), &nr_major);
 	}
 	if (nr_major && nr_major == nr)
 		worsen(&v, COMPONENT_STATE_MAJOR_OUTAGE);
@@ -352,16 +355,17 @@ struct verdict verdict_alerts(const struct verdict_ctx *ctx)
 	return v;
 }
 
-/* What notifications are in one cell that has triggers. */
+/* What notifications are in one cell that has triggers. That none of those who live is on duty is so for seconds whenever one replaces another; when it stays so, what
+ * waits tells. */
 static enum component_state state_of_notify(const struct verdict_ctx *ctx, const struct facts_cell *cell)
 {
-	struct census c = count(ctx->facts, "millrace-notify", cell->name, "active");
+	struct census c = count(ctx->facts, "millrace-notify", cell->name, NULL);
 
+	if (!c.heard_of && !cell->notify.waiting_records)
+		return COMPONENT_STATE_OPERATIONAL;
 	if (!c.live)
 		return COMPONENT_STATE_MAJOR_OUTAGE;
-	if (cell->notify.known && cell->notify.waiting_records)
-		return state_of_lag(ctx->conf, &cell->notify, &c);
-	return COMPONENT_STATE_OPERATIONAL;
+	return state_of_lag(ctx->conf, &cell->notify, &c);
 }
 
 struct verdict verdict_notifications(const struct verdict_ctx *ctx)
@@ -378,10 +382,10 @@ struct verdict verdict_notifications(const struct verdict_ctx *ctx)
 		if (!cell->has_triggers)
 			continue;
 		nr++;
+		v.known &= cell->notify.known;
 		held |= is_controlled(ctx->facts, CONTROL_PROGRAM_NOTIFY, CONTROL_ACTION_PAUSE, cell->name) ||
 			is_controlled(ctx->facts, CONTROL_PROGRAM_NOTIFY, CONTROL_ACTION_DROP, cell->name);
-		add_lag(&v, &cell->notify);
-		add_state(ctx, &v, cell->name, state_of_notify(ctx, cell), &nr_major);
+		add_state(ctx, &v, cell->name, &cell->notify, state_of_notify(ctx, cell), &nr_major);
 	}
 	if (nr_major && nr_major == nr)
 		worsen(&v, COMPONENT_STATE_MAJOR_OUTAGE);

@@ -9,9 +9,12 @@
 
 #include "sink/status/verdict.h"
 
-enum { HOUR_SIZE = 32 };
+enum { HOUR_SIZE = 64 };
 
 #define DAY_MS INT64_C(86400000)
+
+static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
+				     "July",    "August",   "September", "October", "November", "December"};
 
 /* "23:41 UTC"; with the day when it is not the day of now_ms. */
 static const char *hour(int64_t t_ms, int64_t now_ms, char out[HOUR_SIZE])
@@ -20,7 +23,10 @@ static const char *hour(int64_t t_ms, int64_t now_ms, char out[HOUR_SIZE])
 	struct tm tm;
 
 	gmtime_r(&seconds, &tm);
-	strftime(out, HOUR_SIZE, t_ms / DAY_MS == now_ms / DAY_MS ? "%H:%M UTC" : "%H:%M UTC on %e %B", &tm);
+	if (t_ms / DAY_MS == now_ms / DAY_MS)
+		snprintf(out, HOUR_SIZE, "%02d:%02d UTC", tm.tm_hour, tm.tm_min);
+	else
+		snprintf(out, HOUR_SIZE, "%02d:%02d UTC on %d %s", tm.tm_hour, tm.tm_min, tm.tm_mday, months[tm.tm_mon]);
 	return out;
 }
 

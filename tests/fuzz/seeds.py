@@ -337,11 +337,46 @@ def yaml():
     yield "broken", "triggers:\n- &a {id: *b}\n- !x y\n---\n"
 
 
+def status_state():
+    def long(n):
+        return varint((n << 1) ^ (n >> 63))
+
+    def text(t):
+        return long(len(t)) + t
+
+    def array(*items):
+        return (long(len(items)) + b"".join(items) if items else b"") + long(0)
+
+    def option(value):
+        return long(0) if value is None else long(1) + value
+
+    def component(name, state):
+        return (text(name) + text(b"Storage, Europe") + long(state) + long(NOW) + long(NOW - 60000) + text(b"It stands still.") + array(text(b"main")) + long(240000)
+                + long(48213) + long(250000000) + long(0) + long(-1) + b"\0" + struct.pack("<d", -1))
+
+    def entry(number, action, author=None, components=(b"storage/main",), moments=(), incident=b"20261127-2303-storage-main"):
+        return (b"\0\0\0\0\x13" + text(incident) + text(b"%016x" % number) + long(NOW + number) + option(author and text(author)) + long(action)
+                + option(long(number % 4)) + option(long(2)) + array(*map(text, components)) + text(b"Storing is delayed") + text(b"It goes on.\nWe look.")
+                + option(long(NOW)) + option(long(NOW + 600000)) + option(long(NOW + 900000)) + array(*(long(NOW) + text(m) for m in moments)))
+
+    def state(components, entries, unwritten=()):
+        return b"\0\0\0\0\x14" + long(NOW) + array(*components) + array(*map(text, entries)) + array(*map(text, unwritten))
+
+    draft, post, update, veto, resolve, remind = range(6)
+    yield "empty", state((), ())
+    yield "file", b"MRstat1\n" + struct.pack("<QQ", 0, 0)
+    yield "story", state((component(b"storage/main", 4), component(b"push", 0)),
+                         (entry(1, draft), entry(2, post), entry(3, update), entry(4, resolve, moments=(b"The database stopped taking data.",))))
+    yield "edited", state((), (entry(1, draft), entry(2, draft, b"ann"), entry(3, post), entry(4, remind), entry(4, remind), entry(5, veto, b"ann")), (entry(5, veto, b"ann"),))
+    yield "hostile", state((), (entry(1, draft, components=(b"shop",)), entry(2, post, incident=b"../a"), entry(3, draft, b""), b"", b"\0\0\0\0\x13",
+                                entry(4, post, b"ann", (b"push", b"push", b"alerts"), incident=b"a" * 64)))
+
+
 def main():
     for name, seeds in (("fuzz_origin", origin()), ("fuzz_push_pb", push_pb()), ("fuzz_push_json", push_json()), ("fuzz_inflate", inflate()),
                         ("fuzz_otlp_metrics", otlp_metrics()), ("fuzz_otlp_traces", otlp_traces()), ("fuzz_otlp_logs", otlp_logs()), ("fuzz_otlp_json", otlp_json()),
                         ("fuzz_lines", lines()), ("fuzz_statsd", statsd()), ("fuzz_scrub", scrub()),
-                        ("fuzz_backtrace", backtrace()), ("fuzz_trigger", trigger()), ("fuzz_yaml", yaml())):
+                        ("fuzz_backtrace", backtrace()), ("fuzz_trigger", trigger()), ("fuzz_yaml", yaml()), ("fuzz_status_state", status_state())):
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():

@@ -1,5 +1,5 @@
 """All of Millrace as processes, two cells wide: three brokers, two databases behind toxiproxy, two ingests behind nginx, two processors, a sink and a notifier a
-cell, a receiver of webhooks, and the crowd of agents, on one accelerated clock. And what can be done to each of them.
+cell, the status page, a receiver of webhooks, and the crowd of agents, on one accelerated clock. And what can be done to each of them.
 
 A program that ends without having been told to is a failure at once: nothing here restarts what should have recovered by itself. What was
 killed is started again, as an orchestrator would.
@@ -30,10 +30,11 @@ from receivers import HookServer
 
 CELLS = {"amber": ("alpha", "beta"), "blue": ("gamma", "delta")}
 PARTITIONS, SHARDS = 6, {"alpha": 4, "beta": 2, "gamma": 4, "delta": 2}
-BUDGETS_MIB = {"ingest": 64, "processor": 64, "sink": 64, "notify": 64, "crowd": 256}
+BUDGETS_MIB = {"ingest": 64, "processor": 64, "sink": 64, "notify": 64, "status": 64, "crowd": 256}
 SPOOL_MAX_AGE = "10m"   # virtual: an outage of a quarter of an hour is longer than the agents' patience
 ALERTS_MAX_AGE_S = 240  # virtual: what is older is summed up; a processor need not stand still for half a minute to see it
 GRACE = "90s"           # virtual: on this clock the default is less than a busy machine needs for an answer
+DEGRADED = "10m"        # virtual: how far behind the status page takes for trouble; commits, every 5 s of real time, are minutes apart on this clock
 READY_S, HTTP_S = 90, 3
 DAY_MS = 86400000
 MEMORY, ROOM_BYTES = "/dev/shm", 6 << 30
@@ -227,7 +228,7 @@ class House:
         self.stack = Stack(self.directory / "stack", base_port=base, brokers=3, databases=2)
         self.toxiproxy = Toxiproxy(self.directory, base + 40)
         self.ways = {cell: base + 41 + i for i, cell in enumerate(CELLS)}
-        self.push_port, self.ingest_ports = base + 45, (base + 46, base + 47)
+        self.push_port, self.ingest_ports, self.status_port = base + 45, (base + 46, base + 47), base + 48
         self.ports = itertools.count(base + 50)
         self.nginx = Process("nginx", self.directory)
         self.hooks = HookServer()
@@ -313,6 +314,8 @@ class House:
             self.add("sink", f"sink-{cell}", cell, f"mongo.uri=mongodb://127.0.0.1:{self.ways[cell]}/?retryWrites=false",
                      f"mongo.database={cell}")
             self.add("notify", f"notify-{cell}", cell, "notify.allow_http=true", "notify.allow_networks=127.0.0.0/8")
+        self.add("status", "status", None, f"status.listen=127.0.0.1:{self.status_port}", f"status.dir={self.directory}", "status.survey_interval=500ms",
+                 f"judge.degraded={DEGRADED}", "judge.outage=1h", "drafts.publish_after=30m", "drafts.resolve_after=2m")
         for program in self.programs.values():
             program.start()
         for program in self.programs.values():
@@ -331,6 +334,11 @@ class House:
         own = [f"instance.id={cell}-{number}"] if number == 1 else []
         return self.add("processor", f"processor-{cell}-{number}", cell, f"window.grace={GRACE}", "checkpoint.chunk_bytes=64Ki",
                         f"alerts.max_age={ALERTS_MAX_AGE_S}s", *own)
+
+    def page(self):
+        """What the status page says, as programs read it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.status_port}/status.json", timeout=HTTP_S) as answer:
+            return json.load(answer)
 
     def apply(self, noun, records):
         """Triggers or receivers, as an operator's file."""

@@ -37,6 +37,15 @@ static int say(struct status_incidents *s, size_t n, enum status_action action, 
 	return rc;
 }
 
+/* The same, when it may have been said before. */
+static int say_again(struct status_incidents *s, size_t n, enum status_action action, const char *by)
+{
+	char id[STATUS_ENTRY_ID_SIZE];
+	struct status_entry e = entry(id_of(n, id), action, by, T0 + (int64_t)n * 1000);
+
+	return status_incidents_take(s, &e, NULL);
+}
+
 /* Which state each action leads to; -1: it is refused. The ways: D draft, P post, U update, V veto, R resolve, N remind; in capitals an operator's. */
 static const struct {
 	const char *story;
@@ -54,7 +63,7 @@ static const struct {
 	{"dpUR", STATUS_INCIDENT_RESOLVED, true}, {"dpr", STATUS_INCIDENT_RESOLVED, false}, {"dpR", STATUS_INCIDENT_RESOLVED, true},
 	{"dprU", STATUS_INCIDENT_RESOLVED, true}, {"dpru", STATUS_INCIDENT_RESOLVED, false}, {"dprp", STATUS_INCIDENT_RESOLVED, false},
 	{"dprP", STATUS_INCIDENT_RESOLVED, false}, {"dprr", STATUS_INCIDENT_RESOLVED, false}, {"dvd", STATUS_INCIDENT_VETOED, false},
-	{"dvP", STATUS_INCIDENT_VETOED, false}, {"dpUn", STATUS_INCIDENT_POSTED, true}, {"dn", STATUS_INCIDENT_DRAFT, false},
+	{"dd", STATUS_INCIDENT_DRAFT, false}, {"dpd", STATUS_INCIDENT_POSTED, false}, {"ddpp", STATUS_INCIDENT_POSTED, false}, {"dvP", STATUS_INCIDENT_VETOED, false}, {"dpUn", STATUS_INCIDENT_POSTED, true}, {"dn", STATUS_INCIDENT_DRAFT, false},
 };
 
 static enum status_action action_of(char way)
@@ -108,6 +117,34 @@ START_TEST(words_stay)
 	e.title = STR("never seen");
 	ck_assert_int_eq(status_incidents_take(&s, &e, NULL), 0);
 	ck_assert(str_eq(s.list[0]->title, STR("t")) && s.list[0]->lines[3].refused);
+	status_incidents_fini(&s);
+}
+END_TEST
+
+/* Two who write at the same time: what stands first in the topic holds, and the words of the other are seen by nobody. */
+START_TEST(what_crosses)
+{
+	static const struct { enum status_action first, second; const char *by_first, *by_second; enum status_incident_state state; bool edited; const char *title; } all[] = {
+		{STATUS_ACTION_DRAFT, STATUS_ACTION_DRAFT, NULL, NULL, STATUS_INCIDENT_DRAFT, false, "second"}, /* two instances */
+		{STATUS_ACTION_DRAFT, STATUS_ACTION_POST, "ann", NULL, STATUS_INCIDENT_DRAFT, true, "first"},   /* an edit, a post */
+		{STATUS_ACTION_POST, STATUS_ACTION_DRAFT, NULL, "ann", STATUS_INCIDENT_POSTED, false, "first"},
+		{STATUS_ACTION_VETO, STATUS_ACTION_POST, "ann", NULL, STATUS_INCIDENT_VETOED, true, "first"},
+		{STATUS_ACTION_POST, STATUS_ACTION_VETO, NULL, "ann", STATUS_INCIDENT_POSTED, false, "first"},
+		{STATUS_ACTION_POST, STATUS_ACTION_POST, NULL, "ann", STATUS_INCIDENT_POSTED, false, "first"},
+	};
+	struct status_entry first = entry("0000000000000001", all[_i].first, all[_i].by_first, T0 + 1000);
+	struct status_entry second = entry("0000000000000002", all[_i].second, all[_i].by_second, T0 + 1000);
+	struct status_incidents s = {0};
+
+	say(&s, 0, STATUS_ACTION_DRAFT, NULL);
+	first.title = STR("first");
+	second.title = STR("second");
+	ck_assert_int_eq(status_incidents_take(&s, &first, NULL), 1);
+	ck_assert_int_eq(status_incidents_take(&s, &second, NULL), strcmp(all[_i].title, "second") == 0);
+	ck_assert_int_eq(s.list[0]->state, all[_i].state);
+	ck_assert_int_eq(s.list[0]->edited, all[_i].edited);
+	ck_assert(str_eq(s.list[0]->title, str_from(all[_i].title)));
+	ck_assert_int_eq(s.list[0]->lines[2].refused, strcmp(all[_i].title, "second") != 0); /* and whoever wrote it can see that */
 	status_incidents_fini(&s);
 }
 END_TEST
@@ -268,8 +305,8 @@ START_TEST(by_its_beginning)
 }
 END_TEST
 
-/* The model: what the last words said that counted, found by walking the whole story from its beginning each time. */
-static int model_state(const char *ways, const bool *own, size_t nr, bool *edited)
+/* The model: walks the whole story from its beginning each time. taken: which of the words counted. */
+static int model_state(const char *ways, const bool *own, size_t nr, bool *edited, bool *taken)
 {
 	int state = -1;
 
@@ -278,8 +315,7 @@ static int model_state(const char *ways, const bool *own, size_t nr, bool *edite
 		bool may = !own[k] || !*edited;
 		char way = ways[k];
 
-		if (way == 'n')
-			continue;
+		taken[k] = true;
 		if (state == -1 && (way == 'd' || way == 'p'))
 			state = way == 'd' ? STATUS_INCIDENT_DRAFT : STATUS_INCIDENT_POSTED;
 		else if (state == STATUS_INCIDENT_DRAFT && may && strchr("dpv", way))
@@ -287,8 +323,8 @@ static int model_state(const char *ways, const bool *own, size_t nr, bool *edite
 		else if (state == STATUS_INCIDENT_POSTED && may && strchr("ur", way))
 			state = way == 'r' ? STATUS_INCIDENT_RESOLVED : state;
 		else if (!(state == STATUS_INCIDENT_RESOLVED && way == 'u' && !own[k]))
-			continue;
-		*edited |= !own[k];
+			taken[k] = way == 'n' && (state == STATUS_INCIDENT_DRAFT || state == STATUS_INCIDENT_POSTED);
+		*edited |= !own[k] && taken[k] && way != 'n';
 	}
 	return state;
 }
@@ -300,18 +336,22 @@ START_TEST(random_stories)
 	for (size_t turn = 0; turn < 3000; turn++) {
 		struct status_incidents s = {0};
 		char ways[12];
-		bool own[12], edited;
+		bool own[12], taken[12], edited;
 		size_t nr = 1 + unit_random_below(&random, NR(ways));
 		int state;
 
 		for (size_t k = 0; k < nr; k++) {
 			ways[k] = "dpuvrn"[unit_random_below(&random, 6)];
 			own[k] = unit_random_below(&random, 2);
-			say(&s, k, action_of(ways[k]), own[k] ? NULL : "ann");
 		}
-		state = model_state(ways, own, nr, &edited);
+		state = model_state(ways, own, nr, &edited, taken);
+		for (size_t k = 0; k < nr; k++)
+			ck_assert_msg(say(&s, k, action_of(ways[k]), own[k] ? NULL : "ann") == taken[k], "%.*s: %zu", (int)nr, ways, k);
 		ck_assert_msg((s.nr ? (int)s.list[0]->state : -1) == state, "%.*s", (int)nr, ways);
 		ck_assert_msg(!s.nr || s.list[0]->edited == edited, "%.*s", (int)nr, ways);
+		for (size_t k = 0; k < nr; k++) /* all of it once more changes nothing */
+			ck_assert_int_eq(say_again(&s, k, action_of(ways[k]), own[k] ? NULL : "ann"), 0);
+		ck_assert(!s.nr || (s.list[0]->edited == edited && (int)s.list[0]->state == state && s.list[0]->nr_lines <= nr));
 		status_incidents_fini(&s);
 	}
 }
@@ -324,6 +364,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, what_leads_where, 0, NR(stories));
 	tcase_add_test(tc, words_stay);
+	tcase_add_loop_test(tc, what_crosses, 0, 6);
 	tcase_add_test(tc, twice_is_once);
 	tcase_add_test(tc, maintenance_ends);
 	tcase_add_loop_test(tc, malformed, 0, 18);

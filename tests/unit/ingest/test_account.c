@@ -42,6 +42,8 @@ START_TEST(received_is_what_became_of_it)
 	ck_assert_double_eq(gate_figure(&g, "events_total", "kind=\"check_in\""), 2);
 	ck_assert_double_eq(gate_figure(&g, "events_total", "kind=\"error\""), 0);
 	ck_assert_uint_eq(account_accepted(a), 1010);
+	ck_assert_uint_eq(account_accepted_requests(a), 2);
+	ck_assert_uint_eq(account_unavailable_requests(a), 2); /* over budget; JSON that is none is not our fault */
 	account_free(a);
 	metrics_free(g.metrics);
 }

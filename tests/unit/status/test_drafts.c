@@ -196,19 +196,20 @@ START_TEST(edited_is_theirs)
 	pass(&w, MINUTE);
 	say(&w, AMBER_ID, STATUS_ACTION_DRAFT);
 	pass(&w, 60 * MINUTE);
-	ck_assert_str_eq(w.log, "draft " AMBER_ID "; ");
+	ck_assert_str_eq(w.log, "draft " AMBER_ID "; remind " AMBER_ID "; remind " AMBER_ID "; "); /* nobody has posted it yet */
 	say(&w, AMBER_ID, STATUS_ACTION_POST);
 	pass(&w, 29 * MINUTE);
-	ck_assert_uint_eq(w.nr_entries, 1);
+	ck_assert_uint_eq(w.nr_entries, 3);
 	pass(&w, 62 * MINUTE);
-	ck_assert_str_eq(w.log, "draft " AMBER_ID "; remind " AMBER_ID "; remind " AMBER_ID "; remind " AMBER_ID "; ");
+	ck_assert_uint_eq(w.nr_entries, 6);
+	ck_assert_ptr_null(strstr(w.log, "post"));
 	say(&w, AMBER_ID, STATUS_ACTION_UPDATE);
 	set(&w, AMBER, COMPONENT_STATE_OPERATIONAL);
 	pass(&w, 29 * MINUTE);
-	ck_assert_uint_eq(w.nr_entries, 4);
+	ck_assert_uint_eq(w.nr_entries, 6);
 	say(&w, AMBER_ID, STATUS_ACTION_RESOLVE);
 	pass(&w, 300 * MINUTE);
-	ck_assert_uint_eq(w.nr_entries, 4);
+	ck_assert_uint_eq(w.nr_entries, 6);
 	world_fini(&w);
 }
 END_TEST
@@ -308,6 +309,49 @@ START_TEST(maintenance_has_an_end)
 }
 END_TEST
 
+/* What is planned for tomorrow is no word about today; what is under way is one. */
+START_TEST(planned_maintenance_hides_nothing)
+{
+	struct world w;
+	struct str amber = STR("storage/amber");
+	struct status_entry e = {.incident = STR("by-hand"), .entry = STR("00000000000000ff"), .at = T0, .has_author = true, .author = STR("ann"),
+				 .action = STATUS_ACTION_POST, .title = STR("t"), .text = STR("x"), .components = &amber, .components_len = 1, .has_impact = true,
+				 .impact = STATUS_IMPACT_MAINTENANCE, .has_opened_at = true, .opened_at = T0 + 60 * MINUTE, .has_recovery_at = true,
+				 .recovery_at = T0 + 120 * MINUTE};
+
+	world_init(&w);
+	ck_assert_int_eq(status_incidents_take(&w.incidents, &e, NULL), 1);
+	set(&w, AMBER, COMPONENT_STATE_DEGRADED);
+	pass(&w, MINUTE);
+	ck_assert_str_eq(w.log, "draft " AMBER_ID "; ");
+	set(&w, AMBER, COMPONENT_STATE_OPERATIONAL);
+	pass(&w, 59 * MINUTE);
+	set(&w, AMBER, COMPONENT_STATE_DEGRADED);
+	pass(&w, 30 * MINUTE);
+	ck_assert_str_eq(w.log, "draft " AMBER_ID "; veto " AMBER_ID "; ");
+	world_fini(&w);
+}
+END_TEST
+
+/* One that is well and not for long is troubled still, and has nothing to say: nothing is drafted or posted of it. */
+START_TEST(nothing_to_say)
+{
+	struct world w;
+
+	world_init(&w);
+	set(&w, AMBER, COMPONENT_STATE_DEGRADED);
+	w.c[AMBER].detail = STR("");
+	pass(&w, 20 * MINUTE);
+	ck_assert_uint_eq(w.nr_entries, 0);
+	w.c[AMBER].detail = STR("Storing in Amber is 4 min behind.");
+	pass(&w, MINUTE);
+	w.c[AMBER].detail = STR("");
+	pass(&w, 20 * MINUTE);
+	ck_assert_str_eq(w.log, "draft " AMBER_ID "; ");
+	world_fini(&w);
+}
+END_TEST
+
 START_TEST(lost_is_told)
 {
 	struct world w;
@@ -390,6 +434,8 @@ int main(void)
 	tcase_add_test(tc, one_cause_one_incident);
 	tcase_add_test(tc, somebody_was_first);
 	tcase_add_test(tc, maintenance_has_an_end);
+	tcase_add_test(tc, planned_maintenance_hides_nothing);
+	tcase_add_test(tc, nothing_to_say);
 	tcase_add_test(tc, lost_is_told);
 	tcase_add_test(tc, random_histories);
 	suite_add_tcase(s, tc);

@@ -125,6 +125,51 @@ START_TEST(unknown_stays)
 }
 END_TEST
 
+/* From an outage to well by way of degraded: each for as long as it was, and no step back. */
+START_TEST(step_by_step)
+{
+	struct judged_house h;
+	struct judge *j;
+	const struct status_component *c = NULL;
+	enum component_state last = COMPONENT_STATE_MAJOR_OUTAGE;
+
+	house_build(&h);
+	j = judge_new(&h.conf, NULL);
+	behind(&h, 0, 20 * MINUTE);
+	h.cells[0].sink.draining = false;
+	ck_assert_int_eq(turn(j, &h, NOW, NULL, "storage/amber")->state, last);
+	for (int64_t at_ms = NOW + 1000; at_ms <= NOW + 70000; at_ms += 1000) { /* degraded and well in turn, then well from 20 s on */
+		behind(&h, 0, at_ms < NOW + 20000 && at_ms / 1000 % 2 ? 3 * MINUTE : 1000);
+		c = turn(j, &h, at_ms, NULL, "storage/amber");
+		ck_assert_int_le(c->state, last);
+		last = c->state;
+		ck_assert_int_eq(c->state, at_ms < NOW + 1000 + SETTLE_MS ? COMPONENT_STATE_MAJOR_OUTAGE :
+				 at_ms < NOW + 2000 + 2 * SETTLE_MS ? COMPONENT_STATE_DEGRADED : COMPONENT_STATE_OPERATIONAL);
+	}
+	judge_free(j);
+}
+END_TEST
+
+/* One cell is not known: what is known of the other makes it worse, and not better. */
+START_TEST(half_known)
+{
+	struct judged_house h;
+	struct judge *j;
+
+	house_build(&h);
+	j = judge_new(&h.conf, NULL);
+	turn(j, &h, NOW, NULL, "push");
+	h.cells[1].processor = (struct facts_lag){0};
+	ck_assert_int_eq(turn(j, &h, NOW + 1000, NULL, "processing")->state, COMPONENT_STATE_OPERATIONAL);
+	h.cells[0].processor.behind_ms = 3 * MINUTE;
+	ck_assert_int_eq(turn(j, &h, NOW + 2000, NULL, "processing")->state, COMPONENT_STATE_DEGRADED);
+	h.cells[0].processor.behind_ms = 1000;
+	ck_assert_int_eq(turn(j, &h, NOW + 3000, NULL, "processing")->state, COMPONENT_STATE_DEGRADED);
+	ck_assert_int_eq(turn(j, &h, NOW + 30 * MINUTE, NULL, "processing")->state, COMPONENT_STATE_DEGRADED);
+	judge_free(j);
+}
+END_TEST
+
 START_TEST(cells_come_and_go)
 {
 	struct judged_house h;
@@ -216,6 +261,7 @@ START_TEST(share_by_heartbeats)
 		{15, 10, 40, 100, 0, 0.8},     /* a new start: 10 and 40 more */
 		{80, 10, 40, 100, 0, -1},      /* a minute later nobody asks */
 		{85, 10, 40, 101, 0, 1},
+		{400, 10, 40, 104, 1, 0.75},   /* heartbeats far apart: the last one holds */
 	};
 
 	house_build(&h);
@@ -232,6 +278,9 @@ START_TEST(share_by_heartbeats)
 			ck_assert_int_eq(accepted_take(&a, &h.facts, NULL), 0);
 		ck_assert_double_eq_tol(accepted_share(&a), beats[i].share, 1e-9);
 	}
+	h.facts.now_ms += 5 * MINUTE; /* and until the next */
+	ck_assert_int_eq(accepted_take(&a, &h.facts, NULL), 0);
+	ck_assert_double_eq_tol(accepted_share(&a), 0.75, 1e-9);
 	accepted_fini(&a);
 }
 END_TEST
@@ -245,6 +294,8 @@ int main(void)
 	tcase_add_test(tc, worse_at_once_better_later);
 	tcase_add_test(tc, no_flicker);
 	tcase_add_test(tc, unknown_stays);
+	tcase_add_test(tc, step_by_step);
+	tcase_add_test(tc, half_known);
 	tcase_add_test(tc, cells_come_and_go);
 	tcase_add_test(tc, maintenance);
 	tcase_add_test(tc, after_a_restart);

@@ -29,6 +29,41 @@ START_TEST(the_worst_counts)
 }
 END_TEST
 
+START_TEST(addresses)
+{
+	ck_assert(str_eq(page_url("https://status.example.com"), STR("https://status.example.com")));
+	ck_assert(str_eq(page_url("https://example.com/status//"), STR("https://example.com/status")));
+	ck_assert_uint_eq(page_url("").len + page_url("/").len, 0);
+}
+END_TEST
+
+/* Of cells' storage, as many as there are letters, and another component, -1: none. */
+static const struct { const char *cells; int other; enum component_state storage, all; } houses[] = {
+	{"", COMPONENT_STATE_MAJOR_OUTAGE, COMPONENT_STATE_OPERATIONAL, COMPONENT_STATE_MAJOR_OUTAGE},
+	{"M", -1, COMPONENT_STATE_MAJOR_OUTAGE, COMPONENT_STATE_MAJOR_OUTAGE},
+	{"MM", COMPONENT_STATE_OPERATIONAL, COMPONENT_STATE_MAJOR_OUTAGE, COMPONENT_STATE_MAJOR_OUTAGE},
+	{"Mo", COMPONENT_STATE_OPERATIONAL, COMPONENT_STATE_PARTIAL_OUTAGE, COMPONENT_STATE_PARTIAL_OUTAGE},
+	{"oM", COMPONENT_STATE_MAJOR_OUTAGE, COMPONENT_STATE_PARTIAL_OUTAGE, COMPONENT_STATE_MAJOR_OUTAGE},
+	{"MpM", COMPONENT_STATE_DEGRADED, COMPONENT_STATE_PARTIAL_OUTAGE, COMPONENT_STATE_PARTIAL_OUTAGE},
+	{"odm", COMPONENT_STATE_OPERATIONAL, COMPONENT_STATE_DEGRADED, COMPONENT_STATE_DEGRADED},
+	{"om", COMPONENT_STATE_PARTIAL_OUTAGE, COMPONENT_STATE_MAINTENANCE, COMPONENT_STATE_PARTIAL_OUTAGE},
+};
+
+START_TEST(a_cell_is_not_all)
+{
+	static const char letters[] = "omdpM"; /* in the order of the states */
+	struct status_component all[4];
+	struct page p = {.components = all};
+
+	for (const char *c = houses[_i].cells; *c; c++)
+		all[p.nr_components++] = (struct status_component){.id = STR("storage/x"), .state = (enum component_state)(strchr(letters, *c) - letters)};
+	if (houses[_i].other >= 0)
+		all[p.nr_components++] = (struct status_component){.id = STR("push"), .state = (enum component_state)houses[_i].other};
+	ck_assert_int_eq(page_storage_state(&p), houses[_i].storage);
+	ck_assert_int_eq(page_state(&p), houses[_i].all);
+}
+END_TEST
+
 /* Entries in short: what a first one needs is filled in. */
 static int say(struct sample *s, const char *incident, enum status_action action, int64_t at_ms, struct status_entry e)
 {
@@ -96,6 +131,19 @@ START_TEST(lists)
 	ids_are(s, PAGE_LIST_PUBLIC, "old young twin plan-b plan-a over long-over");
 	ck_assert(page_is_to_come(&s->page, find(s, "plan-b")) && !page_is_to_come(&s->page, find(s, "plan-a")) && !page_is_to_come(&s->page, find(s, "old")));
 	ck_assert(!page_may_show(find(s, "draft")) && !page_may_show(find(s, "vetoed")) && page_may_show(find(s, "over")));
+	sample_free(s);
+}
+END_TEST
+
+START_TEST(operational_with_an_incident)
+{
+	struct sample *s = sample_new("operational");
+
+	ck_assert_str_eq(page_summary(&s->page), "All systems operational"); /* though there are drafts, what is over, and maintenance to come */
+	say(s, "open", STATUS_ACTION_POST, SAMPLE_NOW_MS, (struct status_entry){.title = STR("t"), .text = STR("x")});
+	ck_assert_str_eq(page_summary(&s->page), "Operational, with an open incident");
+	say(s, "open", STATUS_ACTION_RESOLVE, SAMPLE_NOW_MS, (struct status_entry){0});
+	ck_assert_str_eq(page_summary(&s->page), "All systems operational");
 	sample_free(s);
 }
 END_TEST
@@ -178,7 +226,10 @@ int main(void)
 	TCase *tc = tcase_create("page");
 
 	tcase_add_loop_test(tc, the_worst_counts, 0, NR(worst));
+	tcase_add_test(tc, addresses);
+	tcase_add_loop_test(tc, a_cell_is_not_all, 0, NR(houses));
 	tcase_add_test(tc, lists);
+	tcase_add_test(tc, operational_with_an_incident);
 	tcase_add_test(tc, posts);
 	tcase_add_test(tc, names_of_components);
 	tcase_add_loop_test(tc, recovery, 0, NR(recoveries));

@@ -240,6 +240,71 @@ START_TEST(notifications)
 }
 END_TEST
 
+/* Nobody has ever told of alerts in a cell, and nobody waits for it: there is no notifier, on purpose. */
+START_TEST(no_notifier_on_purpose)
+{
+	struct judged_house h;
+
+	house_build(&h);
+	h.instances[NOTIFY_A] = h.instances[SINK_A];
+	h.cells[0].notify.waiting_records = 0;
+	ck_assert_int_eq(look(&h, 1)->notifications.state, OK);
+	h.cells[0].notify.waiting_records = 1;
+	ck_assert_int_eq(look(&h, 1)->notifications.state, PARTIAL);
+	house_build(&h);
+	h.instances[NOTIFY_A].live = false;
+	h.cells[0].notify.waiting_records = 0;
+	ck_assert_int_eq(look(&h, 1)->notifications.state, PARTIAL);
+}
+END_TEST
+
+/* Of several cells: the longest recovery of those that are affected; none where one of them has none. What a well cell's queue would take is no matter. */
+static const struct { int64_t behind_a, recovery_a; bool draining_a; int64_t behind_b, recovery_b; bool draining_b; int64_t recovery_ms; bool draining; } recoveries[] = {
+	{3000, 900 * MINUTE, true, 5 * MINUTE, 10 * MINUTE, true, 10 * MINUTE, true},
+	{5 * MINUTE, 10 * MINUTE, true, 3000, -1, false, 10 * MINUTE, true},
+	{5 * MINUTE, 10 * MINUTE, true, 6 * MINUTE, 7 * MINUTE, true, 10 * MINUTE, true},
+	{5 * MINUTE, 7 * MINUTE, true, 6 * MINUTE, 10 * MINUTE, true, 10 * MINUTE, true},
+	{5 * MINUTE, 7 * MINUTE, true, 6 * MINUTE, -1, false, -1, false},
+	{5 * MINUTE, -1, false, 6 * MINUTE, 7 * MINUTE, true, -1, false},
+	{3000, 1000, true, 3000, 1000, true, -1, false}, /* all is well */
+};
+
+START_TEST(recovery_of_several_cells)
+{
+	struct judged_house h;
+	const struct verdict *v;
+
+	house_build(&h);
+	h.cells[0].processor.behind_ms = recoveries[_i].behind_a;
+	h.cells[0].processor.recovery_ms = recoveries[_i].recovery_a;
+	h.cells[0].processor.draining = recoveries[_i].draining_a;
+	h.cells[1].processor.behind_ms = recoveries[_i].behind_b;
+	h.cells[1].processor.recovery_ms = recoveries[_i].recovery_b;
+	h.cells[1].processor.draining = recoveries[_i].draining_b;
+	v = &look(&h, 1)->processing;
+	ck_assert_int_eq(v->recovery_ms, recoveries[_i].recovery_ms);
+	ck_assert_int_eq(v->draining, recoveries[_i].draining);
+	ck_assert_int_eq(v->waiting_records, 20);
+	ck_assert_int_eq(v->behind_ms, recoveries[_i].behind_a > recoveries[_i].behind_b ? recoveries[_i].behind_a : recoveries[_i].behind_b);
+}
+END_TEST
+
+START_TEST(paused_by_an_operator)
+{
+	struct judged_house h;
+
+	house_build(&h);
+	house_control(&h, CONTROL_PROGRAM_SINK, CONTROL_ACTION_PAUSE, "blue", "");
+	ck_assert_int_eq(look(&h, 1)->storage[1].state, OK);
+	h.cells[1].sink.behind_ms = 3 * MINUTE;
+	ck_assert_int_eq(look(&h, 1)->storage[1].state, DEGRADED);
+	ck_assert_str_eq(look(&h, 1)->storage[1].detail,
+			 "An operator has paused storing. Storing in blue is 3 min behind. Data is delayed, not lost: it is kept for another 3 days.");
+	h.cells[0].sink.behind_ms = 3 * MINUTE;
+	ck_assert_ptr_null(strstr(look(&h, 1)->storage[0].detail, "operator"));
+}
+END_TEST
+
 START_TEST(titles_of_cells)
 {
 	struct judged_house h;
@@ -262,7 +327,9 @@ START_TEST(not_known)
 
 	house_build(&h);
 	h.cells[0].sink = h.cells[0].processor = (struct facts_lag){0};
-	ck_assert(!look(&h, 1)->storage[0].known && !look(&h, 1)->processing.known && !look(&h, 1)->alerts.known);
+	h.cells[1].notify = (struct facts_lag){0};
+	ck_assert(!look(&h, 1)->storage[0].known && !look(&h, 1)->processing.known && !look(&h, 1)->alerts.known && !look(&h, 1)->notifications.known);
+	h.cells[1].notify = h.cells[0].notify;
 	ck_assert(look(&h, 1)->storage[1].known && look(&h, 1)->notifications.known);
 }
 END_TEST
@@ -282,6 +349,9 @@ int main(void)
 	tcase_add_loop_test(tc, delayed_or_lost, 0, NR(safety));
 	tcase_add_loop_test(tc, duration, 0, NR(durations));
 	tcase_add_test(tc, notifications);
+	tcase_add_test(tc, no_notifier_on_purpose);
+	tcase_add_loop_test(tc, recovery_of_several_cells, 0, NR(recoveries));
+	tcase_add_test(tc, paused_by_an_operator);
 	tcase_add_test(tc, titles_of_cells);
 	tcase_add_test(tc, not_known);
 	suite_add_tcase(s, tc);
