@@ -34,7 +34,7 @@ LIBS_processor :=
 LIBS_sink      := $(shell pkg-config --libs libmongoc-1.0)
 LIBS_notify    := -lcurl -lyajl -lcrypto
 LIBS_status    := -lyajl
-LIBS_ctl       := -lyajl -lyaml -lcrypto -lcurl $(LIBS_sink)# verify reads MongoDB
+LIBS_ctl       := -lyajl -lyaml -lcrypto -lcurl -lavro $(LIBS_sink)# verify reads MongoDB, tail any record
 LIBS_agent     := -lyajl -lzstd -lcurl -lprotobuf-c
 BASE_agent     := $(LIBS_without_kafka)# on a customer's machine there is none
 
@@ -159,7 +159,7 @@ VERSIONS := tests/unit/common/versions
 $(GEN)/versions/schemas.h: $(wildcard schemas/*.py $(VERSIONS)/*.avsc) $(VERSIONS)/ids
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) schemas/gen.py --schemas $(VERSIONS) --out $(@D)
-$(B)/tests/unit/common/test_versions.o: $(GEN)/versions/schemas.h
+$(B)/tests/unit/common/test_versions.o $(B)/tests/unit/common/test_pins.o: $(GEN)/versions/schemas.h
 
 # What protobuf-c makes of the payload's definition: the agent builds payloads with it, and in tests it is the oracle of ingest's decoder.
 # Compiled without our warnings.
@@ -237,6 +237,9 @@ $(B)/tests/unit/sink/test_nomem: ENDS += -Wl$(comma)--wrap=rd_kafka_message_dest
 
 # How many triggers are asked about a series.
 LIBS_test_rules := -Wl$(comma)--wrap=trigger_matches
+
+# Exemplars that are pinned to another version, though the schemas may have none.
+LIBS_test_exemplars := -Wl$(comma)--wrap=pins_written_id
 
 # A gate whose minutes pass when the test says so, and a reader's batches that grow old likewise.
 LIBS_test_gate := -Wl$(comma)--wrap=clock_mono_ms

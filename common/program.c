@@ -13,6 +13,7 @@
 
 #include "common/admin.h"
 #include "common/build.h"
+#include "common/pins.h"
 
 #define TIME_MAX_MS INT64_C(253402300799999) /* the end of the year 9999 */
 
@@ -28,6 +29,8 @@ static const struct conf_field common_fields[] = {
 	 "what this program may use: 80 % of its container's limit"},
 	{"heartbeat.interval", CONF_MS, offsetof(struct common_conf, heartbeat_interval_ms), "5s", 100, 600000,
 	 "how often the program says that it lives"},
+	{"schema.write.version", CONF_STR, offsetof(struct common_conf, schema_write_version), "", 0, 4096,
+	 "Record=ID,..: these records are written in a former version, so that older programs read them; empty: all in the newest"},
 	{"log.format", CONF_STR, offsetof(struct common_conf, log_format), "text", 0, 0, "text or json"},
 	{"log.level", CONF_STR, offsetof(struct common_conf, log_level), "info", 0, 0, "debug, info, warn or error"},
 	{"log.burst", CONF_INT, offsetof(struct common_conf, log_burst), "100", 1, 1000000,
@@ -51,7 +54,8 @@ struct options {
 /* Is the setting one that only programs with Kafka have? */
 static bool is_of_cells(const char *name)
 {
-	return strcmp(name, "cell") == 0 || strcmp(name, "heartbeat.interval") == 0 || strcmp(name, "admin.token_file") == 0;
+	return strcmp(name, "cell") == 0 || strcmp(name, "heartbeat.interval") == 0 || strcmp(name, "admin.token_file") == 0 ||
+	       strcmp(name, "schema.write.version") == 0;
 }
 
 /* All programs have the same rows, but for some defaults, and for one that has no Kafka. */
@@ -260,10 +264,22 @@ static int check_faults(const struct program_spec *spec, const char *list, bool 
 	}
 }
 
+/* In force from here on: nothing has been written yet. */
+static int setup_pins(const struct program *p, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (pins_set(p->common.schema_write_version ? p->common.schema_write_version : "", &why) < 0)
+		return conf_reject(p->conf, "schema.write.version", why.msg, err);
+	return 0;
+}
+
 static int check_settings(const struct program *p, const struct program_spec *spec, struct err *err)
 {
 	if (!admin_listen_valid(p->common.admin_listen))
 		return conf_reject(p->conf, "admin.listen", "is neither IPv4:port nor [IPv6]:port", err);
+	if (setup_pins(p, err) < 0)
+		return -1;
 	return spec->check ? spec->check(p, spec->section.target, err) : 0;
 }
 
@@ -304,6 +320,8 @@ int program_init(struct program *p, const struct program_spec *spec, int argc, c
 	rc = configure(p, spec, argc, argv, err);
 	if (rc < 0)
 		program_fini(p);
+	else if (rc == 0 && p->common.schema_write_version && *p->common.schema_write_version)
+		log_info(&p->log, "schema_pinned", LOG_STR("versions", p->common.schema_write_version));
 	return rc;
 }
 

@@ -20,6 +20,7 @@ struct common_conf {
 	char *admin_token_file; /* admin.token_file */
 	int64_t memory_budget_bytes;
 	int64_t heartbeat_interval_ms; /* real time */
+	char *schema_write_version;    /* schema.write.version: the list of pins, as pins_set() takes it; NULL in one without Kafka */
 	char *log_format;       /* log.format: "text" or "json" */
 	char *log_level;        /* log.level: "debug", "info", "warn", "error" */
 	int64_t log_burst;      /* log.burst: lines of an event at once */

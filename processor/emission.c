@@ -43,10 +43,11 @@ static int emit_window(struct emission *e, const struct task *t, const struct pa
 {
 	enum txn_topic topic = pane_length_ms(pane->class) == CLOCK_MINUTE_MS ? TXN_MINUTELY : TXN_HOURLY;
 	struct str key = {(const char *)w->series->fingerprint, sizeof(w->series->fingerprint)};
+	int rc;
 
 	buf_clear(&e->record);
-	return emit_fragment(w, pane, e->topics->epoch, &e->record, err) < 0 ? -1 :
-	       txn_produce(e->txn, topic, input_of(e, t).partition, key, buf_str(&e->record), NULL, err);
+	rc = e->pinned ? emit_pinned(w, pane, e->topics->epoch, &e->record, err) : emit_fragment(w, pane, e->topics->epoch, &e->record, err);
+	return rc < 0 ? -1 : txn_produce(e->txn, topic, input_of(e, t).partition, key, buf_str(&e->record), NULL, err);
 }
 
 /* What may be produced of one partition in a round of nr. */
@@ -244,6 +245,7 @@ int emission_add_offset(rd_kafka_topic_partition_list_t *list, const struct cell
 int emission_fill(struct emission *e, struct emission_part *parts, size_t nr, rd_kafka_topic_partition_list_t *offsets,
 		  const rd_kafka_consumer_group_metadata_t *group, struct err *err)
 {
+	e->pinned = emit_is_pinned();
 	if (emit_parts(e, parts, nr, err) < 0)
 		return -1;
 	buf_fini(&e->snapshot); /* as large as the largest state: not to be kept until the next checkpoint */

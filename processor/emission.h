@@ -13,6 +13,7 @@ struct emission {
 	struct txn *txn;
 	const struct cell_topics *topics;
 	size_t chunk_bytes;
+	bool pinned;          /* Aggregates are: asked when a transaction is filled */
 	size_t waiting_bytes; /* handed to the producer since it was flushed */
 	struct buf snapshot, record;
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/memory.h"
+#include "common/pins.h"
 
 _Static_assert(EXEMPLAR_SCHEMA_ID == 11, "snapshots hold the bytes of this version: another needs another SNAPSHOT_VERSION, and whoever reads 6 rewrites them");
 
@@ -53,13 +54,37 @@ size_t specimen_bytes(const struct specimen *s)
 	return memory_rounded(sizeof(*s) + s->len);
 }
 
-int specimen_encode(const struct specimen *s, int64_t epoch, struct buf *out, struct err *err)
+static int encode_newest(const struct specimen *s, int64_t epoch, struct buf *out, struct err *err)
 {
 	codec_write_header(out, EXEMPLAR_SCHEMA_ID);
 	codec_write_fixed(out, s->bytes, EXEMPLAR_FINGERPRINT_BYTES);
 	codec_write_long(out, epoch);
 	buf_add(out, s->bytes + EXEMPLAR_FINGERPRINT_BYTES, s->len - EXEMPLAR_FINGERPRINT_BYTES);
 	return buf_failed(out) ? err_nomem(err, "an exemplar") : 0;
+}
+
+/* What is kept are bytes of today's version: where another one is pinned, the generated code makes that of them. */
+static int encode_pinned(const struct specimen *s, int64_t epoch, struct buf *out, struct err *err)
+{
+	struct buf newest = BUF_INIT;
+	struct arena arena = ARENA_INIT;
+	struct exemplar x;
+	int rc = encode_newest(s, epoch, &newest, err);
+
+	if (rc == 0)
+		rc = exemplar_decode(buf_str(&newest), &arena, &x, err);
+	if (rc == 0)
+		rc = exemplar_encode(&x, out, err);
+	arena_fini(&arena);
+	buf_fini(&newest);
+	return rc;
+}
+
+int specimen_encode(const struct specimen *s, int64_t epoch, struct buf *out, struct err *err)
+{
+	bool pinned = pins_written_id(EXEMPLAR_SCHEMA_ID) != EXEMPLAR_SCHEMA_ID;
+
+	return pinned ? encode_pinned(s, epoch, out, err) : encode_newest(s, epoch, out, err);
 }
 
 void specimens_append(struct specimens *list, struct specimen *s)

@@ -230,6 +230,8 @@ class Array(Items):
         return guarded(f"for (size_t i = 0; i < v->{f}_len; i++)", lines) if lines else []
 
 
+IDS = 1024  # PINS_IDS of common/pins.h
+
 MAP_ENTRIES = {"string": "struct tag", "double": "struct figure"}
 
 
@@ -290,6 +292,8 @@ class Schemas:
                 raise Refused(f"ids: one {what} stands there twice")
         if any(not 0 < number < 1 << 31 for number, _, _ in rows):
             raise Refused("ids: an id that is no positive int32_t")
+        if any(number >= IDS for number, _, _ in rows):
+            raise Refused(f"ids: an id over {IDS - 1}, for which common/pins.h has no room")
         return rows
 
     def load(self, number, name, file):

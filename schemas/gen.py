@@ -19,6 +19,7 @@ import metrics
 import texts
 from avsc import Enum, Items, Optional, Record, Refused, Schemas, indented, snake
 from versions import KNOWN_BY_BYTES, Version
+from writers import define_pinned
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -57,8 +58,8 @@ def declare_type(t):
 def declare_message(number, root):
     name = snake(root.name)
     return [f"#define {name.upper()}_SCHEMA_ID {number}", "",
-            "/* Appends header and body; strings are UTF-8, as the caller knows. -1 leaves out as it was: ERR_REJECT when an enum is",
-            " * out of range, ERR_FATAL when memory is short. */",
+            "/* Appends header and body, of today's version or of what is pinned (common/pins.h); strings are UTF-8, as the caller knows. -1 leaves out",
+            " * as it was: ERR_REJECT when an enum is out of range, ERR_FATAL when memory is short. */",
             f"int {name}_encode(const {root.c} *v, struct buf *out, struct err *err);", "",
             "/* Reads a message whole, of any version in schemas/ids. Strings borrow it, arrays live in arena (NULL where empty); *out is",
             " * written only on success. ERR_REJECT: malformed. ERR_RETRY: a schema id nobody here knows. ERR_FATAL: memory, or the arena's",
@@ -144,6 +145,8 @@ def define_message(number, root, versions):
     name = snake(root.name)
     constant = f"{name.upper()}_SCHEMA_ID"
     lines = define_versions(root, versions)
+    lines += define_pinned(root, [(v.number, v.former) for v in versions]) if versions else []
+    written = [f"\t{name}_write_pinned(out, v);"] if versions else [f"\tcodec_write_header(out, {constant});", f"\t{name}_write(out, v);"]
     read = f"{name}_read_any(&r, (uint32_t)id, &v)" if versions else f"{name}_read(&r, &v)"
     lines += [f"int {name}_encode(const {root.c} *v, struct buf *out, struct err *err)", "{", "\tsize_t start = out->len;"]
     if root.checks:
@@ -151,8 +154,7 @@ def define_message(number, root, versions):
                   "\tif (fault)", f'\t\treturn err_set(err, ERR_REJECT, "{root.name}: %s is out of range", fault);']
     else:
         lines += [""]
-    lines += [f"\tcodec_write_header(out, {constant});", f"\t{name}_write(out, v);",
-              "\tif (buf_failed(out)) {", "\t\tout->len = start;", f'\t\treturn err_nomem(err, "{root.name}");', "\t}",
+    lines += [*written, "\tif (buf_failed(out)) {", "\t\tout->len = start;", f'\t\treturn err_nomem(err, "{root.name}");', "\t}",
               "\treturn 0;", "}", "",
               f"int {name}_decode(struct str message, struct arena *arena, {root.c} *out, struct err *err)", "{",
               "\tstruct codec_reader r;", "\tstruct str body;", f"\t{root.c} v = {{0}};",
@@ -180,7 +182,7 @@ def json_literals(node):
 
 
 def source(schemas):
-    lines = opening("*.avsc") + ['#include "schemas/schemas.h"', "",
+    lines = opening("*.avsc") + ['#include "schemas/schemas.h"', "", '#include "common/pins.h"', "",
                                  "/* A schema is one literal, longer than C99 promises to bear and than our compilers mind. */",
                                  '#pragma GCC diagnostic ignored "-Woverlength-strings"', ""]
     for t in schemas.named.values():

@@ -28,7 +28,7 @@ class Version:
     """A former version of a record: its id, and how it is read."""
 
     def __init__(self, number, today, former, file):
-        self.number, self.today, self.file = number, today, file
+        self.number, self.today, self.former, self.file = number, today, former, file
         self.functions = {}  # name -> lines, in an order in which C can call them
         self.reader(today, former)
         if today.name in KNOWN_BY_BYTES:

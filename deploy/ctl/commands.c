@@ -172,6 +172,16 @@ static const struct args_option verify_options[] = {
 	{0},
 };
 
+static const struct args_option tail_options[] = {
+	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "whose topic, where TOPIC is short; needed where there are several cells"},
+	{"site", ARGS_TEXT, 0, "SITE", NULL, 0, 0, "only records that have this site"},
+	{"name", ARGS_TEXT, 0, "NAME", NULL, 0, 0, "only records that have this name: of a metric, a check-in, .."},
+	{"from", ARGS_TEXT, 0, "TIME", NULL, 0, 0, "begin with the first that is not older: 2026-11-26T12:30:00Z, or 10m for so long ago"},
+	{"last", ARGS_INT, 0, "N", "10", 0, 10000, "begin with the newest so many, unless --from is given"},
+	{"no-follow", ARGS_FLAG, 0, NULL, NULL, 0, 0, "end where the topic ends now, instead of waiting for more"},
+	{0},
+};
+
 #define LETTER_FILTER \
 	{"topic", ARGS_TEXT, 0, "TOPIC", NULL, 0, 0, "of records of this topic only: its name, or the last part of it"}, \
 	{"cell", ARGS_TEXT, 0, "CELL", NULL, 0, 0, "of this cell only"}, \
@@ -371,6 +381,8 @@ static const struct args_command commands[] = {
 	{"deadletter", "drop", {"ID..", NULL}, "say that they are dealt with: nothing is sent, they stay where they are", deadletter_drop_options, deadletter_drop_run},
 	{"export", NULL, {NULL}, "print all of it as JSON (cells, sites, routes, hashes of keys, receivers, triggers)", export_options, export_run},
 	{"apply", NULL, {NULL}, "make all of it what a file says", apply_options, apply_run},
+	{"tail", NULL, {"TOPIC", NULL}, "print the records of a topic, decoded, and those that come: millrace.c.main.samples, samples or heartbeats; one line each, or JSON", tail_options,
+	 tail_run},
 	{"verify", NULL, {NULL}, "compute an hour again from the raw samples and compare it with MongoDB: 0 equal, 1 differs, 2 cannot be told",
 	 verify_options, verify_run},
 	{"status", NULL, {NULL}, "show what is wrong, worst first, and programs, lag, controls and dead letters, on one screen: 0 all well, hints or not; 1 problems", status_options, status_run},

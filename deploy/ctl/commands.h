@@ -92,6 +92,9 @@ int export_run(struct ctl *ctl, struct err *err);
 int apply_run(struct ctl *ctl, struct err *err);  /* see above */
 int status_run(struct ctl *ctl, struct err *err); /* see above */
 
+/* tail TOPIC: until a signal, unless --no-follow. 1: some records cannot be read. */
+int tail_run(struct ctl *ctl, struct err *err);
+
 /* verify --cell CELL --hour HOUR; -1 here is always exit code 2: nothing can be said. */
 int verify_run(struct ctl *ctl, struct err *err);
 

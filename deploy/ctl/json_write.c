@@ -120,6 +120,12 @@ void json_write_bool(struct json_writer *w, const char *key, bool truth)
 		note(w, yajl_gen_bool(w->gen, truth));
 }
 
+void json_write_null(struct json_writer *w, const char *key)
+{
+	if (begin(w, key))
+		note(w, yajl_gen_null(w->gen));
+}
+
 void json_write_hex(struct json_writer *w, const char *key, const uint8_t *bytes, size_t n)
 {
 	char text[2 * JSON_WRITE_HEX_MAX + 1];

@@ -38,6 +38,7 @@ void json_write_text(struct json_writer *w, const char *key, struct str text);
 void json_write_int(struct json_writer *w, const char *key, int64_t number);    /* see above */
 void json_write_number(struct json_writer *w, const char *key, double number);  /* see above */
 void json_write_bool(struct json_writer *w, const char *key, bool truth);       /* see above */
+void json_write_null(struct json_writer *w, const char *key);                   /* see above */
 
 enum { JSON_WRITE_HEX_MAX = 32 };
 

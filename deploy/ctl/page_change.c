@@ -113,7 +113,7 @@ static int tell(const struct change *c, const struct status_incident *i, struct 
 	bool veto = c->entry.action == STATUS_ACTION_VETO;
 	struct ctl_event what = {.severity = SEVERITY_INFO, .event = event, .fields = fields, .nr_fields = veto ? 4 : 3};
 
-	snprintf(event, sizeof(event), "page_incident_%s", done_name(c->entry.action));
+	snprintf(event, sizeof(event), "status_%s", done_name(c->entry.action));
 	return ctl_notice(c->ctl, &what, err, "incident " STR_FMT " on the status page %s: " STR_FMT, STR_ARG(i->id), done_name(c->entry.action),
 			  STR_ARG(veto ? c->entry.text : i->title));
 }

@@ -113,11 +113,23 @@ static int take_from(const struct page_words *w, bool maintenance, int64_t now_m
 	return 0;
 }
 
-/* A new maintenance has a beginning and an end, by which the page ends it. */
+/* When it begins, or began, by the entry or else as before. */
+static int64_t begin_ms(const struct status_incident *before, int64_t now_ms, const struct status_entry *e)
+{
+	return e->has_opened_at ? e->opened_at : before ? before->opened_at : now_ms;
+}
+
+/* Likewise its end; 0: not known. */
+static int64_t end_ms(const struct status_incident *before, const struct status_entry *e)
+{
+	return e->has_recovery_at ? e->recovery_at : before ? before->recovery_at : 0;
+}
+
+/* What becomes a maintenance has a beginning and, behind it, an end, by which the page ends it. */
 static int take_times(const struct page_words *w, const struct status_incident *before, int64_t now_ms, struct status_entry *e, struct err *err)
 {
 	bool maintenance = e->has_impact ? e->impact == STATUS_IMPACT_MAINTENANCE : before && before->impact == STATUS_IMPACT_MAINTENANCE;
-	bool has_for = given(w->args, "for");
+	bool has_for = given(w->args, "for"), becomes = e->has_impact && maintenance;
 
 	if (has_for && !maintenance)
 		return err_set(err, ERR_REJECT, "--for is a maintenance's; when trouble is expected to be over, --recovery says");
@@ -128,12 +140,14 @@ static int take_times(const struct page_words *w, const struct status_incident *
 	if (given(w->args, "recovery") && moment_parse(args_text(w->args, "recovery"), now_ms, &e->recovery_at, err) < 0)
 		return err_wrap(err, "--recovery");
 	e->has_recovery_at = given(w->args, "recovery");
-	if (has_for || (maintenance && !before && !e->has_recovery_at)) {
+	if (has_for || (becomes && !e->has_recovery_at && !(before && before->recovery_at))) {
 		e->has_recovery_at = true;
-		e->recovery_at = (e->has_opened_at ? e->opened_at : before ? before->opened_at : now_ms) + args_int(w->args, "for");
+		e->recovery_at = begin_ms(before, now_ms, e) + args_int(w->args, "for");
 	}
 	if (e->has_recovery_at && e->recovery_at <= now_ms)
 		return err_set(err, ERR_REJECT, "it would be over before now");
+	if (maintenance && (e->has_opened_at || e->has_recovery_at) && end_ms(before, e) <= begin_ms(before, now_ms, e))
+		return err_set(err, ERR_REJECT, "it would be over before it begins: give --from, and --for or --recovery, that fit");
 	return 0;
 }
 

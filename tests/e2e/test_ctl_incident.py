@@ -100,7 +100,7 @@ def test_draft(world):
     assert entry == {**NOTHING, "incident": done["id"], "author": "tester", "action": "draft", "impact": "degraded", "components": ["storage/main", "alerts"], "title": "Slow",
                      "text": "It is slow."}, entry
     assert done["state"] == "draft" and done["edited"] and done["phase"] == "investigating", done
-    [notice] = world.notices("page_incident_drafted")
+    [notice] = world.notices("status_drafted")
     assert notice["author"] == "tester" and done["id"] in notice["text"] and dict(notice["fields"])["title"] == "Slow", notice
     world.first = done["id"]
 
@@ -161,7 +161,7 @@ def test_veto(world):
     done = world.incident("veto", "20261127-1000", "--reason", "a test of ours")
     assert world.newest(before) == {**NOTHING, "incident": "20261127-1000-push", "author": "tester", "action": "veto", "text": "a test of ours"}
     assert done["state"] == "vetoed", done
-    [notice] = world.notices("page_incident_vetoed")
+    [notice] = world.notices("status_vetoed")
     assert dict(notice["fields"])["reason"] == "a test of ours" and notice["text"].endswith("a test of ours"), notice
 
 

@@ -76,6 +76,8 @@ def test_refuses_ids():
     assert "id stands there twice" in refusal(thing("int"), thing("int"), ids="1 Thing 0.avsc\n1 Other 1.avsc\n")
     assert "file stands there twice" in refusal(thing("int"), ids="1 Thing 0.avsc\n2 Thing 0.avsc\n")
     assert "no positive int32_t" in refusal(thing("int"), ids="0 Thing 0.avsc\n")
+    assert "an id over 1023" in refusal(thing("int"), ids="1024 Thing 0.avsc\n")
+    assert f"PINS_IDS = {avsc.IDS} " in (ROOT / "common" / "pins.h").read_text()
     assert "not the record Other" in refusal(thing("int"), ids="1 Other 0.avsc\n")
     assert "not id, record, file" in refusal(thing("int"), ids="Thing 0.avsc\n")
     assert "9.avsc" in refusal(thing("int"), ids="1 Thing 9.avsc\n")

@@ -43,8 +43,9 @@ class Mixed(Pipeline):
         self.build = {"old": BINARIES, "new": new}
         self.settings = {}
 
-    def start(self, program, settings, build="old"):
+    def start(self, program, settings, build="old", pins=""):
         self.settings[program] = settings
+        settings = [*settings, f"schema.write.version={pins}"] if pins else settings
         kind = program.split("-")[0]
         settings = [f"kafka.bootstrap.servers={self.env['KAFKA']}", f"admin.listen=127.0.0.1:{self.admin_ports[program]}",
                     *(f"clock.{name}={self.env['CLOCK_' + name.upper()]}" for name in ("start_ms", "real_ms", "speed")), *settings]
@@ -60,11 +61,11 @@ class Mixed(Pipeline):
     def wait_ready(self, program):
         self.processes[program].wait_until(lambda: self.ready(program), WAIT_SECONDS, "ready")
 
-    def swap(self, program, build, ready=True):
+    def swap(self, program, build, ready=True, pins=""):
         """What each step of UPGRADE.md is: a stop that ends with 0, a start, ready."""
         how = self.processes[program].stop(40)
         assert how == "stopped" and self.processes[program].exit_code == 0, (program, how, self.processes[program].exit_code)
-        self.start(program, self.settings[program], build)
+        self.start(program, self.settings[program], build, pins)
         if ready:
             self.wait_ready(program)
 
@@ -200,6 +201,17 @@ class World:
         assert self.pipeline.deadletters() == 0
 
 
+    def former_versions(self):
+        """schema.write.version with what the old build writes of each record that the new one has changed."""
+        ids = {record: sorted(number for number, (name, _) in self.schemas.items() if name == record) for record in TOPICS.values()}
+        return ",".join(f"{record}={numbers[-2]}" for record, numbers in ids.items())
+
+    def wait_written(self, more, what):
+        """Until each topic has that many records more than now."""
+        before = {topic: len(self.schema_ids(topic)) for topic in TOPICS}
+        self.wait(lambda: all(len(self.schema_ids(topic)) >= before[topic] + more for topic in TOPICS), what)
+
+
 def decode(value, schema):
     return fastavro.schemaless_reader(io.BytesIO(value[5:]), schema)
 
@@ -222,6 +234,12 @@ def test_upgrade_in_the_documented_order(world):
 
 def test_rollback_in_the_reverse_order(world):
     """Writers first, and each reader only when it has read what the new writers wrote."""
+    roll_back(world)
+    world.verdict()
+    assert not world.waiting()
+
+
+def roll_back(world):
     p = world.pipeline
     world.load.go_on()
     p.swap("ingest", "old")
@@ -231,6 +249,30 @@ def test_rollback_in_the_reverse_order(world):
     for program in ("notify", "sink"):
         world.wait_read(program, world.ends(program))
         p.swap(program, "old")
+
+
+def test_pinned_there_is_no_order(world):
+    """All programs are new, the writers first, and readers go back at once, nobody waits: while a pin holds, nothing new is written. Without it, it is."""
+    p, pins = world.pipeline, world.former_versions()
+    before = {topic: world.written_by_new(topic) for topic in TOPICS}
+    assert all(before.values())  # so what is new can be told
+    world.load.go_on()
+    for program in reversed(READERS_FIRST):
+        p.swap(program, "new", pins=pins)
+        said = [line for line in p.processes[program].log_file.read_text().splitlines() if "event=schema_pinned" in line]
+        assert len(said) == 1 and pins in said[0], (program, said)
+    world.wait_written(3, "all of it new, and pinned")
+    for program in ("sink", "notify", "processor-2"):
+        p.swap(program, "old")
+    world.wait_written(3, "readers are old again")
+    world.verdict()
+    assert {topic: world.written_by_new(topic) for topic in TOPICS} == before
+    assert not world.waiting()
+    world.load.go_on()
+    for program in READERS_FIRST:
+        p.swap(program, "new")
+    world.wait(lambda: all(world.written_by_new(topic) > before[topic] for topic in TOPICS), "without a pin all is written in the new version")
+    roll_back(world)
     world.verdict()
     assert not world.waiting()
 

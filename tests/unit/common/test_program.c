@@ -168,6 +168,10 @@ static const struct { const char *args, *message; } refused[] = {
 	{"--check-config --set admin.listen=bad", "key admin.listen = 'bad' from --set is neither IPv4:port nor [IPv6]:port"},
 	{"--set admin.listen=localhost:1", "key admin.listen = 'localhost:1' from --set is neither IPv4:port nor [IPv6]:port"},
 	{"--set admin.listen=1.2.3.4:65536", "key admin.listen = '1.2.3.4:65536' from --set is neither IPv4:port nor [IPv6]:port"},
+	{"--set schema.write.version=Aggregate", "key schema.write.version = 'Aggregate' from --set is not Record=ID,..: 'Aggregate'"},
+	{"--check-config --set schema.write.version=Aggregate=4,Incident=4",
+	 "key schema.write.version = 'Aggregate=4,Incident=4' from --set gives Incident the id '4', and it has only 17"},
+	{"--set schema.write.version=Cell=1,Cell=1", "key schema.write.version = 'Cell=1,Cell=1' from --set names Cell twice"},
 	{"--set batch.max_docs=13", "key batch.max_docs = '13' from --set brings bad luck"},
 	{"--check-config --set batch.max_docs=13", "key batch.max_docs = '13' from --set brings bad luck"},
 };
@@ -236,6 +240,36 @@ START_TEST(check_and_print)
 }
 END_TEST
 
+/* It is told in the list of settings, in force at once, and said once by what starts. */
+START_TEST(pinned)
+{
+	int before = dup(STDERR_FILENO), to = memfd_create("stderr", MFD_CLOEXEC);
+	char said[4096];
+	struct fixture f;
+	ssize_t n;
+
+	dup2(to, STDERR_FILENO);
+	run(&f, "--print-config --set schema.write.version=Aggregate=4,Incident=17");
+	ck_assert_int_eq(f.rc, 1);
+	ck_assert_ptr_nonnull(strstr(f.output, "\nschema.write.version = Aggregate=4,Incident=17  # --set\n"));
+	program_fini(&f.program);
+	run(&f, "");
+	ck_assert_int_eq(f.rc, 0);
+	program_fini(&f.program);
+	ck_assert_int_eq(lseek(to, 0, SEEK_CUR), 0); /* nothing so far */
+	run(&f, "--set schema.write.version=Aggregate=4,Incident=17");
+	ck_assert_int_eq(f.rc, 0);
+	program_fini(&f.program);
+	dup2(before, STDERR_FILENO);
+	n = pread(to, said, sizeof(said) - 1, 0);
+	said[n > 0 ? n : 0] = '\0';
+	ck_assert_ptr_nonnull(strstr(said, "event=schema_pinned versions=\"Aggregate=4,Incident=17\"\n"));
+	ck_assert_ptr_eq(strchr(said, '\n'), said + strlen(said) - 1); /* one line */
+	close(before);
+	close(to);
+}
+END_TEST
+
 START_TEST(test_clock)
 {
 	char args[160];
@@ -298,6 +332,7 @@ int main(void)
 	tcase_add_loop_test(tc, refuses, 0, NR(refused));
 	tcase_add_test(tc, help_and_version);
 	tcase_add_test(tc, check_and_print);
+	tcase_add_test(tc, pinned);
 	tcase_add_test(tc, test_clock);
 	tcase_add_test(tc, faults);
 	suite_add_tcase(suite, tc);

@@ -18,8 +18,7 @@ static int32_t partitions_of(void *ctx, struct str cell)
 
 static const struct route routes[] = {{.effective_from = 0, .cell = {"main", 4}, .shards = 2}, {.effective_from = T0, .cell = {"lost", 4}, .shards = 2},
 				{.effective_from = T0 + HOUR, .cell = {"eu", 2}, .shards = 3}, {.effective_from = T0 + 100 * HOUR, .cell = {"main", 4}, .shards = 5}};
-static const struct site site = {.id = {"shop", 4}, 
-				  .routes = (struct route *)(uintptr_t)routes, .routes_len = NR(routes)};
+static const struct site site = {.id = {"shop", 4}, .routes = (struct route *)routes, .routes_len = NR(routes)};
 
 /* Which routes count, as bits; a route is looked at when its shards are among the places. */
 static const struct { int64_t from_ms, to_ms; unsigned routes; } spans[] = {

@@ -181,8 +181,8 @@ START_TEST(long_titles)
 	struct status_moment *moments;
 	size_t nr;
 
-	for (int k = 0; k < 400; k++)
-		strcat(titles, "\xc3\xa4");
+	for (size_t at = strlen(titles), k = 0; k < 400; k++, at += 2)
+		memcpy(titles + at, "\xc3\xa4", 3);
 	log_line(t, T0, "a", "breaker_open", NULL, "main", NULL);
 	ck_assert_int_eq(timeline_tell(t, &i, &moments, &nr, NULL), 0);
 	ck_assert_uint_le(moments[0].text.len, STATUS_MOMENT_TEXT_MAX);
