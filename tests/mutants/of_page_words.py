@@ -8,7 +8,7 @@ def words(name, find, replace):
 
 
 MUTANTS = [
-    words("maintenance-without-end", "becomes && !e->has_recovery_at &&", "!before && !e->has_recovery_at &&"),
+    words("maintenance-without-end", "becomes && !e->has_recovery_at &&", "becomes && !before && !e->has_recovery_at &&"),
     words("end-is-forgotten", "&& !(before && before->recovery_at))", ")"),
     words("over-before-it-begins", "end_ms(before, e) <= begin_ms(before, now_ms, e))", "end_ms(before, e) < begin_ms(before, now_ms, e))"),
     words("words-need-an-end", "maintenance && (e->has_opened_at || e->has_recovery_at) &&", "maintenance &&"),
