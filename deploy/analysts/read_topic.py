@@ -265,9 +265,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stops.append(received))
     name = f"millrace.c.{arguments.cell}.minutely"
-    decode = Decoder(arguments.registry, name)
-    topic = Topic(name, settings_of(arguments))
+    topic = Topic(name, settings_of(arguments))  # before its schema is asked for: who mistypes a cell is told which there are
     try:
+        decode = Decoder(arguments.registry, name)
         with Warehouse(arguments.db) as warehouse:
             counts = load(topic, decode, warehouse, where_to_begin(topic, warehouse, arguments.since), arguments.follow, lambda: bool(stops))
             held = warehouse.figures()
