@@ -9,6 +9,7 @@ import hmac
 import http.client
 import http.server
 import json
+import os
 import threading
 import time
 import warnings
@@ -230,14 +231,17 @@ class MailServer:
 
 
 class Alertmanager:
-    """Debian's, alone, in directory. Its own notifications go nowhere."""
+    """Debian's, alone, in directory. Its own notifications go nowhere. Debian's build reads its templates from /usr/share, where it is not installed: it gets a view
+    of the files of its own, in which they are there."""
 
     def __init__(self, directory):
         self.port = free_port()
         config = directory / "alertmanager.yml"
         config.write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
+        share = ALERTMANAGER.parents[1] / "share"
+        view = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c", 'mount --bind "$0" /usr/share && exec "$@"', share]
         self.process = Process("alertmanager", directory).start(
-            [ALERTMANAGER, f"--config.file={config}", f"--storage.path={directory / 'alertmanager'}", f"--web.listen-address=127.0.0.1:{self.port}",
+            [*view, ALERTMANAGER, f"--config.file={config}", f"--storage.path={directory / 'alertmanager'}", f"--web.listen-address=127.0.0.1:{self.port}",
              "--cluster.listen-address=", "--log.level=warn"])
         try:
             self.process.wait_until(self._is_ready, PATIENCE, "ready")

@@ -183,7 +183,7 @@ def test_without_topics_it_says_what_to_run(world):
 def test_copies_need_brokers(world):
     assert "3 replicas need 3 brokers, and this Kafka has 1" in world.ctl("topics", "apply", code=1).err
     dry = world.ctl("topics", "apply", "--replication-factor", "1", "--dry-run")
-    assert "10 topics would be made" in dry.out
+    assert "11 topics would be made" in dry.out
     assert not world.view.topics()
 
 
@@ -193,7 +193,7 @@ def test_topics_of_the_control_plane(world):
     assert sorted(world.view.topics()) == sorted(CONTROL_NAMES)
     check_topics(world.view, CONTROL_NAMES, CONTROL_TOPICS, 1, 1)
     again = world.ctl("topics", "apply", "--replication-factor", "1")
-    assert again.out == "all 10 topics are there: nothing made\n"
+    assert again.out == "all 11 topics are there: nothing made\n"
 
 
 def test_cell_and_its_topics(world):
@@ -205,7 +205,7 @@ def test_cell_and_its_topics(world):
     assert f"{record['epoch'] & (1 << 64) - 1:016x}" == added["cell"]["epoch"]
     again = world.ctl("cell", "add", "main", "--partitions", "3", "--replication-factor", "1")
     assert "is there already" in again.out and "nothing made" in again.out
-    assert world.ctl("topics", "apply", "--replication-factor", "1").out == "all 20 topics are there: nothing made\n"
+    assert world.ctl("topics", "apply", "--replication-factor", "1").out == "all 21 topics are there: nothing made\n"
     assert world.cell() == record
     assert len(world.view.messages("millrace.cells")) == 1, "a run without a change wrote"
     assert "fixed for its life" in world.ctl("cell", "add", "main", code=1).err
@@ -363,7 +363,7 @@ def test_export_goes_round(world):
     dry = other_ctl("apply", "-f", str(path), "--dry-run")
     assert "14 records would be added" in dry.out and not other_view.topics()
     done = other_ctl("apply", "-f", str(path), "--json").json()
-    assert len(done["changes"]) == 14 and len(done["created"]) == 20 and not done["differences"]
+    assert len(done["changes"]) == 14 and len(done["created"]) == 21 and not done["differences"]
     back = other_ctl("export").json()
     assert back == restored(export, other_view)
     assert back["cells"][0]["epoch"] not in (export["cells"][0]["epoch"], "0" * 16)
@@ -371,11 +371,11 @@ def test_export_goes_round(world):
     check_topics(other_view, CONTROL_NAMES, CONTROL_TOPICS, 1, 3)
     check_topics(other_view, cell_names("main"), CELL_TOPICS, 3, 3)
     again = other_ctl("apply", "-f", "-", given=path.read_text())
-    assert again.out == "all 20 topics are there: nothing made\nall records are as the file says: nothing to change\n"
+    assert again.out == "all 21 topics are there: nothing made\nall records are as the file says: nothing to change\n"
     assert other_ctl("export").json() == back, "an old epoch came back"
     told = [n["event"] for n in other_view.records("millrace.notices")]
     assert sorted(told) == sorted(["topics_made"] * 2 + ["cell_added"] + ["site_added"] * 13)
-    assert "all 20 topics are there" in other_ctl("topics", "apply", "--partitions-check").out
+    assert "all 21 topics are there" in other_ctl("topics", "apply", "--partitions-check").out
 
 
 def tight(size):
