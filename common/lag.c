@@ -2,7 +2,8 @@
  *
  * Ends are asked for by rd_kafka_offsets_for_times() with the two special times of the protocol (-1 the
  * end, -2 the beginning): one request a broker and a deadline, where rd_kafka_query_watermark_offsets()
- * takes two a partition and may never return (2.0.2). Broker by broker and group by group, so that what one of them does not answer is
+ * takes two a partition and may never return (2.0.2). Who asks must be a consumer: when a coordinator has moved, 2.0.2's handler of the answer
+ * tells the asking client's own group to look for it, and of a client that has none it tells a null pointer. Broker by broker and group by group, so that what one of them does not answer is
  * missing, and no more. */
 #include "common/lag.h"
 
@@ -330,6 +331,8 @@ static int read_leaders(rd_kafka_t *rk, struct lag_group *groups, size_t nr, str
 
 int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err)
 {
+	if (rd_kafka_type(rk) != RD_KAFKA_CONSUMER)
+		return err_set(err, ERR_FATAL, "offsets of groups are asked by a consumer: another client would crash when a coordinator moves");
 	if (read_leaders(rk, groups, nr, err) < 0 || read_offsets(rk, groups, nr, TIME_BEGIN, err) < 0 ||
 	    read_offsets(rk, groups, nr, TIME_END, err) < 0 || read_commits(rk, groups, nr, arena, err) < 0)
 		return -1;

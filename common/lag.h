@@ -53,7 +53,7 @@ struct lag_group {
  * reads, and the partitions that are there. Everything lives in arena. */
 int lag_plan(struct str cell, const struct topic_list *topics, struct arena *arena, struct lag_group out[LAG_GROUPS], struct err *err);
 
-/* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest; metadata lives in arena. What cannot be asked
+/* Asks Kafka for the groups' commits and the partitions' ends, and fills in the rest; metadata lives in arena. rk: any consumer with a group.id (lag.c says why). What cannot be asked
  * of one partition, broker or group becomes a fault; -1 only when nothing could. A broker that hangs costs 10 s, twice if it
  * is a group's coordinator, too. */
 int lag_read(rd_kafka_t *rk, struct lag_group *groups, size_t nr, struct arena *arena, struct err *err);

@@ -144,6 +144,11 @@ rd_kafka_t *cluster_client(const struct cluster *c)
 	return c->producer;
 }
 
+rd_kafka_t *cluster_consumer(const struct cluster *c)
+{
+	return tables_client(c->tables);
+}
+
 /* NULL when memory is short. */
 static rd_kafka_headers_t *make_headers(const struct cluster_record *record)
 {

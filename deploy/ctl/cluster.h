@@ -41,6 +41,9 @@ const struct store *cluster_store(const struct cluster *c);
 /* The client, for admin requests. Borrowed. */
 rd_kafka_t *cluster_client(const struct cluster *c);
 
+/* A consumer, for lag_read(); there from cluster_load() on. Not to be polled: it reads the tables. Borrowed. */
+rd_kafka_t *cluster_consumer(const struct cluster *c);
+
 /* Writes a whole record, or its deletion (tombstone), and waits until the table shows it. ERR_REJECT: it is
  * another's to change (written by a newer millrace-ctl), or was changed by somebody else meanwhile;
  * ERR_RETRY: not acknowledged in time, so that it may or may not be there. */

@@ -138,7 +138,7 @@ int offsets_show_run(struct ctl *ctl, struct err *err)
 		return -1;
 	progress_begin(ctl->progress, "asking what the processors of " STR_FMT " have committed", STR_ARG(cell->name));
 	asked = topic_list_read(cluster_client(ctl->cluster), &arena, &topics, err) < 0 || lag_plan(cell->name, &topics, &arena, groups, err) < 0 ||
-			lag_read(cluster_client(ctl->cluster), groups, 1, &arena, err) < 0 ? -1 : 0;
+			lag_read(cluster_consumer(ctl->cluster), groups, 1, &arena, err) < 0 ? -1 : 0;
 	progress_end(ctl->progress);
 	if (asked < 0)
 		goto out;

@@ -210,7 +210,7 @@ static int gather_lag(struct status *s, struct ctl *ctl, struct err *err)
 	for (size_t i = 0; i < s->nr_cells; i++, s->nr_groups += LAG_GROUPS)
 		if (lag_plan(cells[i]->key, &s->topics, &s->arena, &s->groups[s->nr_groups], err) < 0)
 			goto out;
-	rc = lag_read(rk, s->groups, s->nr_groups, &s->arena, err);
+	rc = lag_read(cluster_consumer(ctl->cluster), s->groups, s->nr_groups, &s->arena, err);
 	if (rc == 0)
 		gather_ages(s, ctl);
 out:

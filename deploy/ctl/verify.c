@@ -122,7 +122,7 @@ static int plan(const struct verify *v, struct arena *arena, const struct topic_
 {
 	if (lag_plan(v->cell->name, topics, arena, groups, err) < 0)
 		return -1;
-	if (lag_read(cluster_client(v->ctl->cluster), groups, 2, arena, err) < 0)
+	if (lag_read(cluster_consumer(v->ctl->cluster), groups, 2, arena, err) < 0)
 		return -1;
 	for (int g = 0; g < 2; g++)
 		for (size_t i = 0; i < groups[g].nr; i++)

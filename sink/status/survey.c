@@ -48,7 +48,12 @@ struct kept {
 	bool whole;              /* every topic's time is known */
 };
 
-static const struct kafka_prop fixed_props[] = {{0}};
+/* A consumer, as lag_read() wants one; it joins nothing and reads nothing. */
+static const struct kafka_prop fixed_props[] = {
+	{"group.id", "millrace-lag"},
+	{"enable.auto.commit", "false"},
+	{0},
+};
 
 int survey_check(const struct program *p, struct err *err)
 {
@@ -318,7 +323,7 @@ struct survey *survey_new(const struct program *p, int64_t interval_ms, int wake
 	s->program = p;
 	s->interval_ms = interval_ms;
 	s->wake_fd = wake_fd;
-	s->rk = kafka_open(RD_KAFKA_PRODUCER, kafka_conf(p, "survey", fixed_props, err), err); /* it only asks */
+	s->rk = kafka_open(RD_KAFKA_CONSUMER, kafka_conf(p, "survey", fixed_props, err), err);
 	if (!s->rk) {
 		survey_free(s, 0);
 		return NULL;

@@ -280,6 +280,26 @@ START_TEST(settings_that_librdkafka_refuses)
 }
 END_TEST
 
+enum { OFFSET_FETCH_KEY = 9 }; /* of the protocol */
+
+/* A group's coordinator has gone to another broker: one that has come back says so to who asks it, and a client that is no consumer dies of it (2.0.2). */
+START_TEST(coordinators_move)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	set_cells(&f, "main", NULL);
+	until(&f, is_ok);
+	for (int i = 0; i < 3; i++) {
+		rd_kafka_mock_push_request_errors(f.mock.cluster, OFFSET_FETCH_KEY, 3, RD_KAFKA_RESP_ERR_NOT_COORDINATOR, RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+						  RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+		until(&f, is_ok);
+		until(&f, is_ok);
+	}
+	fixture_fini(&f);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("survey");
@@ -290,6 +310,7 @@ int main(void)
 	tcase_add_test(tc, again_and_again);
 	tcase_add_test(tc, cells_change);
 	tcase_add_test(tc, kafka_gone_and_back);
+	tcase_add_test(tc, coordinators_move);
 	tcase_add_test(tc, nobody_fetches);
 	tcase_add_test(tc, stops_at_once);
 	tcase_add_test(tc, stops_while_it_hangs);
