@@ -1,18 +1,28 @@
 /* ages.c - see ages.h.
  *
  * A sample (t, e) says that of the records from e on none had come by t. So the record at an offset came after the last sample whose end is not behind it. When there are too
- * many samples every second one goes: what is left says the same, less exactly, and what is told grows less exact with its age, which nobody minds. */
+ * many samples one goes, the one whose going makes the smallest hole, measured by how long ago that is: what is left tells any age to the same share of it, through hours of
+ * standing still. */
 #include "sink/status/ages.h"
 
 #include <string.h>
 
-static void thin(struct ages *a)
+/* Lets one between the first and the last go, as of now_ms. */
+static void thin(struct ages *a, int64_t now_ms)
 {
-	size_t kept = 0;
+	double least = 0;
+	size_t which = 0;
 
-	for (size_t i = 0; i < a->nr; i += 2)
-		a->samples[kept++] = a->samples[i];
-	a->nr = kept;
+	for (size_t i = 1; i + 1 < a->nr; i++) {
+		double hole = (double)(a->samples[i + 1].at_ms - a->samples[i - 1].at_ms) / (double)(now_ms - a->samples[i - 1].at_ms);
+
+		if (!which || hole < least) {
+			least = hole;
+			which = i;
+		}
+	}
+	memmove(&a->samples[which], &a->samples[which + 1], (a->nr - which - 1) * sizeof(a->samples[0]));
+	a->nr--;
 }
 
 void ages_take(struct ages *a, int64_t at_ms, int64_t end)
@@ -26,7 +36,7 @@ void ages_take(struct ages *a, int64_t at_ms, int64_t end)
 		return;
 	}
 	if (a->nr == AGES_SAMPLES)
-		thin(a);
+		thin(a, at_ms);
 	a->samples[a->nr].at_ms = at_ms;
 	a->samples[a->nr++].end = end;
 }
@@ -44,7 +54,7 @@ void ages_learn(struct ages *a, int64_t offset, int64_t at_ms)
 		return;
 	}
 	if (a->nr == AGES_SAMPLES) {
-		thin(a);
+		thin(a, a->samples[a->nr - 1].at_ms + 1);
 		ages_learn(a, offset, at_ms);
 		return;
 	}

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AGES_SAMPLES = 256 };
+enum { AGES_SAMPLES = 128 }; /* two KiB a partition and group */
 
 /* A partition's ends. Zeroed it knows nothing. */
 struct ages {
