@@ -317,12 +317,18 @@ static int end(struct turn *t, const struct status_incident *i, const struct par
 	return tell_timeline(t, i, e);
 }
 
+/* When anything was last said of it, or, of a maintenance that is to come, will have begun. */
+static int64_t last_told(const struct status_incident *i)
+{
+	int64_t last = i->told_at > i->posted_at ? i->told_at : i->posted_at;
+
+	return i->opened_at > last ? i->opened_at : last;
+}
+
 static int remind(struct turn *t, const struct status_incident *i)
 {
-	int64_t last = i->told_at > i->reminded_at ? i->told_at : i->reminded_at;
+	int64_t last = last_told(i) > i->reminded_at ? last_told(i) : i->reminded_at;
 
-	last = i->posted_at > last ? i->posted_at : last;
-	last = i->opened_at > last ? i->opened_at : last; /* a maintenance that is to come */
 	if (t->now_ms - last < t->d->conf->cadence_ms)
 		return 0;
 	return entry(t, i->id, STATUS_ACTION_REMIND) ? 0 : -1;
@@ -437,4 +443,16 @@ int drafts_turn(struct drafts *d, int64_t now_ms, const struct status_component 
 	*out = d->out;
 	*nr = d->nr;
 	return 0;
+}
+
+size_t drafts_due(const struct drafts_conf *conf, int64_t now_ms, const struct status_incidents *incidents)
+{
+	size_t nr = 0;
+
+	for (size_t k = 0; k < incidents->nr; k++) {
+		const struct status_incident *i = incidents->list[k];
+
+		nr += i->state == STATUS_INCIDENT_POSTED && i->edited && i->impact != STATUS_IMPACT_MAINTENANCE && now_ms - last_told(i) >= conf->cadence_ms;
+	}
+	return nr;
 }

@@ -39,4 +39,7 @@ int drafts_turn(struct drafts *d, int64_t now_ms, const struct status_component 
 		const struct status_incidents *incidents, drafts_timeline_fn timeline, void *ctx, const struct status_entry **out, size_t *nr,
 		struct err *err);
 
+/* How many incidents on the page wait for an operator: theirs, and not told of for a cadence. */
+size_t drafts_due(const struct drafts_conf *conf, int64_t now_ms, const struct status_incidents *incidents);
+
 #endif

@@ -25,6 +25,7 @@
 #include "sink/status/lags.h"
 #include "sink/status/meters.h"
 #include "sink/status/registry.h"
+#include "sink/status/scribe.h"
 #include "sink/status/timeline.h"
 
 enum {
@@ -56,6 +57,7 @@ struct app {
 	struct lags *lags;
 	struct judge *judge;
 	struct drafts *drafts;
+	struct scribe scribe;       /* of the rooms above */
 	struct board board;
 	struct server *server;
 	struct events events;
@@ -135,6 +137,7 @@ static int app_open(struct app *app, struct err *err)
 {
 	if (events_open(&app->events, TICK_MS, err) < 0 || open_admin(app, err) < 0 || open_rooms(app, err) < 0)
 		return -1;
+	app->scribe = (struct scribe){&app->program, app->report, app->desk, app->journal, app->drafts, app->timeline};
 	recall(app);
 	tables_wake_on(app->tables, app->events.wake_fd);
 	app->server = server_new(app->conf.listen, app->metrics, err);
@@ -241,54 +244,6 @@ static const char *why_not_known(const struct app *app, const struct facts *fact
 	return NULL;
 }
 
-/* What an entry of the page's own means to operators. */
-static void tell_operators(struct app *app, const struct status_entry *e)
-{
-	static const struct { const char *event, *says; enum severity severity; } words[] = {
-		[STATUS_ACTION_DRAFT] = {"status_drafted", "was drafted for the status page, and will be posted unless you edit or veto it", SEVERITY_WARNING},
-		[STATUS_ACTION_POST] = {"status_posted", "was posted on the status page", SEVERITY_WARNING},
-		[STATUS_ACTION_UPDATE] = {"status_updated", "was updated on the status page", SEVERITY_INFO},
-		[STATUS_ACTION_VETO] = {"status_withdrawn", "was over before it was posted", SEVERITY_INFO},
-		[STATUS_ACTION_RESOLVE] = {"status_resolved", "was resolved on the status page", SEVERITY_INFO},
-		[STATUS_ACTION_REMIND] = {"status_update_due", "is yours, and its last update is older than drafts.cadence", SEVERITY_WARNING},
-	};
-	char text[320];
-	const struct tag field = {STR("incident"), e->incident};
-
-	snprintf(text, sizeof(text), "incident " STR_FMT " %s", STR_ARG(e->incident), words[e->action].says);
-	report_notice(app->report, words[e->action].severity, words[e->action].event, text, &field, 1);
-	log_info(&app->program.log, words[e->action].event, LOG_STR("text", text));
-}
-
-/* An entry of the page's own: into the fold, and on its way to Kafka. */
-static void write_entry(struct app *app, struct status_incidents *incidents, const struct status_entry *e)
-{
-	struct buf bytes = BUF_INIT;
-	struct err err = ERR_INIT;
-	char key[STATUS_KEY_SIZE];
-
-	if (status_entry_encode(e, &bytes, &err) < 0 || journal_add(app->journal, str_from(status_entry_key(e, key)), buf_str(&bytes), true, &err) < 0 ||
-	    status_incidents_take(incidents, e, &err) < 0)
-		complain(app, "entry_not_written", &err);
-	else
-		tell_operators(app, e);
-	buf_fini(&bytes);
-	app->next_save_mono_ms = 0;
-}
-
-static void write_drafts(struct app *app, struct status_incidents *incidents)
-{
-	const struct status_entry *entries;
-	struct err err = ERR_INIT;
-	size_t nr = 0;
-
-	if (drafts_turn(app->drafts, clock_now_ms(&app->program.clock), app->board.components, app->board.nr_components, incidents, timeline_tell, app->timeline,
-			&entries, &nr, &err) < 0)
-		complain(app, "drafts_not_made", &err);
-	for (size_t i = 0; i < nr; i++)
-		write_entry(app, incidents, &entries[i]);
-}
-
 /* From facts to the board, where they are known, and from the board to drafts. */
 static const char *judge(struct app *app)
 {
@@ -317,28 +272,13 @@ static const char *judge(struct app *app)
 	incidents = entry_desk_lock(app->desk);
 	if (judge_turn(app->judge, &facts, incidents, &components, &nr, &err) == 0) {
 		board_set(&app->board, components, nr);
-		if (app->conf.drafts_enabled)
-			write_drafts(app, incidents);
+		if (app->conf.drafts_enabled && scribe_draft(&app->scribe, incidents, components, nr))
+			app->next_save_mono_ms = 0;
 	} else {
 		complain(app, "not_judged", &err);
 	}
 	entry_desk_unlock(app->desk);
 	return NULL;
-}
-
-/* Incidents that operators should update. */
-static size_t count_due(const struct app *app, const struct status_incidents *incidents)
-{
-	int64_t now_ms = clock_now_ms(&app->program.clock);
-	size_t nr = 0;
-
-	for (size_t k = 0; k < incidents->nr; k++) {
-		const struct status_incident *i = incidents->list[k];
-		int64_t last = i->told_at > i->posted_at ? i->told_at : i->posted_at;
-
-		nr += i->state == STATUS_INCIDENT_POSTED && i->edited && i->impact != STATUS_IMPACT_MAINTENANCE && now_ms - last > app->conf.drafts.cadence_ms;
-	}
-	return nr;
 }
 
 static void render(struct app *app)
@@ -354,7 +294,7 @@ static void render(struct app *app)
 	incidents = entry_desk_lock(app->desk);
 	page = board_page(&app->board, incidents);
 	answers = board_render(&page, &err);
-	meters_follow(&app->meters, &page, journal_waiting(app->journal), count_due(app, incidents));
+	meters_follow(&app->meters, &page, journal_waiting(app->journal), drafts_due(&app->conf.drafts, clock_now_ms(&app->program.clock), incidents));
 	entry_desk_unlock(app->desk);
 	if (answers)
 		server_set_page(app->server, answers);
@@ -372,27 +312,6 @@ static void save(struct app *app)
 	app->next_save_mono_ms = clock_mono_ms() + SAVE_EVERY_MS;
 	if (board_save(&app->board, app->desk, app->journal, &err) < 0)
 		complain(app, "state_not_kept", &err);
-}
-
-/* What operators brought by the admin port, into the journal. */
-static void take_brought(struct app *app)
-{
-	struct buf bytes = BUF_INIT;
-	struct err err = ERR_INIT;
-
-	while (entry_desk_next(app->desk, &bytes)) {
-		struct arena scratch = ARENA_INIT;
-		struct status_entry e = {0};
-		char key[STATUS_KEY_SIZE];
-
-		if (status_entry_decode(buf_str(&bytes), &scratch, &e, &err) < 0 ||
-		    journal_add(app->journal, str_from(status_entry_key(&e, key)), buf_str(&bytes), false, &err) < 0)
-			complain(app, "entry_not_written", &err);
-		arena_fini(&scratch);
-		app->next_save_mono_ms = app->next_page_mono_ms = 0;
-	}
-	entry_desk_set_room(app->desk, journal_room(app->journal));
-	buf_fini(&bytes);
 }
 
 static void tick(struct app *app)
@@ -447,7 +366,8 @@ static int run(struct app *app, struct err *err)
 		if (open_tables(app, err) < 0 || poll_tables(app, app->tables, err) < 0 || poll_tables(app, app->notices, err) < 0)
 			return -1;
 		take_survey(app);
-		take_brought(app);
+		if (scribe_take(&app->scribe))
+			app->next_save_mono_ms = app->next_page_mono_ms = 0;
 		if (events_read(app->events.timer_fd))
 			tick(app);
 	}

@@ -41,7 +41,7 @@ MUTANTS = [
     page("followers-never-join", "drafts", "names(i, c->id) || (is_troubled(c) && follows_processing(t, c) && names(i, STR(\"processing\")))", "names(i, c->id)"),
     page("well-for-a-moment-is-well", "drafts", "t->now_ms - well_since(p) >= t->d->conf->resolve_after_ms ? end", "t->now_ms ? end"),
     page("edited-drafts-lie-about", "drafts", "	if (i->edited)\n		return remind(t, i);\n	if (is_over(p)) {", "	if (i->edited)\n		return 0;\n	if (is_over(p)) {"),
-    page("reminded-all-the-time", "drafts", "i->told_at > i->reminded_at ? i->told_at : i->reminded_at;", "i->told_at;"),
+    page("reminded-all-the-time", "drafts", "last_told(i) > i->reminded_at ? last_told(i) : i->reminded_at;", "last_told(i);"),
     page("recovery-is-no-news", "drafts", "i->phase != STATUS_PHASE_MONITORING && recovery_at", "i->phase == STATUS_PHASE_RESOLVED && recovery_at"),
     # words
     page("first-recovery-of-all", "words", "if (now_ms + c->recovery_ms > latest)", "if (!latest)"),

@@ -55,4 +55,9 @@ MUTANTS = [
     of("markers-wait", "lags", "g->oldest || g->nr_unknown ? g->total : 0;", "g->total;"),
     of("cells-as-they-were", "survey", "	s->cells = cells;\n	s->nr_cells = nr;\n", "	s->cells = s->nr_cells ? s->cells : cells;\n	s->nr_cells = s->nr_cells ? s->nr_cells : nr;\n"),
     of("retention-each-time", "survey", "(kept->whole ? RETENTION_EVERY_MS : RETENTION_RETRY_MS) || ", "0 || "),
+    of("asked-by-a-producer", "survey", "kafka_open(RD_KAFKA_CONSUMER, ", "kafka_open(RD_KAFKA_PRODUCER, "),
+    # ages
+    of("the-widest-hole-grows", "ages", "hole < least", "hole > least"),
+    of("holes-of-now-and-then-alike", "ages", " / (double)(now_ms - a->samples[i - 1].at_ms);", " / (double)now_ms;"),
+    of("younger-than-it-is", "ages", "now_ms > a->samples[0].at_ms ? now_ms - a->samples[0].at_ms : 0;", "now_ms > a->samples[0].at_ms ? (now_ms - a->samples[0].at_ms) / 2 : 0;"),
 ]

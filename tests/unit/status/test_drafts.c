@@ -203,7 +203,10 @@ START_TEST(edited_is_theirs)
 	pass(&w, 62 * MINUTE);
 	ck_assert_uint_eq(w.nr_entries, 6);
 	ck_assert_ptr_null(strstr(w.log, "post"));
+	ck_assert_uint_eq(drafts_due(&w.conf, w.now_ms, &w.incidents), 1); /* whether they were reminded or not */
 	say(&w, AMBER_ID, STATUS_ACTION_UPDATE);
+	ck_assert_uint_eq(drafts_due(&w.conf, w.now_ms + 30 * MINUTE - 1, &w.incidents), 0);
+	ck_assert_uint_eq(drafts_due(&w.conf, w.now_ms + 30 * MINUTE, &w.incidents), 1);
 	set(&w, AMBER, COMPONENT_STATE_OPERATIONAL);
 	pass(&w, 29 * MINUTE);
 	ck_assert_uint_eq(w.nr_entries, 6);
