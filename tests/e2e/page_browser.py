@@ -1,13 +1,16 @@
 """A headless Chromium that looks at the status page: at a size, in light or dark, and tells what it has seen, heard and asked for."""
 import base64
 import json
-import os
 import pathlib
+import sys
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-AXE = pathlib.Path(os.environ["MILLRACE_PARTS"]) / "node" / "node_modules" / "axe-core" / "axe.min.js" if "MILLRACE_PARTS" in os.environ else None
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy" / "local"))
+from millrace_local.paths import NODE_MODULES  # noqa: E402
+
+AXE = NODE_MODULES / "axe-core" / "axe.min.js"
 
 # Text that a reader would not see whole: it reaches beyond the window, or its box hides what is too long for it.
 CUT = """(() => {
