@@ -14,7 +14,14 @@
 #include "common/report.h"
 #include "common/table.h"
 
-enum { CONNECT_MS = 5000, LOAD_MS = 30000, WRITE_MS = 10000, CLOSE_MS = 3000, TURN_MS = 100, TURN_ROWS = 1000 };
+enum {
+	CONNECT_MS = 5000,
+	LOAD_MS = 30000,
+	WRITE_MS = 30000, /* a broker that has died leads, and is waited for as a copy, until Kafka's broker.session.timeout.ms, 9 s, is over */
+	CLOSE_MS = 3000,
+	TURN_MS = 100,
+	TURN_ROWS = 1000,
+};
 
 /* Where one topic's rows go, and what to look for among them. */
 struct feed {

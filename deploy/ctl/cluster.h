@@ -81,7 +81,7 @@ struct cluster_delivery {
  * nothing was queued. */
 int cluster_send(struct cluster *c, const struct cluster_record *record, struct cluster_delivery *d, struct err *err);
 
-/* Waits until every record that was queued is acknowledged, or given up after 10 s: every delivery is done then. */
+/* Waits until every record that was queued is acknowledged, or given up after 30 s: every delivery is done then. */
 void cluster_settle(struct cluster *c);
 
 /* 0 when it was acknowledged, else -1 with *err set: ERR_RETRY, it may or may not be there; ERR_REJECT, Kafka does not take it. */

@@ -4,7 +4,7 @@
 #include "common/clock.h"
 #include "tests/unit/common/kafka_mock.h"
 
-enum { WAIT_MS = 20000 };
+enum { WAIT_MS = 20000, FAILOVER_MS = 11000 };
 
 static const char newer[] = "\0\0\0\x27\x0f" "body"; /* a schema id nobody knows */
 
@@ -268,6 +268,21 @@ START_TEST(many_records_with_headers)
 END_TEST
 
 /* A record that Kafka refuses is an error that says so, and not in the table. */
+/* As when the broker dies that leads the table's partition: Kafka takes 9 s to see it, and then another one answers. */
+START_TEST(a_failover_is_waited_for)
+{
+	struct fixture f;
+	struct err err = ERR_INIT;
+
+	fixture_init(&f);
+	must_load(f.cluster);
+	rd_kafka_mock_broker_push_request_error_rtts(f.mock.cluster, 1, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_NO_ERROR, FAILOVER_MS);
+	ck_assert_msg(put_site(f.cluster, "shop", "Shop", &err) == 0, "%s", err.msg);
+	must_find(&f, "shop", "Shop");
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(refused_records_are_told)
 {
 	struct fixture f;
@@ -380,6 +395,7 @@ int main(void)
 	tcase_add_test(t, newer_records_are_left_alone);
 	tcase_add_test(t, many_records_with_headers);
 	tcase_add_test(t, broker_errors_are_ridden_out);
+	tcase_add_test(t, a_failover_is_waited_for);
 	tcase_add_test(t, refused_records_are_told);
 	tcase_add_test(t, heartbeats_only_when_asked);
 	tcase_add_test(t, notices_are_awaited);
