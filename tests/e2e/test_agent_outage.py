@@ -9,7 +9,6 @@ import contextlib
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -309,7 +308,6 @@ class House:
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a runner whose patience ends must leave no broker behind
     with tempfile.TemporaryDirectory(prefix="millrace-outage-") as folder:
         with Pipeline(folder, base_port=free_base_port(), speed=SPEED, start_minute_of_hour=10, sites={SITE: 2},
                       processor_settings=["window.late_idle=30s"]) as pipeline:
