@@ -36,7 +36,8 @@ struct survey {
 	pthread_cond_t changed;
 	bool stop, ended;
 	char *cells;          /* names, each ended by NUL */
-	size_t nr_cells;
+	size_t nr_cells, cells_bytes;
+	bool others;          /* than at the last look */
 	struct survey_view *view;
 };
 
@@ -235,29 +236,30 @@ static void publish(struct survey *s, struct survey_view *v)
 	events_wake(s->wake_fd);
 }
 
-/* Waits until a look is due and there are cells; copies their names. NULL: stop, or no memory for once. */
-static char *await_turn(struct survey *s, int64_t due_mono_ms, size_t *nr_cells, bool *stop)
+/* What a look begins with. */
+struct turn {
+	char *cells;          /* its own copy; NULL: stop, or no memory for once */
+	size_t nr_cells;
+	bool others, stop;
+};
+
+/* Waits until a look is due and there are cells. */
+static struct turn await_turn(struct survey *s, int64_t due_mono_ms)
 {
-	char *cells = NULL;
 	struct timespec due = {due_mono_ms / 1000, due_mono_ms % 1000 * 1000000};
+	struct turn turn;
 	int rc = 0;
 
 	pthread_mutex_lock(&s->mutex);
 	while (!s->stop && (rc != ETIMEDOUT || !s->nr_cells))
 		rc = s->nr_cells ? pthread_cond_timedwait(&s->changed, &s->mutex, &due) : pthread_cond_wait(&s->changed, &s->mutex);
-	*stop = s->stop;
-	*nr_cells = s->nr_cells;
-	if (!s->stop) {
-		size_t bytes = 0;
-
-		for (size_t i = 0; i < s->nr_cells; i++)
-			bytes += strlen(s->cells + bytes) + 1;
-		cells = malloc(bytes);
-		if (cells)
-			memcpy(cells, s->cells, bytes);
+	turn = (struct turn){.cells = s->stop ? NULL : malloc(s->cells_bytes), .nr_cells = s->nr_cells, .others = s->others, .stop = s->stop};
+	if (turn.cells) {
+		memcpy(turn.cells, s->cells, s->cells_bytes);
+		s->others = false;
 	}
 	pthread_mutex_unlock(&s->mutex);
-	return cells;
+	return turn;
 }
 
 static void kept_fini(struct kept *kept)
@@ -269,26 +271,29 @@ static void kept_fini(struct kept *kept)
 		free(slot->value);
 	map_fini(&kept->by_partition);
 	map_fini(&kept->by_topic);
+	*kept = (struct kept){0};
 }
 
 static void *run(void *arg)
 {
 	struct survey *s = arg;
-	struct kept kept = {.by_topic = MAP_INIT};
+	struct kept kept = {0};
 	int64_t due_mono_ms = clock_mono_ms();
-	bool stop = false;
 
-	while (!stop) {
-		size_t nr_cells;
-		char *cells = await_turn(s, due_mono_ms, &nr_cells, &stop);
-		struct survey_view *v = cells ? calloc(1, sizeof(*v)) : NULL;
+	for (;;) {
+		struct turn turn = await_turn(s, due_mono_ms);
+		struct survey_view *v = turn.cells ? calloc(1, sizeof(*v)) : NULL;
 
+		if (turn.stop)
+			break;
 		due_mono_ms = clock_mono_ms() + s->interval_ms;
+		if (turn.cells && turn.others)
+			kept_fini(&kept); /* of cells that are gone nothing is kept; of the others it is soon known again */
 		if (v) {
-			look(s, &kept, cells, nr_cells, v);
+			look(s, &kept, turn.cells, turn.nr_cells, v);
 			publish(s, v);
 		}
-		free(cells);
+		free(turn.cells);
 	}
 	kept_fini(&kept);
 	pthread_mutex_lock(&s->mutex);
@@ -390,9 +395,11 @@ int survey_set_cells(struct survey *s, const struct str *names, size_t nr, struc
 		*at = '\0';
 	}
 	pthread_mutex_lock(&s->mutex);
+	s->others |= s->nr_cells != nr || s->cells_bytes != bytes || (bytes && memcmp(s->cells, cells, bytes) != 0);
 	free(s->cells);
 	s->cells = cells;
 	s->nr_cells = nr;
+	s->cells_bytes = bytes;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->mutex);
 	return 0;
