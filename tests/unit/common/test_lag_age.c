@@ -112,6 +112,8 @@ END_TEST
 /* Neither does it take the lag of all others away: a broker that is gone is what the screen is wanted for. */
 START_TEST(ends_of_those_that_answer)
 {
+	static const struct kafka_prop props[] = {{"group.id", "millrace-lag"}, {"enable.auto.commit", "false"}, {0}};
+	rd_kafka_t *rk;
 	struct arena arena = ARENA_INIT;
 	struct err err = ERR_INIT;
 	int64_t begun_ms;
@@ -119,13 +121,18 @@ START_TEST(ends_of_those_that_answer)
 
 	fixture_init(&f);
 	rd_kafka_mock_partition_set_leader(f.mock.cluster, "millrace.c.main.samples", 1, -1);
+	rk = kafka_open(RD_KAFKA_CONSUMER, kafka_conf(&f.mock.program, "admin", props, &err), &err);
+	ck_assert_msg(rk != NULL, "%s", err.msg);
 	begun_ms = clock_mono_ms();
-	ck_assert_msg(lag_read(f.mock.rk, f.groups, NR(f.groups), &arena, &err) == 0, "%s", err.msg);
+	ck_assert_msg(lag_read(rk, f.groups, NR(f.groups), &arena, &err) == 0, "%s", err.msg);
 	ck_assert_int_lt(clock_mono_ms() - begun_ms, 30000);
 	ck_assert_ptr_nonnull(f.samples[1].fault);
 	ck_assert_ptr_null(f.samples[0].fault);
 	ck_assert_int_eq(f.samples[0].end, 1);
 	ck_assert_int_eq(f.sink[0].end, 3);
+	ck_assert_int_eq(lag_read(f.mock.rk, f.groups, NR(f.groups), &arena, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.msg, "by a consumer"));
+	kafka_close(rk, 5000);
 	arena_fini(&arena);
 	mock_fini(&f.mock);
 }

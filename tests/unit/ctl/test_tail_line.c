@@ -8,7 +8,7 @@
 #include "schemas/schemas.h"
 #include "tests/unit/unit.h"
 
-enum { DAMAGED = 20000 };
+enum { DAMAGED = 5000 };
 
 #define EVIL "a\033[2J\x7f\xc2\x9b" "31m\n"
 
