@@ -2,9 +2,11 @@
  *
  * Ends are asked for by rd_kafka_offsets_for_times() with the two special times of the protocol (-1 the
  * end, -2 the beginning): one request a broker and a deadline, where rd_kafka_query_watermark_offsets()
- * takes two a partition and may never return (2.0.2). Who asks must be a consumer: when a coordinator has moved, 2.0.2's handler of the answer
- * tells the asking client's own group to look for it, and of a client that has none it tells a null pointer. Broker by broker and group by group, so that what one of them does not answer is
- * missing, and no more. */
+ * takes two a partition and may never return (2.0.2). Broker by broker and group by group, so that what one of them does not answer is
+ * missing, and no more.
+ *
+ * Who asks must be a consumer: when a coordinator has moved, 2.0.2's handler of the answer tells the asking client's own group to look for
+ * it, and of a client that has none it tells a null pointer. */
 #include "common/lag.h"
 
 #include <stdbool.h>

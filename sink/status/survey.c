@@ -395,7 +395,7 @@ int survey_set_cells(struct survey *s, const struct str *names, size_t nr, struc
 		*at = '\0';
 	}
 	pthread_mutex_lock(&s->mutex);
-	s->others |= s->nr_cells != nr || s->cells_bytes != bytes || (bytes && memcmp(s->cells, cells, bytes) != 0);
+	s->others = true;
 	free(s->cells);
 	s->cells = cells;
 	s->nr_cells = nr;

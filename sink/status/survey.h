@@ -39,7 +39,7 @@ struct survey *survey_new(const struct program *p, int64_t interval_ms, int wake
  * process by _exit(). NULL is a no-op and true. */
 bool survey_free(struct survey *s, int timeout_ms);
 
-/* The cells to be asked about from the next time on; copies. -1 when memory is short. */
+/* Other cells are to be asked about from the next time on, and what was known of the former ones is forgotten; copies. -1 when memory is short. */
 int survey_set_cells(struct survey *s, const struct str *names, size_t nr, struct err *err);
 
 /* The newest view, once; the caller frees it. NULL: there is no new one. */
