@@ -106,16 +106,10 @@ static size_t block_bytes(size_t n)
 	return (bytes + apart - 1) & ~(apart - 1);
 }
 
-int hist_reserve(struct hist *h, size_t n)
+static int resize(struct hist *h, size_t bytes)
 {
-	size_t bytes = block_bytes(n);
-	struct hist_block *block;
+	struct hist_block *block = realloc(h->block, bytes);
 
-	if (h->block && n <= h->block->cap)
-		return 0;
-	if (h->block && n < h->block->cap + h->block->cap / 2)
-		bytes = block_bytes(h->block->cap + h->block->cap / 2);
-	block = realloc(h->block, bytes);
 	if (!block)
 		return -1;
 	if (!h->block)
@@ -123,6 +117,27 @@ int hist_reserve(struct hist *h, size_t n)
 	block->cap = (uint32_t)((bytes - sizeof(*block)) / sizeof(block->buckets[0]));
 	h->block = block;
 	return 0;
+}
+
+int hist_reserve(struct hist *h, size_t n)
+{
+	size_t bytes = block_bytes(n);
+
+	if (h->block && n <= h->block->cap)
+		return 0;
+	if (h->block && n < h->block->cap + h->block->cap / 2)
+		bytes = block_bytes(h->block->cap + h->block->cap / 2);
+	return resize(h, bytes);
+}
+
+void hist_trim(struct hist *h)
+{
+	size_t bytes = block_bytes(hist_len(h));
+
+	if (!hist_len(h))
+		hist_fini(h);
+	else if (bytes < hist_bytes(h))
+		resize(h, bytes);
 }
 
 static uint64_t bucket_of(uint64_t key, uint64_t count)

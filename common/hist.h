@@ -93,6 +93,9 @@ bool hist_key_valid(int64_t key);
 /* Makes room for n buckets in all. -1 when memory is short: h is unchanged. */
 int hist_reserve(struct hist *h, size_t n);
 
+/* Gives back what h does not need: hist_bytes() follows from hist_len() alone then. When that fails h is as it was. */
+void hist_trim(struct hist *h);
+
 /* Adds a bucket behind those that are there. 1 when key is not valid or not above the last one's, when count is 0 or the total would pass
  * HIST_TOTAL_MAX, -1 when memory is short: h is unchanged then. */
 int hist_append(struct hist *h, int64_t key, uint64_t count);

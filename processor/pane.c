@@ -144,6 +144,8 @@ int pane_reserve(struct pane *pane, size_t n)
 
 	if (n > WINDOWS_MAX)
 		return -1;
+	if (!n) /* it has no slots as long as there is nothing to find */
+		return 0;
 	while (nr_slots / 4 * 3 < n)
 		nr_slots *= 2;
 	return nr_slots == pane->nr_slots ? 0 : resize(pane, nr_slots);
@@ -292,11 +294,18 @@ static void prefetch_recent(const struct pane *pane, size_t at, enum series_rece
 	__builtin_prefetch((const char *)w + 64);
 }
 
-int pane_merge_one(struct pane *dst, const struct window *from)
+struct window *pane_merge_one(struct pane *dst, const struct window *from)
 {
 	struct window *to = pane_window(dst, from->series);
 
-	return to && pane_add_window(dst, to, from) == 0 ? 0 : -1;
+	return to && pane_add_window(dst, to, from) == 0 ? to : NULL;
+}
+
+void pane_trim(struct pane *pane, struct window *w)
+{
+	pane->hist_bytes -= hist_bytes(&w->hist);
+	hist_trim(&w->hist);
+	pane->hist_bytes += hist_bytes(&w->hist);
 }
 
 int pane_merge(struct pane *dst, const struct pane *src)
@@ -309,7 +318,7 @@ int pane_merge(struct pane *dst, const struct pane *src)
 	while ((from = pane_next(src, &at)) != NULL) {
 		pane_prefetch(src, at);
 		prefetch_recent(src, at, recent_of(dst));
-		if (pane_merge_one(dst, from) < 0)
+		if (!pane_merge_one(dst, from))
 			return -1;
 	}
 	return 0;

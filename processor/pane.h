@@ -64,8 +64,13 @@ size_t pane_bytes(const struct pane *pane);
 /* Adds all windows of src, which is unchanged, to dst. -1 when memory is short: dst may hold a part of them. */
 int pane_merge(struct pane *dst, const struct pane *src);
 
-/* Adds a window of another pane to the series' own. -1 when memory is short: dst is as it was, or has an empty one more. */
-int pane_merge_one(struct pane *dst, const struct window *from);
+/* Adds a window of another pane to the series' own, which it returns, as pane_window() does. NULL when memory is short: dst is as it was, or has an empty
+ * one more. */
+struct window *pane_merge_one(struct pane *dst, const struct window *from);
+
+/* Gives back what a window of this pane does not need. Of a pane that expects nothing, and whose windows are trimmed after each change, pane_bytes() follows
+ * from what is in it alone. */
+void pane_trim(struct pane *pane, struct window *w);
 
 /* Makes room for n windows in all. -1 when memory is short. */
 int pane_reserve(struct pane *pane, size_t n);

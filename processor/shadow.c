@@ -4,7 +4,9 @@
  * 
  * Invariants:
  *  S1  A minute that was given up is noted as lost before its pane goes: it is judged from all of its windows, or not at all.
- *  S2  What was given up is not begun again by a later flush of the same minute, which would know only a part of it. */
+ *  S2  What was given up is not begun again by a later flush of the same minute, which would know only a part of it.
+ *  S3  What is given up follows from what is kept, not from how it came to be there: a task that was restored gives up the same minutes. So windows are
+ *      trimmed, and the list's own room, which depends on how many minutes there once were, does not count. */
 #include "processor/shadow.h"
 
 #include "common/memory.h"
@@ -50,6 +52,7 @@ static int add(struct shadow *s, struct rules *rules, const struct pane *src)
 	size_t at = 0;
 
 	while ((w = pane_next(src, &at)) != NULL) {
+		struct window *to;
 		uint32_t set;
 
 		pane_prefetch(src, at);
@@ -58,21 +61,40 @@ static int add(struct shadow *s, struct rules *rules, const struct pane *src)
 			return -1;
 		if (set == RULES_NONE)
 			continue;
-		if (pane_merge_one(dst, w) < 0)
+		to = pane_merge_one(dst, w);
+		if (!to)
 			return -1;
+		pane_trim(dst, to);
 	}
 	return 0;
+}
+
+/* The index of the largest minute; of several, of the earliest. *bytes: what all take (S3). There is one. */
+static size_t find_largest(const struct shadow *s, size_t *bytes)
+{
+	size_t largest = 0, most = 0;
+
+	*bytes = 0;
+	for (size_t i = 0; i < s->panes.len; i++) {
+		size_t minute = pane_bytes(s->panes.panes[i]);
+
+		*bytes += minute;
+		if (minute > most) {
+			most = minute;
+			largest = i;
+		}
+	}
+	return largest;
 }
 
 /* Gives up the largest minutes until the rest is what it may be. */
 static void shrink(struct shadow *s, struct series_table *series, struct quiet *quiet)
 {
-	while (s->panes.len && shadow_bytes(s) > s->max_bytes) {
-		size_t largest = 0;
+	while (s->panes.len) {
+		size_t bytes, largest = find_largest(s, &bytes);
 
-		for (size_t i = 1; i < s->panes.len; i++)
-			if (pane_bytes(s->panes.panes[i]) > pane_bytes(s->panes.panes[largest]))
-				largest = i;
+		if (bytes <= s->max_bytes)
+			return;
 		if (!s->panes.panes[largest]->len) /* nothing is kept of any */
 			return;
 		quiet_note_lost(quiet, s->panes.panes[largest]->start_ms);

@@ -71,6 +71,11 @@ MUTANTS = [
     of("job-since-not-saved", "alerts_codec.c", "	codec_write_long(out, a->since_ms);\n", "	codec_write_long(out, 0);\n", "check_ins"),
     of("shadow-not-saved", "snapshot.c", "	write_panes(out, &t->shadow.panes);\n", "	write_panes(out, &(struct pane_list){NULL, 0, 0});\n"),
     of("held-series-not-saved", "snapshot.c", "	alerts_mark(&t->alerts, mark);\n", ""),
+    # what is kept back from a flush takes the same after a restore
+    of("kept-as-it-grew", "shadow.c", "		pane_trim(dst, to);\n", "", "shadow"),
+    of("slots-for-nothing", "pane.c", "	if (!n) /* it has no slots", "	if (!n && pane->nr_slots) /* it has no slots", "shadow"),
+    unit("trimmed-to-less", "common/hist.c", "		resize(h, bytes);", "		h->block->cap = h->block->len;", "common", "test_hist"),
+    unit("empty-ones-keep-a-block", "common/hist.c", "	if (!hist_len(h))\n		hist_fini(h);\n	else if", "	if", "common", "test_hist"),
     # jobs
     unit("beat-a-minute-later", "common/trigger.c", "(int64_t)rule->every_minutes + rule->grace_minutes);", "(int64_t)rule->every_minutes + rule->grace_minutes + 1);", "processor", "test_check_ins"),
     unit("a-minute-early-is-too-early", "common/trigger.c", "< due_ms - CLOCK_MINUTE_MS)", "< due_ms)", "processor", "test_check_ins"),

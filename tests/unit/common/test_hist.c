@@ -235,6 +235,34 @@ START_TEST(blocks_waste_nothing)
 }
 END_TEST
 
+/* Trimmed, it takes what one takes that was made at once, however it grew, and is the same otherwise. */
+START_TEST(what_is_trimmed_takes_what_its_buckets_need)
+{
+	struct hist grown = HIST_INIT, made;
+	double v = 1;
+
+	for (uint32_t n = 1; n <= 300; n++, v *= 1.3) {
+		made = (struct hist)HIST_INIT;
+		ck_assert_int_eq(hist_add(&grown, v, n), 0);
+		if (n % 7 && n != 300) /* in between it grows as it likes */
+			continue;
+		ck_assert_int_eq(hist_reserve(&made, n), 0);
+		ck_assert_int_eq(hist_merge(&made, &grown), 0);
+		hist_trim(&grown);
+		ck_assert_uint_eq(hist_bytes(&grown), hist_bytes(&made));
+		ck_assert_uint_eq(hist_bytes(&grown), malloc_usable_size(grown.block));
+		ck_assert(hist_len(&grown) == n && hist_count(&grown) == hist_count(&made));
+		ck_assert_int_eq(memcmp(grown.block->buckets, made.block->buckets, n * sizeof(uint64_t)), 0);
+		hist_fini(&made);
+	}
+	hist_clear(&grown);
+	hist_trim(&grown);
+	ck_assert_uint_eq(hist_bytes(&grown), 0);
+	hist_trim(&grown);
+	hist_fini(&grown);
+}
+END_TEST
+
 /* As much as a histogram can hold, in one bucket between two others, and not one more by any way. */
 START_TEST(a_total_stops_before_it_spoils_a_key)
 {
@@ -514,6 +542,7 @@ int main(void)
 	tcase_add_test(tc, merge_with_itself_doubles);
 	tcase_add_test(tc, quantile_error);
 	tcase_add_test(tc, blocks_waste_nothing);
+	tcase_add_test(tc, what_is_trimmed_takes_what_its_buckets_need);
 	tcase_add_test(tc, a_total_stops_before_it_spoils_a_key);
 	tcase_add_test(tc, append_takes_only_what_can_follow);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
