@@ -3,7 +3,7 @@
  * One consumer is given all partitions at once, each at its committed offset; the first record of each answers, and the partition is paused
  * then. Two groups may be behind in one partition (a cell's sink and notifier in its alerts), which a consumer can read at one place at a
  * time only: those are asked in a second round, by a client of its own, as 2.0.2 does not always go on with a partition that was paused and
- * is assigned again. A partition whose end comes first has nothing but control records left, so nothing waits.
+ * is assigned again. Each round has its own time, which opening and closing clients on a busy machine takes nothing of. A partition whose end comes first has nothing but control records left, so nothing waits.
  *
  * Batches are fetched whole, so the bytes asked for are few: one batch at least comes whatever its size. */
 #include "common/lag_age.h"
@@ -13,7 +13,7 @@
 
 #include "common/clock.h"
 
-enum { DEADLINE_MS = 3000, TURN_MS = 100, CLOSE_MS = 3000 };
+enum { ROUND_MS = 2000, ROUNDS_MAX = 3, TURN_MS = 100, CLOSE_MS = 3000 };
 
 /* One partition of one group. */
 struct question {
@@ -30,7 +30,6 @@ struct asking {
 	struct question *questions;
 	size_t nr, nr_left; /* nr_left: not asked yet */
 	size_t nr_asked, nr_answered; /* in this round */
-	int64_t deadline_ms;
 };
 
 static const struct kafka_prop fixed_props[] = {
@@ -151,8 +150,10 @@ static void take(struct asking *a, const rd_kafka_message_t *message)
 	}
 }
 
-static void await_answers(struct asking *a, int64_t until_ms)
+static void await_answers(struct asking *a)
 {
+	int64_t until_ms = clock_mono_ms() + ROUND_MS;
+
 	while (a->nr_answered < a->nr_asked && clock_mono_ms() < until_ms) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(a->rk, TURN_MS);
 
@@ -163,31 +164,28 @@ static void await_answers(struct asking *a, int64_t until_ms)
 	}
 }
 
-/* What does not answer in one round leaves some of the time to the next. */
 static int ask_all(struct asking *a, struct err *err)
 {
 	int rc = 0;
 
-	do {
-		int64_t now_ms = clock_mono_ms();
-
+	for (int round = 0; rc == 0 && a->nr_left && round < ROUNDS_MAX; round++) {
 		a->rk = open_reader(a->program, err);
 		rc = a->rk ? begin_round(a, err) : -1;
 		if (rc == 0)
-			await_answers(a, now_ms + (a->deadline_ms - now_ms) * 2 / 3);
+			await_answers(a);
 		kafka_close(a->rk, CLOSE_MS);
 		a->nr_left -= rc == 0 ? a->nr_asked : 0;
-	} while (rc == 0 && a->nr_left && clock_mono_ms() < a->deadline_ms);
+	}
 	return rc;
 }
 
 int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, lag_age_fn told, void *ctx, struct err *err)
 {
-	struct asking a = {.program = p, .told = told, .ctx = ctx, .deadline_ms = clock_mono_ms() + DEADLINE_MS};
+	struct asking a = {.program = p, .told = told, .ctx = ctx};
 	int rc = list_questions(&a, groups, nr, err);
 
 	a.nr_left = a.nr;
-	if (rc == 0 && a.nr)
+	if (rc == 0)
 		rc = ask_all(&a, err);
 	free(a.questions);
 	return rc;

@@ -71,5 +71,6 @@ MUTANTS = [
     shared("age-of-the-newest", "lag_age", "q->p->committed > q->p->begin ? q->p->committed : q->p->begin;", "q->p->end - 1;"),
     shared("age-since-1970", "lag_age", "clock_now_ms(&a->program->clock) - clock_map_ms(", "clock_now_ms(&a->program->clock) - 0 * clock_map_ms("),
     shared("an-end-is-unknown", "lag_age", "			q->p->age_ms = 0;\n", "			q->p->age_ms = -1;\n"),
-    shared("silence-costs-all", "lag_age", "(a->deadline_ms - now_ms) * 2 / 3", "(a->deadline_ms - now_ms)"),
+    shared("silence-costs-all", "lag_age", "round < ROUNDS_MAX; round++", "round < 1; round++"),
+    shared("slow-ones-are-silent", "lag_age", "clock_mono_ms() + ROUND_MS;", "clock_mono_ms() + ROUND_MS / 4;"),
 ]

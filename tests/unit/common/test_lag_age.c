@@ -5,6 +5,8 @@
 #include "common/clock.h"
 #include "tests/unit/common/kafka_mock.h"
 
+enum { SLOW_RTT_MS = 300 };
+
 struct fixture {
 	struct mock mock;
 	struct lag_partition samples[2], sink[1], notify[1];
@@ -109,6 +111,21 @@ START_TEST(what_is_silent_stays_unknown)
 }
 END_TEST
 
+/* Where each answer takes its time, too: connecting, asking for metadata and reading come one after the other. */
+START_TEST(what_is_asked_last_has_as_much_time)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	rd_kafka_mock_partition_set_leader(f.mock.cluster, "millrace.c.main.samples", 1, -1);
+	rd_kafka_mock_broker_set_rtt(f.mock.cluster, -1, SLOW_RTT_MS);
+	ask(&f);
+	assert_age(&f, &f.sink[0], 50000);
+	assert_age(&f, &f.notify[0], 10000);
+	mock_fini(&f.mock);
+}
+END_TEST
+
 /* Neither does it take the lag of all others away: a broker that is gone is what the screen is wanted for. */
 START_TEST(ends_of_those_that_answer)
 {
@@ -160,6 +177,7 @@ int main(void)
 	tcase_add_test(t, each_groups_own_record);
 	tcase_add_test(t, ages_in_virtual_time);
 	tcase_add_test(t, what_is_silent_stays_unknown);
+	tcase_add_test(t, what_is_asked_last_has_as_much_time);
 	tcase_add_test(t, ends_of_those_that_answer);
 	tcase_add_test(t, nothing_behind_asks_nobody);
 	suite_add_tcase(s, t);
