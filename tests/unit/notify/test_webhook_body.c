@@ -209,7 +209,7 @@ START_TEST(any_bytes_make_json)
 				bytes[i][k] = alphabet[unit_random_below(&r, sizeof(alphabet))];
 		}
 		tags[0] = (struct tag){s[0], s[1]};
-		tags[1] = (struct tag){s[2], s[3]};
+		tags[1] = (struct tag){str_eq(s[0], s[2]) ? STR("b") : s[2], s[3]}; /* no series has a key twice */
 		maker_init(&m);
 		m.incident.trigger = s[4];
 		m.incident.site = s[5];
