@@ -3,7 +3,8 @@
  * One consumer is given all partitions at once, each at its committed offset; the first record of each answers, and the partition is paused
  * then. Two groups may be behind in one partition (a cell's sink and notifier in its alerts), which a consumer can read at one place at a
  * time only: those are asked in a second round, by a client of its own, as 2.0.2 does not always go on with a partition that was paused and
- * is assigned again. Each round has its own time, which opening and closing clients on a busy machine takes nothing of. A partition whose end comes first has nothing but control records left, so nothing waits.
+ * is assigned again. Each round has its own time, of which opening and closing a client take nothing, however busy the machine is. A partition
+ * whose end comes first has nothing but control records left, so nothing waits.
  *
  * Batches are fetched whole, so the bytes asked for are few: one batch at least comes whatever its size. */
 #include "common/lag_age.h"

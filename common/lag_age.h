@@ -11,8 +11,8 @@
 /* Told of each record that has come, of how many. */
 typedef void (*lag_age_fn)(void *ctx, size_t done, size_t total);
 
-/* Reads one record of each partition that is behind and whose age_ms is not known, and sets its age_ms, by p's clock. What has not
- * answered within two seconds stays unknown (-1), and is no error; three groups at most that are behind in one partition are asked, one after the other. -1 with
+/* Reads one record of each partition that is behind and whose age_ms is not known, and sets its age_ms, by p's clock. All are asked at once, but groups that are
+ * behind in the same partition one after the other, three of them at most. What has not answered within two seconds stays unknown (-1), and is no error; -1 with
  * *err set when there is no client. lag_sum() comes before it. told may be NULL. */
 int lag_age_read(const struct program *p, struct lag_group *groups, size_t nr, lag_age_fn told, void *ctx, struct err *err);
 
