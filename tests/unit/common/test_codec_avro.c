@@ -499,12 +499,10 @@ END_TEST
 START_TEST(samples_for_fastavro)
 {
 	const char *path = getenv("TEST_CODEC_SAMPLES");
-	FILE *file = path ? fopen(path, _i ? "a" : "w") : NULL;
+	FILE *file = fopen(path, _i ? "a" : "w");
 	_Alignas(max_align_t) uint8_t v[STRUCT_MAX_BYTES];
 	struct bench b;
 
-	if (!path)
-		return;
 	ck_assert_msg(file != NULL, "cannot write %s", path);
 	b = bench_open(&schemas[_i], true);
 	for (int n = 0; n < SAMPLES; n++) {
@@ -539,7 +537,8 @@ int main(void)
 	tcase_add_loop_test(tc, refuses_what_is_cut_off, 0, NR(schemas));
 	tcase_add_loop_test(tc, refuses_text_that_is_not_utf8, 0, NR(schemas));
 	tcase_add_loop_test(tc, survives_damage, 0, NR(schemas));
-	tcase_add_loop_test(tc, samples_for_fastavro, 0, NR(schemas));
+	if (getenv("TEST_CODEC_SAMPLES")) /* they are for another test to read */
+		tcase_add_loop_test(tc, samples_for_fastavro, 0, NR(schemas));
 	suite_add_tcase(suite, tc);
 	return unit_main(suite);
 }
