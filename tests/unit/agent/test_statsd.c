@@ -190,7 +190,7 @@ START_TEST(printed_metrics_are_read_back)
 	static const char *const formats[] = {"%.17g", "%.17e", "%.20g", "%.25e"};
 	struct unit_random r = unit_random_new("statsd");
 
-	for (int round = 0; round < 200000; round++) {
+	for (int round = 0; round < UNIT_ROUNDS(200000); round++) {
 		char line[512];
 		double values[4];
 		size_t nr = 1 + unit_random_below(&r, NR(values)), n = 0;
@@ -223,7 +223,7 @@ START_TEST(numbers_are_strtods)
 {
 	struct unit_random r = unit_random_new("numbers");
 
-	for (int round = 0; round < 300000; round++) {
+	for (int round = 0; round < UNIT_ROUNDS(300000); round++) {
 		char text[64], line[96];
 		struct str rest = {line, 0};
 		struct statsd_metric m;
@@ -246,7 +246,7 @@ START_TEST(mutilated_lines)
 	static const char alphabet[] = "a:1|cgdhms@#T,.+-e0\n\r_{\xff";
 	struct unit_random r = unit_random_new("mutilated");
 
-	for (int round = 0; round < 300000; round++) {
+	for (int round = 0; round < UNIT_ROUNDS(300000); round++) {
 		size_t len = unit_random_below(&r, 40);
 		char *bytes = malloc(len + 1); /* its own, so that a sanitizer sees each byte too far */
 		struct str rest = {bytes, len};

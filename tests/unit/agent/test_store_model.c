@@ -257,7 +257,7 @@ START_TEST(with_room)
 {
 	struct unit_random r = unit_random_new("store");
 
-	for (int round = 0; round < 20; round++)
+	for (int round = 0; round < UNIT_ROUNDS(20); round++)
 		play(&r, 1000);
 }
 END_TEST
@@ -266,7 +266,7 @@ START_TEST(with_overflow)
 {
 	struct unit_random r = unit_random_new("overflow");
 
-	for (int round = 0; round < 20; round++)
+	for (int round = 0; round < UNIT_ROUNDS(20); round++)
 		play(&r, (int)(1 + unit_random_below(&r, NR_IDS)));
 }
 END_TEST

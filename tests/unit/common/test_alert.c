@@ -56,11 +56,7 @@ START_TEST(lives_are_as_the_table_says)
 }
 END_TEST
 
-#ifdef __SANITIZE_ADDRESS__ /* which makes it twelve times slower */
-enum { HISTORY = 60, ROUNDS = 10000 };
-#else
-enum { HISTORY = 60, ROUNDS = 30000 };
-#endif
+enum { HISTORY = 60, ROUNDS = UNIT_ROUNDS(30000) };
 
 /* Where, from at on, the first n equal letters end; the length when nowhere. */
 static size_t end_of_run(const char *text, size_t at, char letter, size_t n)

@@ -11,7 +11,7 @@
 #include "schemas/schemas.h"
 #include "tests/unit/unit.h"
 
-enum { VALUES = 250, TRUNCATED_VALUES = 15, FLIPS_PER_VALUE = 20, SAMPLES = 40, MEMORY_FACTOR = 64, MEMORY_BASE = 64 * 1024 };
+enum { VALUES = UNIT_ROUNDS(250), TRUNCATED_VALUES = UNIT_ROUNDS(15), FLIPS_PER_VALUE = 20, SAMPLES = 40, MEMORY_FACTOR = 64, MEMORY_BASE = 64 * 1024 };
 enum { AVRO_BUFFER_BYTES = 1 << 20, STRUCT_MAX_BYTES = 1024, ITEMS_MAX = 40, TEXT_MAX_BYTES = 4 * 300 + 2 };
 
 /* The ruler between a struct's fields and avro-c's generic values; equal.h (generated) walks the fields. */

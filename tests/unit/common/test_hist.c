@@ -49,7 +49,7 @@ START_TEST(index_of_random_values)
 {
 	struct unit_random r = unit_random_new("index_of_random_values");
 
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < UNIT_ROUNDS(200000); i++) {
 		uint64_t bits = unit_random_next(&r) & ~(UINT64_C(1) << 63);
 		double value;
 
@@ -186,7 +186,7 @@ START_TEST(quantile_error)
 	double values[N];
 
 	ck_assert_double_lt(bound, 0.01084);
-	for (int round = 0; round < 30; round++) {
+	for (int round = 0; round < UNIT_ROUNDS(30); round++) {
 		struct hist h = HIST_INIT;
 
 		for (int i = 0; i < N; i++) {

@@ -8,7 +8,7 @@
 #include "ingest/settle.h"
 #include "tests/unit/ingest/events.h"
 
-enum { ROUNDS = 60, EVENTS_MAX = 150, MINUTE_MS = 60000 };
+enum { ROUNDS = UNIT_ROUNDS(60), EVENTS_MAX = 150, MINUTE_MS = 60000 };
 
 static const struct str site = {"shop", 4};
 static const struct tag resource[] = {{{"action", 6}, {"not this one", 12}}, {{"service.name", 12}, {"till", 4}}};

@@ -9,7 +9,7 @@
 
 #define MINUTE_MS INT64_C(60000)
 
-enum { ROUTES = 5, MINUTES = 40, PARTITIONS = 12, ROUNDS = 3000 };
+enum { ROUTES = 5, MINUTES = 40, PARTITIONS = 12, ROUNDS = UNIT_ROUNDS(3000) };
 
 /* One site's row; nr_routes 0 is a tombstone. */
 struct site_row {

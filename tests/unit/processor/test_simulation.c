@@ -16,13 +16,8 @@
 #include "tests/unit/processor/sim_input.h"
 #include "tests/unit/processor/sim_twin.h"
 
-#ifdef __SANITIZE_ADDRESS__
-enum { RUNS = 200 };
-#else
-enum { RUNS = 500 };
-#endif
-
 enum {
+	RUNS = UNIT_ROUNDS(500),
 	STEPS = 4000, /* at most */
 	IDLE_MS = 5000,
 	POLLS = 40,              /* messages a turn, at most */
