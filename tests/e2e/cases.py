@@ -4,6 +4,7 @@ The last line is `N passed, N failed`; the exit code is 0 only when something pa
 by any exception: its traceback is printed, and the others still run. Under CONCLUSION it is said of each that failed how its exception begins, as a
 traceback can be long.
 """
+import pathlib
 import signal
 import sys
 import time
@@ -33,6 +34,8 @@ def run(module, *arguments):
     if failed:
         print(CONCLUSION, flush=True)
     for name, error in failed:
-        print(f"{name}: {type(error).__name__}: " + "\n  ".join(str(error).splitlines()[:SAID_LINES]), flush=True)
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"{name}: {type(error).__name__} in {pathlib.Path(place.filename).name}, line {place.lineno}: {place.line}\n  " +
+              "\n  ".join(str(error).splitlines()[:SAID_LINES]), flush=True)
     print(f"{passed} passed, {len(failed)} failed", flush=True)
     sys.exit(0 if passed and not failed else 1)
