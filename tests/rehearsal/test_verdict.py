@@ -301,11 +301,12 @@ def shifted(world, ms):
 
 def test_times_that_ingest_shifted(world):
     records, documents = shifted(world, 60000)
+    moves = sum(records[i] != world.records[i] for i in range(len(records)))  # two, but rarely one of them has no samples
     v = Told(world, records, documents)
-    assert v.right and v.raw.shifted == 2 and v.raw.largest_shift == 60000, v.explain()
+    assert v.right and v.raw.shifted == moves > 0 and v.raw.largest_shift == 60000, v.explain()
     red(Told(world, records))
-    red(Told(world, *shifted(world, 90000)), differing=0, wrong=2)  # it was under way for 70 s
-    red(Told(world, *shifted(world, -60000)), differing=0, wrong=2)
+    red(Told(world, *shifted(world, 90000)), differing=0, wrong=moves)  # it was under way for 70 s
+    red(Told(world, *shifted(world, -60000)), differing=0, wrong=moves)
     at = next(i for i, (_, _, b) in enumerate(world.records) if len(b["series"]) > 1)
     cell, partition, batch = world.records[at]
     mixed = world.records[:at] + [(cell, partition, moved(batch, 60000, lambda series: series == 0))] + world.records[at + 1:]
