@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLev
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from exposition import checked
 from millrace_local import BINARIES, Process, Stack, free_base_port
+from processor_cell import Codec
 from pymongo import MongoClient
 from sink_records import (CELL, COLLECTIONS, EPOCH, STORIES, WINDOWS, document_id, encode, encode_record, expected_record,
                           random_record, same, topic_of)
@@ -233,7 +234,15 @@ class Sink(Process):
 
     def launch(self):
         words = [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
+        self.launched_at = time.time()
         self.start([BINARY, *words])
+
+    def wait_heard(self):
+        """Until its heartbeat is in Kafka: before, millrace-ctl knows of no such sink, and waits for nobody."""
+        def heard():
+            beats = [Codec("Heartbeat").decode(value) for value in read_topic(self.cell.kafka, "millrace.heartbeats")]
+            return any(b["cell"] == self.cell.name and b["started_at"].timestamp() >= self.launched_at for b in beats)
+        self.wait_until(heard, SECONDS, "heard of")
 
     def get(self, path):
         """Status and text; 0 while nobody listens."""

@@ -80,6 +80,7 @@ def test_pause_keeps_the_place(stack):
     cell.write(100)
     sink = Sink(stack, cell, instance_id="rules").run()
     sink.wait_stored(100)
+    sink.wait_heard()
     members, database = cell.members(), stack.databases[0].process
     database.signal(signal.SIGSTOP)  # so that there is something in flight
     try:
@@ -133,6 +134,7 @@ def test_drop_counts_and_goes_on(stack):
     sink = Sink(stack, cell, instance_id="rules").run()
     write_sites(cell, 200, (site, "other"))
     sink.wait_committed()
+    sink.wait_heard()
     ctl(cell, "control", "set", "--on", "sink", "--do", "drop", "--site", site, "--kind", "minutely", *WHY)
     before = {kind: set(docs) for kind, docs in cell.wanted.items()}
     write_sites(cell, 400, (site, "other"))
