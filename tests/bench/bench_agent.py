@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import (BINARIES, TOOLS, WARM_UP_SECONDS, Bench, Failure, PeakMemory, Process, Tool, cpu_seconds, metric, per_cpu_second,
                    setting, shortened)
-from ingest_house import free_port
+from millrace_local import free_ports
 from millrace_local.programs import is_ready
 
 SERIES = 10_000
@@ -53,7 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Bed:
     def __init__(self, directory):
         self.directory = Path(directory)
-        self.udp_port, self.admin_port = free_port(), free_port()
+        self.udp_port, self.admin_port = free_ports(2)
         self.agent, self.server = Process("agent", self.directory), Server()
 
     def __enter__(self):

@@ -16,8 +16,7 @@ from bench import (BINARIES, TOOLS, WARM_UP_SECONDS, Bench, Failure, PeakMemory,
                    raise_open_files, setting, wrk)
 import otlp
 import payloads
-from ingest_house import free_port
-from millrace_local import Stack, free_base_port, port_is_open
+from millrace_local import Stack, free_base_port, free_ports, port_is_open
 from millrace_local.programs import create_site, is_ready
 
 BODIES = 200
@@ -65,7 +64,7 @@ class Bed:
     def __init__(self, directory):
         self.directory = Path(directory)
         self.stack = Stack(self.directory / "stack", base_port=free_base_port())
-        self.push_port, self.admin_port, self.floor_port = free_port(), free_port(), free_port()
+        self.push_port, self.admin_port, self.floor_port = free_ports(3)
         self.ingest, self.floor = Process("ingest", self.directory), Process("floor", self.directory)
 
     def __enter__(self):

@@ -19,8 +19,8 @@ from pathlib import Path
 import confluent_kafka
 from bench import BINARIES, TOOLS, Bench, Failure, PeakMemory, Process, Tool, cpu_seconds, get, setting
 from confluent_kafka.admin import NewTopic
-from millrace_local import tail
-from processor_bed import Bed, free_port, percent, total
+from millrace_local import free_ports, tail
+from processor_bed import Bed, percent, total
 from processor_cell import Codec
 
 MILLION, MIB = 1_000_000, 1 << 20
@@ -42,7 +42,7 @@ class Database(Tool):
     """null_mongo, which can be frozen; end() is what it counted."""
 
     def __init__(self, *more):
-        self.port = free_port()
+        self.port, = free_ports(1)
         super().__init__(TOOLS / "null_mongo", self.port, *more)
 
     @property
@@ -101,7 +101,7 @@ class Sink:
     """One millrace-sink, as a context: begun without offsets, stopped in order."""
 
     def __init__(self, cell, database):
-        self.cell, self.port = cell, free_port()
+        self.cell, self.port = cell, *free_ports(1)
         cell.forget_offsets()
         self.process = Process(f"sink-{cell.bed.next_number()}", cell.bed.directory)
         settings = {"kafka.bootstrap.servers": cell.bed.kafka, "cell": cell.name, "admin.listen": f"127.0.0.1:{self.port}",

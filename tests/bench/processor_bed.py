@@ -14,13 +14,12 @@ records (CreateTime) follow event time, so a partition's watermark passes as it 
 import contextlib
 import dataclasses
 import random
-import socket
 import time
 
 import confluent_kafka
 from bench import BINARIES, TOOLS, Failure, Process, Tool, cpu_seconds, get, setting, status_kib
 from confluent_kafka.admin import AdminClient, NewTopic
-from millrace_local import Stack, free_base_port, kafka, tail
+from millrace_local import Stack, free_base_port, free_ports, kafka, tail
 from processor_cell import Codec
 
 MINUTE_MS, HOUR_MS = 60000, 3600000
@@ -80,12 +79,6 @@ class Cell:
         return {"clock.start_ms": self.now_ms, "clock.real_ms": self.real_ms, "clock.speed": 1}
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def total(text, name, **labels):
     """The sum of a metric in the text of /metrics, over the labels that are not given."""
     rows = (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith(name))
@@ -97,7 +90,7 @@ class Instance:
     """One millrace-processor. prefix: words before its command, such as a profiler's."""
 
     def __init__(self, bed, cell, budget, number, more, prefix=()):
-        self.process, self.port = Process(f"processor-{bed.next_number()}-{number}", bed.directory), free_port()
+        self.process, self.port = Process(f"processor-{bed.next_number()}-{number}", bed.directory), *free_ports(1)
         settings = {"kafka.bootstrap.servers": bed.kafka, "cell": cell.name, "admin.listen": f"127.0.0.1:{self.port}",
                     "memory.budget": budget, **cell.clock(), **more}
         self.process.start([*prefix, BINARIES / "millrace-processor", "--test-clock",

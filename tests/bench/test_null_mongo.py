@@ -14,9 +14,9 @@ import bench_sink
 import bson
 import cases
 from bench import TOOLS, Failure
+from millrace_local import free_ports
 from pymongo import InsertOne, MongoClient, WriteConcern
 from pymongo.errors import OperationFailure
-from processor_bed import free_port
 
 SECONDS = 10
 
@@ -25,7 +25,7 @@ class World:
     """A server of its own for each test: end() is what it says."""
 
     def __init__(self):
-        self.port, self.child = free_port(), None
+        self.port, self.child = *free_ports(1), None
 
     def start(self, *more):
         self.child = subprocess.Popen([TOOLS / "null_mongo", str(self.port), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -15,8 +15,8 @@ import urllib.request
 
 import confluent_kafka
 from ingest_house import ENVIRONMENT
-from millrace_local import BINARIES, PROMETHEUS, Process, ROOT, Stack, free_base_port
-from pipeline import HOUR_MS, MINUTE_MS, Pipeline, free_ports
+from millrace_local import BINARIES, PROMETHEUS, Process, ROOT, Stack, free_base_port, free_ports
+from pipeline import HOUR_MS, MINUTE_MS, Pipeline
 from receivers import HookServer
 
 SPEED, START_MINUTE = 20, -67  # of this hour: an hour ends 7 minutes after the start

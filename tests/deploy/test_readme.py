@@ -19,9 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(ROOT / "tests" / "e2e"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
 import pages  # noqa: E402
-from millrace_local import BINARIES, Failure, PARTS, Process, Stack, VENV_PYTHON, free_base_port  # noqa: E402
+from millrace_local import BINARIES, Failure, PARTS, Process, Stack, VENV_PYTHON, free_base_port, free_ports  # noqa: E402
 from millrace_local.programs import ctl, is_ready  # noqa: E402
-from pipeline import free_ports  # noqa: E402
 
 COMPOSE = PARTS / "venv" / "bin" / "docker-compose"
 COMMAND_S, READY_S = 60, 60

@@ -6,17 +6,11 @@ import socket
 import subprocess
 import time
 
-from ingest_house import ENVIRONMENT, PATIENCE, free_port
-from millrace_local import BINARIES, Process
+from ingest_house import ENVIRONMENT, PATIENCE
+from millrace_local import BINARIES, Process, free_ports
 
 BINARY = BINARIES / "millrace-agent"
 SLOT_MS = 30000
-
-
-def free_udp_port():
-    with socket.socket(type=socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Clock:
@@ -41,7 +35,7 @@ class Agent:
         self.directory.mkdir(exist_ok=True)
         self.spool = self.directory / "spool"
         self.statsd_socket, self.lines_socket, self.status_socket = (str(self.directory / f"{n}.sock") for n in ("statsd", "lines", "status"))
-        self.admin_port, self.statsd_port = free_port(), free_udp_port()
+        self.admin_port, self.statsd_port = free_ports(2)
         self.process = Process(name, directory)
         own = [f"push.url={url}", f"spool.dir={self.spool}", f"statsd.listen=127.0.0.1:{self.statsd_port}", f"statsd.socket={self.statsd_socket}",
                f"lines.socket={self.lines_socket}", f"status.socket={self.status_socket}", f"admin.listen=127.0.0.1:{self.admin_port}",

@@ -19,9 +19,9 @@ import time
 import urllib.request
 
 import xxhash
-from millrace_local import BINARIES, Failure, Process, ROOT, VENV_PYTHON
+from millrace_local import BINARIES, Failure, Process, ROOT, VENV_PYTHON, free_ports
 from oracle_windows import bucket
-from pipeline import MINUTE_MS, free_ports
+from pipeline import MINUTE_MS
 
 ANALYSTS = ROOT / "deploy" / "analysts"
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 1_000_000))

@@ -21,7 +21,7 @@ import confluent_kafka
 import xxhash
 from confluent_kafka.admin import AdminClient, NewTopic
 from exposition import checked
-from millrace_local import BINARIES, Process, Stack, TREE, port_is_open
+from millrace_local import BINARIES, Process, Stack, TREE, free_ports, port_is_open
 from processor_cell import Codec
 
 BINARY = BINARIES / "millrace-ingest"
@@ -54,11 +54,6 @@ def partition_of(print_, own):
     return own[int.from_bytes(print_[8:], "big") % len(own)]
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
 def plain(value):
     """A decoded record with its times as the milliseconds that stand in it: fastavro makes datetimes of them."""
     if isinstance(value, datetime.datetime):
@@ -86,7 +81,7 @@ class Ingest:
     """One process, its ports, and requests to it."""
 
     def __init__(self, name, directory, kafka, *settings, test_clock=False):
-        self.push_port, self.admin_port = free_port(), free_port()
+        self.push_port, self.admin_port = free_ports(2)
         self.process = Process(name, directory)
         settings = (f"kafka.bootstrap.servers={kafka}", f"push.listen=127.0.0.1:{self.push_port}",
                     f"admin.listen=127.0.0.1:{self.admin_port}", "push.message_timeout=3s", *settings)

@@ -6,7 +6,6 @@ import io
 import json
 import math
 import pathlib
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,19 +15,10 @@ import confluent_kafka
 import fastavro
 import pymongo
 from exposition import checked, parse
-from millrace_local import BINARIES, Failure, Process, ROOT, Stack
+from millrace_local import BINARIES, Failure, Process, ROOT, Stack, free_ports
 from millrace_local.process import tail
 
 MINUTE_MS, HOUR_MS = 60000, 3600000
-
-
-def free_ports(n):
-    """n ports nobody listens on right now; all held open until the last is known."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Pipeline:

@@ -17,8 +17,8 @@ from email.message import EmailMessage
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from ingest_house import PATIENCE, free_port
-from millrace_local import ALERTMANAGER, Process
+from ingest_house import PATIENCE
+from millrace_local import ALERTMANAGER, Process, free_ports
 
 OLDEST_SIGNATURE = 300  # seconds
 
@@ -201,7 +201,7 @@ class MailServer:
 
     def __init__(self, login=None, port=None):
         self.kept, self.answer, self.unknown = Kept(), None, set()
-        self.port = port or free_port()
+        self.port = port or free_ports(1)[0]
         self.url = f"smtp://127.0.0.1:{self.port}"
 
         def authenticate(_server, _session, _envelope, _mechanism, data):
@@ -235,7 +235,7 @@ class Alertmanager:
     of the files of its own, in which they are there."""
 
     def __init__(self, directory):
-        self.port = free_port()
+        self.port, = free_ports(1)
         config = directory / "alertmanager.yml"
         config.write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
         share = ALERTMANAGER.parents[1] / "share"

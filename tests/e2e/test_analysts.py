@@ -24,8 +24,8 @@ import confluent_kafka.admin  # noqa: E402
 import duckdb  # noqa: E402
 import pages  # noqa: E402
 from analysts_house import ANALYSTS, CROWD, SEED, SITE, TOPIC, World  # noqa: E402
-from millrace_local import Process, VENV_PYTHON, free_base_port  # noqa: E402
-from pipeline import MINUTE_MS, Pipeline, free_ports  # noqa: E402
+from millrace_local import Process, VENV_PYTHON, free_base_port, free_ports  # noqa: E402
+from pipeline import MINUTE_MS, Pipeline  # noqa: E402
 
 SPEED, START_MINUTE = 40, -110  # the clock begins in the past, so that, as in life, records are written after the minute that they tell of
 BUDGET = "32Mi"

@@ -17,10 +17,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
 import cases
-from millrace_local import Failure, Stack
+from millrace_local import Failure, Stack, free_ports, tail
 from millrace_local.process import free_base_port
 from oracle_windows import KINDS, Window, milliseconds
-from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, HOUR_MS, MINUTE_MS, Processor, fingerprint, topic
 from test_processor import BINARY, SEED, compare
 
@@ -110,7 +109,8 @@ class World:
         while not condition():
             if time.monotonic() > deadline:
                 raise Failure(f"not within {seconds} s: {what}")
-            assert self.processor.process.exit_code is None, f"ended with {self.processor.process.exit_code}"
+            assert self.processor.process.exit_code is None, \
+                f"ended with {self.processor.process.exit_code}\n{tail(self.processor.process.log_file)}"
             time.sleep(0.05)
 
     def peak_mib(self):

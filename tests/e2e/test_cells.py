@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
-from millrace_local import Failure, free_base_port  # noqa: E402
-from pipeline import MINUTE_MS, Pipeline, free_ports  # noqa: E402
+from millrace_local import Failure, free_base_port, free_ports  # noqa: E402
+from pipeline import MINUTE_MS, Pipeline  # noqa: E402
 
 SPEED, SECONDS = 60, 60
 SITES = {"shop": "main", "blog": "other"}

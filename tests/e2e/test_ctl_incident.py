@@ -24,8 +24,7 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 from kafka_view import View  # noqa: E402
-from millrace_local import BINARIES, Process, Stack, free_base_port  # noqa: E402
-from pipeline import free_ports  # noqa: E402
+from millrace_local import BINARIES, Process, Stack, free_base_port, free_ports  # noqa: E402
 
 CTL = BINARIES / "millrace-ctl"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("MILLRACE_")}  # those would be settings

@@ -19,8 +19,7 @@ sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().par
 import cases  # noqa: E402
 from confluent_kafka import Consumer, TopicPartition  # noqa: E402
 from kafka_view import View  # noqa: E402
-from millrace_local import BINARIES, Stack, free_base_port  # noqa: E402
-from pipeline import free_ports  # noqa: E402
+from millrace_local import BINARIES, Stack, free_base_port, free_ports  # noqa: E402
 from processor_cell import Cell, Clock, Processor  # noqa: E402
 
 CTL = BINARIES / "millrace-ctl"

@@ -20,8 +20,8 @@ import cases  # noqa: E402
 from agent_house import Agent  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 from ingest_house import Ingest  # noqa: E402
-from millrace_local import BINARIES, free_base_port  # noqa: E402
-from pipeline import Pipeline, free_ports  # noqa: E402
+from millrace_local import BINARIES, free_base_port, free_ports  # noqa: E402
+from pipeline import Pipeline  # noqa: E402
 
 AGENT = bytes(range(16)).hex()
 BAD, HALF_BAD = 2000, 500  # payloads that are refused, and that are taken but for a sample

@@ -24,8 +24,7 @@ import cases  # noqa: E402
 from agents import Background, Channel, TYPES, encode  # noqa: E402
 from ingest_house import ENVIRONMENT, Ingest, fingerprint, partition_of, site_partitions  # noqa: E402
 from kafka_view import View  # noqa: E402
-from millrace_local import BINARIES, Stack, free_base_port  # noqa: E402
-from pipeline import free_ports  # noqa: E402
+from millrace_local import BINARIES, Stack, free_base_port, free_ports  # noqa: E402
 from processor_cell import Cell, Clock, HOUR_MS, MINUTE_MS, Processor  # noqa: E402
 
 SEED = int(os.environ.get("TEST_SEED", time.time_ns() % 2**32))

@@ -15,9 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/loc
 import cases
 import confluent_kafka
 from confluent_kafka.admin import AdminClient
-from millrace_local import BINARIES, Failure, Stack
+from millrace_local import BINARIES, Failure, Stack, free_ports, tail
 from millrace_local.process import free_base_port
-from pipeline import free_ports
 from processor_cell import CELL, Cell, Clock, Codec, GROUP, MINUTE_MS, Processor, fingerprint, topic
 
 BINARY = BINARIES / "millrace-processor"
@@ -62,7 +61,8 @@ class World:
             if time.monotonic() > deadline:
                 raise Failure(f"not within {seconds} s: {what() if callable(what) else what}")
             for processor in self.processors.values():
-                assert processor.process.exit_code in (None, 0), f"{processor.process.name} ended with {processor.process.exit_code}"
+                assert processor.process.exit_code in (None, 0), \
+                    f"{processor.process.name} ended with {processor.process.exit_code}\n{tail(processor.process.log_file)}"
             time.sleep(0.1)
 
     def post(self, first, last, agent=1, counts=True):

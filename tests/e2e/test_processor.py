@@ -17,10 +17,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
 import cases
-from millrace_local import BINARIES, Failure, Stack
+from millrace_local import BINARIES, Failure, Stack, free_ports, tail
 from millrace_local.process import free_base_port
 from oracle_windows import KINDS, Window, milliseconds, summary
-from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, Every, HOUR_MS, INPUTS, MINUTE_MS, Processor, fingerprint, headline, topic
 
 BINARY = BINARIES / "millrace-processor"
@@ -176,7 +175,7 @@ class World:
                 raise Failure(f"not within {seconds} s: {what}")
             for processor in self.processors.values():
                 code = processor.process.exit_code
-                assert code in (None, 0, -9), f"{processor.process.name} ended with {code}"
+                assert code in (None, 0, -9), f"{processor.process.name} ended with {code}\n{tail(processor.process.log_file)}"
             time.sleep(0.1)
 
     def total(self, name, **labels):

@@ -15,9 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "deploy/local"))
 import cases
 import confluent_kafka
-from millrace_local import BINARIES, Failure, Stack
+from millrace_local import BINARIES, Failure, Stack, free_ports
 from millrace_local.process import free_base_port
-from pipeline import free_ports
 from processor_cell import Cell, Clock, Codec, INPUTS, MINUTE_MS, Processor, fingerprint, topic
 
 BINARY = BINARIES / "millrace-processor"

@@ -15,18 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(Path(__file__).resolve().parent)]
 import cases  # noqa: E402
-from millrace_local import BINARIES, Process  # noqa: E402
+from millrace_local import BINARIES, Process, free_ports  # noqa: E402
 
 PATIENCE_SECONDS = 20
 OUTAGE_SECONDS = 6
 END_SECONDS = 3
 MAX_LINES = 10  # what four clients (ingest has two producers) and the program have to say of one outage
 ABOUT_KAFKA = ("event=kafka_client", "event=tables_unavailable")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def get(port, path):
@@ -44,7 +39,7 @@ def log_of_an_outage(name, outage_seconds, *settings):
     """Starts a program, checks its health, ends it after so long an outage; its log."""
     with socket.socket() as closed, tempfile.TemporaryDirectory() as directory:
         closed.bind(("127.0.0.1", 0))
-        nobody, admin = f"127.0.0.1:{closed.getsockname()[1]}", free_port()
+        nobody, admin = f"127.0.0.1:{closed.getsockname()[1]}", free_ports(1)[0]
         settings = [f"kafka.bootstrap.servers={nobody}", f"admin.listen=127.0.0.1:{admin}",
                     *(setting.format(nobody=nobody) for setting in settings)]
         process = Process(name, directory)
@@ -86,7 +81,7 @@ def check_program(name, *settings):
 
 
 def test_ingest():
-    check_program("millrace-ingest", f"push.listen=127.0.0.1:{free_port()}")
+    check_program("millrace-ingest", f"push.listen=127.0.0.1:{free_ports(1)[0]}")
 
 
 def test_processor():

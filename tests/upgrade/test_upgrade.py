@@ -21,8 +21,8 @@ import builds
 import cases
 import fastavro
 from kafka_view import load_schemas
-from millrace_local import BINARIES, Failure, Process, free_base_port
-from pipeline import MINUTE_MS, HOUR_MS, Pipeline, free_ports
+from millrace_local import BINARIES, Failure, Process, free_base_port, free_ports
+from pipeline import MINUTE_MS, HOUR_MS, Pipeline
 from test_oracle import SITES, Generator, compare, expected_count
 
 SPEED, SEED, POINTS, PAYLOADS_PER_S = 60, 12, 12, 8

@@ -9,9 +9,9 @@ Needs nothing but the standard library, so that it runs before deploy/local/deps
 """
 from .database import Database
 from .paths import ALERTMANAGER, BINARIES, GO_TOOLS, NGINX, PARTS, PROMETHEUS, PROMTOOL, ROOT, TREE, VENV_PYTHON
-from .process import Failure, Process, free_base_port, port_is_open, tail
+from .process import Failure, Process, free_base_port, free_ports, port_is_open, tail
 from .stack import Stack
 from .toxiproxy import Toxiproxy
 
 __all__ = ["ALERTMANAGER", "BINARIES", "Database", "Failure", "GO_TOOLS", "NGINX", "PARTS", "PROMETHEUS", "PROMTOOL", "Process", "ROOT", "Stack", "TREE", "Toxiproxy",
-           "VENV_PYTHON", "free_base_port", "port_is_open", "tail"]
+           "VENV_PYTHON", "free_base_port", "free_ports", "port_is_open", "tail"]

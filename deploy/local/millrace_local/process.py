@@ -72,6 +72,23 @@ def free_base_port(wanted=None, span=30):
     raise Failure(f"no {span} free ports in a row between {bases[0]} and {bases[-1]}")
 
 
+_PORTS = []  # of the block of 100 that this process has claimed last, those that nobody has been given
+
+
+def free_ports(n):
+    """n ports for servers that may start much later. They are below the range of clients' ports, as any connection can take one of those in the meantime, and no
+    other process that asks here is given them."""
+    found = []
+    while len(found) < n:
+        if not _PORTS:
+            base = free_base_port(span=100)
+            _PORTS.extend(range(base, base + 100))
+        if not port_is_open(_PORTS[0]):
+            found.append(_PORTS[0])
+        del _PORTS[0]
+    return found
+
+
 def _claim(base):
     """False when another process holds the claim."""
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
