@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/mongo_counters.h"
 #include "deploy/ctl/commands.h"
 
 static const struct conf_field settings[] = {
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 	int rc = 2;
 
+	mongo_counters_unlink();
 	signal(SIGPIPE, SIG_IGN);
 	if (args_parse(&ctl.args, commands_table(), commands_options(), argc, argv, &err) < 0) {
 		ctl_hint("%s", err.msg);

@@ -22,6 +22,7 @@
 #include "common/controls.h"
 #include "common/events.h"
 #include "common/metrics.h"
+#include "common/mongo_counters.h"
 #include "common/program.h"
 #include "common/report.h"
 #include "common/retention.h"
@@ -481,9 +482,12 @@ int main(int argc, char **argv)
 		.check = check,
 	};
 	struct err err = ERR_INIT;
-	int rc = program_init(&app.program, &spec, argc, argv, &err);
-	bool opened = rc == 0;
+	bool opened;
+	int rc;
 
+	mongo_counters_unlink();
+	rc = program_init(&app.program, &spec, argc, argv, &err);
+	opened = rc == 0;
 	if (opened) {
 		rc = watchdog_start(&app.watchdog, &app.program.log, &err) < 0 || events_open(&app.events, TICK_MS, &err) < 0 ||
 		     open_admin(&app, &err) < 0 || open_rooms(&app, &err) < 0 || run(&app, &err) < 0 ? -1 : 0;

@@ -44,7 +44,9 @@ def test_killed_amid_everything(stack):
                 time.sleep(later)  # anywhere in a batch's life
                 died.append(f"{who} at {cell.stored(mongo)}")
                 if who == "sink":
+                    counters = Path(f"/dev/shm/mongoc-{sink.pid}")  # of the driver
                     sink.kill()
+                    assert not counters.exists(), "each kill leaves a file"
                     sink.launch()
                 else:
                     database.process.kill()

@@ -80,6 +80,7 @@ MUTANTS = [
     bench("null-database-counts-inserts", "tests/bench/null_mongo.c", "\ts->documents++;", "\ts->documents = s->inserts;", "test_null_mongo"),
     unit("commit-before-stored", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "sink", "test_ledger"),
     script("commit-before-stored-for-real", "sink/mongo/ledger.c", "return l->len ? span_at(l, 0)->begin : l->next;", "return l->next;", "test_sink_kill"),
+    script("driver-counters-stay", "common/mongo_counters.c", "shm_unlink(name);", "(void)name;", "test_sink_kill"),
     script("grows-however-late-answers-come", "sink/mongo/aimd.c", "LATE = 1.5, NOISE = 4,", "LATE = 9, NOISE = 40,", "test_sink_slow"),
     script("reads-on-before-a-frozen-database", "sink/mongo/reader.c", "bool reader_full(struct reader *r)\n{\n",
            "bool reader_full(struct reader *r)\n{\n\tif (r)\n\t\treturn false;\n", "test_sink_cells"),
