@@ -250,7 +250,7 @@ START_TEST(numbers_are_hardly_cards)
 	struct scrub *s = rules("", "", "");
 	int taken = 0;
 
-	for (int i = 0; i < UNIT_ROUNDS(200000); i++) {
+	for (int i = 0; i < 200000; i++) {
 		struct arena arena = ARENA_INIT;
 		char digits[32];
 		struct str text = {digits, (size_t)numbers[_i].len};
@@ -260,7 +260,7 @@ START_TEST(numbers_are_hardly_cards)
 		taken += text.p != digits;
 		arena_fini(&arena);
 	}
-	ck_assert_msg(taken <= numbers[_i].most, "%d digits: %d of %d", numbers[_i].len, taken, UNIT_ROUNDS(200000));
+	ck_assert_msg(taken <= numbers[_i].most, "%d digits: %d of 200,000", numbers[_i].len, taken);
 	scrub_free(s);
 }
 END_TEST
